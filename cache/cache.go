@@ -1,0 +1,182 @@
+// Package cache holds signaling sessions: what they are, what a store of them promises, and how to wait for news.
+//
+// A session is named by a [Key] and is two logs, one for each [Role]: at most one sdp, then candidates in the order in
+// which they were posted. A role writes its own log and reads the other's:
+//
+//	offerer ──Open, Append──▶ log of offer  [sdp c1 c2 …] ──Take, Read──▶ answerer
+//	offerer ◀──Take, Read──── log of answer [sdp c1 c2 …] ◀────Append──── answerer
+//
+// The payloads are opaque. A [Store] keeps them as the inside of a JSON string and hands them out in whatever [Form] the
+// caller names. A [Mailroom] waits for news over any store. This package knows no HTTP and no JSON beyond that inside.
+package cache
+
+import (
+	"context"
+	"math/rand/v2"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"signal-server/custerrors"
+)
+
+// MaxKeyLength is how many characters (Unicode code points) a Key has at the most.
+const MaxKeyLength = 32
+
+// Key names a session: 1 to MaxKeyLength characters, opaque. A function that takes a Key uses it during the call only, so
+// that a Key may point into a request's buffer; what is to outlive the call is cloned.
+type Key string
+
+// ParseKey returns s without leading and trailing spaces as a Key, which shares the memory of s. The error is
+// custerrors.KeyIsEmpty or custerrors.KeyIsTooLong.
+func ParseKey(s string) (Key, error) {
+	s = strings.TrimSpace(s)
+	switch {
+	case s == "":
+		return "", custerrors.KeyIsEmpty
+	case len(s) > MaxKeyLength && utf8.RuneCountInString(s) > MaxKeyLength:
+		return "", custerrors.KeyIsTooLong
+	}
+	return Key(s), nil
+}
+
+// Role is one of the two sides of a session: JSEP's offerer or answerer (RFC 9429, Section 3.2).
+type Role uint8
+
+// The roles. The zero value means none.
+const (
+	Offer Role = iota + 1
+	Answer
+)
+
+// Roles lists both.
+var Roles = [...]Role{Offer, Answer}
+
+// Other returns the role at the other end.
+func (r Role) Other() Role { return Offer + Answer - r }
+
+// String returns the role's name in paths and logs: offer or answer.
+func (r Role) String() string {
+	switch r {
+	case Offer:
+		return "offer"
+	case Answer:
+		return "answer"
+	default:
+		return "none"
+	}
+}
+
+// Kind is what a message of a log is.
+type Kind uint8
+
+// The kinds. The zero value means none.
+const (
+	SDP       Kind = iota + 1 // a session description, at most one in a log, its first message
+	Candidate                 // an ICE candidate (trickled, RFC 8838)
+)
+
+// Cursor is a place in one log of one session: behind the last message that a reader was given. The zero Cursor is the
+// beginning of any log. It holds the session's epoch in its upper 48 bits and the number of messages in the lower 16.
+type Cursor uint64
+
+// MaxLog is how many messages a log can hold at the most, whatever the limits say: what fits in a Cursor.
+const MaxLog = 1<<16 - 1
+
+// NewCursor returns the cursor behind the first n messages (0 to MaxLog) of a log in the session of that epoch.
+func NewCursor(epoch uint64, n int) Cursor { return Cursor(epoch<<16 | uint64(n)) }
+
+// Epoch returns the 48 bits that tell the cursor's session from others of the same key. It is zero only in the zero Cursor.
+func (c Cursor) Epoch() uint64 { return uint64(c) >> 16 }
+
+// Position returns how many messages lie before the cursor.
+func (c Cursor) Position() int { return int(c & MaxLog) }
+
+// NewEpoch returns a random epoch for a session that opens: 48 bits, not zero.
+func NewEpoch() uint64 { return 1 + rand.Uint64N(1<<48-1) }
+
+// Limits bound what a store takes. They are the same for all sessions.
+type Limits struct {
+	// TTL is how long a session lives without a valid request, at the most and by default.
+	TTL time.Duration
+	// Lifetime is how long a session lives from its opening at the most, whatever the clients do.
+	Lifetime time.Duration
+	// Candidates is how many candidates each role may post to a session: 1 to MaxLog-1.
+	Candidates int
+	// SessionBytes is how many bytes the payloads of both roles of one session may have, before escaping.
+	SessionBytes int
+}
+
+// Grace is how long after its end a session is remembered: long enough to tell custerrors.KeyIsExpired from KeyNotFound.
+const Grace = 30 * time.Second
+
+// Lease says how long a live session still has.
+type Lease struct {
+	TTL  time.Duration // it ends when nothing valid asks for it that long; the asking just now has renewed it
+	Left time.Duration // it ends then at the latest
+}
+
+// Form is how payloads are written out: before each one SDP or Candidate by its kind, after each one After, between two
+// Separator.
+type Form struct {
+	SDP, Candidate   string
+	After, Separator string
+}
+
+// Store keeps sessions. Calls on one session are linearizable; calls on different sessions are independent. Every method
+// may be called concurrently and, where it takes a Context, returns soon after the Context's end (the memory store never
+// blocks and does not look at it).
+//
+// A call that finds the session alive renews its TTL, refusals included. On a key that no live session has, every call
+// but Open returns custerrors.KeyIsExpired within Grace of the end of the latest one, and custerrors.KeyNotFound
+// otherwise. A store whose memory for ended sessions is full forgets the oldest of them before its time.
+//
+// No method keeps anything that its arguments point to. An error that is not of custerrors means the store itself failed.
+type Store interface {
+	// Open admits a session with its first write, b, by Offer. b has an sdp. ttl is cut to Limits.TTL; zero or less means
+	// that maximum. It is all or nothing. Errors:
+	//   - SdpAlreadyExist: a session of that key lives. It is nil instead if that session was written to with this token
+	//     by Offer: the write is not applied again.
+	//   - QueueIsFull, BodyIsTooLong: b is over Limits.Candidates or Limits.SessionBytes.
+	//   - CacheOverrunMaxCost: no memory is left for a session. Live sessions are not touched.
+	Open(ctx context.Context, key Key, ttl time.Duration, token Token, b *Batch) error
+
+	// Append adds b to the log of role from, sdp before candidates, all or nothing. With a token that this role has
+	// written to this session with before, it adds nothing and returns nil. Errors, in this order of precedence:
+	//   - SdpAlreadyExist: b has an sdp and so has the log.
+	//   - QueueIsFull: the log would have more than Limits.Candidates candidates.
+	//   - BodyIsTooLong: the session would have more than Limits.SessionBytes bytes of payload.
+	//   - CacheOverrunMaxCost: no memory is left, and the session has used up what was set aside for it.
+	Append(ctx context.Context, key Key, from Role, token Token, b *Batch) error
+
+	// Take removes from what role to can take the sdp, or the oldest candidates that are left, at most limit (1 or more),
+	// and appends them to dst in that form. Each payload is handed to one taker only. The error is SdpNoValues or
+	// CandidateNoValues if there is nothing to take. On an error dst comes back as it was.
+	Take(ctx context.Context, dst []byte, key Key, to Role, kind Kind, limit int, form *Form) ([]byte, error)
+
+	// Read appends to dst, in that form, what the log that role to reads holds after the cursor, at most limit messages (1
+	// or more), and returns the cursor behind them. It removes nothing, and what was taken is still read. Candidates are held
+	// back until their sdp is there. Errors, with dst as it was and the cursor behind what was read so far:
+	//   - SdpNoValues, CandidateNoValues: nothing is there yet after the cursor, before or after the sdp.
+	//   - KeyIsExpired: the cursor is of a session of that key that has ended, even if another one lives.
+	//   - CursorIsInvalid: the cursor lies behind what the log holds.
+	Read(ctx context.Context, dst []byte, key Key, to Role, after Cursor, limit int, form *Form) ([]byte, Cursor, error)
+
+	// Touch renews the session's TTL and says how long it still has.
+	Touch(ctx context.Context, key Key) (Lease, error)
+
+	// End ends the session for both roles and gives its memory back.
+	End(ctx context.Context, key Key) error
+
+	// Hang registers a bell that is rung after each write that role to can read, and when the session opens or is ended by
+	// End. It may ring needlessly; a store that cannot promise every ring says so. Expiry does not ring.
+	// The session need not live. Unhang takes the same bell off; afterwards it is not rung any more.
+	Hang(ctx context.Context, key Key, to Role, bell Bell) error
+	Unhang(key Key, to Role, bell Bell)
+
+	// Ready returns nil while the store takes new sessions, and otherwise why it does not.
+	Ready(ctx context.Context) error
+
+	// Close stops what runs in the background, waits for it, and gives the memory back. No call may follow or be under way.
+	Close() error
+}
