@@ -7,13 +7,15 @@ import "encoding/binary"
 //
 // It is one flat run of frames, so that building, storing and sending it costs no allocation per message:
 //
-//	kind (1 byte) | length before escaping (uvarint) | length of the wire form (uvarint) | wire form
+//	kind (1 byte) | length before escaping (4 bytes, little endian) | length of the wire form (4) | wire form
 type Batch struct {
 	frames     []byte
 	sdp        bool
 	candidates int
 	size       int
 }
+
+const frameHeader = 1 + 4 + 4
 
 // Frame is one message of a Batch. Wire points into the Batch.
 type Frame struct {
@@ -33,23 +35,32 @@ func (b *Batch) Reset(keep int) {
 	*b = Batch{frames: frames}
 }
 
-// Add appends a copy of the frame. The caller has checked that Wire is a valid inside of a JSON string, and adds at most one
-// sdp: a second one is a bug and panics.
-func (b *Batch) Add(f Frame) {
-	switch {
-	case f.Kind == Candidate:
+// Begin starts a frame and returns the slice to append its wire form to, for Commit. The slice is the batch's own and holds
+// the frames so far; a frame that is not committed is forgotten.
+func (b *Batch) Begin(kind Kind) []byte {
+	return append(b.frames, byte(kind), 0, 0, 0, 0, 0, 0, 0, 0)
+}
+
+// Commit ends the frame that Begin started: frames is what Begin returned with the wire form behind it, a valid inside of a
+// JSON string for a payload of size bytes. A second sdp is a bug and panics.
+func (b *Batch) Commit(frames []byte, size int) {
+	header := frames[len(b.frames):]
+	switch kind := Kind(header[0]); {
+	case kind == Candidate:
 		b.candidates++
-	case f.Kind == SDP && !b.sdp:
+	case kind == SDP && !b.sdp:
 		b.sdp = true
 	default:
 		panic("BUG: a batch holds candidates and at most one sdp")
 	}
-	b.size += f.Size
-	b.frames = append(b.frames, byte(f.Kind))
-	b.frames = binary.AppendUvarint(b.frames, uint64(f.Size))
-	b.frames = binary.AppendUvarint(b.frames, uint64(len(f.Wire)))
-	b.frames = append(b.frames, f.Wire...)
+	binary.LittleEndian.PutUint32(header[1:], uint32(size))
+	binary.LittleEndian.PutUint32(header[5:], uint32(len(header)-frameHeader))
+	b.size += size
+	b.frames = frames
 }
+
+// Add appends a copy of the frame, as Begin and Commit do.
+func (b *Batch) Add(f Frame) { b.Commit(append(b.Begin(f.Kind), f.Wire...), f.Size) }
 
 // HasSDP reports whether the batch has an sdp.
 func (b *Batch) HasSDP() bool { return b.sdp }
@@ -66,20 +77,16 @@ func (b *Batch) Frames() []byte { return b.frames }
 // NextFrame returns the first frame of frames and those behind it. ok is false when frames is empty or damaged; then the
 // frame is zero and rest nil.
 func NextFrame(frames []byte) (f Frame, rest []byte, ok bool) {
-	if len(frames) == 0 || Kind(frames[0]) != SDP && Kind(frames[0]) != Candidate {
+	if len(frames) < frameHeader {
 		return Frame{}, nil, false
 	}
-	kind, rest := Kind(frames[0]), frames[1:]
-	size, n := binary.Uvarint(rest)
-	if n <= 0 || size > maxFrame {
+	kind := Kind(frames[0])
+	size := binary.LittleEndian.Uint32(frames[1:])
+	wire := binary.LittleEndian.Uint32(frames[5:])
+	rest = frames[frameHeader:]
+	if kind != SDP && kind != Candidate || size > maxFrame || uint64(wire) > uint64(len(rest)) {
 		return Frame{}, nil, false
 	}
-	rest = rest[n:]
-	wire, n := binary.Uvarint(rest)
-	if n <= 0 || wire > uint64(len(rest)-n) {
-		return Frame{}, nil, false
-	}
-	rest = rest[n:]
 	return Frame{Kind: kind, Size: int(size), Wire: rest[:wire:wire]}, rest[wire:], true
 }
 

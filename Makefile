@@ -1,0 +1,36 @@
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.PHONY: help test race lint fmt generate drift run
+
+tool = "$$(go -C .ci/tools tool -n $(1))"
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' Makefile
+
+test: ## install what the tests need (as root on Debian), and run them
+	@.ci/setup
+	go test -timeout 5m ./...
+
+race: ## run the tests under the race detector
+	go test -race -timeout 7m ./...
+
+lint: ## vet, staticcheck, format
+	go vet ./...
+	$(call tool,staticcheck) ./...
+	@unformatted=$$($(call tool,gofumpt) -l .); \
+	if [ -n "$$unformatted" ]; then printf 'not formatted, run make fmt:\n%s\n' "$$unformatted"; exit 1; fi
+
+fmt: ## format the Go files
+	$(call tool,gofumpt) -l -w .
+
+generate: ## write the generated files: the README's table, the API's description
+	go generate ./...
+	go tool swag init --quiet -g main.go -o docs --parseInternal
+
+drift: ## fail if make generate changes a file
+	@tree() { git status --porcelain --untracked-files=all; git diff HEAD; }; \
+	before=$$(tree); $(MAKE) --no-print-directory generate; after=$$(tree); \
+	if ! diff <(echo "$$before") <(echo "$$after"); then echo 'generated files were stale, see above'; exit 1; fi
+
+run: ## run the server
+	go run .

@@ -1,0 +1,93 @@
+package app
+
+import (
+	"math"
+
+	"github.com/gofiber/fiber/v2"
+
+	"signal-server/cache"
+)
+
+// postCandidate appends one candidate to the role's log.
+//
+//	@Summary	Append one candidate
+//	@Tags		classic
+//	@Accept		plain
+//	@Produce	json
+//	@Param		role			path		string		true	"who writes"	Enums(offer, answer)
+//	@Param		key				header		string		true	"the session's key: 1 to 32 characters; or in the query"
+//	@Param		Idempotency-Key	header		string		false	"1 to 64 visible ASCII characters: a repetition is not applied again"
+//	@Param		candidate		body		string		true	"the candidate: opaque text, valid UTF-8"
+//	@Success	200				{object}	envelope	"done (msg empty), or KeyNotFound, KeyIsExpired"
+//	@Failure	400				{object}	envelope	"KeyIsEmpty, KeyIsTooLong, BodyIsEmpty, BodyIsNotUTF8, IdempotencyKeyIsInvalid"
+//	@Failure	413				{object}	envelope	"BodyIsTooLong"
+//	@Failure	429				{object}	envelope	"QueueIsFull"
+//	@Failure	503				{object}	envelope	"CacheOverrunMaxCost, ServerIsShuttingDown"
+//	@Router		/{role}/candidate [post]
+func (s *Server) postCandidate(role cache.Role) fiber.Handler {
+	return func(c *fiber.Ctx) error { return s.postText(c, role, cache.Candidate) }
+}
+
+// postCandidates appends candidates to the role's log, all or none.
+//
+//	@Summary	Append candidates, all or none, in order
+//	@Tags		classic
+//	@Accept		json
+//	@Produce	json
+//	@Param		role			path		string		true	"who writes"	Enums(offer, answer)
+//	@Param		key				header		string		true	"the session's key: 1 to 32 characters; or in the query"
+//	@Param		Idempotency-Key	header		string		false	"1 to 64 visible ASCII characters: a repetition is not applied again"
+//	@Param		candidates		body		[]string	true	"the candidates"
+//	@Success	200				{object}	envelope	"done (msg empty), or KeyNotFound, KeyIsExpired"
+//	@Failure	400				{object}	envelope	"KeyIsEmpty, KeyIsTooLong, BodyIsEmpty, BodyIsNotJSON, BodyIsNotUTF8, IdempotencyKeyIsInvalid"
+//	@Failure	413				{object}	envelope	"BodyIsTooLong"
+//	@Failure	429				{object}	envelope	"QueueIsFull"
+//	@Failure	503				{object}	envelope	"CacheOverrunMaxCost, ServerIsShuttingDown"
+//	@Router		/{role}/candidates [post]
+func (s *Server) postCandidates(role cache.Role) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		w, err := s.beginWrite(c)
+		if err != nil {
+			return s.fail(c, err)
+		}
+		defer s.endWrite(&w)
+		if err := s.readCandidates(w.batch, w.body); err != nil {
+			return s.fail(c, err)
+		}
+		return s.wrote(c, s.store.Append(c.Context(), w.key, role, w.token, w.batch))
+	}
+}
+
+// takeCandidate takes the other role's oldest candidate that is not taken.
+//
+//	@Summary		Take the other role's oldest candidate
+//	@Description	Destructive: each candidate goes to one taker, once.
+//	@Tags			classic
+//	@Produce		json
+//	@Param			role	path		string	true	"who asks"	Enums(offer, answer)
+//	@Param			key		header		string	true	"the session's key: 1 to 32 characters; or in the query"
+//	@Param			wait	query		number	false	"seconds to wait while there is nothing, 30 at most"
+//	@Success		200		{object}	envelope{data=string}	"the candidate; or CandidateNoValues, KeyNotFound, KeyIsExpired with data null"
+//	@Failure		400		{object}	envelope	"KeyIsEmpty, KeyIsTooLong, WaitIsInvalid"
+//	@Failure		503		{object}	envelope	"ServerIsShuttingDown"
+//	@Router			/{role}/candidate [get]
+func (s *Server) takeCandidate(role cache.Role) fiber.Handler {
+	return func(c *fiber.Ctx) error { return s.take(c, role, cache.Candidate, 1, &text) }
+}
+
+// takeCandidates takes all of the other role's candidates that are not taken.
+//
+//	@Summary		Take all of the other role's candidates that are left
+//	@Description	Destructive: each candidate goes to one taker, once.
+//	@Tags			classic
+//	@Produce		json
+//	@Param			role	path		string	true	"who asks"	Enums(offer, answer)
+//	@Param			key		header		string	true	"the session's key: 1 to 32 characters; or in the query"
+//	@Param			wait	query		number	false	"seconds to wait while there is nothing, 30 at most"
+//	@Success		200		{object}	envelope{data=[]string}	"the candidates; or CandidateNoValues, KeyNotFound, KeyIsExpired with data null"
+//	@Failure		400		{object}	envelope	"KeyIsEmpty, KeyIsTooLong, WaitIsInvalid"
+//	@Failure		503		{object}	envelope	"ServerIsShuttingDown"
+//	@Router			/{role}/candidates [get]
+func (s *Server) takeCandidates(role cache.Role) fiber.Handler {
+	return func(c *fiber.Ctx) error { return s.take(c, role, cache.Candidate, math.MaxInt, &arrayOfText) }
+}

@@ -1,0 +1,83 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"signal-server/cache"
+)
+
+// Config is what a Server is made of. DefaultConfig returns PROTOCOL's numbers; a Config made otherwise needs every field.
+type Config struct {
+	// Limits are the store's, named here for their defaults and because Swagger and the README speak of them.
+	Limits cache.Limits
+
+	// SDPBytes and CandidateBytes bound one payload, in bytes before escaping. Over them: custerrors.BodyIsTooLong.
+	SDPBytes       int
+	CandidateBytes int
+
+	// BodyBytes bounds a request's body. Over it: custerrors.BodyIsTooLong, and the connection is closed.
+	BodyBytes int
+
+	// MaxWait bounds ?wait; a longer one is cut to it.
+	MaxWait time.Duration
+
+	// ReadTimeout bounds how long one request may take to arrive whole, IdleTimeout how long a connection may stay open
+	// between two requests. A client that is held by ?wait is neither.
+	ReadTimeout time.Duration
+	IdleTimeout time.Duration
+
+	// Drain bounds how long running requests may take at shutdown.
+	Drain time.Duration
+}
+
+// DefaultConfig returns the configuration of a server that was not told anything else.
+func DefaultConfig() Config {
+	return Config{
+		Limits: cache.Limits{
+			TTL:          30 * time.Second,
+			Lifetime:     5 * time.Minute,
+			Candidates:   128,
+			SessionBytes: 256 << 10,
+		},
+		SDPBytes:       64 << 10,
+		CandidateBytes: 4 << 10,
+		BodyBytes:      256 << 10,
+		MaxWait:        30 * time.Second,
+		ReadTimeout:    10 * time.Second, // a body of 256 KiB at 200 kbit/s
+		IdleTimeout:    75 * time.Second, // more than the 60 s that proxies commonly keep theirs
+		Drain:          8 * time.Second,  // of the 10 s that process managers commonly give
+	}
+}
+
+// Validate returns all mistakes at once, one line each.
+func (c *Config) Validate() error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	check(c.Limits.TTL >= time.Millisecond, "ttl is %v, must be 1ms or more", c.Limits.TTL)
+	check(c.Limits.Lifetime >= c.Limits.TTL, "lifetime is %v, must be the ttl (%v) or more", c.Limits.Lifetime, c.Limits.TTL)
+	check(c.Limits.Candidates >= 1 && c.Limits.Candidates < cache.MaxLog,
+		"candidates is %d, must be 1 to %d", c.Limits.Candidates, cache.MaxLog-1)
+	check(c.SDPBytes >= 1 && c.SDPBytes <= maxBytes, "sdp bytes is %d, must be 1 to %d", c.SDPBytes, maxBytes)
+	check(c.CandidateBytes >= 1 && c.CandidateBytes <= maxBytes,
+		"candidate bytes is %d, must be 1 to %d", c.CandidateBytes, maxBytes)
+	check(c.Limits.SessionBytes >= max(c.SDPBytes, c.CandidateBytes) && c.Limits.SessionBytes <= maxBytes,
+		"session bytes is %d, must be what one payload may have (%d) or more, up to %d",
+		c.Limits.SessionBytes, max(c.SDPBytes, c.CandidateBytes), maxBytes)
+	check(c.BodyBytes >= max(c.SDPBytes, c.CandidateBytes) && c.BodyBytes <= maxBytes,
+		"body bytes is %d, must be what one payload may have (%d) or more, up to %d",
+		c.BodyBytes, max(c.SDPBytes, c.CandidateBytes), maxBytes)
+	check(c.MaxWait >= 0, "wait is %v, must be 0 or more", c.MaxWait)
+	check(c.ReadTimeout > 0, "read timeout is %v, must be more than 0", c.ReadTimeout)
+	check(c.IdleTimeout > 0, "idle timeout is %v, must be more than 0", c.IdleTimeout)
+	check(c.Drain > 0, "drain is %v, must be more than 0", c.Drain)
+	return errors.Join(errs...)
+}
+
+// maxBytes keeps every product of sizes here far from overflow.
+const maxBytes = 64 << 20

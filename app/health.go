@@ -1,0 +1,61 @@
+package app
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/gofiber/fiber/v2"
+
+	"signal-server/custerrors"
+)
+
+// health says that the process serves.
+//
+//	@Summary	Whether the server is alive
+//	@Tags		operation
+//	@Produce	json
+//	@Success	200	{object}	envelope	"alive"
+//	@Router		/healthz [get]
+func (s *Server) health(c *fiber.Ctx) error { return done(c) }
+
+// ready says whether new sessions are taken.
+//
+//	@Summary	Whether new sessions are taken
+//	@Tags		operation
+//	@Produce	json
+//	@Success	200	{object}	envelope	"ready"
+//	@Failure	503	{object}	envelope	"CacheOverrunMaxCost, ServerIsShuttingDown"
+//	@Router		/readyz [get]
+func (s *Server) ready(c *fiber.Ctx) error {
+	if msg := s.readiness(c.Context()); msg != "" {
+		refuse(c.Context(), msg)
+		return nil
+	}
+	return done(c)
+}
+
+// readiness returns why new sessions are not taken, or "".
+func (s *Server) readiness(ctx context.Context) custerrors.Error {
+	select {
+	case <-s.mail.Closing():
+		return custerrors.ServerIsShuttingDown
+	default:
+	}
+	err := s.store.Ready(ctx)
+	if err != nil && custerrors.Of(err) == custerrors.InternalError {
+		s.log.Error("the store is not ready", "error", err)
+		return custerrors.CacheOverrunMaxCost
+	}
+	return custerrors.Of(err)
+}
+
+// adminHandler serves the admin listener. It is net/http's, because what operators plug in there is.
+func (s *Server) adminHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeEnvelope(w, "") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		writeEnvelope(w, s.readiness(r.Context()))
+	})
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { writeEnvelope(w, custerrors.RouteNotFound) })
+	return mux
+}

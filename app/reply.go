@@ -1,0 +1,164 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+
+	"signal-server/cache"
+	"signal-server/custerrors"
+)
+
+// The envelope around a value, and the one that says "done".
+const (
+	envelopeBegin = `{"msg":"","data":`
+	envelopeEnd   = `}`
+	envelopeDone  = envelopeBegin + `null` + envelopeEnd
+)
+
+// shape is how payloads stand in the data of a reply: each in its form, between before and after.
+type shape struct {
+	before string
+	form   cache.Form
+	after  string
+}
+
+var (
+	text        = shape{form: cache.Form{SDP: `"`, Candidate: `"`, After: `"`}}
+	arrayOfText = shape{`[`, cache.Form{SDP: `"`, Candidate: `"`, After: `"`, Separator: `,`}, `]`}
+	messages    = shape{
+		`{"next":"`, // the cursor, and messagesBegin
+		cache.Form{
+			SDP:       `{"type":"sdp","data":"`,
+			Candidate: `{"type":"candidate","data":"`,
+			After:     `"}`,
+			Separator: `,`,
+		},
+		`]}`,
+	}
+)
+
+const messagesBegin = `","messages":[`
+
+// begin returns the response's own buffer with the envelope begun, to append data to. finish or refuse must follow.
+//
+// hot: no allocation; the buffer is fasthttp's, from its pool.
+func begin(c *fiber.Ctx) []byte {
+	return append(c.Response().SwapBody(nil)[:0], envelopeBegin...)
+}
+
+// finish replies with what begin returned and data behind it.
+func finish(c *fiber.Ctx, body []byte) error {
+	c.Response().SwapBody(append(body, envelopeEnd...))
+	setHeaders(c.Context())
+	return nil
+}
+
+// done replies that the request did what was asked for and has no data.
+func done(c *fiber.Ctx) error {
+	c.Response().SwapBody(append(c.Response().SwapBody(nil)[:0], envelopeDone...))
+	setHeaders(c.Context())
+	return nil
+}
+
+// fail replies with the msg that err carries. An error that is not of custerrors is a fault of this server or its store,
+// and is logged.
+func (s *Server) fail(c *fiber.Ctx, err error) error {
+	if errors.Is(err, cache.ErrGone) {
+		c.Context().SetConnectionClose() // nobody reads the answer
+	}
+	msg := custerrors.Of(err)
+	if msg.Status() == fasthttp.StatusInternalServerError && !errors.Is(err, cache.ErrGone) {
+		s.log.Error("BUG: a request failed", "route", c.Route().Path, "error", err)
+	}
+	refuse(c.Context(), msg)
+	return nil
+}
+
+// refuseBegun is fail for a reply that begin has begun: it puts the buffer back first.
+func (s *Server) refuseBegun(c *fiber.Ctx, body []byte, err error) error {
+	c.Response().SwapBody(body)
+	return s.fail(c, err)
+}
+
+// refuse replies with msg and its status.
+//
+// hot: an empty poll is a refusal.
+func refuse(c *fasthttp.RequestCtx, msg custerrors.Error) {
+	body := append(c.Response.SwapBody(nil)[:0], `{"msg":"`...)
+	body = append(body, msg...) // no msg needs escaping, a test says
+	c.Response.SwapBody(append(body, `","data":null}`...))
+	setHeaders(c)
+	status := msg.Status()
+	c.Response.SetStatusCode(status)
+	if status == fasthttp.StatusTooManyRequests || status == fasthttp.StatusServiceUnavailable {
+		c.Response.Header.Set(fasthttp.HeaderRetryAfter, retryAfter)
+		c.Response.Header.Set(fasthttp.HeaderAccessControlExposeHeaders, fasthttp.HeaderRetryAfter)
+	}
+}
+
+// writeEnvelope is refuse for the admin listener.
+func writeEnvelope(w http.ResponseWriter, msg custerrors.Error) {
+	w.Header().Set("Content-Type", fiber.MIMEApplicationJSON)
+	w.WriteHeader(msg.Status())
+	fmt.Fprintf(w, `{"msg":"%s","data":null}`, msg) // when it fails, nobody is there to tell
+}
+
+// setHeaders sets what every answer of the API has. Answers change from one request to the next, and takes are destructive:
+// nothing between here and the client may keep one.
+//
+// hot: three headers are most of what a reply costs in this process.
+func setHeaders(c *fasthttp.RequestCtx) {
+	h := &c.Response.Header
+	h.SetContentType(fiber.MIMEApplicationJSON)
+	h.SetCanonical(headerAllowOrigin, valueAnyOrigin)
+	h.SetCanonical(headerCacheControl, valueNoStore)
+}
+
+var (
+	headerAllowOrigin  = []byte(fasthttp.HeaderAccessControlAllowOrigin)
+	valueAnyOrigin     = []byte("*")
+	headerCacheControl = []byte(fasthttp.HeaderCacheControl)
+	valueNoStore       = []byte("no-store")
+)
+
+// preflight answers OPTIONS of any path: what pages of other origins may ask (Fetch, Section 3.3).
+func preflight(c *fasthttp.RequestCtx) {
+	h := &c.Response.Header
+	h.Set(fasthttp.HeaderAccessControlAllowOrigin, "*")
+	h.Set(fasthttp.HeaderAccessControlAllowMethods, "GET, HEAD, POST, DELETE, OPTIONS")
+	h.Set(fasthttp.HeaderAccessControlAllowHeaders, "key, Content-Type, Idempotency-Key, Last-Event-ID")
+	h.Set(fasthttp.HeaderAccessControlExposeHeaders, fasthttp.HeaderRetryAfter)
+	h.Set(fasthttp.HeaderAccessControlMaxAge, strconv.Itoa(int(maxAge.Seconds())))
+	c.SetStatusCode(fasthttp.StatusNoContent)
+}
+
+// handleError is Fiber's error handler: it puts into the envelope what Fiber and fasthttp refuse before a handler runs.
+func (s *Server) handleError(c *fiber.Ctx, err error) error {
+	var e *fiber.Error
+	if !errors.As(err, &e) {
+		return s.fail(c, err)
+	}
+	switch e.Code {
+	case fiber.StatusNotFound:
+		err = custerrors.RouteNotFound
+	case fiber.StatusMethodNotAllowed:
+		err = custerrors.MethodNotAllowed
+	case fiber.StatusRequestEntityTooLarge:
+		err = custerrors.BodyIsTooLong
+	case fiber.StatusRequestHeaderFieldsTooLarge:
+		err = custerrors.HeaderIsTooLong
+	case fiber.StatusRequestTimeout:
+		err = custerrors.RequestIsTooSlow
+	case fiber.StatusBadRequest, fiber.StatusBadGateway: // Fiber says Bad Gateway of a broken connection
+		err = custerrors.RequestIsInvalid
+	}
+	return s.fail(c, err)
+}
+
+func stack() string { return string(debug.Stack()) }

@@ -1,0 +1,165 @@
+package app
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
+	"strconv"
+	"time"
+	"unsafe"
+
+	"github.com/gofiber/fiber/v2"
+
+	"signal-server/cache"
+	"signal-server/custerrors"
+)
+
+// keyOf returns the session's key: the header "key" or, where a client cannot set headers, the query's. It lives as long as
+// the request.
+//
+// hot: every request of the API passes here, once.
+func keyOf(c *fiber.Ctx) (cache.Key, error) {
+	key, err := cache.ParseKey(unsafeString(c.Request().Header.PeekBytes(headerKey)))
+	if err == custerrors.KeyIsEmpty && hasQuery(c) {
+		return cache.ParseKey(unsafeString(c.Context().QueryArgs().Peek("key")))
+	}
+	return key, err
+}
+
+var (
+	headerKey         = []byte("Key") // as fasthttp normalizes it
+	headerIdempotency = []byte("Idempotency-Key")
+)
+
+// hasQuery reports whether there is a query to parse; most requests have none.
+func hasQuery(c *fiber.Ctx) bool { return len(c.Request().URI().QueryString()) > 0 }
+
+// waitOf returns how long ?wait lets the request wait, cut to the maximum, and how to tell that its client has left.
+func (s *Server) waitOf(c *fiber.Ctx) (cache.Wait, error) {
+	if !hasQuery(c) {
+		return cache.Wait{}, nil
+	}
+	text := c.Context().QueryArgs().Peek("wait")
+	if text == nil {
+		return cache.Wait{}, nil
+	}
+	// Digits and a point, no sign, exponent, infinity or underscore, all of which ParseFloat takes.
+	if len(bytes.Trim(text, "0123456789.")) > 0 {
+		return cache.Wait{}, custerrors.WaitIsInvalid
+	}
+	seconds, err := strconv.ParseFloat(unsafeString(text), 64)
+	if err != nil && seconds == 0 { // out of range is only long
+		return cache.Wait{}, custerrors.WaitIsInvalid
+	}
+	w := cache.Wait{For: s.config.MaxWait}
+	if seconds < s.config.MaxWait.Seconds() {
+		w.For = time.Duration(seconds * float64(time.Second))
+	}
+	if w.For > 0 {
+		w.Present = present(c.Context().Conn())
+	}
+	return w, nil
+}
+
+// Cursors go over the wire as eight bytes in base64url (RFC 4648, Section 5), without padding.
+const cursorBytes = 8
+
+var cursorEncoding = base64.RawURLEncoding.Strict()
+
+func appendCursor(dst []byte, cursor cache.Cursor) []byte {
+	var b [cursorBytes]byte
+	binary.BigEndian.PutUint64(b[:], uint64(cursor))
+	return cursorEncoding.AppendEncode(dst, b[:])
+}
+
+func parseCursor(text []byte) (cache.Cursor, error) {
+	if len(text) == 0 {
+		return 0, nil
+	}
+	var b [cursorBytes]byte
+	if len(text) != cursorEncoding.EncodedLen(cursorBytes) {
+		return 0, custerrors.CursorIsInvalid
+	}
+	if _, err := cursorEncoding.Decode(b[:], text); err != nil {
+		return 0, custerrors.CursorIsInvalid
+	}
+	cursor := cache.Cursor(binary.BigEndian.Uint64(b[:]))
+	if cursor.Epoch() == 0 {
+		return 0, custerrors.CursorIsInvalid
+	}
+	return cursor, nil
+}
+
+// cursorOf returns ?after, which is the beginning where it is absent or empty.
+func cursorOf(c *fiber.Ctx) (cache.Cursor, error) {
+	if !hasQuery(c) {
+		return 0, nil
+	}
+	return parseCursor(c.Context().QueryArgs().Peek("after"))
+}
+
+// maxToken is how long an Idempotency-Key may be, in characters.
+const maxToken = 64
+
+// tokenOf returns the Idempotency-Key, or the empty token if the request has none.
+func tokenOf(c *fiber.Ctx) (cache.Token, error) {
+	text := c.Request().Header.PeekBytes(headerIdempotency)
+	if text == nil {
+		return "", nil
+	}
+	if len(text) == 0 || len(text) > maxToken {
+		return "", custerrors.IdempotencyKeyIsInvalid
+	}
+	for _, b := range text {
+		if b <= ' ' || b > '~' {
+			return "", custerrors.IdempotencyKeyIsInvalid
+		}
+	}
+	return cache.Token(unsafeString(text)), nil
+}
+
+// bodyOf returns the request's body as it came. A compressed one is refused: it would be inflated past its limit, and it is
+// not the text that the other side is to get.
+func bodyOf(c *fiber.Ctx) ([]byte, error) {
+	switch encoding := c.Request().Header.ContentEncoding(); {
+	case len(encoding) > 0 && !bytes.EqualFold(encoding, []byte("identity")):
+		return nil, custerrors.BodyIsNotUTF8
+	default:
+		return c.Request().Body(), nil
+	}
+}
+
+// write is a request that writes: what all POSTs have in common.
+type write struct {
+	key   cache.Key
+	token cache.Token
+	body  []byte
+	batch *cache.Batch // empty
+}
+
+// beginWrite reads what all POSTs have in common. endWrite must follow if there is no error.
+func (s *Server) beginWrite(c *fiber.Ctx) (w write, err error) {
+	if w.key, err = keyOf(c); err != nil {
+		return w, err
+	}
+	if w.token, err = tokenOf(c); err != nil {
+		return w, err
+	}
+	if w.body, err = bodyOf(c); err != nil {
+		return w, err
+	}
+	w.batch, _ = s.batches.Get().(*cache.Batch)
+	return w, nil
+}
+
+// keepBatch is how much memory a batch may take back to the pool: what four fifths of all sdp need.
+const keepBatch = 16 << 10
+
+func (s *Server) endWrite(w *write) {
+	w.batch.Reset(keepBatch)
+	s.batches.Put(w.batch)
+}
+
+// unsafeString returns b as a string that shares its memory. The rule: b is a part of the request, which nobody writes to
+// while its handler runs, and the string is not kept beyond the handler.
+func unsafeString(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

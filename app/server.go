@@ -1,0 +1,148 @@
+// Package app is the signaling server: policy, and the only package that knows HTTP, Fiber and JSON.
+//
+//	client ──HTTP──▶ Server ──▶ route ──▶ key ▶ bounds ▶ store or mailroom ▶ reply
+//
+// Every answer of the signaling API is the envelope {"msg":"","data":null}, written by reply.go and nowhere else. The
+// package knows sessions only through cache.Store and cache.Mailroom, never which store it is.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+
+	"signal-server/cache"
+	"signal-server/custerrors"
+)
+
+// Server serves the signaling API over a store. New makes one. Its methods may be called concurrently, Serve once.
+type Server struct {
+	// set at construction
+	config  Config
+	store   cache.Store
+	mail    *cache.Mailroom
+	log     *slog.Logger
+	fiber   *fiber.App
+	route   fasthttp.RequestHandler // Fiber's
+	admin   *http.Server
+	batches sync.Pool // of *cache.Batch
+}
+
+// New returns a Server over the store, which the caller still owns and closes after Serve has returned. The error lists
+// what is wrong with the configuration.
+func New(config Config, store cache.Store, log *slog.Logger) (*Server, error) {
+	if err := config.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{
+		config:  config,
+		store:   store,
+		mail:    cache.NewMailroom(store),
+		log:     log,
+		batches: sync.Pool{New: func() any { return new(cache.Batch) }},
+	}
+	s.fiber = fiber.New(fiber.Config{
+		AppName:                      "signal-server",
+		DisableStartupMessage:        true,
+		CaseSensitive:                true,
+		BodyLimit:                    config.BodyBytes,
+		ReadTimeout:                  config.ReadTimeout,
+		WriteTimeout:                 config.ReadTimeout,
+		IdleTimeout:                  config.IdleTimeout,
+		DisablePreParseMultipartForm: true, // a body is opaque text, whatever its Content-Type says
+		ErrorHandler:                 s.handleError,
+	})
+	s.routes()
+	s.route = s.fiber.Handler()
+	server := s.fiber.Server()
+	server.Handler = s.Handle
+	server.Logger = quiet{}
+	server.CloseOnShutdown = true
+	s.admin = &http.Server{
+		Handler:           s.adminHandler(),
+		ReadHeaderTimeout: config.ReadTimeout,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	return s, nil
+}
+
+// Serve serves the API on listener and the admin routes on admin, which may be nil, until ctx ends. Then it stops accepting,
+// ends all waits with custerrors.ServerIsShuttingDown, lets what runs finish for at most Config.Drain, and returns nil; or
+// earlier, the error that ended it. It closes both listeners.
+func (s *Server) Serve(ctx context.Context, listener, admin net.Listener) error {
+	failed := make(chan error, 2) // each of the two goroutines sends once
+	serving := 1
+	go func() { failed <- s.fiber.Server().Serve(listener) }()
+	if admin != nil {
+		serving++
+		go func() { failed <- s.admin.Serve(admin) }()
+	}
+
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+		serving--
+		err = fmt.Errorf("serving stopped: %w", err)
+	}
+
+	s.mail.Close()
+	drain, cancel := context.WithTimeout(context.Background(), s.config.Drain)
+	defer cancel()
+	if e := s.fiber.Server().ShutdownWithContext(drain); e != nil {
+		s.log.Warn("requests were still running at the end of the drain", "drain", s.config.Drain, "error", e)
+	}
+	if e := s.admin.Shutdown(drain); e != nil {
+		s.log.Warn("admin requests were still running at the end of the drain", "error", e)
+	}
+	for ; serving > 0; serving-- {
+		if e := <-failed; err == nil && e != nil && !errors.Is(e, http.ErrServerClosed) {
+			err = e
+		}
+	}
+	return err
+}
+
+// Handle serves one request: what both Serve and tests without sockets call. A panic below it is a bug, is logged, and costs
+// that one request.
+//
+// hot: every request passes here.
+func (s *Server) Handle(c *fasthttp.RequestCtx) {
+	defer s.survive(c)
+	switch string(c.Method()) {
+	case fasthttp.MethodGet, fasthttp.MethodPost, fasthttp.MethodDelete, fasthttp.MethodHead,
+		fasthttp.MethodPut, fasthttp.MethodPatch:
+		s.route(c)
+	case fasthttp.MethodOptions:
+		preflight(c)
+	default: // Fiber would answer a method it does not know in plain text
+		refuse(c, custerrors.MethodNotAllowed)
+	}
+}
+
+func (s *Server) survive(c *fasthttp.RequestCtx) {
+	if r := recover(); r != nil {
+		s.log.Error("BUG: a request panicked", "panic", fmt.Sprint(r), "stack", stack())
+		c.Response.Reset()
+		refuse(c, custerrors.InternalError)
+	}
+}
+
+// quiet drops fasthttp's own log: it speaks of single connections, which clients break as they like, and may quote requests.
+type quiet struct{}
+
+func (quiet) Printf(string, ...any) {}
+
+// retryAfter is what a client that is refused for now is told to wait, in seconds.
+const retryAfter = "1"
+
+// maxAge is how long a browser may remember a preflight.
+const maxAge = 24 * time.Hour

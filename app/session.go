@@ -1,0 +1,110 @@
+package app
+
+import (
+	"github.com/gofiber/fiber/v2"
+
+	"signal-server/cache"
+)
+
+// openSession opens a session and puts the offer's sdp.
+//
+//	@Summary		Open a session and put the offer's sdp
+//	@Description	The one request that opens a session; it may reuse the key of a session that has ended. `data` is the text to relay,
+//	@Description	whatever it holds: usually the JSON of a session description, as a string. `key_ttl` is in seconds: the session ends
+//	@Description	when nobody uses it that long. Absent, 0, negative or above the server's maximum, it means the maximum.
+//	@Tags			classic
+//	@Accept			json
+//	@Produce		json
+//	@Param			key				header		string	true	"the session's key: 1 to 32 characters; or in the query"
+//	@Param			Idempotency-Key	header		string	false	"1 to 64 visible ASCII characters: a repetition is not applied again"
+//	@Param			offer			body		offer	true	"the offer"
+//	@Success		200				{object}	envelope	"done (msg empty), or SdpAlreadyExist"
+//	@Failure		400				{object}	envelope	"KeyIsEmpty, KeyIsTooLong, DataIsEmpty, BodyIsNotJSON, BodyIsNotUTF8, IdempotencyKeyIsInvalid"
+//	@Failure		413				{object}	envelope	"BodyIsTooLong"
+//	@Failure		503				{object}	envelope	"CacheOverrunMaxCost, ServerIsShuttingDown"
+//	@Router			/offer/sdp [post]
+func (s *Server) openSession(c *fiber.Ctx) error {
+	w, err := s.beginWrite(c)
+	if err != nil {
+		return s.fail(c, err)
+	}
+	defer s.endWrite(&w)
+	ttl, err := s.readOffer(w.batch, w.body)
+	if err != nil {
+		return s.fail(c, err)
+	}
+	return s.wrote(c, s.store.Open(c.Context(), w.key, ttl, w.token, w.batch))
+}
+
+// answerSession puts the answer's sdp.
+//
+//	@Summary	Put the answer's sdp
+//	@Tags		classic
+//	@Accept		plain
+//	@Produce	json
+//	@Param		key				header		string		true	"the session's key: 1 to 32 characters; or in the query"
+//	@Param		Idempotency-Key	header		string		false	"1 to 64 visible ASCII characters: a repetition is not applied again"
+//	@Param		sdp				body		string		true	"the sdp: opaque text, valid UTF-8"
+//	@Success	200				{object}	envelope	"done (msg empty), or SdpAlreadyExist, KeyNotFound, KeyIsExpired"
+//	@Failure	400				{object}	envelope	"KeyIsEmpty, KeyIsTooLong, BodyIsEmpty, BodyIsNotUTF8, IdempotencyKeyIsInvalid"
+//	@Failure	413				{object}	envelope	"BodyIsTooLong"
+//	@Failure	503				{object}	envelope	"CacheOverrunMaxCost, ServerIsShuttingDown"
+//	@Router		/answer/sdp [post]
+func (s *Server) answerSession(c *fiber.Ctx) error { return s.postText(c, cache.Answer, cache.SDP) }
+
+// postText appends one payload that comes as text to the role's log.
+//
+// hot: a trickled candidate comes here.
+func (s *Server) postText(c *fiber.Ctx, role cache.Role, kind cache.Kind) error {
+	w, err := s.beginWrite(c)
+	if err != nil {
+		return s.fail(c, err)
+	}
+	defer s.endWrite(&w)
+	if err := s.addText(w.batch, kind, w.body); err != nil {
+		return s.fail(c, err)
+	}
+	return s.wrote(c, s.store.Append(c.Context(), w.key, role, w.token, w.batch))
+}
+
+// wrote replies to a write that has nothing to return.
+func (s *Server) wrote(c *fiber.Ctx, err error) error {
+	if err != nil {
+		return s.fail(c, err)
+	}
+	return done(c)
+}
+
+// takeSDP takes the other role's sdp.
+//
+//	@Summary		Take the other role's sdp
+//	@Description	Destructive: the sdp goes to one taker, once. The answerer may wait before the session is opened.
+//	@Tags			classic
+//	@Produce		json
+//	@Param			role	path		string	true	"who asks"	Enums(offer, answer)
+//	@Param			key		header		string	true	"the session's key: 1 to 32 characters; or in the query"
+//	@Param			wait	query		number	false	"seconds to wait while there is nothing, 30 at most"
+//	@Success		200		{object}	envelope{data=string}	"the sdp; or SdpNoValues, KeyNotFound, KeyIsExpired with data null"
+//	@Failure		400		{object}	envelope	"KeyIsEmpty, KeyIsTooLong, WaitIsInvalid"
+//	@Failure		503		{object}	envelope	"ServerIsShuttingDown"
+//	@Router			/{role}/sdp [get]
+func (s *Server) takeSDP(role cache.Role) fiber.Handler {
+	return func(c *fiber.Ctx) error { return s.take(c, role, cache.SDP, 1, &text) }
+}
+
+// endSession ends the session for both roles.
+//
+//	@Summary	End the session for both roles
+//	@Tags		classic
+//	@Produce	json
+//	@Param		key	header		string		true	"the session's key: 1 to 32 characters; or in the query"
+//	@Success	200	{object}	envelope	"done (msg empty), or KeyNotFound, KeyIsExpired"
+//	@Failure	400	{object}	envelope	"KeyIsEmpty, KeyIsTooLong"
+//	@Router		/session [delete]
+func (s *Server) endSession(c *fiber.Ctx) error {
+	key, err := keyOf(c)
+	if err != nil {
+		return s.fail(c, err)
+	}
+	return s.wrote(c, s.store.End(c.Context(), key))
+}

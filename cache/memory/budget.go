@@ -1,0 +1,48 @@
+package memory
+
+import "sync/atomic"
+
+const (
+	// Of the memory, a part holds sessions. The rest is for what lies between the living: the dead that are not cleaned away
+	// yet (deadShare), and the ends of chunks where the next entry did not fit (maxFragment of chunkBytes).
+	sessionShare, ofMemory = 3, 4
+
+	// The last part is for sessions that outgrow what was set aside for them. New ones are refused before it is touched.
+	openShare, ofBudget = 7, 8
+
+	// Set aside for a session at its opening: twice its first write, because an answer is about as large as its offer,
+	// and this much for trickled candidates.
+	trickleReserve = 4 << 10
+)
+
+// budget counts the bytes that sessions hold or have set aside. It is exact, one for the whole store, and safe for
+// concurrent use.
+type budget struct {
+	// set at construction, in bytes
+	open, total int64
+	// atomic
+	used atomic.Int64
+}
+
+func newBudget(memory int64) budget {
+	total := memory / ofMemory * sessionShare
+	return budget{open: total / ofBudget * openShare, total: total}
+}
+
+// take adds n bytes if the sum stays within mark (open or total), and reports whether it did.
+func (b *budget) take(n, mark int64) bool {
+	for {
+		used := b.used.Load()
+		if used+n > mark {
+			return false
+		}
+		if b.used.CompareAndSwap(used, used+n) {
+			return true
+		}
+	}
+}
+
+func (b *budget) give(n int64) { b.used.Add(-n) }
+
+// full reports whether a session that opens with an sdp of usual size, 2 KiB, would be refused.
+func (b *budget) full() bool { return b.used.Load()+2*(2<<10)+trickleReserve+recordCost > b.open }

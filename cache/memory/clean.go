@@ -1,0 +1,85 @@
+package memory
+
+import "time"
+
+// endLocked ends the session: what it held is dead from now on, to be cleaned away. at is when it ended.
+func (s *stripe) endLocked(r *record, at time.Duration) {
+	s.ended.bury(r.id, at)
+	s.budget.give(r.cost())
+	s.live -= int(r.stored)
+	s.dead += int(r.stored)
+	delete(s.index, r.id)
+	s.records.give(r)
+}
+
+// cleanLocked takes space back at the old end of the ring, at most steps entries: the dead are dropped, the living that stand
+// in the way are pushed again at the new end. It reports whether nothing is left to do.
+func (s *stripe) cleanLocked(steps int) (done bool) {
+	for ; s.dead > s.live/deadShare+deadAtRest || s.live == 0 && s.dead > 0; steps-- {
+		if steps == 0 {
+			return false
+		}
+		e := entry(s.ring.oldest())
+		r := s.records.at(e.slot())
+		if r.generation != e.generation() {
+			s.dead -= e.bytes()
+			s.ring.pop()
+			continue
+		}
+		s.moveLocked(r, e)
+	}
+	return true
+}
+
+// moveLocked moves the oldest entry, e, which is alive and of this record, to the new end of the ring.
+func (s *stripe) moveLocked(r *record, e entry) {
+	l := r.log(e.role())
+	in := l.list(e.kind())
+	var before position
+	old := in.first
+	for {
+		found := entry(s.ring.get(old))
+		if found.same(e) {
+			break
+		}
+		before, old = old, found.next()
+	}
+
+	s.scratch = append(s.scratch[:0], e...)
+	s.ring.pop()
+	p := s.ring.push(s.scratch)
+
+	if before == 0 {
+		in.first = p
+	} else {
+		entry(s.ring.get(before)).setNext(p)
+	}
+	if in.last == old {
+		in.last = p
+	}
+	if l.untaken == old {
+		l.untaken = p
+	}
+}
+
+// sweep ends what has expired by now and cleans, letting others in between.
+func (s *stripe) sweep(now time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, page := range s.records.pages {
+		for i := range page {
+			if r := &page[i]; r.epoch != 0 && now >= r.deadline {
+				s.endLocked(r, r.deadline)
+			}
+		}
+	}
+	for !s.cleanLocked(cleanPerSweep) {
+		s.mu.Unlock()
+		s.mu.Lock()
+	}
+	if s.records.used == 0 && len(s.records.pages) > 1 { // nothing lives, so the ring is empty: no entry names a slot
+		s.records = records{}
+		s.index = make(map[id]uint32)
+		s.ring.shrink()
+	}
+}

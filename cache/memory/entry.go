@@ -1,0 +1,111 @@
+package memory
+
+import (
+	"encoding/binary"
+
+	"signal-server/cache"
+)
+
+// An entry of the ring is one fragment of one message; most messages are one fragment. The header:
+//
+//	offset  bytes
+//	     0      4  slot of the session's record
+//	     4      4  generation of that slot: with another one in the record, the entry is dead
+//	     8      8  position of the next entry of the same list, 0 at its end
+//	    16      1  flags
+//	    17      8  hash of the write's token, only with flagToken
+//
+// and then the payload's bytes in wire form. A list is the sdp or the candidates of one log.
+const (
+	offSlot       = 0
+	offGeneration = 4
+	offNext       = 8
+	offFlags      = 16
+	headerBytes   = 17
+	tokenBytes    = 8
+
+	// maxFragment bounds an entry, so that the end of a chunk that is left unused stays small beside the chunk, and one step
+	// of cleaning short.
+	maxFragment = 8 << 10
+	maxEntry    = headerBytes + tokenBytes + maxFragment
+
+	// queueBytes is what the BytesQueue puts before each entry: its length as an uvarint.
+	queueBytes = 2
+)
+
+const (
+	flagAnswer    = 1 << iota // in the log of answer, else of offer
+	flagSDP                   // an sdp, else a candidate
+	flagContinues             // the next entry of the list goes on with the same message
+	flagToken                 // the header has a token
+)
+
+type entry []byte
+
+func (e entry) slot() uint32       { return binary.LittleEndian.Uint32(e[offSlot:]) }
+func (e entry) generation() uint32 { return binary.LittleEndian.Uint32(e[offGeneration:]) }
+func (e entry) next() position     { return position(binary.LittleEndian.Uint64(e[offNext:])) }
+func (e entry) setNext(p position) { binary.LittleEndian.PutUint64(e[offNext:], uint64(p)) }
+func (e entry) is(flag byte) bool  { return e[offFlags]&flag != 0 }
+func (e entry) same(o entry) bool  { return &e[0] == &o[0] }
+func (e entry) bytes() int         { return len(e) + queueBytes }
+
+func (e entry) role() cache.Role {
+	if e.is(flagAnswer) {
+		return cache.Answer
+	}
+	return cache.Offer
+}
+
+func (e entry) kind() cache.Kind {
+	if e.is(flagSDP) {
+		return cache.SDP
+	}
+	return cache.Candidate
+}
+
+// token returns the hash of the token of the write that began with this entry, or 0.
+func (e entry) token() uint64 {
+	if !e.is(flagToken) {
+		return 0
+	}
+	return binary.LittleEndian.Uint64(e[headerBytes:])
+}
+
+func (e entry) payload() []byte {
+	if e.is(flagToken) {
+		return e[headerBytes+tokenBytes:]
+	}
+	return e[headerBytes:]
+}
+
+// appendEntry appends a whole entry without successor to dst.
+func appendEntry(dst []byte, slot, generation uint32, flags byte, token uint64, payload []byte) entry {
+	dst = binary.LittleEndian.AppendUint32(dst, slot)
+	dst = binary.LittleEndian.AppendUint32(dst, generation)
+	dst = binary.LittleEndian.AppendUint64(dst, 0)
+	if token != 0 {
+		dst = append(dst, flags|flagToken)
+		dst = binary.LittleEndian.AppendUint64(dst, token)
+	} else {
+		dst = append(dst, flags)
+	}
+	return append(dst, payload...)
+}
+
+// entryBytes returns what a batch takes in the ring.
+func entryBytes(b *cache.Batch, token uint64) int {
+	n := 0
+	if token != 0 {
+		n = tokenBytes
+	}
+	for frames := b.Frames(); ; {
+		f, rest, ok := cache.NextFrame(frames)
+		if !ok {
+			return n
+		}
+		fragments := max(1, (len(f.Wire)+maxFragment-1)/maxFragment)
+		n += len(f.Wire) + fragments*(headerBytes+queueBytes)
+		frames = rest
+	}
+}

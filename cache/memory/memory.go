@@ -1,0 +1,281 @@
+// Package memory is the embedded store: sessions in this process's memory, forgotten when it ends.
+//
+// It is cut into stripes by the key's hash. A stripe is a lock and what it guards: an index (session → record), and a
+// ring that holds every message as an entry of its own. The entries of one log are linked in order, so that a queue is its
+// session's entries in sequence:
+//
+//	key ─maphash─▶ stripe ─index─▶ record ─┬─ log of offer:  sdp ▶ entry        candidates ▶ entry ▶ entry ▶ entry
+//	                                       └─ log of answer: sdp ▶ entry        candidates ▶ entry ▶ entry
+//	ring, oldest first:  [dead][entry][dead][dead][entry][entry] …               (bigcache's queue.BytesQueue, in chunks)
+//
+// Nothing in index, records and ring holds a pointer per session, so the garbage collector has nothing to follow. What
+// is read is copied once, from the ring into the caller's buffer. Memory follows what is alive: space comes back from the
+// ring's old end, where the dead are dropped and the living are moved to the new end. Nothing alive is ever evicted:
+// new sessions are refused before running ones.
+//
+// The keys themselves are not kept, only 128 bits of their hash under seeds that are private to the process, so that no
+// client can aim at a stripe or make two keys collide.
+package memory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"sync"
+	"time"
+
+	"signal-server/cache"
+	"signal-server/custerrors"
+)
+
+const (
+	stripes = 32 // a power of two; many more than cores, so that two requests seldom meet at a lock
+
+	// MinMemory is the smallest budget: room for about a hundred usual sessions.
+	MinMemory = 1 << 20
+
+	// sweepEvery bounds how long an expired session that nobody asks for keeps its memory. A sweep of 100,000 sessions
+	// takes about 1 ms.
+	sweepEvery = 250 * time.Millisecond
+)
+
+// Config is what a Store is made of.
+type Config struct {
+	cache.Limits
+
+	// Memory is the budget in bytes for all sessions: MinMemory or more. It covers what they hold, their place in the index and
+	// what lies between them. Empty, the store takes up to 4 MiB, and a 512th of the budget to remember ended sessions.
+	Memory int64
+}
+
+// Store implements cache.Store. New makes one.
+type Store struct {
+	// set at construction
+	limits   cache.Limits
+	base     time.Time // the origin of this store's monotonic clock
+	seeds    [2]maphash.Seed
+	tokens   maphash.Seed
+	bells    *cache.Bells
+	stopping chan struct{} // closed by Close
+	stopped  sync.WaitGroup
+
+	// atomic inside
+	budget budget
+
+	// each under its own lock
+	stripes [stripes]stripe
+}
+
+var _ cache.Store = (*Store)(nil)
+
+// New returns an empty store, whose background sweep runs until Close. The error names what is wrong with the Config.
+func New(c Config) (*Store, error) {
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	s := &Store{
+		limits:   c.Limits,
+		base:     time.Now(),
+		seeds:    [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
+		tokens:   maphash.MakeSeed(),
+		bells:    cache.NewBells(),
+		stopping: make(chan struct{}),
+		budget:   newBudget(c.Memory),
+	}
+	for i := range s.stripes {
+		s.stripes[i].init(&s.budget, int(c.Memory/stripes))
+	}
+	s.stopped.Go(s.sweep)
+	return s, nil
+}
+
+func (c *Config) validate() error {
+	var errs []error
+	if c.Memory < MinMemory {
+		errs = append(errs, fmt.Errorf("memory is %d bytes, must be %d or more", c.Memory, MinMemory))
+	}
+	if c.TTL <= 0 || c.Lifetime <= 0 {
+		errs = append(errs, fmt.Errorf("TTL %v and lifetime %v must be more than zero", c.TTL, c.Lifetime))
+	}
+	if c.Candidates < 1 || c.Candidates >= cache.MaxLog {
+		errs = append(errs, fmt.Errorf("candidates is %d, must be 1 to %d", c.Candidates, cache.MaxLog-1))
+	}
+	if c.SessionBytes < 1 || c.SessionBytes > maxSessionBytes {
+		errs = append(errs, fmt.Errorf("session bytes is %d, must be 1 to %d", c.SessionBytes, maxSessionBytes))
+	}
+	return errors.Join(errs...)
+}
+
+// maxSessionBytes keeps a session's counters within 32 bits, its worst case of escaping and its entries' headers included.
+const maxSessionBytes = 64 << 20
+
+// id is a key's hash: all that is kept of it.
+type id struct{ hi, lo uint64 }
+
+func (s *Store) locate(key cache.Key) (id, *stripe) {
+	k := id{maphash.String(s.seeds[0], string(key)), maphash.String(s.seeds[1], string(key))}
+	return k, &s.stripes[k.hi%stripes]
+}
+
+// now is the time since the store was made.
+func (s *Store) now() time.Duration { return time.Since(s.base) }
+
+// hash returns the token's hash, which is 0 for no token only.
+func (s *Store) hash(token cache.Token) uint64 {
+	if token == "" {
+		return 0
+	}
+	return maphash.String(s.tokens, string(token)) | 1
+}
+
+// Open implements cache.Store.
+func (s *Store) Open(_ context.Context, key cache.Key, ttl time.Duration, token cache.Token, b *cache.Batch) error {
+	if ttl <= 0 || ttl > s.limits.TTL {
+		ttl = s.limits.TTL
+	}
+	k, stripe := s.locate(key)
+	hash, now := s.hash(token), s.now()
+
+	stripe.mu.Lock()
+	err := stripe.openLocked(k, now, ttl, hash, b, &s.limits)
+	stripe.mu.Unlock()
+	if err == nil {
+		s.bells.Ring(key, cache.Offer)
+		s.bells.Ring(key, cache.Answer)
+	}
+	return err
+}
+
+// Append implements cache.Store.
+//
+// hot: no allocation, but for a new chunk of the ring every few hundred messages of a store that grows.
+func (s *Store) Append(_ context.Context, key cache.Key, from cache.Role, token cache.Token, b *cache.Batch) error {
+	k, stripe := s.locate(key)
+	hash, now := s.hash(token), s.now()
+
+	stripe.mu.Lock()
+	err := stripe.appendLocked(k, now, from, hash, b, &s.limits)
+	stripe.mu.Unlock()
+	if err == nil {
+		s.bells.Ring(key, from.Other())
+	}
+	return err
+}
+
+// Take implements cache.Store.
+//
+// hot: no allocation but growth of dst.
+func (s *Store) Take(_ context.Context, dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int,
+	form *cache.Form,
+) ([]byte, error) {
+	k, stripe := s.locate(key)
+	now := s.now()
+
+	stripe.mu.Lock()
+	defer stripe.mu.Unlock()
+	r, err := stripe.visitLocked(k, now)
+	if err != nil {
+		return dst, err
+	}
+	l := r.log(to.Other())
+	if kind == cache.SDP {
+		return stripe.takeSDPLocked(dst, l, form)
+	}
+	return stripe.takeCandidatesLocked(dst, l, limit, form)
+}
+
+// Read implements cache.Store.
+//
+// hot: no allocation but growth of dst.
+func (s *Store) Read(_ context.Context, dst []byte, key cache.Key, to cache.Role, after cache.Cursor, limit int,
+	form *cache.Form,
+) ([]byte, cache.Cursor, error) {
+	k, stripe := s.locate(key)
+	now := s.now()
+
+	stripe.mu.Lock()
+	defer stripe.mu.Unlock()
+	r, err := stripe.visitLocked(k, now)
+	if err != nil {
+		return dst, after, err
+	}
+	if after != 0 && after.Epoch() != r.epoch {
+		return dst, after, custerrors.KeyIsExpired
+	}
+	dst, n, err := stripe.readLocked(dst, r.log(to.Other()), after.Position(), limit, form)
+	return dst, cache.NewCursor(r.epoch, n), err
+}
+
+// Touch implements cache.Store.
+func (s *Store) Touch(_ context.Context, key cache.Key) (cache.Lease, error) {
+	k, stripe := s.locate(key)
+	now := s.now()
+
+	stripe.mu.Lock()
+	defer stripe.mu.Unlock()
+	r, err := stripe.visitLocked(k, now)
+	if err != nil {
+		return cache.Lease{}, err
+	}
+	return cache.Lease{TTL: r.ttl, Left: r.end - now}, nil
+}
+
+// End implements cache.Store.
+func (s *Store) End(_ context.Context, key cache.Key) error {
+	k, stripe := s.locate(key)
+	now := s.now()
+
+	stripe.mu.Lock()
+	r, err := stripe.visitLocked(k, now)
+	if err == nil {
+		stripe.endLocked(r, now)
+		stripe.cleanLocked(cleanPerCall)
+	}
+	stripe.mu.Unlock()
+	if err == nil {
+		s.bells.Ring(key, cache.Offer)
+		s.bells.Ring(key, cache.Answer)
+	}
+	return err
+}
+
+// Hang implements cache.Store. It always succeeds, and no ring is missed.
+func (s *Store) Hang(_ context.Context, key cache.Key, to cache.Role, bell cache.Bell) error {
+	s.bells.Hang(key, to, bell)
+	return nil
+}
+
+// Unhang implements cache.Store.
+func (s *Store) Unhang(key cache.Key, to cache.Role, bell cache.Bell) { s.bells.Unhang(key, to, bell) }
+
+// Ready implements cache.Store. The error is custerrors.CacheOverrunMaxCost.
+func (s *Store) Ready(context.Context) error {
+	if s.budget.full() {
+		return custerrors.CacheOverrunMaxCost
+	}
+	return nil
+}
+
+// Close implements cache.Store.
+func (s *Store) Close() error {
+	close(s.stopping)
+	s.stopped.Wait()
+	return nil
+}
+
+// sweep ends expired sessions that nobody asks for, and cleans, until Close.
+func (s *Store) sweep() {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			for i := range s.stripes {
+				s.stripes[i].sweep(s.now())
+			}
+		case <-s.stopping:
+			return
+		}
+	}
+}

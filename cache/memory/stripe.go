@@ -1,0 +1,274 @@
+package memory
+
+import (
+	"sync"
+	"time"
+
+	"signal-server/cache"
+	"signal-server/custerrors"
+)
+
+const (
+	// Cleaning begins when the dead hold more than this part of what the living do, and half a chunk: enough slack that
+	// most of what is old has died by itself, little enough that memory follows what is alive.
+	deadShare  = 8
+	deadAtRest = chunkBytes / 2
+
+	// cleanPerCall bounds the entries that one request drops or moves: a few microseconds. The sweep does the rest, some at
+	// a time so that requests come between.
+	cleanPerCall  = 64
+	cleanPerSweep = 1024
+)
+
+// stripe is a part of the store with a lock of its own. Methods named …Locked are called with mu held.
+type stripe struct {
+	// set by init
+	budget *budget
+
+	mu sync.Mutex
+	// guarded by mu
+	index   map[id]uint32 // session → slot of its record
+	records records
+	ring    ring
+	live    int // bytes of entries in the ring whose session lives
+	dead    int // and of those whose session has ended
+	ended   graves
+	scratch []byte // an entry on its way into the ring
+	_       [64]byte
+}
+
+func (s *stripe) init(b *budget, memory int) {
+	s.budget = b
+	s.index = make(map[id]uint32)
+	s.ended = newGraves(memory)
+	s.scratch = make([]byte, 0, maxEntry)
+}
+
+// findLocked returns the record of the live session, or nil. One that has expired is ended.
+func (s *stripe) findLocked(k id, now time.Duration) *record {
+	slot, ok := s.index[k]
+	if !ok {
+		return nil
+	}
+	r := s.records.at(slot)
+	if now >= r.deadline {
+		s.endLocked(r, r.deadline)
+		s.cleanLocked(cleanPerCall)
+		return nil
+	}
+	return r
+}
+
+// visitLocked returns the record of the live session, renewed, or why there is none.
+func (s *stripe) visitLocked(k id, now time.Duration) (*record, error) {
+	if r := s.findLocked(k, now); r != nil {
+		r.renew(now)
+		return r, nil
+	}
+	if s.ended.holds(k, now) {
+		return nil, custerrors.KeyIsExpired
+	}
+	return nil, custerrors.KeyNotFound
+}
+
+func (s *stripe) openLocked(k id, now, ttl time.Duration, token uint64, b *cache.Batch, limits *cache.Limits) error {
+	if r := s.findLocked(k, now); r != nil {
+		r.renew(now)
+		if s.appliedLocked(r.log(cache.Offer), token) {
+			return nil
+		}
+		return custerrors.SdpAlreadyExist
+	}
+	if b.Candidates() > limits.Candidates {
+		return custerrors.QueueIsFull
+	}
+	if b.Size() > limits.SessionBytes {
+		return custerrors.BodyIsTooLong
+	}
+	first := entryBytes(b, token)
+	reserved := 2*first + trickleReserve
+	if !s.budget.take(int64(reserved)+recordCost, s.budget.open) {
+		return custerrors.CacheOverrunMaxCost
+	}
+	r := s.records.take()
+	r.id = k
+	r.epoch = cache.NewEpoch()
+	r.ttl = ttl
+	r.end = now + limits.Lifetime
+	r.reserved = uint32(reserved)
+	r.renew(now)
+	s.index[k] = r.slot
+	s.writeLocked(r, cache.Offer, token, b, first)
+	return nil
+}
+
+func (s *stripe) appendLocked(k id, now time.Duration, from cache.Role, token uint64, b *cache.Batch,
+	limits *cache.Limits,
+) error {
+	r, err := s.visitLocked(k, now)
+	if err != nil {
+		return err
+	}
+	l := r.log(from)
+	if s.appliedLocked(l, token) {
+		return nil
+	}
+	if b.HasSDP() && l.sdp.first != 0 {
+		return custerrors.SdpAlreadyExist
+	}
+	if int(l.count)+b.Candidates() > limits.Candidates {
+		return custerrors.QueueIsFull
+	}
+	if int(r.size)+b.Size() > limits.SessionBytes {
+		return custerrors.BodyIsTooLong
+	}
+	more := entryBytes(b, token)
+	beyond := int(max(r.stored, r.reserved)) // what is in the budget already
+	if grow := int(r.stored) + more - beyond; grow > 0 && !s.budget.take(int64(grow), s.budget.total) {
+		return custerrors.CacheOverrunMaxCost
+	}
+	s.writeLocked(r, from, token, b, more)
+	return nil
+}
+
+// appliedLocked reports whether a write with this token is in the log.
+func (s *stripe) appliedLocked(l *log, token uint64) bool {
+	if token == 0 {
+		return false
+	}
+	for _, first := range [...]position{l.sdp.first, l.trickle.first} {
+		for p := first; p != 0; {
+			e := entry(s.ring.get(p))
+			if e.token() == token {
+				return true
+			}
+			p = e.next()
+		}
+	}
+	return false
+}
+
+// writeLocked stores the batch, whose entries take n bytes.
+func (s *stripe) writeLocked(r *record, from cache.Role, token uint64, b *cache.Batch, n int) {
+	l := r.log(from)
+	var role byte
+	if from == cache.Answer {
+		role = flagAnswer
+	}
+	for f, rest, ok := cache.NextFrame(b.Frames()); ok; f, rest, ok = cache.NextFrame(rest) {
+		flags := role
+		if f.Kind == cache.SDP {
+			flags |= flagSDP
+		}
+		first := s.linkLocked(r, l.list(f.Kind), flags, token, f.Wire)
+		token = 0 // the first entry of a write bears it
+		if f.Kind == cache.Candidate {
+			l.count++
+			if l.untaken == 0 {
+				l.untaken = first
+			}
+		}
+	}
+	r.size += uint32(b.Size())
+	r.stored += uint32(n)
+	s.live += n
+	s.cleanLocked(cleanPerCall)
+}
+
+// linkLocked pushes one message as one or more entries at the end of the list and returns the position of the first.
+func (s *stripe) linkLocked(r *record, to *list, flags byte, token uint64, wire []byte) (first position) {
+	for {
+		fragment := wire[:min(len(wire), maxFragment)]
+		wire = wire[len(fragment):]
+		f := flags
+		if len(wire) > 0 {
+			f |= flagContinues
+		}
+		s.scratch = appendEntry(s.scratch[:0], r.slot, r.generation, f, token, fragment)
+		token = 0
+		p := s.ring.push(s.scratch)
+		if to.last == 0 {
+			to.first = p
+		} else {
+			entry(s.ring.get(to.last)).setNext(p)
+		}
+		to.last = p
+		if first == 0 {
+			first = p
+		}
+		if len(wire) == 0 {
+			return first
+		}
+	}
+}
+
+// messageLocked appends the payload of the message that begins at p to dst, and returns the position of the next one.
+func (s *stripe) messageLocked(dst []byte, p position) ([]byte, position) {
+	for {
+		e := entry(s.ring.get(p))
+		dst = append(dst, e.payload()...)
+		p = e.next()
+		if !e.is(flagContinues) {
+			return dst, p
+		}
+	}
+}
+
+func (s *stripe) takeSDPLocked(dst []byte, l *log, form *cache.Form) ([]byte, error) {
+	if l.sdp.first == 0 || l.sdpTaken {
+		return dst, custerrors.SdpNoValues
+	}
+	l.sdpTaken = true
+	dst = form.Begin(dst, cache.SDP, true)
+	dst, _ = s.messageLocked(dst, l.sdp.first)
+	return form.End(dst), nil
+}
+
+func (s *stripe) takeCandidatesLocked(dst []byte, l *log, limit int, form *cache.Form) ([]byte, error) {
+	if l.untaken == 0 {
+		return dst, custerrors.CandidateNoValues
+	}
+	for n := 0; n < limit && l.untaken != 0; n++ {
+		dst = form.Begin(dst, cache.Candidate, n == 0)
+		dst, l.untaken = s.messageLocked(dst, l.untaken)
+		dst = form.End(dst)
+	}
+	return dst, nil
+}
+
+// readLocked appends at most limit messages of the log behind the first n, and returns how many lie before the end of what
+// was read.
+func (s *stripe) readLocked(dst []byte, l *log, n, limit int, form *cache.Form) ([]byte, int, error) {
+	if l.sdp.first == 0 {
+		if n > 0 {
+			return dst, n, custerrors.CursorIsInvalid
+		}
+		return dst, 0, custerrors.SdpNoValues
+	}
+	total := 1 + int(l.count)
+	switch {
+	case n > total:
+		return dst, n, custerrors.CursorIsInvalid
+	case n == total:
+		return dst, n, custerrors.CandidateNoValues
+	}
+	begin := n
+	if n == 0 {
+		dst = form.Begin(dst, cache.SDP, true)
+		dst, _ = s.messageLocked(dst, l.sdp.first)
+		dst = form.End(dst)
+		n++
+	}
+	p := l.trickle.first
+	for skip := n - 1; skip > 0; p = entry(s.ring.get(p)).next() {
+		if !entry(s.ring.get(p)).is(flagContinues) {
+			skip--
+		}
+	}
+	for ; n < total && n-begin < limit; n++ {
+		dst = form.Begin(dst, cache.Candidate, n == begin)
+		dst, p = s.messageLocked(dst, p)
+		dst = form.End(dst)
+	}
+	return dst, n, nil
+}

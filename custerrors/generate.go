@@ -1,0 +1,3 @@
+package custerrors
+
+//go:generate go run ./readme . ../README.md

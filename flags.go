@@ -1,0 +1,72 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"strconv"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/alecthomas/units"
+)
+
+// bytes is a size on the command line: 512, 64KiB, 1GiB.
+type bytes int64
+
+// String writes the size in the largest unit that it is a multiple of.
+func (b bytes) String() string { return units.Base2Bytes(b).String() }
+
+// mistakes collects what is wrong with the values of flags, so that all of it is told at once; kong would stop at the first.
+// A flag with a wrong value keeps its zero value, so nothing may be done with the flags while there are mistakes.
+type mistakes []error
+
+// mapper returns a kong mapper that parses a value or collects why it cannot.
+func mapper[T any](m *mistakes, parse func(string) (T, error)) kong.MapperFunc {
+	return func(ctx *kong.DecodeContext, target reflect.Value) error {
+		var text string
+		if err := ctx.Scan.PopValueInto(ctx.Value.Name, &text); err != nil {
+			return err
+		}
+		value, err := parse(text)
+		if err != nil {
+			*m = append(*m, fmt.Errorf("--%s is %q, must be %w", ctx.Value.Name, text, err))
+			return nil
+		}
+		target.Set(reflect.ValueOf(value).Convert(target.Type()))
+		return nil
+	}
+}
+
+func (m *mistakes) durations() kong.Option {
+	return kong.TypeMapper(reflect.TypeFor[time.Duration](), mapper(m, func(text string) (time.Duration, error) {
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			return 0, fmt.Errorf("a duration such as 30s, 500ms or 5m")
+		}
+		return d, nil
+	}))
+}
+
+func (m *mistakes) ints() kong.Option {
+	return kong.KindMapper(reflect.Int, mapper(m, func(text string) (int, error) {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return 0, fmt.Errorf("a whole number")
+		}
+		return n, nil
+	}))
+}
+
+func (m *mistakes) bytes() kong.Option {
+	return kong.TypeMapper(reflect.TypeFor[bytes](), mapper(m, func(text string) (bytes, error) {
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil && n >= 0 {
+			return bytes(n), nil
+		}
+		n, err := units.ParseStrictBytes(text)
+		if err != nil || n < 0 || n == math.MaxInt64 {
+			return 0, fmt.Errorf("a size such as 4096, 64KiB or 1GiB")
+		}
+		return bytes(n), nil
+	}))
+}

@@ -1,0 +1,166 @@
+// Command signal-server is an HTTP signaling server for WebRTC: two peers that share a key exchange an offer, an answer and
+// trickled ICE candidates through it, and then talk directly.
+//
+// This file is wiring only: flags and environment become an app.Config, a store and an app.Server.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"signal-server/app"
+	"signal-server/cache"
+	"signal-server/cache/memory"
+	"signal-server/client/bridge"
+)
+
+// cli is the command line. Each flag is also an environment variable: SIGNAL_ and its name in capitals, - as _.
+type cli struct {
+	LogFormat string `enum:"text,json" default:"text" help:"How log lines look: text or json."`
+
+	Serve  serve     `cmd:"" default:"withargs" help:"Serve the signaling API. This is what happens without a command."`
+	Bridge bridgeCmd `cmd:"" help:"Let an unmodified pion-to-pion program meet its peer through a server."`
+}
+
+type serve struct {
+	Listen string `default:":8080" help:"Address to serve the API on, as host:port."`
+	Admin  string `default:"127.0.0.1:9090" help:"Address to serve health on for operators, as host:port; empty: none."`
+
+	Store  string `default:"memory" help:"Where sessions are kept: memory."`
+	Memory bytes  `default:"1GiB" help:"Memory for sessions; when it is used up no new session is taken."`
+
+	TTL      time.Duration `default:"30s" help:"How long a session lives without a request, at the most and by default."`
+	Lifetime time.Duration `default:"5m" help:"How long a session lives at the most."`
+	Wait     time.Duration `default:"30s" help:"How long a request may wait, at the most."`
+
+	MaxSDP        bytes `default:"64KiB" name:"max-sdp" help:"Size of an sdp, at the most."`
+	MaxCandidate  bytes `default:"4KiB" help:"Size of a candidate, at the most."`
+	MaxCandidates int   `default:"128" help:"Candidates of one role of a session, at the most."`
+	MaxSession    bytes `default:"256KiB" help:"Size of all payloads of a session, at the most."`
+	MaxBody       bytes `default:"256KiB" help:"Size of a request's body, at the most."`
+}
+
+type bridgeCmd struct {
+	Server  string `required:"" help:"URL of the signaling server." placeholder:"URL"`
+	Key     string `required:"" help:"The key that the two sides share."`
+	Role    string `required:"" help:"Which program is on this side: offer or answer."`
+	Listen  string `required:"" help:"Address to listen on, where the local program posts to, as host:port."`
+	Forward string `required:"" help:"Address where the local program listens, as host:port."`
+}
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		for line := range strings.Lines(err.Error()) {
+			fmt.Fprintln(os.Stderr, "signal-server: error:", strings.TrimSpace(line))
+		}
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	var c cli
+	var wrong mistakes
+	parser, err := kong.New(&c,
+		kong.Name("signal-server"),
+		kong.Description("An HTTP signaling server for WebRTC. Every flag is also an environment variable: SIGNAL_LISTEN and so on."),
+		kong.DefaultEnvars("SIGNAL"),
+		wrong.durations(), wrong.ints(), wrong.bytes(),
+	)
+	if err != nil {
+		return fmt.Errorf("BUG: the command line: %w", err)
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		return errors.Join(append(wrong, err)...)
+	}
+	log := slog.New(handler(c.LogFormat))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if strings.HasPrefix(parsed.Command(), "bridge") {
+		return c.Bridge.run(ctx, log, wrong)
+	}
+	return c.Serve.run(ctx, log, wrong)
+}
+
+func handler(format string) slog.Handler {
+	if format == "json" {
+		return slog.NewJSONHandler(os.Stderr, nil)
+	}
+	return slog.NewTextHandler(os.Stderr, nil)
+}
+
+func (c *serve) run(ctx context.Context, log *slog.Logger, wrong mistakes) error {
+	config := c.config()
+	if c.Store != "memory" {
+		wrong = append(wrong, fmt.Errorf("--store is %q, must be memory", c.Store))
+	}
+	if len(wrong) == 0 {
+		wrong = append(wrong, config.Validate())
+	}
+	if c.Memory < memory.MinMemory {
+		wrong = append(wrong, fmt.Errorf("--memory is %d bytes, must be %d or more", c.Memory, memory.MinMemory))
+	}
+	if err := errors.Join(wrong...); err != nil {
+		return err
+	}
+	store, err := memory.New(memory.Config{Limits: config.Limits, Memory: int64(c.Memory)})
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	return serveStore(ctx, c, config, store, log)
+}
+
+func serveStore(ctx context.Context, c *serve, config app.Config, store cache.Store, log *slog.Logger) error {
+	server, err := app.New(config, store, log)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return err
+	}
+	var admin net.Listener
+	if c.Admin != "" {
+		if admin, err = net.Listen("tcp", c.Admin); err != nil {
+			listener.Close()
+			return err
+		}
+		log.Info("serving health for operators", "address", admin.Addr())
+	}
+	log.Info("serving", "address", listener.Addr(), "store", c.Store, "memory", c.Memory)
+	defer log.Info("stopped")
+	return server.Serve(ctx, listener, admin)
+}
+
+func (c *serve) config() app.Config {
+	config := app.DefaultConfig()
+	config.Limits.TTL = c.TTL
+	config.Limits.Lifetime = c.Lifetime
+	config.Limits.Candidates = c.MaxCandidates
+	config.Limits.SessionBytes = int(c.MaxSession)
+	config.SDPBytes = int(c.MaxSDP)
+	config.CandidateBytes = int(c.MaxCandidate)
+	config.BodyBytes = int(c.MaxBody)
+	config.MaxWait = c.Wait
+	return config
+}
+
+func (c *bridgeCmd) run(ctx context.Context, log *slog.Logger, wrong mistakes) error {
+	if err := errors.Join(wrong...); err != nil {
+		return err
+	}
+	return bridge.Run(ctx, bridge.Config{
+		Server: c.Server, Key: c.Key, Role: bridge.Role(c.Role), Listen: c.Listen, Forward: c.Forward, Logger: log,
+	})
+}
