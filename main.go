@@ -2,6 +2,20 @@
 // trickled ICE candidates through it, and then talk directly.
 //
 // This file is wiring only: flags and environment become an app.Config, a store and an app.Server.
+//
+//	@title			signal-server
+//	@version		1.0
+//	@description	An HTTP signaling server for WebRTC. Two peers share a random key; through it they exchange an offer, an answer and
+//	@description	trickled ICE candidates. Every answer is `{"msg":"","data":null}`: an empty msg means that the request produced
+//	@description	what was asked for; otherwise msg is one of the fixed texts that the README lists.
+//	@license.name	MIT
+//	@BasePath		/
+//	@tag.name		messages
+//	@tag.description	One request each way, nothing lost
+//	@tag.name		classic
+//	@tag.description	One payload a request; what is taken is gone
+//	@tag.name		operation
+//	@tag.description	Health
 package main
 
 import (

@@ -3,7 +3,6 @@
 package app
 
 import (
-	"crypto/tls"
 	"net"
 	"syscall"
 )
@@ -12,8 +11,12 @@ import (
 // anything or blocking, whether the connection was closed or broken. A client that has shut down its sending side only
 // counts as gone, as it does in net/http.
 func present(conn net.Conn) func() bool {
-	if t, ok := conn.(*tls.Conn); ok {
-		conn = t.NetConn()
+	for {
+		above, ok := conn.(interface{ NetConn() net.Conn }) // a conn under patrol, or TLS
+		if !ok {
+			break
+		}
+		conn = above.NetConn()
 	}
 	c, ok := conn.(syscall.Conn)
 	if !ok {

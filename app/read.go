@@ -23,10 +23,10 @@ func (s *Server) take(c *fiber.Ctx, role cache.Role, kind cache.Kind, limit int,
 	}
 	body := append(begin(c), shape.before...)
 	body, err = s.mail.Take(c.Context(), body, key, role, kind, limit, &shape.form, wait)
-	if err != nil {
-		return s.refuseBegun(c, body, err)
+	if err == nil {
+		body = append(body, shape.after...)
 	}
-	return finish(c, append(body, shape.after...))
+	return s.finish(c, body, err)
 }
 
 // readMessagesOf returns everything the other role has written after the cursor.
@@ -129,9 +129,12 @@ func (s *Server) read(c *fiber.Ctx, key cache.Key, role cache.Role, after cache.
 	at := len(body)
 	body = append(appendCursor(body, after), messagesBegin...)
 	body, next, err := s.mail.Read(c.Context(), body, key, role, after, math.MaxInt, &messages.form, wait)
-	if err != nil && !(emptyIsFine && (err == custerrors.SdpNoValues || err == custerrors.CandidateNoValues)) {
-		return s.refuseBegun(c, body, err)
+	if emptyIsFine && (err == custerrors.SdpNoValues || err == custerrors.CandidateNoValues) {
+		err = nil
 	}
-	appendCursor(body[:at], next) // in its place: all cursors are of one length
-	return finish(c, append(body, messages.after...))
+	if err == nil {
+		appendCursor(body[:at], next) // in its place: all cursors are of one length
+		body = append(body, messages.after...)
+	}
+	return s.finish(c, body, err)
 }

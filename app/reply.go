@@ -45,15 +45,19 @@ var (
 
 const messagesBegin = `","messages":[`
 
-// begin returns the response's own buffer with the envelope begun, to append data to. finish or refuse must follow.
+// begin returns the response's own buffer with the envelope begun, to append data to. finish must follow.
 //
 // hot: no allocation; the buffer is fasthttp's, from its pool.
 func begin(c *fiber.Ctx) []byte {
 	return append(c.Response().SwapBody(nil)[:0], envelopeBegin...)
 }
 
-// finish replies with what begin returned and data behind it.
-func finish(c *fiber.Ctx, body []byte) error {
+// finish replies with what begin returned and data behind it, or with the msg that err carries.
+func (s *Server) finish(c *fiber.Ctx, body []byte, err error) error {
+	if err != nil {
+		refuseIn(c.Context(), body, s.msg(c, err))
+		return nil
+	}
 	c.Response().SwapBody(append(body, envelopeEnd...))
 	setHeaders(c.Context())
 	return nil
@@ -69,32 +73,40 @@ func done(c *fiber.Ctx) error {
 // fail replies with the msg that err carries. An error that is not of custerrors is a fault of this server or its store,
 // and is logged.
 func (s *Server) fail(c *fiber.Ctx, err error) error {
-	if errors.Is(err, cache.ErrGone) {
-		c.Context().SetConnectionClose() // nobody reads the answer
-	}
-	msg := custerrors.Of(err)
-	if msg.Status() == fasthttp.StatusInternalServerError && !errors.Is(err, cache.ErrGone) {
-		s.log.Error("BUG: a request failed", "route", c.Route().Path, "error", err)
-	}
-	refuse(c.Context(), msg)
+	refuse(c.Context(), s.msg(c, err))
 	return nil
 }
 
-// refuseBegun is fail for a reply that begin has begun: it puts the buffer back first.
-func (s *Server) refuseBegun(c *fiber.Ctx, body []byte, err error) error {
-	c.Response().SwapBody(body)
-	return s.fail(c, err)
+func (s *Server) msg(c *fiber.Ctx, err error) custerrors.Error {
+	if msg, ok := err.(custerrors.Error); ok { // the usual case
+		return msg
+	}
+	if errors.Is(err, cache.ErrGone) {
+		c.Context().SetConnectionClose() // nobody reads the answer
+		return custerrors.ServerIsShuttingDown
+	}
+	msg := custerrors.Of(err)
+	if msg.Status() == fasthttp.StatusInternalServerError {
+		s.log.Error("BUG: a request failed", "route", c.Route().Path, "error", err)
+	}
+	return msg
 }
 
 // refuse replies with msg and its status.
 //
 // hot: an empty poll is a refusal.
-func refuse(c *fasthttp.RequestCtx, msg custerrors.Error) {
-	body := append(c.Response.SwapBody(nil)[:0], `{"msg":"`...)
+func refuse(c *fasthttp.RequestCtx, msg custerrors.Error) { refuseIn(c, c.Response.SwapBody(nil), msg) }
+
+// refuseIn is refuse in a buffer that begin has returned.
+func refuseIn(c *fasthttp.RequestCtx, body []byte, msg custerrors.Error) {
+	body = append(body[:0], `{"msg":"`...)
 	body = append(body, msg...) // no msg needs escaping, a test says
 	c.Response.SwapBody(append(body, `","data":null}`...))
 	setHeaders(c)
 	status := msg.Status()
+	if status == fasthttp.StatusOK {
+		return
+	}
 	c.Response.SetStatusCode(status)
 	if status == fasthttp.StatusTooManyRequests || status == fasthttp.StatusServiceUnavailable {
 		c.Response.Header.Set(fasthttp.HeaderRetryAfter, retryAfter)

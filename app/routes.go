@@ -15,6 +15,7 @@ func (s *Server) routes() {
 		s.get(path+"/candidate", s.takeCandidate(role))
 		s.get(path+"/candidates", s.takeCandidates(role))
 		s.get(path+"/messages", s.readMessagesOf(role))
+		s.get(path+"/events", s.streamEvents(role))
 		s.fiber.Post(path+"/candidate", s.postCandidate(role))
 		s.fiber.Post(path+"/candidates", s.postCandidates(role))
 		s.fiber.Post(path+"/messages", s.postMessages(role))

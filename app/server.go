@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -33,7 +34,8 @@ type Server struct {
 	fiber   *fiber.App
 	route   fasthttp.RequestHandler // Fiber's
 	admin   *http.Server
-	batches sync.Pool // of *cache.Batch
+	batches sync.Pool      // of *cache.Batch
+	streams sync.WaitGroup // event streams, each with a goroutine of its own
 }
 
 // New returns a Server over the store, which the caller still owns and closes after Serve has returned. The error lists
@@ -54,9 +56,6 @@ func New(config Config, store cache.Store, log *slog.Logger) (*Server, error) {
 		DisableStartupMessage:        true,
 		CaseSensitive:                true,
 		BodyLimit:                    config.BodyBytes,
-		ReadTimeout:                  config.ReadTimeout,
-		WriteTimeout:                 config.ReadTimeout,
-		IdleTimeout:                  config.IdleTimeout,
 		DisablePreParseMultipartForm: true, // a body is opaque text, whatever its Content-Type says
 		ErrorHandler:                 s.handleError,
 	})
@@ -66,6 +65,7 @@ func New(config Config, store cache.Store, log *slog.Logger) (*Server, error) {
 	server.Handler = s.Handle
 	server.Logger = quiet{}
 	server.CloseOnShutdown = true
+	server.LazyRequestTime = true // nothing here asks when a request came
 	s.admin = &http.Server{
 		Handler:           s.adminHandler(),
 		ReadHeaderTimeout: config.ReadTimeout,
@@ -78,9 +78,11 @@ func New(config Config, store cache.Store, log *slog.Logger) (*Server, error) {
 // ends all waits with custerrors.ServerIsShuttingDown, lets what runs finish for at most Config.Drain, and returns nil; or
 // earlier, the error that ended it. It closes both listeners.
 func (s *Server) Serve(ctx context.Context, listener, admin net.Listener) error {
+	patrol := newPatrol(s.config.ReadTimeout, s.config.IdleTimeout, s.config.ReadTimeout)
+	defer patrol.stop()
 	failed := make(chan error, 2) // each of the two goroutines sends once
 	serving := 1
-	go func() { failed <- s.fiber.Server().Serve(listener) }()
+	go func() { failed <- s.fiber.Server().Serve(patrol.guard(listener)) }()
 	if admin != nil {
 		serving++
 		go func() { failed <- s.admin.Serve(admin) }()
@@ -103,12 +105,28 @@ func (s *Server) Serve(ctx context.Context, listener, admin net.Listener) error 
 	if e := s.admin.Shutdown(drain); e != nil {
 		s.log.Warn("admin requests were still running at the end of the drain", "error", e)
 	}
+	s.drainStreams(drain)
 	for ; serving > 0; serving-- {
 		if e := <-failed; err == nil && e != nil && !errors.Is(e, http.ErrServerClosed) {
 			err = e
 		}
 	}
 	return err
+}
+
+// drainStreams waits until the event streams, which end with the mailroom, have told their readers. It polls, as fasthttp's
+// own shutdown does: a stream begins when fasthttp gets to it, perhaps only now, which a WaitGroup would not bear.
+func (s *Server) drainStreams(ctx context.Context) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for s.streaming.Load() > 0 {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			s.log.Warn("event streams were still open at the end of the drain", "streams", s.streaming.Load())
+			return
+		}
+	}
 }
 
 // Handle serves one request: what both Serve and tests without sockets call. A panic below it is a bug, is logged, and costs

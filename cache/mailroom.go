@@ -40,6 +40,8 @@ func (m *Mailroom) Closing() <-chan struct{} { return m.closing }
 type Wait struct {
 	// For is how long, at the most.
 	For time.Duration
+	// Unopened lets every role wait for a session that is not open yet, not the answerer only.
+	Unopened bool
 	// Present reports whether the one who waits is still there; nil means always. It is asked after each sleep, before
 	// anything is taken: what is taken for somebody who has left is lost.
 	Present func() bool
@@ -53,7 +55,7 @@ var ErrGone = errors.New("the waiting client has left")
 func (m *Mailroom) Take(ctx context.Context, dst []byte, key Key, to Role, kind Kind, limit int, form *Form, w Wait,
 ) ([]byte, error) {
 	out, err := m.store.Take(ctx, dst, key, to, kind, limit, form)
-	if w.For <= 0 || !mayCome(err, to) {
+	if w.For <= 0 || !mayCome(err, to, w) {
 		return out, err
 	}
 	err = m.wait(ctx, key, to, w, func() error {
@@ -67,7 +69,7 @@ func (m *Mailroom) Take(ctx context.Context, dst []byte, key Key, to Role, kind 
 func (m *Mailroom) Read(ctx context.Context, dst []byte, key Key, to Role, after Cursor, limit int, form *Form, w Wait,
 ) ([]byte, Cursor, error) {
 	out, next, err := m.store.Read(ctx, dst, key, to, after, limit, form)
-	if w.For <= 0 || !mayCome(err, to) {
+	if w.For <= 0 || !mayCome(err, to, w) {
 		return out, next, err
 	}
 	err = m.wait(ctx, key, to, w, func() error {
@@ -78,12 +80,12 @@ func (m *Mailroom) Read(ctx context.Context, dst []byte, key Key, to Role, after
 }
 
 // mayCome reports whether what role to found missing may come by itself.
-func mayCome(err error, to Role) bool {
+func mayCome(err error, to Role, w Wait) bool {
 	switch err { // stores return these as they are, not wrapped
 	case custerrors.SdpNoValues, custerrors.CandidateNoValues:
 		return true
 	case custerrors.KeyNotFound:
-		return to == Answer // the offerer opens the session, so it has nobody to wait for
+		return to == Answer || w.Unopened // the offerer opens the session, so it has nobody to wait for
 	default:
 		return false
 	}
@@ -114,7 +116,7 @@ func (m *Mailroom) wait(ctx context.Context, key Key, to Role, w Wait, look func
 	for wasOpen := false; ; {
 		err := look()
 		left := time.Until(over)
-		if left <= 0 || !mayCome(err, to) {
+		if left <= 0 || !mayCome(err, to, w) {
 			return err
 		}
 		if err == custerrors.KeyNotFound {
@@ -141,7 +143,12 @@ func (m *Mailroom) wait(ctx context.Context, key Key, to Role, w Wait, look func
 		case <-m.closing:
 			return custerrors.ServerIsShuttingDown
 		case <-ctx.Done():
-			return ctx.Err()
+			select { // a server that shuts down ends both, and this is what it wants to say
+			case <-m.closing:
+				return custerrors.ServerIsShuttingDown
+			default:
+				return ctx.Err()
+			}
 		}
 		if w.Present != nil && !w.Present() {
 			return ErrGone

@@ -10,6 +10,9 @@ const docTemplate = `{
         "description": "{{escape .Description}}",
         "title": "{{.Title}}",
         "contact": {},
+        "license": {
+            "name": "MIT"
+        },
         "version": "{{.Version}}"
     },
     "host": "{{.Host}}",
@@ -526,6 +529,70 @@ const docTemplate = `{
                 }
             }
         },
+        "/{role}/events": {
+            "get": {
+                "description": "Each message is an event: ` + "`" + `id` + "`" + ` is its cursor, ` + "`" + `event` + "`" + ` is ` + "`" + `sdp` + "`" + ` or ` + "`" + `candidate` + "`" + `, ` + "`" + `data` + "`" + ` is the payload as a JSON string.\nThe stream starts after ` + "`" + `Last-Event-ID` + "`" + `, waits for the session if need be, sends a comment every 15 s, and ends with\n` + "`" + `event: end` + "`" + `, whose data is the reason's msg as a JSON string. A reader that does not keep up is cut off, and resumes\nby its last id.",
+                "produces": [
+                    "text/plain"
+                ],
+                "tags": [
+                    "messages"
+                ],
+                "summary": "Stream the other role's messages as server-sent events",
+                "parameters": [
+                    {
+                        "enum": [
+                            "offer",
+                            "answer"
+                        ],
+                        "type": "string",
+                        "description": "who asks",
+                        "name": "role",
+                        "in": "path",
+                        "required": true
+                    },
+                    {
+                        "type": "string",
+                        "description": "the session's key: 1 to 32 characters; or in the header",
+                        "name": "key",
+                        "in": "query",
+                        "required": true
+                    },
+                    {
+                        "type": "string",
+                        "description": "the cursor to go on from; absent: from the beginning",
+                        "name": "Last-Event-ID",
+                        "in": "header"
+                    },
+                    {
+                        "type": "string",
+                        "description": "the same, where a client cannot set headers; the header wins",
+                        "name": "after",
+                        "in": "query"
+                    }
+                ],
+                "responses": {
+                    "200": {
+                        "description": "text/event-stream",
+                        "schema": {
+                            "type": "string"
+                        }
+                    },
+                    "400": {
+                        "description": "KeyIsEmpty, KeyIsTooLong, CursorIsInvalid",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
+                    "503": {
+                        "description": "ServerIsShuttingDown",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    }
+                }
+            }
+        },
         "/{role}/messages": {
             "get": {
                 "description": "Removes nothing: a repeated request gets the same messages again, and a client that lost an answer loses nothing.\nThe sdp comes before the candidates. ` + "`" + `next` + "`" + ` is the cursor to go on from. Reading by cursor and taking are\nindependent of each other. The answerer may wait before the session is opened.",
@@ -863,17 +930,31 @@ const docTemplate = `{
                 }
             }
         }
-    }
+    },
+    "tags": [
+        {
+            "description": "One request each way, nothing lost",
+            "name": "messages"
+        },
+        {
+            "description": "One payload a request; what is taken is gone",
+            "name": "classic"
+        },
+        {
+            "description": "Health",
+            "name": "operation"
+        }
+    ]
 }`
 
 // SwaggerInfo holds exported Swagger Info so clients can modify it
 var SwaggerInfo = &swag.Spec{
-	Version:          "",
+	Version:          "1.0",
 	Host:             "",
-	BasePath:         "",
+	BasePath:         "/",
 	Schemes:          []string{},
-	Title:            "",
-	Description:      "",
+	Title:            "signal-server",
+	Description:      "An HTTP signaling server for WebRTC. Two peers share a random key; through it they exchange an offer, an answer and\ntrickled ICE candidates. Every answer is `{\"msg\":\"\",\"data\":null}`: an empty msg means that the request produced\nwhat was asked for; otherwise msg is one of the fixed texts that the README lists.",
 	InfoInstanceName: "swagger",
 	SwaggerTemplate:  docTemplate,
 	LeftDelim:        "{{",

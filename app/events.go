@@ -1,0 +1,154 @@
+package app
+
+import (
+	"context"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"signal-server/cache"
+	"signal-server/custerrors"
+)
+
+const (
+	// heartbeat is how often a stream says something at the least: proxies commonly hang up after 30 s or more of silence.
+	heartbeat = 15 * time.Second
+
+	// streamBatch is how many bytes of events are gathered for one write, about. It bounds what a stream holds in memory
+	// beside the connection's own buffers; what a reader has not taken stays in the store.
+	streamBatch = 16 << 10
+)
+
+// streamHead begins an event stream (WHATWG HTML, Section 9.2). The length is not known, so the end of the connection is the
+// end of the stream (RFC 9112, Section 6.3). X-Accel-Buffering tells nginx, no-transform others, to pass it on as it comes.
+const streamHead = "HTTP/1.1 200 OK\r\n" +
+	"Content-Type: text/event-stream\r\n" +
+	"Cache-Control: no-store, no-transform\r\n" +
+	"X-Accel-Buffering: no\r\n" +
+	"Access-Control-Allow-Origin: *\r\n" +
+	"Connection: close\r\n\r\n"
+
+const (
+	eventID      = "id: "
+	eventIDEnd   = "\n"
+	eventComment = ":\n\n"
+	eventEnd     = "event: end\ndata: \"" // and the msg
+	eventDataEnd = "\"\n\n"
+)
+
+// formEvent writes a message as the rest of an event. The payload is a JSON string, without line breaks, so that none can
+// inject a field.
+var formEvent = cache.Form{
+	SDP:       "event: sdp\ndata: \"",
+	Candidate: "event: candidate\ndata: \"",
+	After:     eventDataEnd,
+}
+
+// streamEvents pushes everything the other role writes.
+//
+//	@Summary		Stream the other role's messages as server-sent events
+//	@Description	Each message is an event: `id` is its cursor, `event` is `sdp` or `candidate`, `data` is the payload as a JSON string.
+//	@Description	The stream starts after `Last-Event-ID`, waits for the session if need be, sends a comment every 15 s, and ends with
+//	@Description	`event: end`, whose data is the reason's msg as a JSON string. A reader that does not keep up is cut off, and resumes
+//	@Description	by its last id.
+//	@Tags			messages
+//	@Produce		plain
+//	@Param			role			path	string	true	"who asks"	Enums(offer, answer)
+//	@Param			key				query	string	true	"the session's key: 1 to 32 characters; or in the header"
+//	@Param			Last-Event-ID	header	string	false	"the cursor to go on from; absent: from the beginning"
+//	@Param			after			query	string	false	"the same, where a client cannot set headers; the header wins"
+//	@Success		200				{string}	string	"text/event-stream"
+//	@Failure		400				{object}	envelope	"KeyIsEmpty, KeyIsTooLong, CursorIsInvalid"
+//	@Failure		503				{object}	envelope	"ServerIsShuttingDown"
+//	@Router			/{role}/events [get]
+func (s *Server) streamEvents(role cache.Role) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		key, err := keyOf(c)
+		if err != nil {
+			return s.fail(c, err)
+		}
+		after, err := parseCursor(c.Request().Header.Peek("Last-Event-ID"))
+		if err == nil && after == 0 {
+			after, err = cursorOf(c)
+		}
+		if err != nil {
+			return s.fail(c, err)
+		}
+		select {
+		case <-s.mail.Closing():
+			return s.fail(c, custerrors.ServerIsShuttingDown)
+		default:
+		}
+		st := stream{
+			mail: s.mail, role: role, after: after,
+			key: cache.Key(strings.Clone(string(key))), // the request is gone when the stream runs
+		}
+		// fasthttp's own streams put a pipe and two buffers between; this writes to the connection.
+		c.Context().HijackSetNoResponse(true)
+		c.Context().Hijack(func(conn net.Conn) {
+			s.streaming.Add(1)
+			defer s.streaming.Add(-1)
+			st.run(conn)
+		})
+		return nil
+	}
+}
+
+// stream is one reader of events. It is owned by the goroutine that runs it.
+type stream struct {
+	mail  *cache.Mailroom
+	key   cache.Key
+	role  cache.Role
+	after cache.Cursor
+	buf   []byte
+}
+
+// run streams until the session, the connection or the server ends. The caller closes the connection.
+func (s *stream) run(conn net.Conn) {
+	s.buf = append(s.buf, streamHead...)
+	s.buf = append(s.buf, eventComment...) // so that the reader knows at once that it is connected
+	present := present(conn)
+	for {
+		if _, err := conn.Write(s.buf); err != nil {
+			return // the reader has left, or was too slow and the patrol cut it off
+		}
+		s.buf = nil // most streams wait most of the time, and hold no memory then
+		msg := s.gather(cache.Wait{For: heartbeat, Unopened: true, Present: present})
+		switch msg {
+		case "":
+		case custerrors.SdpNoValues, custerrors.CandidateNoValues, custerrors.KeyNotFound:
+			s.buf = append(s.buf, eventComment...)
+		default:
+			s.buf = append(s.buf, eventEnd...)
+			s.buf = append(s.buf, msg...) // no msg needs escaping, a test says
+			s.buf = append(s.buf, eventDataEnd...)
+			conn.Write(s.buf) // the last one: what becomes of it changes nothing
+			return
+		}
+	}
+}
+
+// gather appends what is there, about streamBatch bytes at the most, after waiting for the first message. It returns why
+// there is none, or "".
+func (s *stream) gather(wait cache.Wait) custerrors.Error {
+	for {
+		at := len(s.buf) + len(eventID)
+		buf := append(appendCursor(append(s.buf, eventID...), s.after), eventIDEnd...)
+		buf, next, err := s.mail.Read(context.Background(), buf, s.key, s.role, s.after, 1, &formEvent, wait)
+		switch {
+		case err == nil:
+		case len(s.buf) > 0:
+			return "" // the next round tells, after what is gathered has been written
+		default:
+			return custerrors.Of(err)
+		}
+		appendCursor(buf[:at], next)
+		s.buf, s.after = buf, next
+		if len(s.buf) >= streamBatch {
+			return ""
+		}
+		wait = cache.Wait{}
+	}
+}
