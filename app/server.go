@@ -34,8 +34,10 @@ type Server struct {
 	fiber   *fiber.App
 	route   fasthttp.RequestHandler // Fiber's
 	admin   *http.Server
-	batches sync.Pool      // of *cache.Batch
-	streams sync.WaitGroup // event streams, each with a goroutine of its own
+	batches sync.Pool // of *cache.Batch
+
+	// atomic
+	streaming atomic.Int64 // event streams that run
 }
 
 // New returns a Server over the store, which the caller still owns and closes after Serve has returned. The error lists
