@@ -35,6 +35,7 @@ import (
 	"signal-server/app"
 	"signal-server/cache"
 	"signal-server/cache/memory"
+	"signal-server/client"
 	"signal-server/client/bridge"
 )
 
@@ -115,14 +116,14 @@ func handler(format string) slog.Handler {
 
 func (c *serve) run(ctx context.Context, log *slog.Logger, wrong mistakes) error {
 	config := c.config()
+	if len(wrong) == 0 { // otherwise some values are not those that were meant
+		wrong = append(wrong, config.Validate())
+		if c.Memory < memory.MinMemory {
+			wrong = append(wrong, fmt.Errorf("memory is %d bytes, must be %d or more", c.Memory, memory.MinMemory))
+		}
+	}
 	if c.Store != "memory" {
 		wrong = append(wrong, fmt.Errorf("--store is %q, must be memory", c.Store))
-	}
-	if len(wrong) == 0 {
-		wrong = append(wrong, config.Validate())
-	}
-	if c.Memory < memory.MinMemory {
-		wrong = append(wrong, fmt.Errorf("--memory is %d bytes, must be %d or more", c.Memory, memory.MinMemory))
 	}
 	if err := errors.Join(wrong...); err != nil {
 		return err
@@ -175,6 +176,6 @@ func (c *bridgeCmd) run(ctx context.Context, log *slog.Logger, wrong mistakes) e
 		return err
 	}
 	return bridge.Run(ctx, bridge.Config{
-		Server: c.Server, Key: c.Key, Role: bridge.Role(c.Role), Listen: c.Listen, Forward: c.Forward, Logger: log,
+		Server: c.Server, Key: c.Key, Role: client.Role(c.Role), Listen: c.Listen, Forward: c.Forward, Logger: log,
 	})
 }
