@@ -55,7 +55,7 @@ func (s *Server) readMessagesOf(role cache.Role) fiber.Handler {
 		if err != nil {
 			return s.fail(c, err)
 		}
-		return s.read(c, key, role, after, wait, false)
+		return s.read(c, begin(c), key, role, after, wait)
 	}
 }
 
@@ -90,25 +90,31 @@ func (s *Server) postMessages(role cache.Role) fiber.Handler {
 		if err != nil {
 			return s.fail(c, err)
 		}
-		err = s.write(c, &w, role)
+		body, at, next, err := s.exchange(c, &w, role, after)
 		s.endWrite(&w) // before a wait, which needs none of it
-		if err != nil {
-			return s.fail(c, err)
+		if isNothing(err) {
+			if wait.For > 0 {
+				return s.read(c, body, w.key, role, after, wait)
+			}
+			err = nil // without waiting, none is an answer too
 		}
-		return s.read(c, w.key, role, after, wait, wait.For == 0)
+		return s.finishMessages(c, body, at, next, err)
 	}
 }
 
-// write applies the body of POST messages.
-func (s *Server) write(c *fiber.Ctx, w *write, role cache.Role) error {
+// exchange applies the body of POST messages and begins the reply.
+//
+// hot: a handshake is mostly this.
+func (s *Server) exchange(c *fiber.Ctx, w *write, role cache.Role, after cache.Cursor,
+) (body []byte, at int, next cache.Cursor, err error) {
 	ttl, err := s.readMessages(w.batch, w.body)
+	body, at = beginMessages(begin(c))
 	if err != nil {
-		return err
+		return body, at, 0, err
 	}
-	if role == cache.Offer && w.batch.HasSDP() {
-		return s.store.Open(c.Context(), w.key, ttl, w.token, w.batch)
-	}
-	return s.store.Append(c.Context(), w.key, role, w.token, w.batch)
+	body, next, err = s.store.Exchange(c.Context(), body, w.key, role, ttl, w.token, w.batch,
+		after, math.MaxInt, &messages.form)
+	return body, at, next, err
 }
 
 // placeOf returns ?after and ?wait.
@@ -120,21 +126,32 @@ func (s *Server) placeOf(c *fiber.Ctx) (after cache.Cursor, wait cache.Wait, err
 	return after, wait, err
 }
 
-// read replies with the messages after the cursor. emptyIsFine says that none is an answer too, not an exception.
+// read replies, in a buffer that begin has returned, with the messages after the cursor.
 //
 // hot: a cursor read comes here.
-func (s *Server) read(c *fiber.Ctx, key cache.Key, role cache.Role, after cache.Cursor, wait cache.Wait, emptyIsFine bool,
-) error {
-	body := append(begin(c), messages.before...)
-	at := len(body)
-	body = append(appendCursor(body, after), messagesBegin...)
+func (s *Server) read(c *fiber.Ctx, body []byte, key cache.Key, role cache.Role, after cache.Cursor, wait cache.Wait) error {
+	body, at := beginMessages(append(body[:0], envelopeBegin...))
 	body, next, err := s.mail.Read(c.Context(), body, key, role, after, math.MaxInt, &messages.form, wait)
-	if emptyIsFine && (err == custerrors.SdpNoValues || err == custerrors.CandidateNoValues) {
-		err = nil
-	}
+	return s.finishMessages(c, body, at, next, err)
+}
+
+// beginMessages appends what comes before the messages. The cursor is not known yet: its place is left open, at at.
+func beginMessages(body []byte) (_ []byte, at int) {
+	body = append(body, messages.before...)
+	at = len(body)
+	return append(appendCursor(body, 0), messagesBegin...), at
+}
+
+// finishMessages puts the cursor in its place and replies.
+func (s *Server) finishMessages(c *fiber.Ctx, body []byte, at int, next cache.Cursor, err error) error {
 	if err == nil {
-		appendCursor(body[:at], next) // in its place: all cursors are of one length
+		appendCursor(body[:at], next) // all cursors are of one length
 		body = append(body, messages.after...)
 	}
 	return s.finish(c, body, err)
+}
+
+// isNothing reports whether the error says only that nothing is there yet.
+func isNothing(err error) bool {
+	return err == custerrors.SdpNoValues || err == custerrors.CandidateNoValues
 }

@@ -162,6 +162,13 @@ type Store interface {
 	//   - CursorIsInvalid: the cursor lies behind what the log holds.
 	Read(ctx context.Context, dst []byte, key Key, to Role, after Cursor, limit int, form *Form) ([]byte, Cursor, error)
 
+	// Exchange writes b as role from, by Open if from is Offer and b has an sdp and by Append otherwise, and then reads as Read
+	// does for the same role, in one step: one trip to a store that is elsewhere. The cursor is looked at first: if it is of
+	// a session that has ended (KeyIsExpired) or lies behind what the log holds (CursorIsInvalid), or if the write is
+	// refused, nothing is written or read. SdpNoValues and CandidateNoValues leave the write done.
+	Exchange(ctx context.Context, dst []byte, key Key, from Role, ttl time.Duration, token Token, b *Batch,
+		after Cursor, limit int, form *Form) ([]byte, Cursor, error)
+
 	// Touch renews the session's TTL and says how long it still has.
 	Touch(ctx context.Context, key Key) (Lease, error)
 

@@ -20,6 +20,8 @@ type Mailroom struct {
 	// set at construction
 	store Store
 
+	bells sync.Pool // of Bell, silent ones: a wait needs one for its whole length
+
 	// closed by Close
 	closing   chan struct{}
 	closeOnce sync.Once
@@ -27,7 +29,11 @@ type Mailroom struct {
 
 // NewMailroom returns a Mailroom over the store, which the caller still owns.
 func NewMailroom(store Store) *Mailroom {
-	return &Mailroom{store: store, closing: make(chan struct{})}
+	return &Mailroom{
+		store:   store,
+		bells:   sync.Pool{New: func() any { return NewBell() }},
+		closing: make(chan struct{}),
+	}
 }
 
 // Close ends all waits, those under way and those to come, with custerrors.ServerIsShuttingDown. It does not wait for them.
@@ -91,13 +97,10 @@ func mayCome(err error, to Role, w Wait) bool {
 	}
 }
 
-// bells are kept for reuse: a wait needs one for its whole length.
-var bells = sync.Pool{New: func() any { return NewBell() }}
-
 // wait calls look until it returns something that waiting does not change, or until the wait is over, and returns what
 // look returned last.
 func (m *Mailroom) wait(ctx context.Context, key Key, to Role, w Wait, look func() error) error {
-	bell, _ := bells.Get().(Bell)
+	bell, _ := m.bells.Get().(Bell)
 	if err := m.store.Hang(ctx, key, to, bell); err != nil {
 		return err
 	}
@@ -107,7 +110,7 @@ func (m *Mailroom) wait(ctx context.Context, key Key, to Role, w Wait, look func
 		case <-bell:
 		default:
 		}
-		bells.Put(bell)
+		m.bells.Put(bell)
 	}()
 
 	over := time.Now().Add(w.For)

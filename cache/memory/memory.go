@@ -131,9 +131,6 @@ func (s *Store) hash(token cache.Token) uint64 {
 
 // Open implements cache.Store.
 func (s *Store) Open(_ context.Context, key cache.Key, ttl time.Duration, token cache.Token, b *cache.Batch) error {
-	if ttl <= 0 || ttl > s.limits.TTL {
-		ttl = s.limits.TTL
-	}
 	k, stripe := s.locate(key)
 	hash, now := s.hash(token), s.now()
 
@@ -141,8 +138,7 @@ func (s *Store) Open(_ context.Context, key cache.Key, ttl time.Duration, token 
 	err := stripe.openLocked(k, now, ttl, hash, b, &s.limits)
 	stripe.mu.Unlock()
 	if err == nil {
-		s.bells.Ring(key, cache.Offer)
-		s.bells.Ring(key, cache.Answer)
+		s.ringBoth(key)
 	}
 	return err
 }
@@ -200,11 +196,32 @@ func (s *Store) Read(_ context.Context, dst []byte, key cache.Key, to cache.Role
 	if err != nil {
 		return dst, after, err
 	}
-	if after != 0 && after.Epoch() != r.epoch {
-		return dst, after, custerrors.KeyIsExpired
+	return stripe.readLocked(dst, r, to, after, limit, form)
+}
+
+// Exchange implements cache.Store.
+//
+// hot: as Append and Read.
+func (s *Store) Exchange(_ context.Context, dst []byte, key cache.Key, from cache.Role, ttl time.Duration,
+	token cache.Token, b *cache.Batch, after cache.Cursor, limit int, form *cache.Form,
+) ([]byte, cache.Cursor, error) {
+	k, stripe := s.locate(key)
+	hash, now := s.hash(token), s.now()
+
+	stripe.mu.Lock()
+	r, err := stripe.exchangeLocked(k, now, ttl, from, hash, b, after, &s.limits)
+	if err != nil {
+		stripe.mu.Unlock()
+		return dst, after, err
 	}
-	dst, n, err := stripe.readLocked(dst, r.log(to.Other()), after.Position(), limit, form)
-	return dst, cache.NewCursor(r.epoch, n), err
+	dst, next, err := stripe.readLocked(dst, r, from, after, limit, form)
+	stripe.mu.Unlock()
+	if from == cache.Offer && b.HasSDP() {
+		s.ringBoth(key)
+	} else {
+		s.bells.Ring(key, from.Other())
+	}
+	return dst, next, err
 }
 
 // Touch implements cache.Store.
@@ -234,10 +251,14 @@ func (s *Store) End(_ context.Context, key cache.Key) error {
 	}
 	stripe.mu.Unlock()
 	if err == nil {
-		s.bells.Ring(key, cache.Offer)
-		s.bells.Ring(key, cache.Answer)
+		s.ringBoth(key)
 	}
 	return err
+}
+
+func (s *Store) ringBoth(key cache.Key) {
+	s.bells.Ring(key, cache.Offer)
+	s.bells.Ring(key, cache.Answer)
 }
 
 // Hang implements cache.Store. It always succeeds, and no ring is missed.

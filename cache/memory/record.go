@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"signal-server/cache"
+	"signal-server/custerrors"
 )
 
 // record is one live session. It holds no pointer.
@@ -44,6 +45,26 @@ func (l *log) list(kind cache.Kind) *list {
 		return &l.sdp
 	}
 	return &l.trickle
+}
+
+// readable returns how many messages can be read: the candidates are held back until their sdp is there.
+func (l *log) readable() int {
+	if l.sdp.first == 0 {
+		return 0
+	}
+	return 1 + int(l.count)
+}
+
+// accepts returns why the cursor is not one that role to can read by, or nil.
+func (r *record) accepts(after cache.Cursor, to cache.Role) error {
+	switch {
+	case after != 0 && after.Epoch() != r.epoch:
+		return custerrors.KeyIsExpired
+	case after.Position() > r.log(to.Other()).readable():
+		return custerrors.CursorIsInvalid
+	default:
+		return nil
+	}
 }
 
 // cost is what the session takes from the budget.

@@ -90,6 +90,9 @@ func (s *stripe) openLocked(k id, now, ttl time.Duration, token uint64, b *cache
 	if !s.budget.take(int64(reserved)+recordCost, s.budget.open) {
 		return custerrors.CacheOverrunMaxCost
 	}
+	if ttl <= 0 || ttl > limits.TTL {
+		ttl = limits.TTL
+	}
 	r := s.records.take()
 	r.id = k
 	r.epoch = cache.NewEpoch()
@@ -236,23 +239,46 @@ func (s *stripe) takeCandidatesLocked(dst []byte, l *log, limit int, form *cache
 	return dst, nil
 }
 
-// readLocked appends at most limit messages of the log behind the first n, and returns how many lie before the end of what
-// was read.
-func (s *stripe) readLocked(dst []byte, l *log, n, limit int, form *cache.Form) ([]byte, int, error) {
-	if l.sdp.first == 0 {
-		if n > 0 {
-			return dst, n, custerrors.CursorIsInvalid
+// exchangeLocked writes the batch, unless the cursor is not one to read by afterwards, and returns the session's record.
+func (s *stripe) exchangeLocked(k id, now, ttl time.Duration, from cache.Role, token uint64, b *cache.Batch,
+	after cache.Cursor, limits *cache.Limits,
+) (*record, error) {
+	if after != 0 {
+		r, err := s.visitLocked(k, now)
+		if err == nil {
+			err = r.accepts(after, from)
 		}
-		return dst, 0, custerrors.SdpNoValues
+		if err != nil {
+			return nil, err
+		}
 	}
-	total := 1 + int(l.count)
+	var err error
+	if from == cache.Offer && b.HasSDP() {
+		err = s.openLocked(k, now, ttl, token, b, limits)
+	} else {
+		err = s.appendLocked(k, now, from, token, b, limits)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.findLocked(k, now), nil
+}
+
+// readLocked appends at most limit messages that the session's role to can read behind the cursor.
+func (s *stripe) readLocked(dst []byte, r *record, to cache.Role, after cache.Cursor, limit int, form *cache.Form,
+) ([]byte, cache.Cursor, error) {
+	if err := r.accepts(after, to); err != nil {
+		return dst, after, err
+	}
+	l := r.log(to.Other())
+	begin, total := after.Position(), l.readable()
 	switch {
-	case n > total:
-		return dst, n, custerrors.CursorIsInvalid
-	case n == total:
-		return dst, n, custerrors.CandidateNoValues
+	case total == 0:
+		return dst, cache.NewCursor(r.epoch, 0), custerrors.SdpNoValues
+	case begin == total:
+		return dst, after, custerrors.CandidateNoValues
 	}
-	begin := n
+	n := begin
 	if n == 0 {
 		dst = form.Begin(dst, cache.SDP, true)
 		dst, _ = s.messageLocked(dst, l.sdp.first)
@@ -270,5 +296,5 @@ func (s *stripe) readLocked(dst []byte, l *log, n, limit int, form *cache.Form) 
 		dst, p = s.messageLocked(dst, p)
 		dst = form.End(dst)
 	}
-	return dst, n, nil
+	return dst, cache.NewCursor(r.epoch, n), nil
 }

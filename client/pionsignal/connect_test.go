@@ -1,0 +1,170 @@
+package pionsignal_test
+
+import (
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+
+	"signal-server/client"
+	"signal-server/client/pionsignal"
+)
+
+// connect makes both sides connect at the same time.
+func connect(t *testing.T, w *world, key string, offers, answers *webrtc.PeerConnection, opts ...pionsignal.Option) {
+	t.Helper()
+	connectAfter(t, w, key, "", "", offers, answers, opts...)
+}
+
+// connectAfter makes both sides connect, each after it was seen that the other has sent a request that begins so.
+func connectAfter(t *testing.T, w *world, key, offerAfter, answerAfter string, offers, answers *webrtc.PeerConnection,
+	opts ...pionsignal.Option,
+) {
+	t.Helper()
+	ctx := within(t, 30*time.Second)
+	answered := make(chan error, 1)
+	go func() {
+		if answerAfter != "" {
+			w.wire.await(t, answerAfter)
+		}
+		answered <- pionsignal.Answer(ctx, answers, w.session(key, client.Answer), opts...)
+	}()
+	if offerAfter != "" {
+		w.wire.await(t, offerAfter)
+	}
+	if err := pionsignal.Offer(ctx, offers, w.session(key, client.Offer), opts...); err != nil {
+		t.Errorf("offer: %v", err)
+	}
+	if err := <-answered; err != nil {
+		t.Errorf("answer: %v", err)
+	}
+	for _, pc := range []*webrtc.PeerConnection{offers, answers} {
+		if got, want := pc.ConnectionState(), webrtc.PeerConnectionStateConnected; got != want {
+			t.Errorf("got state %v, want %v", got, want)
+		}
+	}
+}
+
+func TestConnectInFourRequests(t *testing.T) {
+	for _, c := range []struct{ name, offerAfter, answerAfter string }{
+		{"answerer first", "GET /answer/messages", ""},
+		{"offerer first", "", "POST /offer/messages"},
+		{"together", "", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			offers, answers := newPC(t), newPC(t)
+			dc := channel(t, offers)
+			echo(answers)
+			begin := time.Now()
+			connectAfter(t, w, "key", c.offerAfter, c.answerAfter, offers, answers, pionsignal.WithBatchDelay(5*time.Second))
+			took := time.Since(begin)
+			talk(t, dc)
+
+			got := w.wire.take()
+			t.Logf("%d requests, %v: %s", len(got), took.Round(time.Millisecond), strings.Join(got, ", "))
+			want := []string{
+				"DELETE /session", "GET /answer/messages?wait", "POST /answer/messages", "POST /offer/messages?wait",
+			}
+			slices.Sort(got)
+			if !slices.Equal(got, want) {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+// Without a batch delay every candidate goes by itself, and the end of candidates after it: order and completeness hold.
+func TestConnectByTrickle(t *testing.T) {
+	w := newWorld(t)
+	offers, answers := newPC(t), newPC(t)
+	dc := channel(t, offers)
+	echo(answers)
+	connect(t, w, "key", offers, answers, pionsignal.WithBatchDelay(0))
+	talk(t, dc)
+	t.Logf("requests: %s", strings.Join(w.wire.take(), ", "))
+}
+
+// A STUN server that does not answer makes gathering last 5 s. Nobody waits for it, and the key is free again at once.
+func TestConnectWhileGathering(t *testing.T) {
+	silent, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	config := webrtc.Configuration{ICEServers: []webrtc.ICEServer{{URLs: []string{"stun:" + silent.LocalAddr().String()}}}}
+	w := newWorld(t)
+	var cursor client.Cursor
+	for range 2 {
+		offers, answers := newPCWith(t, config), newPCWith(t, config)
+		dc := channel(t, offers)
+		echo(answers)
+		begin := time.Now()
+		connect(t, w, "key", offers, answers, pionsignal.WithCursor(&cursor))
+		if got, most := time.Since(begin), 4*time.Second; got > most {
+			t.Errorf("connected after %v, want %v at most", got, most)
+		}
+		talk(t, dc)
+		t.Logf("requests: %s", strings.Join(w.wire.take(), ", "))
+	}
+}
+
+// One key serves one handshake after the other at once.
+func TestConnectAgainWithTheSameKey(t *testing.T) {
+	w := newWorld(t)
+	var cursor client.Cursor
+	for range 3 {
+		offers, answers := newPC(t), newPC(t)
+		dc := channel(t, offers)
+		echo(answers)
+		connect(t, w, "key", offers, answers, pionsignal.WithCursor(&cursor))
+		talk(t, dc)
+	}
+}
+
+// The callbacks that a program has set on its PeerConnection still work.
+func TestTheCallersHandlersStay(t *testing.T) {
+	w := newWorld(t)
+	offers, answers := newPC(t), newPC(t)
+	channel(t, offers)
+	connected := make(chan struct{}, 2)
+	for _, pc := range []*webrtc.PeerConnection{offers, answers} {
+		pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
+			if s == webrtc.PeerConnectionStateConnected {
+				connected <- struct{}{}
+			}
+		})
+	}
+	connect(t, w, "key", offers, answers)
+	for range 2 {
+		select {
+		case <-connected:
+		case <-time.After(10 * time.Second):
+			t.Fatal("OnConnectionStateChange was not called")
+		}
+	}
+}
+
+// How long host candidates take is what DefaultBatchDelay is measured by.
+func BenchmarkGathering(b *testing.B) {
+	for b.Loop() {
+		b.StopTimer()
+		pc := newPC(b)
+		if _, err := pc.CreateDataChannel("data", nil); err != nil {
+			b.Fatal(err)
+		}
+		offer, err := pc.CreateOffer(nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		gathered := webrtc.GatheringCompletePromise(pc)
+		b.StartTimer()
+		if err := pc.SetLocalDescription(offer); err != nil {
+			b.Fatal(err)
+		}
+		<-gathered
+	}
+}

@@ -1,0 +1,245 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"signal-server/app"
+	"signal-server/cache/memory"
+	"signal-server/client"
+	"signal-server/custerrors"
+)
+
+// serve runs the real server on loopback until the test ends, and returns its URL.
+func serve(t *testing.T, changes ...func(*app.Config)) string {
+	t.Helper()
+	config := app.DefaultConfig()
+	for _, change := range changes {
+		change(&config)
+	}
+	store, err := memory.New(memory.Config{Limits: config.Limits, Memory: 8 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := app.New(config, store, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(ctx, listener, nil) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-served; err != nil {
+			t.Errorf("the server stopped with %v", err)
+		}
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return "http://" + listener.Addr().String()
+}
+
+// peers returns both sides of a key at a real server.
+func peers(t *testing.T, key string, opts ...client.Option) (offer, answer *client.Session) {
+	t.Helper()
+	base := serve(t)
+	hc := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 4}}
+	t.Cleanup(hc.CloseIdleConnections)
+	opts = append([]client.Option{client.WithHTTPClient(hc)}, opts...)
+	return newSession(t, base, key, client.Offer, opts...), newSession(t, base, key, client.Answer, opts...)
+}
+
+func TestClassicRequests(t *testing.T) {
+	offer, answer := peers(t, "classic")
+	ctx := t.Context()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := answer.TakeSDP(ctx, 0); !errors.Is(err, custerrors.KeyNotFound) {
+		t.Errorf("before it is opened: got %v, want %v", err, custerrors.KeyNotFound)
+	}
+	sdp := "v=0\r\no=- \"<&>\" \u2028 \x00 🔑"
+	must(offer.PutSDP(ctx, sdp, 10*time.Second))
+	if err := offer.PutSDP(ctx, sdp, 0); !errors.Is(err, custerrors.SdpAlreadyExist) {
+		t.Errorf("twice: got %v, want %v", err, custerrors.SdpAlreadyExist)
+	}
+	must(offer.AddCandidate(ctx, "c1"))
+	must(offer.AddCandidates(ctx, []string{"c2", "c3"}))
+	got, err := answer.TakeSDP(ctx, 0)
+	if got != sdp || err != nil {
+		t.Errorf("got %q, %v, want %q", got, err, sdp)
+	}
+	if got, err := answer.TakeCandidate(ctx, 0); got != "c1" || err != nil {
+		t.Errorf("got %q, %v, want c1", got, err)
+	}
+	if got, err := answer.TakeCandidates(ctx, 0); strings.Join(got, " ") != "c2 c3" || err != nil {
+		t.Errorf("got %q, %v, want c2 and c3", got, err)
+	}
+	if _, err := answer.TakeCandidates(ctx, 0); !errors.Is(err, custerrors.CandidateNoValues) {
+		t.Errorf("got %v, want %v", err, custerrors.CandidateNoValues)
+	}
+
+	var waiting sync.WaitGroup
+	waiting.Go(func() {
+		if got, err := offer.TakeSDP(ctx, 20*time.Second); got != "answer" || err != nil {
+			t.Errorf("got %q, %v, want answer", got, err)
+		}
+	})
+	must(answer.PutSDP(ctx, "answer", 0))
+	waiting.Wait()
+	must(answer.End(ctx))
+	must(offer.End(ctx))
+	if err := offer.AddCandidate(ctx, "late"); !errors.Is(err, custerrors.KeyIsExpired) {
+		t.Errorf("after the end: got %v, want %v", err, custerrors.KeyIsExpired)
+	}
+}
+
+func TestEveryKeyNamesOneSession(t *testing.T) {
+	base := serve(t)
+	hc := &http.Client{Transport: &http.Transport{}}
+	t.Cleanup(hc.CloseIdleConnections)
+	keys := []string{
+		"plain", " trimmed ", "a b", "a&b=c#d%2e", "\u00a0é\u2003", strings.Repeat("🔑", 32),
+		"nul\x00", "line\nbreak", "tab\tbed", "\x7f", "\xff\xfe",
+	}
+	for i, key := range keys {
+		offer := newSession(t, base, key, client.Offer, client.WithHTTPClient(hc))
+		if err := offer.PutSDP(t.Context(), fmt.Sprint(i), 0); err != nil {
+			t.Errorf("%q: %v", key, err)
+		}
+	}
+	for i, key := range keys {
+		answer := newSession(t, base, key, client.Answer, client.WithHTTPClient(hc))
+		if got, err := answer.TakeSDP(t.Context(), 0); got != fmt.Sprint(i) || err != nil {
+			t.Errorf("%q: got %q, %v, want %d", key, got, err, i)
+		}
+	}
+}
+
+// lossy is a transport that carries every request out and loses the answers to those that lose says.
+type lossy struct {
+	http.RoundTripper
+	mu sync.Mutex
+	// guarded by mu
+	n    int
+	lose func(n int, r *http.Request) bool // n counts from 1
+}
+
+func (l *lossy) RoundTrip(r *http.Request) (*http.Response, error) {
+	l.mu.Lock()
+	l.n++
+	lost := l.lose(l.n, r)
+	l.mu.Unlock()
+	resp, err := l.RoundTripper.RoundTrip(r)
+	if err != nil || !lost {
+		return resp, err
+	}
+	resp.Body.Close()
+	return nil, io.ErrUnexpectedEOF
+}
+
+// Every answer but the third to each request is lost, and still each message arrives once, in order.
+func TestNothingIsLostOrDoubledWhenAnswersAreLost(t *testing.T) {
+	lost := &lossy{RoundTripper: &http.Transport{}, lose: func(n int, _ *http.Request) bool { return n%3 != 0 }}
+	t.Cleanup(lost.RoundTripper.(*http.Transport).CloseIdleConnections)
+	offer, answer := peers(t, "lossy", client.WithHTTPClient(&http.Client{Transport: lost}),
+		client.WithRetry(client.Retry{Attempts: 3, Base: time.Millisecond, Max: time.Millisecond}))
+	ctx := t.Context()
+	if _, err := offer.Exchange(ctx, client.Write{SDP: "offer", Candidates: []string{"c0"}}, "", 0); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"offer", "c0"}
+	for i := 1; i <= 9; i++ {
+		c := fmt.Sprintf("c%d", i)
+		want = append(want, c)
+		var err error
+		switch i % 3 {
+		case 0:
+			err = offer.AddCandidate(ctx, c)
+		case 1:
+			err = offer.AddCandidates(ctx, []string{c})
+		default:
+			_, err = offer.Exchange(ctx, client.Write{Candidates: []string{c}}, "", 0)
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", c, err)
+		}
+	}
+	in := answer.Inbox("")
+	var got []string
+	for range want {
+		m, err := in.Next(ctx)
+		if err != nil {
+			t.Fatalf("after %q: %v", got, err)
+		}
+		got = append(got, m.Data)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got, want := lost.n, 3*11; got != want {
+		t.Errorf("got %d requests, want %d", got, want)
+	}
+}
+
+func TestInboxAgainstTheServer(t *testing.T) {
+	offer, answer := peers(t, "inbox")
+	ctx := t.Context()
+	in := answer.Inbox("")
+	for round := range 2 {
+		var reading sync.WaitGroup
+		reading.Go(func() { // it waits before the session is opened, and in the second round after the end of another
+			if got, want := read(t, in, 3), "sdp offer, candidate c1, candidate c2"; got != want {
+				t.Errorf("round %d: got %s, want %s", round, got, want)
+			}
+			if err := in.Exchange(ctx, client.Write{SDP: "answer"}, 0); err != nil {
+				t.Errorf("round %d: %v", round, err)
+			}
+		})
+		b, err := offer.Exchange(ctx, client.Write{SDP: "offer", Candidates: []string{"c1", "c2"}}, "", 20*time.Second)
+		if err != nil || len(b.Messages) != 1 || b.Messages[0].Data != "answer" {
+			t.Fatalf("round %d: got %+v, %v, want the answer", round, b, err)
+		}
+		reading.Wait()
+		if err := offer.End(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := in.Next(ctx); !errors.Is(err, custerrors.KeyIsExpired) {
+			t.Errorf("round %d: got %v, want %v", round, err, custerrors.KeyIsExpired)
+		}
+		in = answer.Inbox(in.Cursor()) // the session before is not read again
+	}
+}
+
+func TestTheFullQueueIsNotAskedAgain(t *testing.T) {
+	base := serve(t, func(c *app.Config) { c.Limits.Candidates = 2 })
+	hc := &http.Client{Transport: &http.Transport{}}
+	t.Cleanup(hc.CloseIdleConnections)
+	offer := newSession(t, base, "full", client.Offer, client.WithHTTPClient(hc))
+	if err := offer.PutSDP(t.Context(), "x", 0); err != nil {
+		t.Fatal(err)
+	}
+	var refused *client.Error
+	err := offer.AddCandidates(t.Context(), []string{"1", "2", "3"})
+	if !errors.As(err, &refused) || refused.Msg != custerrors.QueueIsFull || refused.Status != 429 || refused.RetryAfter == 0 {
+		t.Errorf("got %v, want QueueIsFull with 429 and Retry-After", err)
+	}
+}
