@@ -48,11 +48,11 @@ func (s *Server) postCandidates(role cache.Role) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		w, err := s.beginWrite(c)
 		if err != nil {
-			return s.fail(c, err)
+			return s.fail(c.Context(), err)
 		}
 		defer s.endWrite(&w)
 		if err := s.readCandidates(w.batch, w.body); err != nil {
-			return s.fail(c, err)
+			return s.fail(c.Context(), err)
 		}
 		return s.wrote(c, s.store.Append(c.Context(), w.key, role, w.token, w.batch))
 	}

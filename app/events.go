@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"net"
 	"strings"
 	"time"
 
@@ -67,18 +66,18 @@ func (s *Server) streamEvents(role cache.Role) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		key, err := keyOf(c)
 		if err != nil {
-			return s.fail(c, err)
+			return s.fail(c.Context(), err)
 		}
 		after, err := parseCursor(c.Request().Header.Peek("Last-Event-ID"))
 		if err == nil && after == 0 {
 			after, err = cursorOf(c)
 		}
 		if err != nil {
-			return s.fail(c, err)
+			return s.fail(c.Context(), err)
 		}
 		select {
 		case <-s.mail.Closing():
-			return s.fail(c, custerrors.ServerIsShuttingDown)
+			return s.fail(c.Context(), custerrors.ServerIsShuttingDown)
 		default:
 		}
 		st := stream{
@@ -86,12 +85,9 @@ func (s *Server) streamEvents(role cache.Role) fiber.Handler {
 			key: cache.Key(strings.Clone(string(key))), // the request is gone when the stream runs
 		}
 		// fasthttp's own streams put a pipe and two buffers between; this writes to the connection.
-		c.Context().HijackSetNoResponse(true)
-		c.Context().Hijack(func(conn net.Conn) {
-			s.streaming.Add(1)
-			defer s.streaming.Add(-1)
-			st.run(conn)
-		})
+		if !s.detach(c.Context(), func(conn *conn) { st.run(conn); conn.Close() }) {
+			return s.fail(c.Context(), custerrors.RequestIsInvalid)
+		}
 		return nil
 	}
 }
@@ -106,7 +102,7 @@ type stream struct {
 }
 
 // run streams until the session, the connection or the server ends. The caller closes the connection.
-func (s *stream) run(conn net.Conn) {
+func (s *stream) run(conn *conn) {
 	s.buf = append(s.buf, streamHead...)
 	s.buf = append(s.buf, eventComment...) // so that the reader knows at once that it is connected
 	present := present(conn)

@@ -1,6 +1,9 @@
 package app
 
 import (
+	"bytes"
+	"errors"
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -22,7 +25,8 @@ type patrol struct {
 	stopped  sync.WaitGroup
 
 	// atomic
-	round atomic.Int64 // counts up
+	round   atomic.Int64 // counts up
+	hurried atomic.Bool
 
 	mu sync.Mutex
 	// guarded by mu
@@ -35,6 +39,13 @@ type conn struct {
 	patrol *patrol
 	// What the connection does and since which round: phase in the lowest bits, the round above.
 	state atomic.Int64
+	kept  atomic.Int32 // how many times Close is to do nothing
+	rest  atomic.Bool  // the client may still be sending a request that was refused
+
+	// owned by whoever serves it: reads and writes alternate
+	fed  bool   // a part of a request has come
+	dry  bool   // nothing is to be read but what fasthttp has in its buffer
+	left []byte // what was in that buffer
 }
 
 // The phases of a connection. The patrol acts on those that block.
@@ -62,10 +73,21 @@ func newPatrol(request, idle, reply time.Duration) *patrol {
 	return p
 }
 
-// stop ends the walk and waits for it. The connections stay as they are.
+// hurry says that the server is about to end: whoever has not sent a whole request yet need not go on.
+func (p *patrol) hurry() {
+	p.hurried.Store(true)
+	p.walkPast(p.round.Load())
+}
+
+// stop ends the walk and waits for it, and closes the connections that are left.
 func (p *patrol) stop() {
 	close(p.stopping)
 	p.stopped.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.conns {
+		c.Conn.Close()
+	}
 }
 
 func (p *patrol) walk() {
@@ -89,11 +111,11 @@ func (p *patrol) walkPast(round int64) {
 		lasted := round - state>>phaseBits
 		switch state & phaseMask {
 		case phaseIdle:
-			if lasted > p.idle {
+			if lasted > p.idle || p.hurried.Load() {
 				c.Conn.SetReadDeadline(past)
 			}
 		case phaseRequest:
-			if lasted > p.request {
+			if lasted > p.request || p.hurried.Load() {
 				c.Conn.SetReadDeadline(past)
 			}
 		case phaseReply:
@@ -133,6 +155,14 @@ func (c *conn) enter(phase int64) { c.state.Store(c.patrol.round.Load()<<phaseBi
 //
 // hot: every request.
 func (c *conn) Read(b []byte) (int, error) {
+	if c.dry {
+		return 0, errDry
+	}
+	if len(c.left) > 0 {
+		n := copy(b, c.left)
+		c.left = c.left[n:]
+		return n, nil
+	}
 	state := c.state.Load()
 	if state&phaseMask == phaseReceived {
 		c.state.Store(state&^phaseMask | phaseRequest) // it goes on, since when it began
@@ -145,6 +175,12 @@ func (c *conn) Read(b []byte) (int, error) {
 	} else {
 		c.enter(phaseReceived)
 	}
+	switch {
+	case n > 0:
+		c.fed = true
+	case err == io.EOF && c.fed:
+		return n, io.ErrUnexpectedEOF // fasthttp gives no answer to a client that shut down its side halfway
+	}
 	return n, err
 }
 
@@ -152,19 +188,81 @@ func (c *conn) Read(b []byte) (int, error) {
 //
 // hot: every answer.
 func (c *conn) Write(b []byte) (int, error) {
+	before := c.state.Load()
 	c.enter(phaseReply)
 	n, err := c.Conn.Write(b)
-	c.enter(phaseServing) // or about to read the next request
+	if len(b) < maxInterim && bytes.HasPrefix(b, interim) {
+		c.state.Store(before) // the request goes on, since when it began
+	} else {
+		c.fed = false
+		c.enter(phaseServing) // or about to read the next one
+	}
 	return n, err
+}
+
+// interim begins the answer that is none: 100 Continue (RFC 9110, Section 15.2.1).
+var interim = []byte("HTTP/1.1 100 ")
+
+const maxInterim = 64 // bytes, more than it has
+
+// keep makes the connection outlive its service by fasthttp, which closes a connection that was hijacked when the hijacker
+// returns. What the client has sent already, a next request, is kept too.
+func (c *conn) keep(hijacked net.Conn) {
+	c.kept.Add(1)
+	c.dry = true
+	var b [512]byte
+	for {
+		n, err := hijacked.Read(b[:])
+		c.left = append(c.left, b[:n]...)
+		if err != nil {
+			break
+		}
+	}
+	c.dry = false
+}
+
+var errDry = errors.New("nothing is left in the buffer")
+
+// SetDeadline does nothing where fasthttp, at a hijack, lifts deadlines that it has not set.
+func (c *conn) SetDeadline(t time.Time) error {
+	if t.IsZero() {
+		return nil
+	}
+	return c.Conn.SetDeadline(t)
 }
 
 // Close implements net.Conn.
 func (c *conn) Close() error {
+	if c.kept.Load() > 0 {
+		c.kept.Add(-1)
+		return nil
+	}
+	if c.rest.Swap(false) {
+		go c.linger()
+		return nil
+	}
 	c.patrol.mu.Lock()
 	delete(c.patrol.conns, c)
 	c.patrol.mu.Unlock()
 	return c.Conn.Close()
 }
+
+// linger closes the connection of a client that was refused before it had sent everything. To close at once would reset the
+// connection, and the reset would overtake the answer (RFC 9112, Section 9.6).
+func (c *conn) linger() {
+	defer c.Close()
+	tcp, ok := c.Conn.(interface{ CloseWrite() error })
+	if !ok || tcp.CloseWrite() != nil || c.Conn.SetReadDeadline(time.Now().Add(lingerFor)) != nil {
+		return
+	}
+	io.CopyN(io.Discard, c.Conn, lingerBytes)
+}
+
+// A client that goes on sending after its refusal is listened to for this long, and this much.
+const (
+	lingerFor   = 2 * time.Second
+	lingerBytes = 16 << 20
+)
 
 // NetConn returns the connection below, as tls.Conn's does.
 func (c *conn) NetConn() net.Conn { return c.Conn }

@@ -1,32 +1,84 @@
 package app
 
 import (
+	"context"
 	"math"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
 
 	"signal-server/cache"
 	"signal-server/custerrors"
 )
 
-// take takes what role asks for and replies with it.
+// question is what a request asks for: something to take, or the messages behind a cursor.
+type question struct {
+	key   cache.Key
+	to    cache.Role
+	kind  cache.Kind // what is taken; none: messages are read
+	limit int        // of what is taken
+	shape *shape
+	after cache.Cursor
+}
+
+// take answers a request that takes.
 //
 // hot: an empty poll and a take come here.
-func (s *Server) take(c *fiber.Ctx, role cache.Role, kind cache.Kind, limit int, shape *shape) error {
+func (s *Server) take(c *fiber.Ctx, to cache.Role, kind cache.Kind, limit int, shape *shape) error {
 	key, err := keyOf(c)
 	if err != nil {
-		return s.fail(c, err)
+		return s.fail(c.Context(), err)
 	}
 	wait, err := s.waitOf(c)
 	if err != nil {
-		return s.fail(c, err)
+		return s.fail(c.Context(), err)
 	}
-	body := append(begin(c), shape.before...)
-	body, err = s.mail.Take(c.Context(), body, key, role, kind, limit, &shape.form, wait)
-	if err == nil {
-		body = append(body, shape.after...)
+	return s.answer(c.Context(), question{key: key, to: to, kind: kind, limit: limit, shape: shape}, wait)
+}
+
+// answer replies to the question, at once or within the wait.
+func (s *Server) answer(c *fasthttp.RequestCtx, q question, wait cache.Wait) error {
+	here := wait
+	here.For = min(wait.For, stayFor)
+	body, err := s.ask(c, c.Response.SwapBody(nil)[:0], &q, here)
+	if wait.For > here.For && here.Covers(err, q.to) && s.park(c, q, wait) {
+		return nil
 	}
 	return s.finish(c, body, err)
+}
+
+// ask appends the beginning of a reply and what is asked for to dst, without the end of the envelope.
+//
+// hot: a cursor read comes here.
+func (s *Server) ask(ctx context.Context, dst []byte, q *question, wait cache.Wait) ([]byte, error) {
+	dst = append(dst, envelopeBegin...)
+	if q.kind == 0 {
+		dst, at := beginMessages(dst)
+		dst, next, err := s.mail.Read(ctx, dst, q.key, q.to, q.after, math.MaxInt, &messages.form, wait)
+		return endMessages(dst, at, next, err)
+	}
+	dst = append(dst, q.shape.before...)
+	dst, err := s.mail.Take(ctx, dst, q.key, q.to, q.kind, q.limit, &q.shape.form, wait)
+	if err == nil {
+		dst = append(dst, q.shape.after...)
+	}
+	return dst, err
+}
+
+// beginMessages appends what comes before the messages. The cursor is not known yet: its place is left open, at at.
+func beginMessages(dst []byte) (_ []byte, at int) {
+	dst = append(dst, messages.before...)
+	at = len(dst)
+	return append(appendCursor(dst, 0), messagesBegin...), at
+}
+
+// endMessages puts the cursor in its place and appends what comes after the messages, if there is no error.
+func endMessages(dst []byte, at int, next cache.Cursor, err error) ([]byte, error) {
+	if err != nil {
+		return dst, err
+	}
+	appendCursor(dst[:at], next) // all cursors are of one length
+	return append(dst, messages.after...), nil
 }
 
 // readMessagesOf returns everything the other role has written after the cursor.
@@ -49,13 +101,13 @@ func (s *Server) readMessagesOf(role cache.Role) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		key, err := keyOf(c)
 		if err != nil {
-			return s.fail(c, err)
+			return s.fail(c.Context(), err)
 		}
 		after, wait, err := s.placeOf(c)
 		if err != nil {
-			return s.fail(c, err)
+			return s.fail(c.Context(), err)
 		}
-		return s.read(c, begin(c), key, role, after, wait)
+		return s.answer(c.Context(), question{key: key, to: role, after: after}, wait)
 	}
 }
 
@@ -84,37 +136,43 @@ func (s *Server) postMessages(role cache.Role) fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		after, wait, err := s.placeOf(c)
 		if err != nil {
-			return s.fail(c, err)
+			return s.fail(c.Context(), err)
 		}
 		w, err := s.beginWrite(c)
 		if err != nil {
-			return s.fail(c, err)
+			return s.fail(c.Context(), err)
 		}
-		body, at, next, err := s.exchange(c, &w, role, after)
+		body, err := s.exchange(c.Context(), &w, role, after, wait.For == 0)
 		s.endWrite(&w) // before a wait, which needs none of it
-		if isNothing(err) {
-			if wait.For > 0 {
-				return s.read(c, body, w.key, role, after, wait)
-			}
-			err = nil // without waiting, none is an answer too
+		if isNothing(err) && wait.For > 0 {
+			c.Response().SwapBody(body)
+			return s.answer(c.Context(), question{key: w.key, to: role, after: after}, wait)
 		}
-		return s.finishMessages(c, body, at, next, err)
+		return s.finish(c.Context(), body, err)
 	}
 }
 
-// exchange applies the body of POST messages and begins the reply.
+// exchange applies the body of POST messages and begins the reply. emptyIsFine says that no message is an answer too.
 //
 // hot: a handshake is mostly this.
-func (s *Server) exchange(c *fiber.Ctx, w *write, role cache.Role, after cache.Cursor,
-) (body []byte, at int, next cache.Cursor, err error) {
+func (s *Server) exchange(c *fasthttp.RequestCtx, w *write, role cache.Role, after cache.Cursor, emptyIsFine bool,
+) ([]byte, error) {
+	body := append(c.Response.SwapBody(nil)[:0], envelopeBegin...)
 	ttl, err := s.readMessages(w.batch, w.body)
-	body, at = beginMessages(begin(c))
 	if err != nil {
-		return body, at, 0, err
+		return body, err
 	}
-	body, next, err = s.store.Exchange(c.Context(), body, w.key, role, ttl, w.token, w.batch,
-		after, math.MaxInt, &messages.form)
-	return body, at, next, err
+	body, at := beginMessages(body)
+	body, next, err := s.store.Exchange(c, body, w.key, role, ttl, w.token, w.batch, after, math.MaxInt, &messages.form)
+	if emptyIsFine && isNothing(err) {
+		err = nil
+	}
+	return endMessages(body, at, next, err)
+}
+
+// isNothing reports whether the error says only that nothing is there yet.
+func isNothing(err error) bool {
+	return err == custerrors.SdpNoValues || err == custerrors.CandidateNoValues
 }
 
 // placeOf returns ?after and ?wait.
@@ -124,34 +182,4 @@ func (s *Server) placeOf(c *fiber.Ctx) (after cache.Cursor, wait cache.Wait, err
 	}
 	wait, err = s.waitOf(c)
 	return after, wait, err
-}
-
-// read replies, in a buffer that begin has returned, with the messages after the cursor.
-//
-// hot: a cursor read comes here.
-func (s *Server) read(c *fiber.Ctx, body []byte, key cache.Key, role cache.Role, after cache.Cursor, wait cache.Wait) error {
-	body, at := beginMessages(append(body[:0], envelopeBegin...))
-	body, next, err := s.mail.Read(c.Context(), body, key, role, after, math.MaxInt, &messages.form, wait)
-	return s.finishMessages(c, body, at, next, err)
-}
-
-// beginMessages appends what comes before the messages. The cursor is not known yet: its place is left open, at at.
-func beginMessages(body []byte) (_ []byte, at int) {
-	body = append(body, messages.before...)
-	at = len(body)
-	return append(appendCursor(body, 0), messagesBegin...), at
-}
-
-// finishMessages puts the cursor in its place and replies.
-func (s *Server) finishMessages(c *fiber.Ctx, body []byte, at int, next cache.Cursor, err error) error {
-	if err == nil {
-		appendCursor(body[:at], next) // all cursors are of one length
-		body = append(body, messages.after...)
-	}
-	return s.finish(c, body, err)
-}
-
-// isNothing reports whether the error says only that nothing is there yet.
-func isNothing(err error) bool {
-	return err == custerrors.SdpNoValues || err == custerrors.CandidateNoValues
 }

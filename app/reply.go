@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -45,21 +46,17 @@ var (
 
 const messagesBegin = `","messages":[`
 
-// begin returns the response's own buffer with the envelope begun, to append data to. finish must follow.
+// finish replies with body, which is the response's own buffer with the envelope begun and data in it, or with the msg that
+// err carries.
 //
 // hot: no allocation; the buffer is fasthttp's, from its pool.
-func begin(c *fiber.Ctx) []byte {
-	return append(c.Response().SwapBody(nil)[:0], envelopeBegin...)
-}
-
-// finish replies with what begin returned and data behind it, or with the msg that err carries.
-func (s *Server) finish(c *fiber.Ctx, body []byte, err error) error {
+func (s *Server) finish(c *fasthttp.RequestCtx, body []byte, err error) error {
 	if err != nil {
-		refuseIn(c.Context(), body, s.msg(c, err))
+		refuseIn(c, body, s.msg(c, err))
 		return nil
 	}
-	c.Response().SwapBody(append(body, envelopeEnd...))
-	setHeaders(c.Context())
+	c.Response.SwapBody(append(body, envelopeEnd...))
+	setHeaders(c)
 	return nil
 }
 
@@ -70,24 +67,25 @@ func done(c *fiber.Ctx) error {
 	return nil
 }
 
-// fail replies with the msg that err carries. An error that is not of custerrors is a fault of this server or its store,
-// and is logged.
-func (s *Server) fail(c *fiber.Ctx, err error) error {
-	refuse(c.Context(), s.msg(c, err))
+// fail replies with the msg that err carries.
+func (s *Server) fail(c *fasthttp.RequestCtx, err error) error {
+	refuse(c, s.msg(c, err))
 	return nil
 }
 
-func (s *Server) msg(c *fiber.Ctx, err error) custerrors.Error {
+// msg returns the msg that err carries. An error that is not of custerrors is a fault of this server or its store, and is
+// logged.
+func (s *Server) msg(c *fasthttp.RequestCtx, err error) custerrors.Error {
 	if msg, ok := err.(custerrors.Error); ok { // the usual case
 		return msg
 	}
 	if errors.Is(err, cache.ErrGone) {
-		c.Context().SetConnectionClose() // nobody reads the answer
+		c.SetConnectionClose() // nobody reads the answer
 		return custerrors.ServerIsShuttingDown
 	}
 	msg := custerrors.Of(err)
 	if msg.Status() == fasthttp.StatusInternalServerError {
-		s.log.Error("BUG: a request failed", "route", c.Route().Path, "error", err)
+		s.log.Error("BUG: a request failed", "error", err)
 	}
 	return msg
 }
@@ -97,7 +95,7 @@ func (s *Server) msg(c *fiber.Ctx, err error) custerrors.Error {
 // hot: an empty poll is a refusal.
 func refuse(c *fasthttp.RequestCtx, msg custerrors.Error) { refuseIn(c, c.Response.SwapBody(nil), msg) }
 
-// refuseIn is refuse in a buffer that begin has returned.
+// refuseIn is refuse in a buffer that is the response's own.
 func refuseIn(c *fasthttp.RequestCtx, body []byte, msg custerrors.Error) {
 	body = append(body[:0], `{"msg":"`...)
 	body = append(body, msg...) // no msg needs escaping, a test says
@@ -153,27 +151,38 @@ func preflight(c *fasthttp.RequestCtx) {
 	c.SetStatusCode(fasthttp.StatusNoContent)
 }
 
-// handleError is Fiber's error handler: it puts into the envelope what Fiber and fasthttp refuse before a handler runs.
+// handleError is Fiber's error handler: it puts into the envelope what its router refuses.
 func (s *Server) handleError(c *fiber.Ctx, err error) error {
 	var e *fiber.Error
-	if !errors.As(err, &e) {
-		return s.fail(c, err)
+	if errors.As(err, &e) {
+		switch e.Code {
+		case fiber.StatusNotFound:
+			err = custerrors.RouteNotFound
+		case fiber.StatusMethodNotAllowed:
+			err = custerrors.MethodNotAllowed
+		}
 	}
-	switch e.Code {
-	case fiber.StatusNotFound:
-		err = custerrors.RouteNotFound
-	case fiber.StatusMethodNotAllowed:
-		err = custerrors.MethodNotAllowed
-	case fiber.StatusRequestEntityTooLarge:
-		err = custerrors.BodyIsTooLong
-	case fiber.StatusRequestHeaderFieldsTooLarge:
-		err = custerrors.HeaderIsTooLong
-	case fiber.StatusRequestTimeout:
-		err = custerrors.RequestIsTooSlow
-	case fiber.StatusBadRequest, fiber.StatusBadGateway: // Fiber says Bad Gateway of a broken connection
-		err = custerrors.RequestIsInvalid
+	return s.fail(c.Context(), err)
+}
+
+// refuseBroken is fasthttp's error handler: it puts into the envelope what is refused before there is a request. fasthttp
+// closes the connection afterwards.
+func refuseBroken(c *fasthttp.RequestCtx, err error) {
+	if conn, ok := c.Conn().(*conn); ok {
+		conn.rest.Store(true)
 	}
-	return s.fail(c, err)
+	var timeout net.Error
+	var header *fasthttp.ErrSmallBuffer
+	switch {
+	case errors.As(err, &header):
+		refuse(c, custerrors.HeaderIsTooLong)
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		refuse(c, custerrors.BodyIsTooLong)
+	case errors.As(err, &timeout) && timeout.Timeout():
+		refuse(c, custerrors.RequestIsTooSlow)
+	default:
+		refuse(c, custerrors.RequestIsInvalid)
+	}
 }
 
 func stack() string { return string(debug.Stack()) }

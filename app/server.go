@@ -27,17 +27,18 @@ import (
 // Server serves the signaling API over a store. New makes one. Its methods may be called concurrently, Serve once.
 type Server struct {
 	// set at construction
-	config  Config
-	store   cache.Store
-	mail    *cache.Mailroom
-	log     *slog.Logger
-	fiber   *fiber.App
-	route   fasthttp.RequestHandler // Fiber's
-	admin   *http.Server
-	batches sync.Pool // of *cache.Batch
+	config   Config
+	store    cache.Store
+	mail     *cache.Mailroom
+	log      *slog.Logger
+	fiber    *fiber.App
+	route    fasthttp.RequestHandler // Fiber's
+	admin    *http.Server
+	batches  sync.Pool // of *cache.Batch
+	contexts sync.Pool // of *fasthttp.RequestCtx, to answer parked requests with
 
 	// atomic
-	streaming atomic.Int64 // event streams that run
+	detached atomic.Int64 // connections taken from fasthttp: event streams, and requests that wait
 }
 
 // New returns a Server over the store, which the caller still owns and closes after Serve has returned. The error lists
@@ -47,11 +48,12 @@ func New(config Config, store cache.Store, log *slog.Logger) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		config:  config,
-		store:   store,
-		mail:    cache.NewMailroom(store),
-		log:     log,
-		batches: sync.Pool{New: func() any { return new(cache.Batch) }},
+		config:   config,
+		store:    store,
+		mail:     cache.NewMailroom(store),
+		log:      log,
+		batches:  sync.Pool{New: func() any { return new(cache.Batch) }},
+		contexts: sync.Pool{New: func() any { return new(fasthttp.RequestCtx) }},
 	}
 	s.fiber = fiber.New(fiber.Config{
 		AppName:                      "signal-server",
@@ -65,6 +67,7 @@ func New(config Config, store cache.Store, log *slog.Logger) (*Server, error) {
 	s.route = s.fiber.Handler()
 	server := s.fiber.Server()
 	server.Handler = s.Handle
+	server.ErrorHandler = refuseBroken
 	server.Logger = quiet{}
 	server.CloseOnShutdown = true
 	server.LazyRequestTime = true // nothing here asks when a request came
@@ -99,6 +102,7 @@ func (s *Server) Serve(ctx context.Context, listener, admin net.Listener) error 
 	}
 
 	s.mail.Close()
+	patrol.hurry()
 	drain, cancel := context.WithTimeout(context.Background(), s.config.Drain)
 	defer cancel()
 	if e := s.fiber.Server().ShutdownWithContext(drain); e != nil {
@@ -107,28 +111,13 @@ func (s *Server) Serve(ctx context.Context, listener, admin net.Listener) error 
 	if e := s.admin.Shutdown(drain); e != nil {
 		s.log.Warn("admin requests were still running at the end of the drain", "error", e)
 	}
-	s.drainStreams(drain)
+	s.drainDetached(drain)
 	for ; serving > 0; serving-- {
 		if e := <-failed; err == nil && e != nil && !errors.Is(e, http.ErrServerClosed) {
 			err = e
 		}
 	}
 	return err
-}
-
-// drainStreams waits until the event streams, which end with the mailroom, have told their readers. It polls, as fasthttp's
-// own shutdown does: a stream begins when fasthttp gets to it, perhaps only now, which a WaitGroup would not bear.
-func (s *Server) drainStreams(ctx context.Context) {
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for s.streaming.Load() > 0 {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			s.log.Warn("event streams were still open at the end of the drain", "streams", s.streaming.Load())
-			return
-		}
-	}
 }
 
 // Handle serves one request: what both Serve and tests without sockets call. A panic below it is a bug, is logged, and costs
@@ -143,8 +132,11 @@ func (s *Server) Handle(c *fasthttp.RequestCtx) {
 		s.route(c)
 	case fasthttp.MethodOptions:
 		preflight(c)
-	default: // Fiber would answer a method it does not know in plain text
+	case fasthttp.MethodConnect: // which has no path
 		refuse(c, custerrors.MethodNotAllowed)
+	default: // Fiber answers a method that it does not know in plain text, and one that no route has as it should be
+		c.Request.Header.SetMethod(fasthttp.MethodPatch)
+		s.route(c)
 	}
 }
 

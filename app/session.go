@@ -26,12 +26,12 @@ import (
 func (s *Server) openSession(c *fiber.Ctx) error {
 	w, err := s.beginWrite(c)
 	if err != nil {
-		return s.fail(c, err)
+		return s.fail(c.Context(), err)
 	}
 	defer s.endWrite(&w)
 	ttl, err := s.readOffer(w.batch, w.body)
 	if err != nil {
-		return s.fail(c, err)
+		return s.fail(c.Context(), err)
 	}
 	return s.wrote(c, s.store.Open(c.Context(), w.key, ttl, w.token, w.batch))
 }
@@ -58,11 +58,11 @@ func (s *Server) answerSession(c *fiber.Ctx) error { return s.postText(c, cache.
 func (s *Server) postText(c *fiber.Ctx, role cache.Role, kind cache.Kind) error {
 	w, err := s.beginWrite(c)
 	if err != nil {
-		return s.fail(c, err)
+		return s.fail(c.Context(), err)
 	}
 	defer s.endWrite(&w)
 	if err := s.addText(w.batch, kind, w.body); err != nil {
-		return s.fail(c, err)
+		return s.fail(c.Context(), err)
 	}
 	return s.wrote(c, s.store.Append(c.Context(), w.key, role, w.token, w.batch))
 }
@@ -70,7 +70,7 @@ func (s *Server) postText(c *fiber.Ctx, role cache.Role, kind cache.Kind) error 
 // wrote replies to a write that has nothing to return.
 func (s *Server) wrote(c *fiber.Ctx, err error) error {
 	if err != nil {
-		return s.fail(c, err)
+		return s.fail(c.Context(), err)
 	}
 	return done(c)
 }
@@ -104,7 +104,7 @@ func (s *Server) takeSDP(role cache.Role) fiber.Handler {
 func (s *Server) endSession(c *fiber.Ctx) error {
 	key, err := keyOf(c)
 	if err != nil {
-		return s.fail(c, err)
+		return s.fail(c.Context(), err)
 	}
 	return s.wrote(c, s.store.End(c.Context(), key))
 }

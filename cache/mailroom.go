@@ -61,7 +61,7 @@ var ErrGone = errors.New("the waiting client has left")
 func (m *Mailroom) Take(ctx context.Context, dst []byte, key Key, to Role, kind Kind, limit int, form *Form, w Wait,
 ) ([]byte, error) {
 	out, err := m.store.Take(ctx, dst, key, to, kind, limit, form)
-	if w.For <= 0 || !mayCome(err, to, w) {
+	if w.For <= 0 || !w.Covers(err, to) {
 		return out, err
 	}
 	err = m.wait(ctx, key, to, w, func() error {
@@ -75,7 +75,7 @@ func (m *Mailroom) Take(ctx context.Context, dst []byte, key Key, to Role, kind 
 func (m *Mailroom) Read(ctx context.Context, dst []byte, key Key, to Role, after Cursor, limit int, form *Form, w Wait,
 ) ([]byte, Cursor, error) {
 	out, next, err := m.store.Read(ctx, dst, key, to, after, limit, form)
-	if w.For <= 0 || !mayCome(err, to, w) {
+	if w.For <= 0 || !w.Covers(err, to) {
 		return out, next, err
 	}
 	err = m.wait(ctx, key, to, w, func() error {
@@ -85,8 +85,8 @@ func (m *Mailroom) Read(ctx context.Context, dst []byte, key Key, to Role, after
 	return out, next, err
 }
 
-// mayCome reports whether what role to found missing may come by itself.
-func mayCome(err error, to Role, w Wait) bool {
+// Covers reports whether what role to was refused with this error may come by itself, so that waiting makes sense.
+func (w *Wait) Covers(err error, to Role) bool {
 	switch err { // stores return these as they are, not wrapped
 	case custerrors.SdpNoValues, custerrors.CandidateNoValues:
 		return true
@@ -119,7 +119,7 @@ func (m *Mailroom) wait(ctx context.Context, key Key, to Role, w Wait, look func
 	for wasOpen := false; ; {
 		err := look()
 		left := time.Until(over)
-		if left <= 0 || !mayCome(err, to, w) {
+		if left <= 0 || !w.Covers(err, to) {
 			return err
 		}
 		if err == custerrors.KeyNotFound {

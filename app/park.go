@@ -1,0 +1,87 @@
+package app
+
+import (
+	"context"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"signal-server/cache"
+)
+
+// stayFor is how long a request waits where it is. One that waits longer is parked: its connection is taken from fasthttp,
+// whose buffers, request and goroutine's stack hold 18 KiB, and waits with a goroutine of its own that holds a quarter of
+// that. Parking costs about 4 µs, so it is not for peers that answer each other at once.
+const stayFor = 25 * time.Millisecond
+
+// detach takes the request's connection away from fasthttp and has run own it, in a goroutine of its own, once the handler has
+// returned. It reports whether it can: run is not called otherwise. run closes the connection or serves it further.
+func (s *Server) detach(c *fasthttp.RequestCtx, run func(*conn)) bool {
+	conn, ok := c.Conn().(*conn)
+	if !ok {
+		return false // a connection of a test, not under patrol
+	}
+	c.HijackSetNoResponse(true)
+	c.Hijack(func(hijacked net.Conn) {
+		s.detached.Add(1)
+		conn.keep(hijacked)
+		// fasthttp keeps the request and its buffer until this function returns.
+		go func() {
+			defer s.detached.Add(-1)
+			run(conn)
+		}()
+	})
+	return true
+}
+
+// drainDetached waits until the detached connections, whose waits end with the mailroom, have been told. It polls, as
+// fasthttp's own shutdown does: one may begin only now, when fasthttp gets to it, which a WaitGroup would not bear.
+func (s *Server) drainDetached(ctx context.Context) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for s.detached.Load() > 0 {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			s.log.Warn("connections were still open at the end of the drain", "connections", s.detached.Load())
+			return
+		}
+	}
+}
+
+// park has the question answered, within the rest of the wait, by a goroutine that holds little, and the connection served
+// further afterwards. It reports whether it can.
+func (s *Server) park(c *fasthttp.RequestCtx, q question, wait cache.Wait) bool {
+	if !c.Request.Header.IsHTTP11() {
+		return false // fasthttp knows how to answer the older ones
+	}
+	q.key = cache.Key(strings.Clone(string(q.key))) // the request is gone when it is answered
+	last := c.Request.ConnectionClose()
+	wait.For -= stayFor
+	return s.detach(c, func(conn *conn) {
+		if s.answerParked(conn, &q, wait, last) {
+			s.fiber.Server().ServeConn(conn) // until it is closed, or parked again
+		}
+	})
+}
+
+// answerParked waits and replies. It reports whether the connection can be served further, and has closed it otherwise.
+func (s *Server) answerParked(conn *conn, q *question, wait cache.Wait, last bool) bool {
+	body, err := s.ask(context.Background(), nil, q, wait)
+
+	c, _ := s.contexts.Get().(*fasthttp.RequestCtx)
+	defer s.contexts.Put(c)
+	c.Response.Reset()
+	s.finish(c, body, err)
+	if last {
+		c.SetConnectionClose()
+	}
+	last = c.Response.ConnectionClose()
+	if _, err := c.Response.WriteTo(conn); err != nil || last {
+		conn.Close()
+		return false
+	}
+	return true
+}
