@@ -41,6 +41,7 @@ type conn struct {
 	state atomic.Int64
 	kept  atomic.Int32 // how many times Close is to do nothing
 	rest  atomic.Bool  // the client may still be sending a request that was refused
+	late  atomic.Bool  // the patrol has cut its request short
 
 	// owned by whoever serves it: reads and writes alternate
 	fed  bool   // a part of a request has come
@@ -116,6 +117,7 @@ func (p *patrol) walkPast(round int64) {
 			}
 		case phaseRequest:
 			if lasted > p.request || p.hurried.Load() {
+				c.late.Store(true)
 				c.Conn.SetReadDeadline(past)
 			}
 		case phaseReply:

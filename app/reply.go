@@ -3,7 +3,6 @@ package app
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -168,18 +167,19 @@ func (s *Server) handleError(c *fiber.Ctx, err error) error {
 // refuseBroken is fasthttp's error handler: it puts into the envelope what is refused before there is a request. fasthttp
 // closes the connection afterwards.
 func refuseBroken(c *fasthttp.RequestCtx, err error) {
+	late := false
 	if conn, ok := c.Conn().(*conn); ok {
 		conn.rest.Store(true)
+		late = conn.late.Load() // fasthttp's error does not always say so
 	}
-	var timeout net.Error
 	var header *fasthttp.ErrSmallBuffer
 	switch {
+	case late:
+		refuse(c, custerrors.RequestIsTooSlow)
 	case errors.As(err, &header):
 		refuse(c, custerrors.HeaderIsTooLong)
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
 		refuse(c, custerrors.BodyIsTooLong)
-	case errors.As(err, &timeout) && timeout.Timeout():
-		refuse(c, custerrors.RequestIsTooSlow)
 	default:
 		refuse(c, custerrors.RequestIsInvalid)
 	}
