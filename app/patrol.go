@@ -1,13 +1,14 @@
 package app
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"net"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/valyala/fasthttp"
 )
 
 // patrol ends connections whose client is too slow: one that does not finish its request, does not read its answer, or
@@ -44,20 +45,20 @@ type conn struct {
 	late  atomic.Bool  // the patrol has cut its request short
 
 	// owned by whoever serves it: reads and writes alternate
-	fed  bool   // a part of a request has come
-	dry  bool   // nothing is to be read but what fasthttp has in its buffer
-	left []byte // what was in that buffer
+	begun bool   // a request has begun: a byte of it has come
+	fresh bool   // the first request has not begun
+	dry   bool   // nothing is to be read but what fasthttp has in its buffer
+	left  []byte // what was in that buffer
 }
 
 // The phases of a connection. The patrol acts on those that block.
 const (
-	phaseServing  = iota // a handler runs, held by ?wait perhaps
-	phaseIdle            // reading, and nothing of a request has come
-	phaseRequest         // reading, and a part of a request has come, or the connection is new
-	phaseReceived        // a part of a request, or all of it, has come, and is worked on
-	phaseReply           // writing
-	phaseBits     = 3
-	phaseMask     = 1<<phaseBits - 1
+	phaseServing = iota // a request is worked on, or held by ?wait
+	phaseIdle           // reading, and no request has begun
+	phaseRequest        // reading a request that has begun, or the first one
+	phaseReply          // writing
+	phaseBits    = 2
+	phaseMask    = 1<<phaseBits - 1
 )
 
 // newPatrol returns a patrol that walks until stop. reply bounds one write.
@@ -113,6 +114,7 @@ func (p *patrol) walkPast(round int64) {
 		switch state & phaseMask {
 		case phaseIdle:
 			if lasted > p.idle || p.hurried.Load() {
+				c.late.Store(true)
 				c.Conn.SetReadDeadline(past)
 			}
 		case phaseRequest:
@@ -143,15 +145,17 @@ func (g *guarded) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{Conn: raw, patrol: g.patrol}
-	c.enter(phaseReceived) // its first read counts as a request that has begun
+	c := &conn{Conn: raw, patrol: g.patrol, fresh: true}
+	c.enter(phaseServing)
 	g.patrol.mu.Lock()
 	g.patrol.conns[c] = struct{}{}
 	g.patrol.mu.Unlock()
 	return c, nil
 }
 
-func (c *conn) enter(phase int64) { c.state.Store(c.patrol.round.Load()<<phaseBits | phase) }
+// enter begins a phase now; become goes over to one that began when the last one did.
+func (c *conn) enter(phase int64)  { c.state.Store(c.patrol.round.Load()<<phaseBits | phase) }
+func (c *conn) become(phase int64) { c.state.Store(c.state.Load()&^phaseMask | phase) }
 
 // Read implements net.Conn.
 //
@@ -165,22 +169,15 @@ func (c *conn) Read(b []byte) (int, error) {
 		c.left = c.left[n:]
 		return n, nil
 	}
-	state := c.state.Load()
-	if state&phaseMask == phaseReceived {
-		c.state.Store(state&^phaseMask | phaseRequest) // it goes on, since when it began
-	} else {
+	switch {
+	case c.begun, c.fresh:
+		c.become(phaseRequest) // since when it began
+	default:
 		c.enter(phaseIdle)
 	}
 	n, err := c.Conn.Read(b)
-	if state&phaseMask == phaseReceived {
-		c.state.Store(state)
-	} else {
-		c.enter(phaseReceived)
-	}
-	switch {
-	case n > 0:
-		c.fed = true
-	case err == io.EOF && c.fed:
+	c.become(phaseServing)
+	if err == io.EOF && c.begun {
 		return n, io.ErrUnexpectedEOF // fasthttp gives no answer to a client that shut down its side halfway
 	}
 	return n, err
@@ -193,24 +190,33 @@ func (c *conn) Write(b []byte) (int, error) {
 	before := c.state.Load()
 	c.enter(phaseReply)
 	n, err := c.Conn.Write(b)
-	if len(b) < maxInterim && bytes.HasPrefix(b, interim) {
-		c.state.Store(before) // the request goes on, since when it began
-	} else {
-		c.fed = false
-		c.enter(phaseServing) // or about to read the next one
-	}
+	c.state.Store(before) // it may have been an interim answer (100 Continue), or the one to an earlier request
 	return n, err
 }
 
-// interim begins the answer that is none: 100 Continue (RFC 9110, Section 15.2.1).
-var interim = []byte("HTTP/1.1 100 ")
-
-const maxInterim = 64 // bytes, more than it has
+// follow is told by fasthttp where in its loop the connection is: only fasthttp sees whether a byte of a next request lies in
+// its buffer.
+//
+// hot: twice a request.
+func follow(nc net.Conn, state fasthttp.ConnState) {
+	c, ok := nc.(*conn)
+	if !ok {
+		return
+	}
+	switch state {
+	case fasthttp.StateActive:
+		c.begun, c.fresh = true, false
+		c.enter(phaseServing)
+	case fasthttp.StateIdle:
+		c.begun = false
+	}
+}
 
 // keep makes the connection outlive its service by fasthttp, which closes a connection that was hijacked when the hijacker
 // returns. What the client has sent already, a next request, is kept too.
 func (c *conn) keep(hijacked net.Conn) {
 	c.kept.Add(1)
+	c.begun = false
 	c.dry = true
 	var b [512]byte
 	for {

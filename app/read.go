@@ -18,7 +18,7 @@ type question struct {
 	kind  cache.Kind // what is taken; none: messages are read
 	limit int        // of what is taken
 	shape *shape
-	after cache.Cursor
+	after cache.Cursor // moved on by ask, so that who asks again asks the same session
 }
 
 // take answers a request that takes.
@@ -55,10 +55,12 @@ func (s *Server) ask(ctx context.Context, dst []byte, q *question, wait cache.Wa
 	if q.kind == 0 {
 		dst, at := beginMessages(dst)
 		dst, next, err := s.mail.Read(ctx, dst, q.key, q.to, q.after, math.MaxInt, &messages.form, wait)
+		q.after = next
 		return endMessages(dst, at, next, err)
 	}
 	dst = append(dst, q.shape.before...)
-	dst, err := s.mail.Take(ctx, dst, q.key, q.to, q.kind, q.limit, &q.shape.form, wait)
+	dst, in, err := s.mail.Take(ctx, dst, q.key, q.to, q.kind, q.limit, &q.shape.form, q.after, wait)
+	q.after = in
 	if err == nil {
 		dst = append(dst, q.shape.after...)
 	}

@@ -68,6 +68,7 @@ func New(config Config, store cache.Store, log *slog.Logger) (*Server, error) {
 	server := s.fiber.Server()
 	server.Handler = s.Handle
 	server.ErrorHandler = refuseBroken
+	server.ConnState = follow
 	server.Logger = quiet{}
 	server.CloseOnShutdown = true
 	server.LazyRequestTime = true // nothing here asks when a request came

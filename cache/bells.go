@@ -2,6 +2,7 @@ package cache
 
 import (
 	"hash/maphash"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -37,8 +38,8 @@ type Bells struct {
 type bellShard struct {
 	mu sync.Mutex
 	// guarded by mu
-	bells map[bellHook][]Bell
-	_     [40]byte // to a cache line of 64 bytes
+	bells map[bellHook]*[]Bell // by pointer: to assign to an entry would replace its key by the caller's
+	_     [40]byte             // to a cache line of 64 bytes
 }
 
 type bellHook struct {
@@ -50,7 +51,7 @@ type bellHook struct {
 func NewBells() *Bells {
 	b := &Bells{seed: maphash.MakeSeed()}
 	for i := range b.shards {
-		b.shards[i].bells = make(map[bellHook][]Bell)
+		b.shards[i].bells = make(map[bellHook]*[]Bell)
 	}
 	return b
 }
@@ -66,13 +67,13 @@ func (b *Bells) Hang(key Key, to Role, bell Bell) (first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b.hung.Add(1) // before the caller looks again, after which no ring may be missed
-	hook := bellHook{key, to}
-	hung := s.bells[hook]
-	if len(hung) == 0 {
-		hook.key = Key(strings.Clone(string(key)))
+	hung := s.bells[bellHook{key, to}]
+	if first = hung == nil; first {
+		hung = new([]Bell)
+		s.bells[bellHook{Key(strings.Clone(string(key))), to}] = hung
 	}
-	s.bells[hook] = append(hung, bell)
-	return len(hung) == 0
+	*hung = append(*hung, bell)
+	return first
 }
 
 // Unhang takes the bell down. It reports whether none is left there. A bell that does not hang is no error.
@@ -80,24 +81,21 @@ func (b *Bells) Unhang(key Key, to Role, bell Bell) (last bool) {
 	s := b.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	hook := bellHook{key, to}
-	hung := s.bells[hook]
-	for i := range hung {
-		if hung[i] != bell {
-			continue
-		}
-		b.hung.Add(-1)
-		hung[i] = hung[len(hung)-1]
-		hung[len(hung)-1] = nil
-		hung = hung[:len(hung)-1]
-		if len(hung) == 0 {
-			delete(s.bells, hook)
-			return true
-		}
-		s.bells[hook] = hung
+	hung := s.bells[bellHook{key, to}]
+	if hung == nil {
 		return false
 	}
-	return false
+	i := slices.Index(*hung, bell)
+	if i < 0 {
+		return false
+	}
+	b.hung.Add(-1)
+	*hung = slices.Delete(*hung, i, i+1)
+	if len(*hung) > 0 {
+		return false
+	}
+	delete(s.bells, bellHook{key, to})
+	return true
 }
 
 // Ring rings every bell that hangs at the key for role to.
@@ -109,8 +107,10 @@ func (b *Bells) Ring(key Key, to Role) {
 	}
 	s := b.shard(key)
 	s.mu.Lock()
-	for _, bell := range s.bells[bellHook{key, to}] {
-		bell.Ring() // never blocks, so that it may be done under the lock
+	if hung := s.bells[bellHook{key, to}]; hung != nil {
+		for _, bell := range *hung {
+			bell.Ring() // never blocks, so that it may be done under the lock
+		}
 	}
 	s.mu.Unlock()
 }

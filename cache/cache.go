@@ -110,10 +110,11 @@ type Limits struct {
 // Grace is how long after its end a session is remembered: long enough to tell custerrors.KeyIsExpired from KeyNotFound.
 const Grace = 30 * time.Second
 
-// Lease says how long a live session still has.
+// Lease says which session of a key lives, and how long it still has.
 type Lease struct {
-	TTL  time.Duration // it ends when nothing valid asks for it that long; the asking just now has renewed it
-	Left time.Duration // it ends then at the latest
+	Epoch uint64        // tells it from others of the same key, as its cursors do
+	TTL   time.Duration // it ends when nothing valid asks for it that long; the asking just now has renewed it
+	Left  time.Duration // it ends then at the latest
 }
 
 // Form is how payloads are written out: before each one SDP or Candidate by its kind, after each one After, between two
@@ -151,8 +152,9 @@ type Store interface {
 
 	// Take removes from what role to can take the sdp, or the oldest candidates that are left, at most limit (1 or more),
 	// and appends them to dst in that form. Each payload is handed to one taker only. The error is SdpNoValues or
-	// CandidateNoValues if there is nothing to take. On an error dst comes back as it was.
-	Take(ctx context.Context, dst []byte, key Key, to Role, kind Kind, limit int, form *Form) ([]byte, error)
+	// CandidateNoValues if there is nothing to take, and KeyIsExpired if in is the epoch of another session of that key than
+	// the one that lives; zero means whichever lives. On an error dst comes back as it was.
+	Take(ctx context.Context, dst []byte, key Key, to Role, kind Kind, limit int, form *Form, in uint64) ([]byte, error)
 
 	// Read appends to dst, in that form, what the log that role to reads holds after the cursor, at most limit messages (1
 	// or more), and returns the cursor behind them. It removes nothing, and what was taken is still read. Candidates are held
@@ -169,7 +171,7 @@ type Store interface {
 	Exchange(ctx context.Context, dst []byte, key Key, from Role, ttl time.Duration, token Token, b *Batch,
 		after Cursor, limit int, form *Form) ([]byte, Cursor, error)
 
-	// Touch renews the session's TTL and says how long it still has.
+	// Touch renews the session's TTL and says which one it is and how long it still has.
 	Touch(ctx context.Context, key Key) (Lease, error)
 
 	// End ends the session for both roles and gives its memory back.

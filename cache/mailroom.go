@@ -57,18 +57,20 @@ type Wait struct {
 var ErrGone = errors.New("the waiting client has left")
 
 // Take is Store.Take, and waits while there is nothing to take. The answerer may also wait for a session that is not open
-// yet; everybody else is told at once. A wait keeps the session alive and ends at once when the session does.
-func (m *Mailroom) Take(ctx context.Context, dst []byte, key Key, to Role, kind Kind, limit int, form *Form, w Wait,
-) ([]byte, error) {
-	out, err := m.store.Take(ctx, dst, key, to, kind, limit, form)
+// yet; everybody else is told at once. A wait keeps the session alive and ends at once when the session does: it never takes
+// from a later one of the same key. in is zero, or a cursor of the session that is meant; what comes back is one of the
+// session that was looked at, as far as a wait got to know it, to go on waiting by.
+func (m *Mailroom) Take(ctx context.Context, dst []byte, key Key, to Role, kind Kind, limit int, form *Form, in Cursor, w Wait,
+) ([]byte, Cursor, error) {
+	out, err := m.store.Take(ctx, dst, key, to, kind, limit, form, in.Epoch())
 	if w.For <= 0 || !w.Covers(err, to) {
-		return out, err
+		return out, in, err
 	}
-	err = m.wait(ctx, key, to, w, func() error {
-		out, err = m.store.Take(ctx, dst, key, to, kind, limit, form)
+	epoch, err := m.wait(ctx, key, to, in.Epoch(), w, func(epoch uint64) error {
+		out, err = m.store.Take(ctx, dst, key, to, kind, limit, form, epoch)
 		return err
 	})
-	return out, err
+	return out, NewCursor(epoch, 0), err
 }
 
 // Read is Store.Read, and waits as Take does while there is nothing to read.
@@ -78,8 +80,11 @@ func (m *Mailroom) Read(ctx context.Context, dst []byte, key Key, to Role, after
 	if w.For <= 0 || !w.Covers(err, to) {
 		return out, next, err
 	}
-	err = m.wait(ctx, key, to, w, func() error {
-		out, next, err = m.store.Read(ctx, dst, key, to, after, limit, form)
+	_, err = m.wait(ctx, key, to, next.Epoch(), w, func(epoch uint64) error {
+		if next == 0 && epoch != 0 {
+			next = NewCursor(epoch, 0)
+		}
+		out, next, err = m.store.Read(ctx, dst, key, to, next, limit, form)
 		return err
 	})
 	return out, next, err
@@ -98,11 +103,13 @@ func (w *Wait) Covers(err error, to Role) bool {
 }
 
 // wait calls look until it returns something that waiting does not change, or until the wait is over, and returns what
-// look returned last.
-func (m *Mailroom) wait(ctx context.Context, key Key, to Role, w Wait, look func() error) error {
+// look returned last. It has look see only the session of that epoch, or if it is zero, the first one that it finds, and
+// returns which one that was.
+func (m *Mailroom) wait(ctx context.Context, key Key, to Role, epoch uint64, w Wait, look func(epoch uint64) error,
+) (uint64, error) {
 	bell, _ := m.bells.Get().(Bell)
 	if err := m.store.Hang(ctx, key, to, bell); err != nil {
-		return err
+		return epoch, err
 	}
 	defer func() {
 		m.store.Unhang(key, to, bell)
@@ -116,25 +123,27 @@ func (m *Mailroom) wait(ctx context.Context, key Key, to Role, w Wait, look func
 	over := time.Now().Add(w.For)
 	timer := time.NewTimer(w.For)
 	defer timer.Stop()
-	for wasOpen := false; ; {
-		err := look()
+	for {
+		err := look(epoch)
 		left := time.Until(over)
 		if left <= 0 || !w.Covers(err, to) {
-			return err
+			return epoch, err
 		}
 		if err == custerrors.KeyNotFound {
-			if wasOpen { // it has ended, and the store has forgotten it already
-				return custerrors.KeyIsExpired
+			if epoch != 0 { // it has ended, and the store has forgotten it already
+				return epoch, custerrors.KeyIsExpired
 			}
 		} else {
-			wasOpen = true
 			lease, err := m.store.Touch(ctx, key)
-			switch err {
-			case nil:
-			case custerrors.KeyIsExpired, custerrors.KeyNotFound:
+			switch {
+			case err == custerrors.KeyIsExpired, err == custerrors.KeyNotFound:
 				continue // it has just ended: the next look says how
-			default:
-				return err
+			case err != nil:
+				return epoch, err
+			case epoch == 0:
+				epoch = lease.Epoch
+			case epoch != lease.Epoch:
+				return epoch, custerrors.KeyIsExpired
 			}
 			// Half a TTL keeps it alive; a little after its last moment, to find it ended.
 			left = min(left, max(lease.TTL/2, time.Millisecond), lease.Left+time.Millisecond)
@@ -144,17 +153,17 @@ func (m *Mailroom) wait(ctx context.Context, key Key, to Role, w Wait, look func
 		case <-bell:
 		case <-timer.C:
 		case <-m.closing:
-			return custerrors.ServerIsShuttingDown
+			return epoch, custerrors.ServerIsShuttingDown
 		case <-ctx.Done():
 			select { // a server that shuts down ends both, and this is what it wants to say
 			case <-m.closing:
-				return custerrors.ServerIsShuttingDown
+				return epoch, custerrors.ServerIsShuttingDown
 			default:
-				return ctx.Err()
+				return epoch, ctx.Err()
 			}
 		}
 		if w.Present != nil && !w.Present() {
-			return ErrGone
+			return epoch, ErrGone
 		}
 	}
 }

@@ -12,6 +12,7 @@ const (
 	// ends a second about one in a thousand is forgotten before its time.
 	gravesShare = 512
 	bucketSize  = 8
+	minBuckets  = 16 // in each stripe: 64 KiB in all
 )
 
 // graves remembers which sessions have ended within cache.Grace, in fixed memory: a hash table of buckets in which the newest
@@ -26,7 +27,7 @@ type grave struct {
 }
 
 func newGraves(memory int) graves {
-	return make(graves, max(1, memory/gravesShare/graveBytes/bucketSize))
+	return make(graves, max(minBuckets, memory/gravesShare/graveBytes/bucketSize))
 }
 
 // bucket picks by bits of the id that its stripe has not been picked by.

@@ -163,7 +163,7 @@ func (s *Store) Append(_ context.Context, key cache.Key, from cache.Role, token 
 //
 // hot: no allocation but growth of dst.
 func (s *Store) Take(_ context.Context, dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int,
-	form *cache.Form,
+	form *cache.Form, in uint64,
 ) ([]byte, error) {
 	k, stripe := s.locate(key)
 	now := s.now()
@@ -173,6 +173,9 @@ func (s *Store) Take(_ context.Context, dst []byte, key cache.Key, to cache.Role
 	r, err := stripe.visitLocked(k, now)
 	if err != nil {
 		return dst, err
+	}
+	if in != 0 && in != r.epoch {
+		return dst, custerrors.KeyIsExpired
 	}
 	l := r.log(to.Other())
 	if kind == cache.SDP {
@@ -235,7 +238,7 @@ func (s *Store) Touch(_ context.Context, key cache.Key) (cache.Lease, error) {
 	if err != nil {
 		return cache.Lease{}, err
 	}
-	return cache.Lease{TTL: r.ttl, Left: r.end - now}, nil
+	return cache.Lease{Epoch: r.epoch, TTL: r.ttl, Left: r.end - now}, nil
 }
 
 // End implements cache.Store.

@@ -1,0 +1,126 @@
+package app_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"signal-server/custerrors"
+)
+
+// wantStatus is PROTOCOL's: which status carries which msg.
+var wantStatus = map[custerrors.Error]int{
+	"": 200,
+
+	custerrors.KeyNotFound:       200,
+	custerrors.KeyIsExpired:      200,
+	custerrors.SdpNoValues:       200,
+	custerrors.SdpAlreadyExist:   200,
+	custerrors.CandidateNoValues: 200,
+
+	custerrors.KeyIsEmpty:              400,
+	custerrors.KeyIsTooLong:            400,
+	custerrors.DataIsEmpty:             400,
+	custerrors.BodyIsEmpty:             400,
+	custerrors.BodyIsNotUTF8:           400,
+	custerrors.BodyIsNotJSON:           400,
+	custerrors.CursorIsInvalid:         400,
+	custerrors.WaitIsInvalid:           400,
+	custerrors.IdempotencyKeyIsInvalid: 400,
+	custerrors.RequestIsInvalid:        400,
+
+	custerrors.RouteNotFound:        404,
+	custerrors.MethodNotAllowed:     405,
+	custerrors.RequestIsTooSlow:     408,
+	custerrors.BodyIsTooLong:        413,
+	custerrors.QueueIsFull:          429,
+	custerrors.HeaderIsTooLong:      431,
+	custerrors.CacheOverrunMaxCost:  503,
+	custerrors.ServerIsShuttingDown: 503,
+}
+
+// answer is what came back.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+	msg    custerrors.Error
+	data   string // JSON
+}
+
+// read reads the answer whole. An envelope is taken apart; check says whether it is one.
+func read(resp *http.Response) (answer, error) {
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	return newAnswer(resp, body), err
+}
+
+func newAnswer(resp *http.Response, body []byte) answer {
+	a := answer{status: resp.StatusCode, header: resp.Header, body: string(body)}
+	var envelope struct {
+		Msg  custerrors.Error `json:"msg"`
+		Data json.RawMessage  `json:"data"`
+	}
+	if json.Unmarshal(body, &envelope) == nil {
+		a.msg, a.data = envelope.Msg, string(envelope.Data)
+	}
+	return a
+}
+
+// envelope is every answer's shape, byte for byte.
+var envelope = regexp.MustCompile(`^\{"msg":"(?:|[^"\\]+","data":null\}$|","data":)`)
+
+// check reports what an answer lacks that every answer has. what names the request: its method and path, where it has them.
+func (a answer) check(t testing.TB, what string) {
+	t.Helper()
+	if !envelope.MatchString(a.body) || !json.Valid([]byte(a.body)) {
+		t.Errorf("%s: got the body %q, want the envelope", what, a.body)
+	}
+	if want, ok := wantStatus[a.msg]; !ok || a.status != want {
+		t.Errorf("%s: got the status %d with msg %q, want %d (a status of PROTOCOL: %v)", what, a.status, a.msg, want, ok)
+	}
+	wantRetry, wantExpose := "", ""
+	if a.status == 429 || a.status == 503 {
+		wantRetry, wantExpose = "1", "Retry-After"
+	}
+	for name, want := range map[string]string{
+		"Content-Type":                  "application/json",
+		"Access-Control-Allow-Origin":   "*",
+		"Retry-After":                   wantRetry,
+		"Access-Control-Expose-Headers": wantExpose,
+	} {
+		if got := strings.Join(a.header.Values(name), " & "); got != want {
+			t.Errorf("%s: header %s: got %q, want %q", what, name, got, want)
+		}
+	}
+	// A take is destructive: nothing between here and the client may keep its answer.
+	if got := a.header.Get("Cache-Control"); got != "no-store" && strings.HasPrefix(what, "GET ") {
+		t.Errorf("%s: header Cache-Control: got %q, want no-store", what, got)
+	}
+}
+
+// readAnswer reads the answer to a request of that method from a connection.
+func readAnswer(t testing.TB, br *bufio.Reader, method string) answer {
+	t.Helper()
+	a, err := tryAnswer(br, method)
+	if err != nil {
+		t.Fatalf("got %v, want an answer", err)
+	}
+	return a
+}
+
+func tryAnswer(br *bufio.Reader, method string) (answer, error) {
+	resp, err := http.ReadResponse(br, &http.Request{Method: method})
+	if err != nil {
+		return answer{}, err
+	}
+	a, err := read(resp)
+	if resp.Close { // ReadResponse takes the header away
+		a.header.Set("Connection", "close")
+	}
+	return a, err
+}

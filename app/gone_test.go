@@ -1,0 +1,125 @@
+package app_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+
+	"signal-server/cache"
+	"signal-server/custerrors"
+)
+
+// takes is every request that takes, and what comes for it.
+var takes = []struct{ line, byLine, byBody, data string }{
+	{"GET /offer/sdp", "POST /answer/sdp", "a", `"a"`},
+	{"GET /offer/candidate", "POST /answer/candidate", "a1", `"a1"`},
+	{"GET /offer/candidates", "POST /answer/candidates", `["a1","a2"]`, `["a1","a2"]`},
+}
+
+// TestNothingIsTakenForAClientThatHasLeft lets a client wait and leave, each way that there is, before the payload comes: the next
+// taker gets it.
+func TestNothingIsTakenForAClientThatHasLeft(t *testing.T) {
+	s := serve(t)
+	for how, leave := range map[string]func(*net.TCPConn){
+		"closed": func(c *net.TCPConn) { c.Close() },
+		"reset":  func(c *net.TCPConn) { c.SetLinger(0); c.Close() },
+		"closed, with bytes of a next request on their way": func(c *net.TCPConn) {
+			c.Write([]byte("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"))
+			c.Close()
+		},
+		"reset, with bytes of a next request on their way": func(c *net.TCPConn) {
+			c.Write([]byte("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"))
+			c.SetLinger(0)
+			c.Close()
+		},
+	} {
+		t.Run(how, func(t *testing.T) {
+			for _, take := range takes {
+				for range 2 {
+					key := newKey()
+					s.do(t, request{line: "POST /offer/sdp", key: key, body: open("o")})
+					conn, _ := s.dial(t)
+					fmt.Fprintf(conn, "%s?wait=30 HTTP/1.1\r\nHost: x\r\nkey: %s\r\n\r\n", take.line, key)
+					s.store.await(t, key, 1)
+					leave(conn)
+					s.do(t, request{line: take.byLine, key: key, body: take.byBody})
+					s.store.await(t, key, 0)
+					s.do(t, request{line: take.line, key: key}).expect(t, take.line, "", take.data)
+				}
+			}
+		})
+	}
+}
+
+// TestAWaiterBehindOneThatLeft lets two wait, the first of which leaves: the other one gets what comes.
+func TestAWaiterBehindOneThatLeft(t *testing.T) {
+	s := serve(t)
+	for _, take := range takes {
+		key := newKey()
+		s.do(t, request{line: "POST /offer/sdp", key: key, body: open("o")})
+		conn, _ := s.dial(t)
+		fmt.Fprintf(conn, "%s?wait=30 HTTP/1.1\r\nHost: x\r\nkey: %s\r\n\r\n", take.line, key)
+		s.store.await(t, key, 1)
+		second := s.start(t, request{line: take.line + "?wait=30", key: key})
+		s.store.await(t, key, 2)
+		conn.Close()
+		s.do(t, request{line: take.byLine, key: key, body: take.byBody})
+		second().expect(t, take.line, "", take.data)
+	}
+}
+
+// TestAClientThatPipelinesIsThere sends the next request while the first one waits: both are answered, in order.
+func TestAClientThatPipelinesIsThere(t *testing.T) {
+	s := serve(t)
+	key := newKey()
+	s.do(t, request{line: "POST /offer/sdp", key: key, body: open("o")})
+	conn, br := s.dial(t)
+	fmt.Fprintf(conn, "GET /offer/sdp?wait=30 HTTP/1.1\r\nHost: x\r\nkey: %s\r\n\r\n", key)
+	s.store.await(t, key, 1)
+	fmt.Fprintf(conn, "GET /offer/candidate?wait=30 HTTP/1.1\r\nHost: x\r\nkey: %s\r\n\r\n", key)
+	s.do(t, request{line: "POST /answer/sdp", key: key, body: "a"})
+	readAnswer(t, br, "GET").expect(t, "the first", "", `"a"`)
+	s.do(t, request{line: "POST /answer/candidate", key: key, body: "c"})
+	readAnswer(t, br, "GET").expect(t, "the second", "", `"c"`)
+}
+
+// gate is a store that lets nobody take while it is shut.
+type gate struct {
+	cache.Store
+	sync.RWMutex
+}
+
+func (g *gate) Take(ctx context.Context, dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int, form *cache.Form, in uint64,
+) ([]byte, error) {
+	g.RLock()
+	defer g.RUnlock()
+	return g.Store.Take(ctx, dst, key, to, kind, limit, form, in)
+}
+
+// TestAWaitDoesNotOutliveItsSession ends a session and opens the key anew before the waiting request looks again: it must not
+// take from a session that it did not wait in, since DELETE ends a wait.
+func TestAWaitDoesNotOutliveItsSession(t *testing.T) {
+	g := new(gate)
+	s := serve(t, func(o *options) {
+		o.wrap = func(store cache.Store) cache.Store {
+			g.Store = store
+			return g
+		}
+	})
+	for _, take := range takes {
+		key := newKey()
+		s.do(t, request{line: "POST /offer/sdp", key: key, body: open("o")})
+		old := s.start(t, request{line: take.line + "?wait=30", key: key})
+		s.store.await(t, key, 1)
+		g.Lock()
+		s.do(t, request{line: "DELETE /session", key: key})
+		s.do(t, request{line: "POST /offer/sdp", key: key, body: open("new")})
+		s.do(t, request{line: take.byLine, key: key, body: take.byBody})
+		g.Unlock()
+		old().expect(t, take.line+", waiting in the old session", custerrors.KeyIsExpired, "")
+		s.do(t, request{line: take.line, key: key}).expect(t, strings.TrimPrefix(take.line, "GET ")+" of the new session", "", take.data)
+	}
+}

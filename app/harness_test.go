@@ -1,0 +1,198 @@
+package app_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/rand"
+	"flag"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"signal-server/app"
+	"signal-server/cache"
+)
+
+var update = flag.Bool("update", false, "write the golden replies anew")
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	goleak.VerifyTestMain(m, ignoreSleepers, ignoreDate)
+}
+
+// What fasthttp leaves behind: the one sleeps its last 10 s out after the end, the other is meant never to end.
+var (
+	ignoreSleepers = goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2")
+	ignoreDate     = goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1")
+)
+
+// options are what a test may want otherwise.
+type options struct {
+	config app.Config
+	memory int64                         // bytes
+	wrap   func(cache.Store) cache.Store // puts something before the store
+}
+
+// server is a running server on loopback.
+type server struct {
+	addr   string // host:port
+	url    string
+	store  *watched
+	log    *logs
+	client *http.Client
+	stop   func() // ends it and waits until it has ended
+}
+
+// serve starts a server, which ends with the test.
+func serve(t testing.TB, changes ...func(*options)) *server {
+	t.Helper()
+	o := options{config: app.DefaultConfig(), memory: 32 << 20}
+	for _, change := range changes {
+		change(&o)
+	}
+	store := newStore(t, o.config.Limits, o.memory)
+	if o.wrap != nil {
+		store = o.wrap(store)
+	}
+	s := &server{store: watch(store), log: new(logs)}
+	handler := slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})
+	a, err := app.New(o.config, s.store, slog.New(handler))
+	if err != nil {
+		t.Fatalf("app.New: got %v, want a server", err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.addr = listener.Addr().String()
+	s.url = "http://" + s.addr
+	transport := &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}
+	s.client = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
+	ctx, cancel := context.WithCancel(context.Background())
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		if err := a.Serve(ctx, listener, nil); err != nil {
+			t.Errorf("Serve: got %v, want nil", err)
+		}
+	})
+	s.stop = sync.OnceFunc(func() {
+		cancel()
+		transport.CloseIdleConnections()
+		serving.Wait()
+		if err := s.store.Close(); err != nil {
+			t.Errorf("Close of the store: got %v, want nil", err)
+		}
+		if text := s.log.String(); strings.Contains(text, "BUG") || strings.Contains(text, "level=ERROR") {
+			t.Errorf("the log: got %s, want no error", text)
+		}
+	})
+	t.Cleanup(s.stop)
+	return s
+}
+
+// logs is where a server logs to.
+type logs struct {
+	mu sync.Mutex
+	// guarded by mu
+	text bytes.Buffer
+}
+
+func (l *logs) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logs) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// newKey returns a key that no other test has.
+func newKey() string { return rand.Text() }
+
+// request is one request of the API. The zero values are: no header, no body.
+type request struct {
+	line   string // method and path
+	key    string // the header
+	header [][2]string
+	body   string
+}
+
+// do sends the request and returns its answer, which it checks to be what every answer is. It may be called from any goroutine.
+func (s *server) do(t testing.TB, r request) answer {
+	t.Helper()
+	a, err := s.try(t.Context(), r)
+	if err != nil {
+		t.Errorf("%s: got %v, want an answer", r.line, err)
+		return answer{}
+	}
+	a.check(t, r.line)
+	return a
+}
+
+// try is do for requests that may fail.
+func (s *server) try(ctx context.Context, r request) (answer, error) {
+	method, path, _ := strings.Cut(r.line, " ")
+	req, err := http.NewRequestWithContext(ctx, method, s.url+path, strings.NewReader(r.body))
+	if err != nil {
+		return answer{}, err
+	}
+	if r.key != "" {
+		req.Header["key"] = []string{r.key}
+	}
+	for _, h := range r.header {
+		req.Header[h[0]] = append(req.Header[h[0]], h[1])
+	}
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return answer{}, err
+	}
+	return read(resp)
+}
+
+// start sends the request and returns a function that waits for its answer.
+func (s *server) start(t testing.TB, r request) func() answer {
+	t.Helper()
+	type result struct {
+		a   answer
+		err error
+	}
+	done := make(chan result, 1)
+	ctx := t.Context()
+	go func() {
+		a, err := s.try(ctx, r)
+		done <- result{a, err}
+	}()
+	return func() answer {
+		t.Helper()
+		res := <-done
+		if res.err != nil {
+			t.Fatalf("%s: got %v, want an answer", r.line, res.err)
+		}
+		res.a.check(t, r.line)
+		return res.a
+	}
+}
+
+// dial opens a connection to the server, which is closed at the end of the test.
+func (s *server) dial(t testing.TB) (*net.TCPConn, *bufio.Reader) {
+	t.Helper()
+	conn, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(30 * time.Second)) // only so that a test which fails comes to an end
+	return conn.(*net.TCPConn), bufio.NewReader(conn)
+}

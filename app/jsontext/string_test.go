@@ -1,0 +1,173 @@
+package jsontext
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+)
+
+// TestPlain puts every byte at every place of a text of up to 24 bytes, which is read by eights and by ones, at every alignment.
+func TestPlain(t *testing.T) {
+	special := func(c byte) bool { return c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' }
+	var memory [32]byte
+	for c := range 256 {
+		for align := range 8 {
+			for n := range 24 {
+				text := memory[align : align+n]
+				for i := range text {
+					text[i] = 'x'
+				}
+				for at := range n {
+					text[at] = byte(c)
+					want := n
+					if special(byte(c)) {
+						want = at
+					}
+					if got := plain(text); got != want {
+						t.Fatalf("plain of %q: got %d, want %d", text, got, want)
+					}
+					text[at] = 'x'
+				}
+			}
+		}
+	}
+}
+
+// TestPlainFindsTheFirst puts two bytes that are special, or nearly so, next to each other: a borrow from one must not hide the
+// other, or make one up before it.
+func TestPlainFindsTheFirst(t *testing.T) {
+	near := []byte{0, 1, 0x1f, ' ', '!', '"', '#', '[', '\\', ']', 0x7e, 0x7f, 0x80, 0x81, 0xa2, 0xdc, 0xff}
+	for _, a := range near {
+		for _, b := range near {
+			for at := range 7 {
+				text := []byte("xxxxxxxxx")
+				text[at], text[at+1] = a, b
+				want := 0
+				for want < len(text) && text[want] >= ' ' && text[want] < 0x80 && text[want] != '"' && text[want] != '\\' {
+					want++
+				}
+				if got := plain(text); got != want {
+					t.Fatalf("plain of %q: got %d, want %d", text, got, want)
+				}
+			}
+		}
+	}
+}
+
+func TestAppendEscaped(t *testing.T) {
+	for _, test := range []struct{ text, want string }{
+		{"", ""},
+		{"abc", "abc"},
+		{`"`, `\"`},
+		{`\`, `\\`},
+		{"/", "/"},
+		{"\b\f\n\r\t", `\b\f\n\r\t`},
+		{"\x00\x01\x0b\x1f", `\u0000\u0001\u000b\u001f`},
+		{"\x7f", "\x7f"},
+		{"é键🔑", "é键🔑"},
+		{"\u2028\u2029<>&'", "\u2028\u2029<>&'"},
+		{"\ufeff\ufffd\uffff", "\ufeff\ufffd\uffff"},
+		{"12345678\n", `12345678\n`},
+		{"1234567\n8", `1234567\n8`},
+		{strings.Repeat(`"`, 20), strings.Repeat(`\"`, 20)},
+	} {
+		got, ok := AppendEscaped([]byte("dst:"), []byte(test.text))
+		if want := "dst:" + test.want; string(got) != want || !ok {
+			t.Errorf("AppendEscaped of %q: got %q, %v, want %q, true", test.text, got, ok, want)
+		}
+		var back string
+		if err := json.Unmarshal([]byte(`"`+test.want+`"`), &back); err != nil || back != test.text {
+			t.Errorf("encoding/json of %q: got %q, %v, want %q", test.want, back, err, test.text)
+		}
+	}
+}
+
+// notUTF8 are bytes that are no text.
+var notUTF8 = []string{
+	"\xff", "\xfe", "\x80", "\xbf", "\xc3", "\xc3(", "\xc0\xaf", "\xc1\xbf", "\xe2\x82", "\xe2\x28\xa1", "\xe0\x80\xaf", "\xed\xa0\x80",
+	"\xed\xbf\xbf", "\xed\xa0\xbd\xed\xb4\x91", "\xf0\x9f\x94", "\xf0\x80\x80\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xf8\x88\x80\x80\x80",
+}
+
+func TestTextThatIsNotUTF8(t *testing.T) {
+	for _, bad := range notUTF8 {
+		for _, before := range []string{"", "x", "1234567", "12345678", "é", `"`} {
+			for _, after := range []string{"", "x", "\n"} {
+				text := before + bad + after
+				if got, ok := AppendEscaped(nil, []byte(text)); ok {
+					t.Errorf("AppendEscaped of %q: got %q, true, want false", text, got)
+				}
+				r := NewReader([]byte(`"` + strings.ReplaceAll(before, `"`, "") + bad + after + `"`))
+				if inside, _ := r.String(); inside != nil || r.End() != ErrUTF8 && after != "\n" {
+					t.Errorf("String of %q: got %q, %v, want nil, %v", text, inside, r.End(), ErrUTF8)
+				}
+			}
+		}
+	}
+}
+
+// TestEveryCharacter escapes each character that there is and reads it back, escaped in each way.
+func TestEveryCharacter(t *testing.T) {
+	for c := rune(0); c <= unicode.MaxRune; c++ {
+		if !utf8.ValidRune(c) {
+			if _, ok := AppendEscaped(nil, fmt.Appendf(nil, "\\u%04x", c)); !ok {
+				t.Fatalf("the escape of %U, as text: got false, want true", c)
+			}
+			continue
+		}
+		text := utf8.AppendRune(nil, c)
+		inside, ok := AppendEscaped(nil, text)
+		if !ok {
+			t.Fatalf("AppendEscaped of %U: got false, want true", c)
+		}
+		r := NewReader(append(append([]byte{'"'}, inside...), '"'))
+		got, size := r.String()
+		if !bytes.Equal(got, inside) || size != len(text) || r.End() != nil {
+			t.Fatalf("String of %q: got %q, %d, %v, want the same and %d", inside, got, size, r.End(), len(text))
+		}
+		if got, n := unescapeRune(inside); got != c || n != len(inside) {
+			t.Fatalf("unescapeRune of %q: got %U, %d, want %U, %d", inside, got, n, c, len(inside))
+		}
+		if got, want := Blank(inside), unicode.IsSpace(c); got != want {
+			t.Fatalf("Blank of %q: got %v, want %v", inside, got, want)
+		}
+	}
+}
+
+func TestBlank(t *testing.T) {
+	for inside, want := range map[string]bool{
+		"": true, " ": true, `\n\r\t\f`: true, `\u0020\u00a0\u2003\u3000\u0085`: true, "\u00a0\u2003": true, ` \u000b `: true,
+		"x": false, ` \" `: false, `\\`: false, `\u0000`: false, `\ufeff`: false, `\u200b`: false, ` 🔑`: false, `\ud83d\udd11`: false, `\b`: false,
+	} {
+		if got := Blank([]byte(inside)); got != want {
+			t.Errorf("Blank of %q: got %v, want %v", inside, got, want)
+		}
+	}
+}
+
+func TestAppendEscapedDoesNotAllocate(t *testing.T) {
+	text := []byte(strings.Repeat("a=line of an sdp \"é\"\r\n", 100))
+	dst := make([]byte, 0, 2*len(text))
+	if got, want := testing.AllocsPerRun(100, func() { AppendEscaped(dst, text) }), 0.0; got != want {
+		t.Errorf("allocations: got %v, want %v", got, want)
+	}
+}
+
+func BenchmarkAppendEscaped(b *testing.B) {
+	for name, text := range map[string]string{
+		"plain": strings.Repeat("0123456789abcdef", 160), "sdp": strings.Repeat("a=extmap:3 urn:ietf:params:rtp-hdrext\r\n", 64),
+		"quotes": strings.Repeat(`"`, 2560), "not ASCII": strings.Repeat("é", 1280),
+	} {
+		b.Run(name, func(b *testing.B) {
+			dst := make([]byte, 0, 6*len(text))
+			b.SetBytes(int64(len(text)))
+			b.ReportAllocs()
+			for b.Loop() {
+				AppendEscaped(dst, []byte(text))
+			}
+		})
+	}
+}

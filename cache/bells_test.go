@@ -1,0 +1,175 @@
+package cache
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"unsafe"
+)
+
+// rung takes a ring, if there is one.
+func rung(b Bell) bool {
+	select {
+	case <-b:
+		return true
+	default:
+		return false
+	}
+}
+
+func TestBell(t *testing.T) {
+	b := NewBell()
+	if rung(b) {
+		t.Error("new bell: got a ring, want silence")
+	}
+	for range 3 {
+		b.Ring() // never blocks
+	}
+	if !rung(b) || rung(b) {
+		t.Error("rung three times: got no ring, or more than one; want one that is remembered")
+	}
+}
+
+func TestBells(t *testing.T) {
+	b := NewBells()
+	one, two, answer, other := NewBell(), NewBell(), NewBell(), NewBell()
+	b.Ring("key", Offer) // nobody
+	hang := func(key Key, to Role, bell Bell, want bool) {
+		t.Helper()
+		if got := b.Hang(key, to, bell); got != want {
+			t.Errorf("Hang: got first %v, want %v", got, want)
+		}
+	}
+	unhang := func(key Key, to Role, bell Bell, want bool) {
+		t.Helper()
+		if got := b.Unhang(key, to, bell); got != want {
+			t.Errorf("Unhang: got last %v, want %v", got, want)
+		}
+	}
+	ring := func(key Key, to Role, want ...bool) {
+		t.Helper()
+		b.Ring(key, to)
+		for i, bell := range []Bell{one, two, answer, other} {
+			if got := rung(bell); got != want[i] {
+				t.Errorf("Ring %q for %v, bell %d: got a ring %v, want %v", key, to, i, got, want[i])
+			}
+		}
+	}
+	hang("key", Offer, one, true)
+	hang("key", Offer, two, false)
+	hang("key", Answer, answer, true)
+	hang("key2", Offer, other, true)
+	ring("key", Offer, true, true, false, false)
+	ring("key", Answer, false, false, true, false)
+	ring("key2", Offer, false, false, false, true)
+	ring("key2", Answer, false, false, false, false)
+	ring("ke", Offer, false, false, false, false)
+
+	unhang("key", Answer, one, false) // hangs elsewhere
+	unhang("never", Offer, one, false)
+	unhang("key", Offer, one, false)
+	unhang("key", Offer, one, false) // hangs no more, which does not make two the last
+	ring("key", Offer, false, true, false, false)
+	hang("key", Offer, one, false)
+	ring("key", Offer, true, true, false, false)
+	unhang("key", Offer, two, false)
+	unhang("key", Offer, one, true)
+	ring("key", Offer, false, false, false, false)
+	unhang("key", Answer, answer, true)
+	unhang("key2", Offer, other, true)
+	wantEmpty(t, b)
+}
+
+func wantEmpty(t *testing.T, b *Bells) {
+	t.Helper()
+	if got := b.hung.Load(); got != 0 {
+		t.Errorf("all unhung: got %d bells counted, want 0", got)
+	}
+	for i := range b.shards {
+		if got := len(b.shards[i].bells); got != 0 {
+			t.Errorf("all unhung: got %d hooks left in shard %d, want 0", got, i)
+		}
+	}
+}
+
+// A key points into a request's buffer, which serves the next request while the bells still hang. Hanging a second bell and
+// taking one off also write to what is there for the key.
+func TestBellsKeepTheirOwnKey(t *testing.T) {
+	b := NewBells()
+	buffer := []byte("some key")
+	call := func(f func(key Key)) {
+		copy(buffer, "some key")
+		f(Key(unsafe.String(&buffer[0], len(buffer))))
+		copy(buffer, "########")
+	}
+	bells := []Bell{NewBell(), NewBell(), NewBell()}
+	for i, bell := range bells {
+		call(func(key Key) { b.Hang(key, Offer, bell) })
+		b.Ring("some key", Offer)
+		for j, bell := range bells[:i+1] {
+			if !rung(bell) {
+				t.Errorf("%d bells hung by a key that changed later, bell %d: got no ring, want one", i+1, j)
+			}
+		}
+	}
+	for i, bell := range bells {
+		call(func(key Key) { b.Unhang(key, Offer, bell) })
+		b.Ring("some key", Offer)
+		for j, bell := range bells[i+1:] {
+			if !rung(bell) {
+				t.Errorf("%d bells unhung by a key that changed later, bell %d: got no ring, want one", i+1, i+1+j)
+			}
+		}
+	}
+	wantEmpty(t, b)
+}
+
+func TestBellsAtOnce(t *testing.T) {
+	b := NewBells()
+	var group sync.WaitGroup
+	for i := range 8 {
+		group.Go(func() {
+			key := Key(fmt.Sprintf("key %d", i%3)) // some share a hook
+			for range 500 {
+				bell := NewBell()
+				b.Hang(key, Offer, bell)
+				b.Ring(key, Offer)
+				if !rung(bell) {
+					t.Errorf("Ring after Hang: got no ring, want one")
+				}
+				b.Unhang(key, Offer, bell)
+			}
+		})
+	}
+	group.Wait()
+	wantEmpty(t, b)
+}
+
+func TestBellsAllocations(t *testing.T) {
+	b, bell := NewBells(), NewBell()
+	key := Key(strings.Repeat("k", MaxKeyLength))
+	if got := testing.AllocsPerRun(100, func() { b.Ring(key, Offer) }); got != 0 {
+		t.Errorf("Ring where nobody waits: got %v allocations, want 0", got)
+	}
+	b.Hang(key, Offer, bell)
+	if got := testing.AllocsPerRun(100, func() { b.Ring(key, Offer) }); got != 0 {
+		t.Errorf("Ring: got %v allocations, want 0", got)
+	}
+	b.Unhang(key, Offer, bell)
+}
+
+func BenchmarkBellsRing(b *testing.B) {
+	for _, hung := range []int{0, 1} {
+		b.Run(fmt.Sprintf("hung=%d", hung), func(b *testing.B) {
+			board := NewBells()
+			if hung > 0 {
+				board.Hang("key", Offer, NewBell())
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				board.Ring("key", Offer)
+			}
+		})
+	}
+}

@@ -1,0 +1,130 @@
+package cachetest
+
+import (
+	"testing"
+	"time"
+
+	"signal-server/cache"
+	"signal-server/custerrors"
+)
+
+// actualTimeChecks are about time on an engine that has its own. They want nothing to be fast: a session that is dead
+// although this process slept too long is no mistake, and one that dies late is looked at again.
+var actualTimeChecks = []check{
+	{name: "time/ttl", place: actual, run: actualTTL},
+	{name: "time/lifetime", place: actual, limits: briefLife, run: actualLifetime},
+	{name: "time/lease", place: actual, run: actualLease},
+	{name: graceCheck, place: actual, run: actualGrace},
+}
+
+const graceCheck = "time/grace" // takes half a minute
+
+// brief is long enough for a busy machine to keep a session alive, and short enough to wait for.
+const brief = 400 * ms
+
+func briefLife(l *cache.Limits) { l.TTL, l.Lifetime = brief, 3*brief }
+
+// clockSkew is how much earlier than here an engine may think that it is later.
+const clockSkew = 10 * ms
+
+func actualTTL(r *rig) {
+	for _, key := range []cache.Key{"opened", "written", "refused"} {
+		r.openFor(key, brief, sdp("o"))
+	}
+	renewals := map[cache.Key]func(cache.Key) error{
+		"opened":  r.touch,
+		"written": func(key cache.Key) error { return r.node().Append(r.ctx, key, cache.Answer, "", batch(cand("1"))) },
+		"refused": func(key cache.Key) error {
+			if _, err := r.take(key, cache.Offer, cache.SDP, 1); err != custerrors.SdpNoValues {
+				return err
+			}
+			return nil
+		},
+	}
+	asked := time.Now()
+	for range 8 { // twice the TTL
+		time.Sleep(brief / 4)
+		now := time.Now()
+		for key, renew := range renewals {
+			if err := renew(key); err != nil && time.Since(asked) < brief-clockSkew {
+				r.Errorf("%s, renewed within its TTL: got %v, want it alive", key, err)
+			} else if err != nil {
+				r.Logf("%s: this machine slept for %v", key, time.Since(asked))
+				return
+			}
+		}
+		asked = now
+	}
+	for key := range renewals {
+		r.wantDies(key, time.Now().Add(brief))
+	}
+}
+
+// wantDies looks at long intervals, because each look renews, and wants the session to be dead but not before at.
+func (r *rig) wantDies(key cache.Key, at time.Time) {
+	r.Helper()
+	for pause := time.Until(at) + 2*clockSkew; pause < 2*slack; pause = max(2*pause, brief) {
+		time.Sleep(pause)
+		if err := r.touch(key); err != nil {
+			r.wantError("Touch "+string(key), err, custerrors.KeyIsExpired)
+			r.wantDead(custerrors.KeyIsExpired, key)
+			return
+		}
+	}
+	r.Errorf("%s: got it alive long after its TTL, want it dead", key)
+}
+
+func actualLifetime(r *rig) {
+	start := time.Now()
+	r.open("k", sdp("o"))
+	for asked := start; ; {
+		time.Sleep(brief / 8)
+		err := r.touch("k")
+		switch age := time.Since(start); {
+		case err == nil && age > r.limits.Lifetime+slack:
+			r.Errorf("got it alive after %v, want it dead after %v", age, r.limits.Lifetime)
+			return
+		case err == nil:
+			asked = time.Now()
+			continue
+		case age < r.limits.Lifetime-clockSkew && time.Since(asked) < brief-clockSkew:
+			r.Errorf("Touch after %v: got %v, want it alive for %v", age, err, r.limits.Lifetime)
+		}
+		r.wantDead(custerrors.KeyIsExpired, "k")
+		return
+	}
+}
+
+func actualLease(r *rig) {
+	const ttl = 10 * time.Second
+	start := time.Now()
+	r.openFor("k", ttl, sdp("o"))
+	lease, err := r.node().Touch(r.ctx, "k")
+	age := time.Since(start)
+	if err != nil || lease.TTL > ttl || lease.TTL < ttl-slack || lease.Left > r.limits.Lifetime+clockSkew ||
+		lease.Left < r.limits.Lifetime-age-clockSkew {
+		r.Errorf("Touch after %v: got %+v (%s), want %v and %v", age, lease, said(err), ttl, r.limits.Lifetime)
+	}
+}
+
+func actualGrace(r *rig) {
+	if testing.Short() {
+		r.Skip("waits for half a minute")
+	}
+	r.open("k", sdp("o"))
+	r.end("k")
+	ended := time.Now()
+	for time.Since(ended) < cache.Grace+slack {
+		asked := time.Since(ended)
+		switch err := r.touch("k"); {
+		case err == custerrors.KeyNotFound && asked > cache.Grace-time.Second:
+			r.wantDead(custerrors.KeyNotFound, "k")
+			return
+		case err != custerrors.KeyIsExpired:
+			r.Errorf("Touch %v after End: got %s, want %s for %v", asked, said(err), custerrors.KeyIsExpired, cache.Grace)
+			return
+		}
+		time.Sleep(cache.Grace / 20)
+	}
+	r.Errorf("got it remembered long after %v, want it forgotten", cache.Grace)
+}

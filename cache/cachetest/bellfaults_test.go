@@ -1,0 +1,235 @@
+package cachetest
+
+import (
+	"sync"
+	"time"
+
+	"signal-server/cache"
+	"signal-server/custerrors"
+)
+
+// hears has the bells rung as often as ring says.
+func (b *broken) hears(ring func(what string, to cache.Role) bool) {
+	b.deaf = true
+	b.ring = func(what string, key cache.Key, to cache.Role) {
+		if ring(what, to) {
+			b.board.Ring(key, to)
+		}
+	}
+}
+
+var bellFaults = []fault{
+	{
+		name:   "does not ring for writes",
+		breaks: func(b *broken) { b.hears(func(what string, _ cache.Role) bool { return what != "append" }) },
+		foundBy: []string{
+			"bell/rings when the other role writes", "bell/rung when the news can be read", "wait/news ends it", "key/hostile ones never mix",
+			"wait/everybody before the session is open, who asks for it",
+		},
+	},
+	{
+		name:   "does not ring at Open",
+		breaks: func(b *broken) { b.hears(func(what string, _ cache.Role) bool { return what != "open" }) },
+		foundBy: []string{
+			"bell/rings both roles when a session opens", "wait/the answerer before the session is open", "arguments/are not kept",
+		},
+	},
+	{
+		name: "does not ring for the offerer at Open",
+		breaks: func(b *broken) {
+			b.hears(func(what string, to cache.Role) bool { return what != "open" || to == cache.Answer })
+		},
+		foundBy: []string{"bell/rings both roles when a session opens"},
+	},
+	{
+		name: "does not ring for the answerer at End",
+		breaks: func(b *broken) {
+			b.hears(func(what string, to cache.Role) bool { return what != "end" || to == cache.Offer })
+		},
+		foundBy: []string{"bell/rings both roles at End", "wait/End ends it at once"},
+	},
+	{
+		name:   "now and then a ring is lost",
+		breaks: func(b *broken) { b.hears(func(string, cache.Role) bool { return !b.nowAndThen(51) }) },
+		foundBy: []string{
+			"wakeup/there and back", "wakeup/waiting for Open", "wakeup/waiting for End", "wakeup/many readers behind one writer",
+		},
+	},
+	{
+		name: "rings before it writes",
+		breaks: func(b *broken) {
+			b.deaf, b.ring = true, func(string, cache.Key, cache.Role) {}
+			b.append = func(key cache.Key, from cache.Role, token cache.Token, batch *cache.Batch) error {
+				b.board.Ring(key, from.Other())
+				yield()
+				return b.model.Append(ctx, key, from, token, batch)
+			}
+		},
+		foundBy: []string{"bell/rung when the news can be read", "wakeup/there and back"},
+	},
+	{
+		name:    "Unhang leaves the bell",
+		breaks:  func(b *broken) { b.unhang = func(cache.Key, cache.Role, cache.Bell) {} },
+		foundBy: []string{"bell/all that hang, until unhung", "arguments/are not kept"},
+	},
+}
+
+var timeFaults = []fault{
+	{
+		name: "a ttl is what was asked for",
+		breaks: func(b *broken) {
+			b.open = func(key cache.Key, ttl time.Duration, token cache.Token, batch *cache.Batch) error {
+				err := b.model.Open(ctx, key, ttl, token, batch)
+				if ttl > 0 {
+					b.in(key, func(s *session) { s.ttl = min(ttl, 24*time.Hour) })
+				}
+				return err
+			}
+		},
+		foundBy: []string{"time/ttl asked for and ttl given"},
+	},
+	{
+		name: "a refusal does not renew",
+		breaks: func(b *broken) {
+			b.append = func(key cache.Key, from cache.Role, token cache.Token, batch *cache.Batch) error {
+				var was time.Time
+				b.in(key, func(s *session) { was = s.renewed })
+				err := b.model.Append(ctx, key, from, token, batch)
+				if err != nil {
+					b.in(key, func(s *session) { s.renewed = was })
+				}
+				return err
+			}
+		},
+		foundBy: []string{"time/every valid request renews"},
+	},
+	{
+		name: "only writes renew",
+		breaks: func(b *broken) {
+			b.take = func(dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int, form *cache.Form, in uint64) ([]byte, error) {
+				var was time.Time
+				b.in(key, func(s *session) { was = s.renewed })
+				out, err := b.model.Take(ctx, dst, key, to, kind, limit, form, in)
+				b.in(key, func(s *session) { s.renewed = was })
+				return out, err
+			}
+			b.touch = func(key cache.Key) (lease cache.Lease, err error) {
+				var was time.Time
+				b.in(key, func(s *session) { was = s.renewed })
+				lease, err = b.model.Touch(ctx, key)
+				b.in(key, func(s *session) { s.renewed = was })
+				return lease, err
+			}
+		},
+		foundBy: []string{"wait/keeps the session alive", "time/every valid request renews"},
+	},
+	{
+		name: "life begins anew with each request",
+		breaks: func(b *broken) {
+			b.looks(func(key cache.Key) {
+				if _, err := b.model.Touch(ctx, key); err == nil {
+					b.in(key, func(s *session) { s.opened = time.Now() })
+				}
+			})
+		},
+		foundBy: []string{
+			"time/lifetime is absolute", "time/lifetime shorter than ttl", "time/a lease says how long", "wait/the lifetime ends it at once",
+		},
+	},
+	{
+		name: "who asks for an ended session prolongs its memory",
+		breaks: func(b *broken) {
+			b.looks(func(key cache.Key) {
+				if _, err := b.model.Touch(ctx, key); err == custerrors.KeyIsExpired {
+					b.mu.Lock()
+					b.ended[key] = time.Now()
+					b.mu.Unlock()
+				}
+			})
+		},
+		foundBy: []string{"time/an end is remembered for so long"},
+	},
+	{
+		name: "the first end counts",
+		breaks: func(b *broken) {
+			first := make(map[cache.Key]time.Time)
+			b.looks(func(key cache.Key) {
+				_, err := b.model.Touch(ctx, key)
+				b.mu.Lock()
+				defer b.mu.Unlock()
+				if at, ok := first[key]; ok && err == custerrors.KeyIsExpired {
+					b.ended[key] = at
+				} else if err == custerrors.KeyIsExpired {
+					first[key] = b.ended[key]
+				}
+			})
+			b.end = func(key cache.Key) error {
+				err := b.model.End(ctx, key)
+				b.mu.Lock()
+				defer b.mu.Unlock()
+				if _, ok := first[key]; !ok && err == nil {
+					first[key] = b.ended[key]
+				}
+				return err
+			}
+		},
+		foundBy: []string{"time/the latest end counts"},
+	},
+}
+
+// raceFaults look first and act later, each call by itself being right.
+var raceFaults = []fault{
+	{
+		name: "takes what another taker has just seen, too",
+		breaks: func(b *broken) {
+			b.take = func(dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int, form *cache.Form, in uint64) ([]byte, error) {
+				var was sessionLog
+				b.in(key, func(s *session) { was = *s.logs[to.Other()] })
+				yield()
+				b.in(key, func(s *session) { l := s.logs[to.Other()]; l.sdpTaken, l.taken = was.sdpTaken, was.taken })
+				return b.model.Take(ctx, dst, key, to, kind, limit, form, in)
+			}
+		},
+		foundBy: []string{"parallel/8 takers, 4 posters, each payload once", "parallel/the sdp goes to one taker", "linear/calls on one session"},
+	},
+	{
+		name: "opens what another has just opened, too",
+		breaks: func(b *broken) {
+			b.open = func(key cache.Key, ttl time.Duration, token cache.Token, batch *cache.Batch) error {
+				if _, err := b.model.Touch(ctx, key); err == nil {
+					return b.model.Open(ctx, key, ttl, token, batch)
+				}
+				yield()
+				b.mu.Lock()
+				delete(b.sessions, key)
+				b.mu.Unlock()
+				return b.model.Open(ctx, key, ttl, token, batch)
+			}
+		},
+		foundBy: []string{"parallel/one Open wins"},
+	},
+	{
+		name: "counts before it adds",
+		breaks: func(b *broken) {
+			var mu sync.Mutex // of the limit
+			limit := b.limits.Candidates
+			b.append = func(key cache.Key, from cache.Role, token cache.Token, batch *cache.Batch) error {
+				has, applied := 0, false
+				b.in(key, func(s *session) { has, applied = len(s.logs[from].candidates), s.written[write{from, token}] })
+				if applied {
+					return nil
+				}
+				yield()
+				if has+batch.Candidates() > limit {
+					return custerrors.QueueIsFull
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				b.limits.Candidates = cache.MaxLog
+				b.in(key, func(s *session) { delete(s.written, write{from, token}) })
+				return b.model.Append(ctx, key, from, token, batch)
+			}
+		},
+		foundBy: []string{"parallel/the limit is exact", "parallel/a write repeated at once is applied once"},
+	},
+}

@@ -1,0 +1,248 @@
+package cachetest
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"signal-server/cache"
+)
+
+// recorder is a testing.TB that a check may fail.
+type recorder struct {
+	testing.TB // the test that wants the failure
+
+	mu sync.Mutex
+	// guarded by mu
+	failures []string
+	cleanups []func()
+}
+
+func (r *recorder) fail(text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failures = append(r.failures, text)
+}
+
+func (r *recorder) Failed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.failures) > 0
+}
+
+func (r *recorder) Cleanup(f func()) { r.cleanups = append(r.cleanups, f) }
+func (r *recorder) cleanup() {
+	for _, f := range slices.Backward(r.cleanups) {
+		f()
+	}
+}
+
+func (r *recorder) Log(...any)                        {}
+func (r *recorder) Logf(string, ...any)               {}
+func (r *recorder) Fail()                             { r.fail("Fail") }
+func (r *recorder) FailNow()                          { r.fail("FailNow"); runtime.Goexit() }
+func (r *recorder) Error(args ...any)                 { r.fail(fmt.Sprint(args...)) }
+func (r *recorder) Errorf(format string, args ...any) { r.fail(fmt.Sprintf(format, args...)) }
+func (r *recorder) Fatal(args ...any)                 { r.Error(args...); runtime.Goexit() }
+func (r *recorder) Fatalf(format string, args ...any) { r.Errorf(format, args...); runtime.Goexit() }
+
+// failures makes the check, and returns how it failed.
+func (c *check) failures(t *testing.T, h Harness) (failures []string) {
+	c.where(t, h, func(t *testing.T) {
+		r := &recorder{TB: t}
+		done := make(chan struct{})
+		go func() { // of its own, because a fatal failure ends it
+			defer close(done)
+			defer r.cleanup()
+			c.run(newRig(r, t, h, c.bounds()))
+		}()
+		<-done
+		failures = r.failures
+	})
+	return failures
+}
+
+// TestBrokenStores wants each fault to be found by the checks that are for it, and each check to be for some fault.
+func TestBrokenStores(t *testing.T) {
+	t.Parallel()
+	suite := make(map[string]check)
+	for _, c := range checks() {
+		if c.skip(modelHarness()) == "" {
+			suite[c.name] = c
+		}
+	}
+	proven := make(map[string]bool)
+	for _, f := range faults {
+		t.Run(f.name, func(t *testing.T) {
+			h := modelHarness()
+			h.New = nodes(func(limits cache.Limits) cache.Store {
+				b := &broken{model: newModel(limits), board: cache.NewBells()}
+				f.breaks(b)
+				return b
+			})
+			if f.evicts {
+				h.Cramped = func(_ testing.TB, limits cache.Limits) cache.Store {
+					return &cramped{model: newModel(limits), evicts: true}
+				}
+			}
+			for _, name := range f.foundBy {
+				c, ok := suite[name]
+				if !ok {
+					t.Errorf("%q: got no such check, want one", name)
+					continue
+				}
+				proven[name] = true
+				if got := c.failures(t, h); len(got) == 0 {
+					t.Errorf("%s: got no failure, want it to find the fault", name)
+				} else {
+					t.Logf("%s: %.300s", name, got[0])
+				}
+			}
+		})
+	}
+	for name := range suite {
+		if !proven[name] {
+			t.Errorf("%s: got no fault that it is shown to find, want one", name)
+		}
+	}
+}
+
+// broken is the model with a fault: what is not set works.
+type broken struct {
+	*model
+
+	// set at construction
+	open   func(key cache.Key, ttl time.Duration, token cache.Token, b *cache.Batch) error
+	append func(key cache.Key, from cache.Role, token cache.Token, b *cache.Batch) error
+	take   func(dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int, form *cache.Form, in uint64) ([]byte, error)
+	read   func(dst []byte, key cache.Key, to cache.Role, after cache.Cursor, limit int, form *cache.Form) ([]byte, cache.Cursor, error)
+	swap   func(dst []byte, e exchange) ([]byte, cache.Cursor, error)
+	touch  func(key cache.Key) (cache.Lease, error)
+	end    func(key cache.Key) error
+	unhang func(key cache.Key, to cache.Role, bell cache.Bell)
+	ready  error
+
+	times atomic.Int64 // of nowAndThen
+
+	// With deaf, bells hang here, and each write to the model is followed by a call of ring.
+	deaf  bool
+	board *cache.Bells
+	ring  func(what string, key cache.Key, to cache.Role)
+}
+
+// exchange is what Exchange is called with.
+type exchange struct {
+	key   cache.Key
+	from  cache.Role
+	ttl   time.Duration
+	token cache.Token
+	batch *cache.Batch
+	after cache.Cursor
+	limit int
+	form  *cache.Form
+}
+
+func (m *model) swap(dst []byte, e exchange) ([]byte, cache.Cursor, error) {
+	return m.Exchange(ctx, dst, e.key, e.from, e.ttl, e.token, e.batch, e.after, e.limit, e.form)
+}
+
+var ctx = context.Background()
+
+func (b *broken) rings(err error, what string, key cache.Key, roles ...cache.Role) error {
+	if err == nil && b.deaf {
+		for _, role := range roles {
+			b.ring(what, key, role)
+		}
+	}
+	return err
+}
+
+func (b *broken) Open(_ context.Context, key cache.Key, ttl time.Duration, token cache.Token, batch *cache.Batch) error {
+	if b.open != nil {
+		return b.open(key, ttl, token, batch)
+	}
+	return b.rings(b.model.Open(ctx, key, ttl, token, batch), "open", key, cache.Roles[:]...)
+}
+
+func (b *broken) Append(_ context.Context, key cache.Key, from cache.Role, token cache.Token, batch *cache.Batch) error {
+	if b.append != nil {
+		return b.append(key, from, token, batch)
+	}
+	return b.rings(b.model.Append(ctx, key, from, token, batch), "append", key, from.Other())
+}
+
+func (b *broken) Take(_ context.Context, dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int, form *cache.Form, in uint64,
+) ([]byte, error) {
+	if b.take != nil {
+		return b.take(dst, key, to, kind, limit, form, in)
+	}
+	return b.model.Take(ctx, dst, key, to, kind, limit, form, in)
+}
+
+func (b *broken) Read(_ context.Context, dst []byte, key cache.Key, to cache.Role, after cache.Cursor, limit int,
+	form *cache.Form,
+) ([]byte, cache.Cursor, error) {
+	if b.read != nil {
+		return b.read(dst, key, to, after, limit, form)
+	}
+	return b.model.Read(ctx, dst, key, to, after, limit, form)
+}
+
+func (b *broken) Exchange(_ context.Context, dst []byte, key cache.Key, from cache.Role, ttl time.Duration,
+	token cache.Token, batch *cache.Batch, after cache.Cursor, limit int, form *cache.Form,
+) ([]byte, cache.Cursor, error) {
+	e := exchange{key, from, ttl, token, batch, after, limit, form}
+	if b.swap != nil {
+		return b.swap(dst, e)
+	}
+	return b.model.swap(dst, e)
+}
+
+func (b *broken) Touch(_ context.Context, key cache.Key) (cache.Lease, error) {
+	if b.touch != nil {
+		return b.touch(key)
+	}
+	return b.model.Touch(ctx, key)
+}
+
+func (b *broken) End(_ context.Context, key cache.Key) error {
+	if b.end != nil {
+		return b.end(key)
+	}
+	return b.rings(b.model.End(ctx, key), "end", key, cache.Roles[:]...)
+}
+
+func (b *broken) Hang(_ context.Context, key cache.Key, to cache.Role, bell cache.Bell) error {
+	if b.deaf {
+		b.board.Hang(key, to, bell)
+		return nil
+	}
+	return b.model.Hang(ctx, key, to, bell)
+}
+
+func (b *broken) Unhang(key cache.Key, to cache.Role, bell cache.Bell) {
+	switch {
+	case b.unhang != nil:
+		b.unhang(key, to, bell)
+	case b.deaf:
+		b.board.Unhang(key, to, bell)
+	default:
+		b.model.Unhang(key, to, bell)
+	}
+}
+
+func (b *broken) Ready(context.Context) error { return b.ready }
+
+// in gives f the session as it is, if there is one, with the lock held.
+func (m *model) in(key cache.Key, f func(*session)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s := m.sessions[key]; s != nil {
+		f(s)
+	}
+}

@@ -1,0 +1,355 @@
+package cachetest
+
+import (
+	"bytes"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"signal-server/cache"
+	"signal-server/custerrors"
+)
+
+// frames returns what is in the batch.
+func frames(b *cache.Batch) (frames []cache.Frame) {
+	for f, rest, ok := cache.NextFrame(b.Frames()); ok; f, rest, ok = cache.NextFrame(rest) {
+		frames = append(frames, f)
+	}
+	return frames
+}
+
+// each returns the batch with its frames changed.
+func each(b *cache.Batch, change func(*cache.Frame)) *cache.Batch {
+	changed := frames(b)
+	for i := range changed {
+		change(&changed[i])
+	}
+	return batch(changed...)
+}
+
+// writes makes the fault in both calls that write.
+func (b *broken) writes(change func(*cache.Batch) *cache.Batch) {
+	b.open = func(key cache.Key, ttl time.Duration, token cache.Token, batch *cache.Batch) error {
+		return b.model.Open(ctx, key, ttl, token, change(batch))
+	}
+	b.append = func(key cache.Key, from cache.Role, token cache.Token, batch *cache.Batch) error {
+		return b.model.Append(ctx, key, from, token, change(batch))
+	}
+}
+
+// looks makes the fault before each call that looks at a session.
+func (b *broken) looks(fault func(key cache.Key)) {
+	b.append = func(key cache.Key, from cache.Role, token cache.Token, batch *cache.Batch) error {
+		fault(key)
+		return b.model.Append(ctx, key, from, token, batch)
+	}
+	b.take = func(dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int, form *cache.Form, in uint64) ([]byte, error) {
+		fault(key)
+		return b.model.Take(ctx, dst, key, to, kind, limit, form, in)
+	}
+	b.read = func(dst []byte, key cache.Key, to cache.Role, after cache.Cursor, limit int, form *cache.Form) ([]byte, cache.Cursor, error) {
+		fault(key)
+		return b.model.Read(ctx, dst, key, to, after, limit, form)
+	}
+	b.touch = func(key cache.Key) (cache.Lease, error) {
+		fault(key)
+		return b.model.Touch(ctx, key)
+	}
+}
+
+// faults are the ways in which a store may be wrong.
+var faults = slices.Concat(openFaults, writeFaults, exchangeFaults, readFaults, bellFaults, timeFaults, raceFaults)
+
+type fault struct {
+	name    string
+	breaks  func(*broken)
+	evicts  bool // the cramped store has the fault
+	foundBy []string
+}
+
+var openFaults = []fault{
+	{
+		name: "everything once was",
+		breaks: func(b *broken) {
+			b.touch = func(key cache.Key) (cache.Lease, error) {
+				lease, err := b.model.Touch(ctx, key)
+				if err == custerrors.KeyNotFound {
+					err = custerrors.KeyIsExpired
+				}
+				return lease, err
+			}
+		},
+		foundBy: []string{"open/nothing before it", "key/hostile ones never mix", "time/an end is remembered for so long"},
+	},
+	{
+		name: "opens over a live session",
+		breaks: func(b *broken) {
+			b.open = func(key cache.Key, ttl time.Duration, token cache.Token, batch *cache.Batch) error {
+				_ = b.model.End(ctx, key)
+				return b.model.Open(ctx, key, ttl, token, batch)
+			}
+		},
+		foundBy: []string{
+			"open/not twice", "open/a full batch does not disturb a live session", "token/open repeated", "parallel/one Open wins",
+		},
+	},
+	{
+		name:   "takes one candidate more",
+		breaks: func(b *broken) { b.limits.Candidates++ },
+		foundBy: []string{
+			"open/candidates at the limit and over it", "append/candidates at the limit and over it", "append/the longest log",
+			"parallel/the limit is exact",
+		},
+	},
+	{
+		name:    "takes one candidate less",
+		breaks:  func(b *broken) { b.limits.Candidates-- },
+		foundBy: []string{"open/candidates at the limit and over it", "append/candidates at the limit and over it"},
+	},
+	{
+		name:    "takes one byte more",
+		breaks:  func(b *broken) { b.limits.SessionBytes++ },
+		foundBy: []string{"open/bytes at the limit and over it", "append/bytes at the limit and over it"},
+	},
+	{
+		name:    "takes one byte less",
+		breaks:  func(b *broken) { b.limits.SessionBytes-- },
+		foundBy: []string{"open/bytes at the limit and over it", "append/bytes at the limit and over it"},
+	},
+	{
+		name: "one epoch for all",
+		breaks: func(b *broken) {
+			b.open = func(key cache.Key, ttl time.Duration, token cache.Token, batch *cache.Batch) error {
+				err := b.model.Open(ctx, key, ttl, token, batch)
+				b.in(key, func(s *session) { s.epoch = 42 })
+				return err
+			}
+		},
+		foundBy: []string{
+			"open/the key can be used again", "open/each session has its epoch", "time/what expired can be opened again",
+			"model/any sequence of calls has the model's answers",
+		},
+	},
+	{
+		name:    "does not end",
+		breaks:  func(b *broken) { b.end = func(key cache.Key) error { _, err := b.model.Touch(ctx, key); return err } },
+		foundBy: []string{"end/for both roles", "linear/calls on one session"},
+	},
+	{
+		name: "a refused Open forgets the end",
+		breaks: func(b *broken) {
+			b.open = func(key cache.Key, ttl time.Duration, token cache.Token, batch *cache.Batch) error {
+				err := b.model.Open(ctx, key, ttl, token, batch)
+				if err != nil && err != custerrors.SdpAlreadyExist {
+					b.mu.Lock()
+					delete(b.ended, key)
+					b.mu.Unlock()
+				}
+				return err
+			}
+		},
+		foundBy: []string{"end/a refused open changes nothing"},
+	},
+	{
+		name:    "is never ready",
+		breaks:  func(b *broken) { b.ready = custerrors.CacheOverrunMaxCost },
+		foundBy: []string{"ready/a store with room is"},
+	},
+	{
+		name:    "evicts the living",
+		breaks:  func(*broken) {},
+		evicts:  true,
+		foundBy: []string{"full/no new session, live ones untouched, memory comes back"},
+	},
+}
+
+var writeFaults = []fault{
+	{
+		name: "loses the last of several candidates",
+		breaks: func(b *broken) {
+			b.writes(func(in *cache.Batch) *cache.Batch {
+				if in.Candidates() < 2 {
+					return in
+				}
+				all := frames(in)
+				return batch(all[:len(all)-1]...)
+			})
+		},
+		foundBy: []string{
+			"open/both roles see the session", "context/when it has ended a call returns, done or not done",
+			"append/sdp before candidates, candidates in order",
+			"parallel/8 takers, 4 posters, each payload once", "model/any sequence of calls has the model's answers",
+			"linear/calls on one session",
+		},
+	},
+	{
+		name: "doubles a candidate",
+		breaks: func(b *broken) {
+			b.append = func(key cache.Key, from cache.Role, token cache.Token, in *cache.Batch) error {
+				all := frames(in)
+				return b.model.Append(ctx, key, from, token, batch(slices.Concat(all, cands(string(all[len(all)-1].Wire)))...))
+			}
+		},
+		foundBy: []string{"parallel/many sessions, nothing lost, doubled or mixed", "append/sdp before candidates, candidates in order"},
+	},
+	{
+		name: "writes all to one log",
+		breaks: func(b *broken) {
+			b.append = func(key cache.Key, _ cache.Role, token cache.Token, batch *cache.Batch) error {
+				return b.model.Append(ctx, key, cache.Answer, token, batch)
+			}
+		},
+		foundBy: []string{"append/each role its own log"},
+	},
+	{
+		name: "a second sdp replaces the first",
+		breaks: func(b *broken) {
+			b.append = func(key cache.Key, from cache.Role, token cache.Token, batch *cache.Batch) error {
+				if batch.HasSDP() {
+					b.in(key, func(s *session) { s.logs[from].sdp = nil })
+				}
+				return b.model.Append(ctx, key, from, token, batch)
+			}
+		},
+		foundBy: []string{"append/sdp once", "append/errors have an order"},
+	},
+	{
+		name: "adds what there is room for",
+		breaks: func(b *broken) {
+			b.append = func(key cache.Key, from cache.Role, token cache.Token, in *cache.Batch) error {
+				err := b.model.Append(ctx, key, from, token, in)
+				if err == custerrors.QueueIsFull {
+					for _, f := range frames(in) {
+						_ = b.model.Append(ctx, key, from, "", batch(f))
+					}
+				}
+				return err
+			}
+		},
+		foundBy: []string{"append/candidates at the limit and over it", "token/of a refused write is free", "linear/calls on one session"},
+	},
+	{
+		name: "counts bytes in wire form",
+		breaks: func(b *broken) {
+			b.writes(func(in *cache.Batch) *cache.Batch { return each(in, func(f *cache.Frame) { f.Size = len(f.Wire) }) })
+		},
+		foundBy: []string{"append/bytes count before escaping"},
+	},
+	{
+		name: "trims payloads",
+		breaks: func(b *broken) {
+			b.writes(func(in *cache.Batch) *cache.Batch {
+				return each(in, func(f *cache.Frame) { f.Wire = bytes.TrimSpace(f.Wire) })
+			})
+		},
+		foundBy: []string{"payload/comes back byte for byte"},
+	},
+	{
+		name: "cuts payloads at 64 KiB",
+		breaks: func(b *broken) {
+			b.writes(func(in *cache.Batch) *cache.Batch {
+				return each(in, func(f *cache.Frame) { f.Wire = f.Wire[:min(len(f.Wire), 1<<16-1)] })
+			})
+		},
+		foundBy: []string{"payload/as long as they come"},
+	},
+	{
+		name: "names the other limit first",
+		breaks: func(b *broken) {
+			b.append = func(key cache.Key, from cache.Role, token cache.Token, batch *cache.Batch) error {
+				if batch.Size() > b.limits.SessionBytes {
+					return custerrors.BodyIsTooLong
+				}
+				return b.model.Append(ctx, key, from, token, batch)
+			}
+		},
+		foundBy: []string{"append/errors have an order", "token/append repeated"},
+	},
+	{
+		name: "ignores tokens",
+		breaks: func(b *broken) {
+			b.append = func(key cache.Key, from cache.Role, _ cache.Token, batch *cache.Batch) error {
+				return b.model.Append(ctx, key, from, "", batch)
+			}
+		},
+		foundBy: []string{
+			"token/append repeated", "token/open repeated", "token/all are remembered and none mistaken",
+			"parallel/a write repeated at once is applied once",
+		},
+	},
+	{
+		name: "a token serves both roles",
+		breaks: func(b *broken) {
+			b.append = func(key cache.Key, from cache.Role, token cache.Token, batch *cache.Batch) error {
+				applied := false
+				b.in(key, func(s *session) { applied = s.written[write{from.Other(), token}] })
+				if applied {
+					return nil
+				}
+				return b.model.Append(ctx, key, from, token, batch)
+			}
+		},
+		foundBy: []string{"token/of one role"},
+	},
+	{
+		name: "remembers the token of a refused write",
+		breaks: func(b *broken) {
+			b.append = func(key cache.Key, from cache.Role, token cache.Token, batch *cache.Batch) error {
+				err := b.model.Append(ctx, key, from, token, batch)
+				if token != "" {
+					b.in(key, func(s *session) { s.written[write{from, token}] = true })
+				}
+				return err
+			}
+		},
+		foundBy: []string{"token/of a refused write is free", "model/any sequence of calls has the model's answers"},
+	},
+	{
+		name: "takes tokens that begin alike for the same",
+		breaks: func(b *broken) {
+			b.append = func(key cache.Key, from cache.Role, token cache.Token, batch *cache.Batch) error {
+				return b.model.Append(ctx, key, from, token[:min(len(token), 63)], batch)
+			}
+		},
+		foundBy: []string{"token/all are remembered and none mistaken"},
+	},
+	{
+		name: "takes keys for strings of C",
+		breaks: func(b *broken) {
+			c := func(key cache.Key) cache.Key {
+				before, _, _ := strings.Cut(string(key), "\x00")
+				return cache.Key(before)
+			}
+			b.open = func(key cache.Key, ttl time.Duration, token cache.Token, batch *cache.Batch) error {
+				return b.model.Open(ctx, c(key), ttl, token, batch)
+			}
+			b.append = func(key cache.Key, from cache.Role, token cache.Token, batch *cache.Batch) error {
+				return b.model.Append(ctx, c(key), from, token, batch)
+			}
+			b.touch = func(key cache.Key) (cache.Lease, error) { return b.model.Touch(ctx, c(key)) }
+		},
+		foundBy: []string{"key/hostile ones never mix", "model/any sequence of calls has the model's answers"},
+	},
+	{
+		name: "keeps the caller's key",
+		breaks: func(b *broken) {
+			b.open = func(key cache.Key, ttl time.Duration, token cache.Token, batch *cache.Batch) error {
+				err := b.model.Open(ctx, key, ttl, token, batch)
+				b.in(key, func(s *session) { delete(b.sessions, key); b.sessions[key] = s })
+				return err
+			}
+		},
+		foundBy: []string{"arguments/are not kept"},
+	},
+}
+
+// nowAndThen is true once in n times.
+func (b *broken) nowAndThen(n int64) bool { return b.times.Add(1)%n == 0 }
+
+// yield lets another goroutine in between, likely enough for a few hundred tries.
+func yield() {
+	for range 3 {
+		runtime.Gosched()
+	}
+}

@@ -1,0 +1,219 @@
+package cachetest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"signal-server/cache"
+	"signal-server/custerrors"
+)
+
+// linearChecks are about calls on one session that overlap: there must be an order in which one after the other has these
+// answers, and in which none comes before one that was over when it began.
+var linearChecks = []check{
+	{name: "linear/calls on one session", place: outside, limits: fewCandidates, run: linearHistories},
+}
+
+// op is one call, and outcome what came of it.
+type op struct {
+	name  string // Open, Append, Exchange, Take, Read or End
+	role  cache.Role
+	kind  cache.Kind // of Take
+	sdp   bool       // whether a write has one
+	cands int        // and how many candidates
+	id    string     // what its payloads begin with
+	token string
+}
+
+type outcome struct {
+	text string
+	err  error
+}
+
+func (o op) frames() (frames []cache.Frame) {
+	if o.sdp {
+		frames = append(frames, sdp(o.id))
+	}
+	for i := range o.cands {
+		frames = append(frames, cand(fmt.Sprintf("%s.%d", o.id, i)))
+	}
+	return frames
+}
+
+// order is the session as its calls have left it: the model again, but as a value, because the checker tries many orders. The
+// arrays are by role, the first for no role.
+type order struct {
+	opened, live bool
+	sdp          [3]string
+	sdpTaken     [3]bool
+	cands        [3]string // each with a space behind it
+	taken        [3]int    // bytes of cands
+	tokens       [3]string // each with a space behind it
+}
+
+func (s order) step(o op) (order, outcome) {
+	if o.name != "Exchange" {
+		return s.stepOne(o)
+	}
+	write, read := o, op{name: "Read", role: o.role}
+	write.name = "Append"
+	if o.role == cache.Offer && o.sdp {
+		write.name = "Open"
+	}
+	next, out := s.stepOne(write)
+	if out.err != nil {
+		return next, out
+	}
+	return next.stepOne(read)
+}
+
+// stepOne is step for a call that does one thing.
+func (s order) stepOne(o op) (order, outcome) {
+	from, to := o.role, o.role.Other()
+	switch {
+	case o.name == "Open" && !s.live:
+		s = order{opened: true, live: true}
+	case !s.live && s.opened:
+		return s, outcome{err: custerrors.KeyIsExpired}
+	case !s.live:
+		return s, outcome{err: custerrors.KeyNotFound}
+	}
+	switch o.name {
+	case "Open", "Append":
+		switch {
+		case o.token != "" && strings.Contains(" "+s.tokens[from], " "+o.token+" "):
+			return s, outcome{}
+		case o.sdp && s.sdp[from] != "":
+			return s, outcome{err: custerrors.SdpAlreadyExist}
+		case strings.Count(s.cands[from], " ")+o.cands > maxCandidates:
+			return s, outcome{err: custerrors.QueueIsFull}
+		}
+		for _, f := range o.frames() {
+			if f.Kind == cache.SDP {
+				s.sdp[from] = string(f.Wire)
+			} else {
+				s.cands[from] += string(f.Wire) + " "
+			}
+		}
+		if o.token != "" {
+			s.tokens[from] += o.token + " "
+		}
+	case "Take":
+		if o.kind == cache.SDP {
+			if s.sdp[to] == "" || s.sdpTaken[to] {
+				return s, outcome{err: custerrors.SdpNoValues}
+			}
+			s.sdpTaken[to] = true
+			return s, outcome{text: text(sdp(s.sdp[to]))}
+		}
+		left := strings.Fields(s.cands[to][s.taken[to]:])
+		if len(left) == 0 {
+			return s, outcome{err: custerrors.CandidateNoValues}
+		}
+		left = left[:min(2, len(left))]
+		for _, c := range left {
+			s.taken[to] += len(c) + 1
+		}
+		return s, outcome{text: text(cands(left...)...)}
+	case "Read":
+		if s.sdp[to] == "" {
+			return s, outcome{err: custerrors.SdpNoValues}
+		}
+		return s, outcome{text: text(with(sdp(s.sdp[to]), cands(strings.Fields(s.cands[to])...)...)...)}
+	case "End":
+		s.live = false
+	}
+	return s, outcome{}
+}
+
+// call makes the call on the store.
+func (r *rig) call(store cache.Store, key cache.Key, o op) outcome {
+	var out []byte
+	var err error
+	switch o.name {
+	case "Open":
+		err = store.Open(r.ctx, key, 0, cache.Token(o.token), batch(o.frames()...))
+	case "Append":
+		err = store.Append(r.ctx, key, o.role, cache.Token(o.token), batch(o.frames()...))
+	case "Exchange":
+		out, _, err = store.Exchange(r.ctx, nil, key, o.role, 0, cache.Token(o.token), batch(o.frames()...), 0, cache.MaxLog, &plain)
+	case "Take":
+		out, err = store.Take(r.ctx, nil, key, o.role, o.kind, 2, &plain, 0)
+	case "Read":
+		out, _, err = store.Read(r.ctx, nil, key, o.role, 0, cache.MaxLog, &plain)
+	case "End":
+		err = store.End(r.ctx, key)
+	}
+	return outcome{string(out), err}
+}
+
+func randomOp(random *rand.Rand, id string) op {
+	o := op{role: cache.Roles[random.IntN(2)], kind: cache.SDP + cache.Kind(random.IntN(2)), id: id}
+	if random.IntN(3) == 0 {
+		o.token = fmt.Sprintf("token%d", random.IntN(2))
+	}
+	switch n := random.IntN(20); {
+	case n < 4:
+		o.name, o.role, o.sdp, o.cands = "Open", cache.Offer, true, random.IntN(2)
+	case n < 9:
+		o.name, o.sdp, o.cands = "Append", random.IntN(3) == 0, 1+random.IntN(2)
+	case n < 12:
+		o.name, o.sdp, o.cands = "Exchange", random.IntN(3) == 0, 1+random.IntN(2)
+	case n < 15:
+		o.name = "Take"
+	case n < 19:
+		o.name = "Read"
+	default:
+		o.name = "End"
+	}
+	return o
+}
+
+// linearHistories records short histories, because the checker's work grows fast with what overlaps, and many of them.
+func linearHistories(r *rig) {
+	const histories, clients, each = 400, 5, 7
+	linear := porcupine.Model{
+		Init: func() any { return order{} },
+		Step: func(state, input, output any) (bool, any) {
+			next, want := state.(order).step(input.(op))
+			return want == output.(outcome), next
+		},
+	}
+	unknown := 0
+	for history := range histories {
+		key := cache.Key(fmt.Sprintf("k%d", history))
+		records := make([][]porcupine.Operation, clients)
+		start := time.Now()
+		together(clients, func(client int) {
+			random := rand.New(rand.NewPCG(uint64(history), uint64(client)))
+			store := r.nodes[client%len(r.nodes)]
+			for i := range each {
+				o := randomOp(random, fmt.Sprintf("%d-%d", client, i))
+				called := time.Since(start)
+				out := r.call(store, key, o)
+				records[client] = append(records[client], porcupine.Operation{
+					ClientId: client, Input: o, Call: int64(called), Output: out, Return: int64(time.Since(start)),
+				})
+			}
+		})
+		all := slices.Concat(records...)
+		switch porcupine.CheckOperationsTimeout(linear, all, 5*time.Second) {
+		case porcupine.Illegal:
+			slices.SortFunc(all, func(a, b porcupine.Operation) int { return int(a.Call - b.Call) })
+			for _, o := range all {
+				r.Logf("client %d, %v to %v: %+v: %+v", o.ClientId, time.Duration(o.Call), time.Duration(o.Return), o.Input, o.Output)
+			}
+			r.Fatalf("history %d: got answers that no order of the calls explains", history)
+		case porcupine.Unknown:
+			unknown++
+		}
+	}
+	if unknown > histories/10 {
+		r.Errorf("got %d of %d histories without a verdict in time, want few", unknown, histories)
+	}
+}

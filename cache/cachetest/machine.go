@@ -1,0 +1,322 @@
+package cachetest
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"signal-server/cache"
+	"signal-server/custerrors"
+)
+
+// modelChecks compare the store with the model.
+var modelChecks = []check{
+	{name: "model/any sequence of calls has the model's answers", place: outside, limits: tiny, run: modelSequences},
+}
+
+// tiny limits are reached by a few calls.
+func tiny(l *cache.Limits) {
+	*l = cache.Limits{TTL: 3 * time.Second, Lifetime: 8 * time.Second, Candidates: 6, SessionBytes: 64}
+}
+
+// repeats multiplies the 100 sequences that rapid makes by default: each takes a few milliseconds.
+const repeats = 3
+
+// modelSequences makes random calls on a few keys, and shrinks a sequence that fails to what is needed to fail. In real time
+// nothing sleeps, and the sessions outlive the sequence.
+func modelSequences(r *rig) {
+	if !r.h.Virtual {
+		unhurried := usual()
+		unhurried.Candidates, unhurried.SessionBytes = r.limits.Candidates, r.limits.SessionBytes
+		r = newRig(r.TB, r.t, r.h, unhurried)
+	}
+	sequences := 0
+	for range repeats {
+		rapid.Check(r.TB, func(t *rapid.T) {
+			sequences++
+			m := machine{
+				ctx: r.ctx, model: newModel(r.limits), virtual: r.h.Virtual, prefix: fmt.Sprintf("%d:", sequences),
+				cursors: []cursors{{}}, epochs: make(map[uint64]uint64),
+			}
+			r.fresh(func(nodes []cache.Store) {
+				m.nodes = nodes
+				for range 3 { // 30 calls each, on average
+					t.Repeat(m.actions())
+				}
+			})
+			if m.failure != "" { // here and nowhere else, so that rapid takes it for the same failure when it shrinks
+				t.Fatal(m.failure)
+			}
+		})
+	}
+}
+
+// fresh gives f nodes with nothing in them but what other sequences left: in virtual time new ones in a bubble of their own.
+// What f panics with comes out, which is how rapid abandons a sequence.
+func (r *rig) fresh(f func(nodes []cache.Store)) {
+	if !r.h.Virtual {
+		f(r.nodes)
+		return
+	}
+	var thrown any
+	synctest.Test(r.t, func(t *testing.T) {
+		defer func() {
+			thrown = recover()
+			if err, ok := thrown.(runtime.Error); ok { // a bug in the store: where it is matters more than the shortest way there
+				thrown = fmt.Errorf("%w\n%s", err, debug.Stack())
+			}
+		}()
+		f(newRig(t, t, r.h, r.limits).nodes)
+	})
+	if thrown != nil {
+		panic(thrown)
+	}
+}
+
+// machine makes each call on the store and on the model.
+type machine struct {
+	// set at construction
+	ctx     context.Context
+	nodes   []cache.Store
+	model   *model
+	prefix  string // of this sequence's keys
+	virtual bool
+
+	// state of the sequence
+	failure string // the first one: nothing is called after it
+	calls   int
+	cursors []cursors         // that reads came back with, the zero one first
+	epochs  map[uint64]uint64 // the store's → the model's
+}
+
+// cursors are the same place, to the store and to the model.
+type cursors struct{ store, model cache.Cursor }
+
+func (m *machine) actions() map[string]func(*rapid.T) {
+	actions := map[string]func(*rapid.T){
+		"open": m.open, "append": m.append, "append more": m.append, "take": m.take,
+		"read": m.read, "read more": m.read, "exchange": m.exchange, "touch or end": m.touchOrEnd,
+	}
+	if m.virtual {
+		actions["sleep"] = m.sleep
+	}
+	for name, action := range actions {
+		actions[name] = func(t *rapid.T) {
+			if m.failure == "" {
+				action(t)
+			}
+		}
+	}
+	return actions
+}
+
+func (m *machine) fail(format string, args ...any) {
+	if m.failure == "" {
+		m.failure = fmt.Sprintf(format, args...)
+	}
+}
+
+func (m *machine) node() cache.Store {
+	m.calls++
+	return m.nodes[m.calls%len(m.nodes)]
+}
+
+// key draws one of two, of which one is a prefix of the other. Most calls are on one session, so that something happens to it.
+func (m *machine) key(t *rapid.T) cache.Key {
+	return cache.Key(m.prefix + rapid.SampledFrom([]string{"k", "k", "k", "k\x00"}).Draw(t, "key"))
+}
+
+func role(t *rapid.T) cache.Role { return rapid.SampledFrom(cache.Roles[:]).Draw(t, "role") }
+
+func token(t *rapid.T) cache.Token {
+	return rapid.SampledFrom([]cache.Token{"", "", "t", "tt", "T"}).Draw(t, "token")
+}
+
+// batch draws one that may break any limit.
+func (m *machine) batch(t *rapid.T, sdp bool) *cache.Batch {
+	var frames []cache.Frame
+	frame := func(kind cache.Kind) {
+		m.calls++ // so that each payload differs
+		f := cache.Frame{Kind: kind, Size: rapid.SampledFrom([]int{1, 4, 12, 30}).Draw(t, "size")}
+		f.Wire = fmt.Appendf(nil, `%d%s`, m.calls, rapid.SampledFrom([]string{"", `\u0000`, `\"`, strings.Repeat("x", 9000)}).Draw(t, "wire"))
+		frames = append(frames, f)
+	}
+	if sdp {
+		frame(cache.SDP)
+	}
+	least := 1 - len(frames)
+	for range rapid.IntRange(least, 4).Draw(t, "candidates") {
+		frame(cache.Candidate)
+	}
+	return batch(frames...)
+}
+
+// same compares answers. Where the contract leaves a choice, also says what else is allowed: it never is success.
+func (m *machine) same(what string, key cache.Key, got, want error, also ...error) {
+	if at, ok := m.model.ended[key]; ok && time.Since(at) == cache.Grace { // the moment itself is anybody's
+		also = append(also, custerrors.KeyIsExpired, custerrors.KeyNotFound)
+	}
+	if got != want && (want == nil || !slices.Contains(also, got)) {
+		m.fail("%s: got %s, want %s", what, said(got), said(want))
+	}
+}
+
+// ttl draws one where time is virtual.
+func (m *machine) ttl(t *rapid.T) time.Duration {
+	if !m.virtual {
+		return 0
+	}
+	return rapid.SampledFrom([]time.Duration{0, -1, time.Second, time.Hour}).Draw(t, "ttl")
+}
+
+func (m *machine) open(t *rapid.T) {
+	key, token, b, ttl := m.key(t), token(t), m.batch(t, true), m.ttl(t)
+	got := m.node().Open(m.ctx, key, ttl, token, b)
+	m.same("Open", key, got, m.model.Open(m.ctx, key, ttl, token, b), m.alsoOpen(b)...)
+}
+
+// alsoOpen returns what Open may say of a batch besides the model's answer: its errors have no order.
+func (m *machine) alsoOpen(b *cache.Batch) (also []error) {
+	if !b.HasSDP() {
+		return nil
+	}
+	if b.Candidates() > m.model.limits.Candidates {
+		also = append(also, custerrors.QueueIsFull)
+	}
+	if b.Size() > m.model.limits.SessionBytes {
+		also = append(also, custerrors.BodyIsTooLong)
+	}
+	return also
+}
+
+func (m *machine) append(t *rapid.T) {
+	key, from, token := m.key(t), role(t), token(t)
+	b := m.batch(t, rapid.Bool().Draw(t, "sdp"))
+	got := m.node().Append(m.ctx, key, from, token, b)
+	m.same("Append", key, got, m.model.Append(m.ctx, key, from, token, b))
+}
+
+func (m *machine) take(t *rapid.T) {
+	key, to := m.key(t), role(t)
+	kind := rapid.SampledFrom([]cache.Kind{cache.SDP, cache.Candidate}).Draw(t, "kind")
+	limit := rapid.IntRange(1, 4).Draw(t, "limit")
+	got, err := m.node().Take(m.ctx, dst(), key, to, kind, limit, &plain, 0)
+	want, wantErr := m.model.Take(m.ctx, dst(), key, to, kind, limit, &plain, 0)
+	m.same("Take", key, err, wantErr)
+	if string(got) != string(want) {
+		m.fail("Take: got %.200q, want %.200q", got, want)
+	}
+}
+
+// place draws a cursor that some read came back with, or one that lies behind it.
+func (m *machine) place(t *rapid.T) cursors {
+	c := m.cursors[rapid.IntRange(0, len(m.cursors)-1).Draw(t, "cursor")]
+	if c.store != 0 {
+		shift := cache.Cursor(rapid.SampledFrom([]int{0, 0, 0, 1, 5}).Draw(t, "beyond"))
+		c = cursors{c.store + shift, c.model + shift}
+	}
+	return c
+}
+
+func (m *machine) read(t *rapid.T) {
+	key, to, after := m.key(t), role(t), m.place(t)
+	limit := rapid.IntRange(1, 4).Draw(t, "limit")
+	got, next, err := m.node().Read(m.ctx, dst(), key, to, after.store, limit, &plain)
+	want, wantNext, wantErr := m.model.Read(m.ctx, dst(), key, to, after.model, limit, &plain)
+	also := m.alsoOf(after, wantErr)
+	if wantErr == custerrors.CursorIsInvalid && m.heldBack(key, to, after.model) {
+		also = append(also, custerrors.SdpNoValues)
+	}
+	m.same("Read", key, err, wantErr, also...)
+	m.sameReading("Read", got, want, next, wantNext, err)
+}
+
+func (m *machine) exchange(t *rapid.T) {
+	key, from, token, after, ttl := m.key(t), role(t), token(t), m.place(t), m.ttl(t)
+	b := m.batch(t, rapid.Bool().Draw(t, "sdp"))
+	if m.heldBack(key, from, after.model) {
+		return // the contract leaves open whether that is behind the end, and so whether it is written
+	}
+	limit := rapid.IntRange(1, 4).Draw(t, "limit")
+	got, next, err := m.node().Exchange(m.ctx, dst(), key, from, ttl, token, b, after.store, limit, &plain)
+	want, wantNext, wantErr := m.model.Exchange(m.ctx, dst(), key, from, ttl, token, b, after.model, limit, &plain)
+	m.same("Exchange", key, err, wantErr, append(m.alsoOf(after, wantErr), m.alsoOpen(b)...)...)
+	m.sameReading("Exchange", got, want, next, wantNext, err)
+}
+
+// alsoOf returns what else may be said of a cursor whose session nobody remembers: the cursor tells that there was one.
+func (m *machine) alsoOf(after cursors, want error) []error {
+	if want == custerrors.KeyNotFound && after.store != 0 {
+		return []error{custerrors.KeyIsExpired}
+	}
+	return nil
+}
+
+func (m *machine) sameReading(what string, got, want []byte, next, wantNext cache.Cursor, err error) {
+	if string(got) != string(want) {
+		m.fail("%s: got %.200q, want %.200q", what, got, want)
+	}
+	if err == nil || err == custerrors.SdpNoValues || err == custerrors.CandidateNoValues {
+		m.sameCursor(what, next, wantNext)
+	}
+}
+
+// heldBack reports whether the cursor is among candidates that wait for their sdp, where no reader has been.
+func (m *machine) heldBack(key cache.Key, to cache.Role, after cache.Cursor) bool {
+	s := m.model.sessions[key]
+	return s != nil && s.logs[to.Other()].sdp == nil && after.Position() <= len(s.logs[to.Other()].candidates)
+}
+
+// sameCursor compares places, learns which epoch of the model is which of the store, and keeps the cursors for later.
+func (m *machine) sameCursor(what string, got, want cache.Cursor) {
+	if got.Position() != want.Position() {
+		m.fail("%s: got a cursor behind %d messages, want %d", what, got.Position(), want.Position())
+	}
+	if got == 0 {
+		return // the beginning of any log is a place in this one
+	}
+	epoch, known := m.epochs[got.Epoch()]
+	if !known {
+		for _, other := range m.epochs {
+			if other == want.Epoch() {
+				m.fail("%s: got epoch %x, want the one that this session had before", what, got.Epoch())
+			}
+		}
+		m.epochs[got.Epoch()] = want.Epoch()
+	} else if epoch != want.Epoch() {
+		m.fail("%s: got epoch %x of another session, want a new one", what, got.Epoch())
+	}
+	if c := (cursors{got, want}); !slices.Contains(m.cursors, c) {
+		m.cursors = append(m.cursors, c)
+	}
+}
+
+func (m *machine) touchOrEnd(t *rapid.T) {
+	key := m.key(t)
+	if rapid.IntRange(0, 7).Draw(t, "end") == 7 {
+		m.same("End", key, m.node().End(m.ctx, key), m.model.End(m.ctx, key))
+		return
+	}
+	got, err := m.node().Touch(m.ctx, key)
+	want, wantErr := m.model.Touch(m.ctx, key)
+	m.same("Touch", key, err, wantErr)
+	if err == nil && m.virtual && (got.Left != want.Left || got.TTL != want.TTL && got.TTL != min(want.TTL, want.Left)) {
+		m.fail("Touch: got %+v, want %+v", got, want)
+	}
+}
+
+// sleep is short as a rule, and otherwise as long as a TTL, a lifetime or the grace, or a little less.
+func (m *machine) sleep(t *rapid.T) {
+	time.Sleep(rapid.SampledFrom([]time.Duration{
+		ms, ms, ms, ms, 100 * ms, 100 * ms, 500 * ms, 500 * ms, time.Second - ms, time.Second, 3*time.Second - ms, 3 * time.Second,
+		8 * time.Second, cache.Grace - 8*time.Second, cache.Grace - ms, cache.Grace,
+	}).Draw(t, "sleep"))
+}

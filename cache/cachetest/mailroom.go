@@ -1,0 +1,296 @@
+package cachetest
+
+import (
+	"context"
+	"time"
+
+	"signal-server/cache"
+	"signal-server/custerrors"
+)
+
+// mailroomChecks are about waiting over the store, which stands on Hang, Touch and the order of looking.
+var mailroomChecks = []check{
+	{name: "wait/the answerer before the session is open", run: waitBeforeOpen},
+	{name: "wait/the offerer is told at once", run: waitOfferer},
+	{name: "wait/everybody before the session is open, who asks for it", run: waitUnopened},
+	{name: "wait/what is there comes at once", run: waitForNothing},
+	{name: "wait/is over when it is", run: waitOver},
+	{name: "wait/news ends it", run: waitNews},
+	{name: "wait/keeps the session alive", run: waitKeepsAlive},
+	{name: "wait/End ends it at once", run: waitEnd},
+	{name: "wait/the lifetime ends it at once", limits: func(l *cache.Limits) { l.Lifetime = 3 * time.Second }, run: waitLifetime},
+	{name: "wait/Close ends it at once", run: waitClose},
+	{name: "wait/its context ends it at once", run: waitContext},
+	{name: "wait/who has left takes nothing", run: waitGone},
+	{name: "wait/of two takers one has the payload", run: waitTwoTakers},
+}
+
+// long is a wait that no check sees the end of, and short one that every check can wait for.
+const (
+	long  = 20 * time.Second
+	short = 500 * ms
+)
+
+// letter is what came of a wait.
+type letter struct {
+	text string
+	next cache.Cursor
+	err  error
+	took time.Duration
+}
+
+func (r *rig) awaitTake(m *cache.Mailroom, key cache.Key, to cache.Role, kind cache.Kind, w cache.Wait) <-chan letter {
+	letters := make(chan letter, 1)
+	r.background(func() {
+		start := time.Now()
+		out, _, err := m.Take(r.ctx, dst(), key, to, kind, 10, &plain, 0, w)
+		letters <- letter{text: r.appended("Take", out, err), err: err, took: time.Since(start)}
+	})
+	return letters
+}
+
+func (r *rig) awaitRead(m *cache.Mailroom, key cache.Key, to cache.Role, after cache.Cursor, w cache.Wait) <-chan letter {
+	letters := make(chan letter, 1)
+	r.background(func() {
+		start := time.Now()
+		out, next, err := m.Read(r.ctx, dst(), key, to, after, 10, &plain, w)
+		letters <- letter{text: r.appended("Read", out, err), next: next, err: err, took: time.Since(start)}
+	})
+	return letters
+}
+
+// wantLetter waits for the end of a wait and wants it to have taken so long.
+func (r *rig) wantLetter(what string, letters <-chan letter, took time.Duration, err error, frames ...cache.Frame) cache.Cursor {
+	r.Helper()
+	got := <-letters
+	if got.err != err || got.text != text(frames...) {
+		r.Errorf("%s: got %.200q (%s), want %.200q (%s)", what, got.text, said(got.err), text(frames...), said(err))
+	}
+	r.wantTook(what, time.Now().Add(-got.took), took)
+	return got.next
+}
+
+// mailroom is over another node than most writes.
+func (r *rig) mailroom() *cache.Mailroom { return cache.NewMailroom(r.last()) }
+
+func waitBeforeOpen(r *rig) {
+	m, w := r.mailroom(), cache.Wait{For: long}
+	read := r.awaitRead(m, "k", cache.Answer, 0, w)
+	taken := r.awaitTake(m, "k", cache.Answer, cache.SDP, w)
+	candidate := r.awaitTake(m, "k", cache.Answer, cache.Candidate, w)
+	r.settle()
+	r.open("k", sdp("o"))
+	r.wantLetter("Read before Open", read, 0, nil, sdp("o"))
+	r.wantLetter("Take of sdp before Open", taken, 0, nil, sdp("o"))
+	r.settle()
+	r.append("k", cache.Offer, cand("1"))
+	r.wantLetter("Take of candidate before Open", candidate, 0, nil, cand("1"))
+}
+
+func waitOfferer(r *rig) {
+	m, w := r.mailroom(), cache.Wait{For: long}
+	for _, err := range []error{custerrors.KeyNotFound, custerrors.KeyIsExpired} { // never opened, then ended
+		r.wantLetter("Read by offer", r.awaitRead(m, "k", cache.Offer, 0, w), 0, err)
+		r.wantLetter("Take by offer", r.awaitTake(m, "k", cache.Offer, cache.SDP, w), 0, err)
+		if err == custerrors.KeyNotFound {
+			r.open("k", sdp("o"))
+			r.end("k")
+		}
+	}
+	r.wantLetter("Read by answer", r.awaitRead(m, "k", cache.Answer, 0, w), 0, custerrors.KeyIsExpired)
+	r.wantLetter("Take by answer", r.awaitTake(m, "k", cache.Answer, cache.SDP, w), 0, custerrors.KeyIsExpired)
+}
+
+func waitUnopened(r *rig) {
+	m, w := r.mailroom(), cache.Wait{For: long, Unopened: true}
+	read := r.awaitRead(m, "k", cache.Offer, 0, w)
+	take := r.awaitTake(m, "k", cache.Offer, cache.SDP, w)
+	other := r.awaitRead(m, "k", cache.Answer, 0, w)
+	r.settle()
+	r.open("k", sdp("o"))
+	r.wantLetter("Read by answer", other, 0, nil, sdp("o"))
+	r.settle()
+	r.append("k", cache.Answer, sdp("a"))
+	r.wantLetter("Read by offer", read, 0, nil, sdp("a"))
+	r.wantLetter("Take by offer", take, 0, nil, sdp("a"))
+	r.end("k")
+	r.wantLetter("Read of what has ended", r.awaitRead(m, "k", cache.Offer, 0, w), 0, custerrors.KeyIsExpired)
+}
+
+func waitForNothing(r *rig) {
+	m := r.mailroom()
+	r.open("k", sdp("o"), cand("1"))
+	for _, w := range []cache.Wait{{}, {For: -1}, {For: long}, {For: long, Present: func() bool { return false }}} {
+		next := r.wantLetter("Read", r.awaitRead(m, "k", cache.Answer, 0, w), 0, nil, sdp("o"), cand("1"))
+		if w.For <= 0 {
+			r.wantLetter("Read of nothing", r.awaitRead(m, "k", cache.Answer, next, w), 0, custerrors.CandidateNoValues)
+			r.wantLetter("Take of nothing", r.awaitTake(m, "k", cache.Offer, cache.SDP, w), 0, custerrors.SdpNoValues)
+			r.wantLetter("Take of no session", r.awaitTake(m, "l", cache.Answer, cache.SDP, w), 0, custerrors.KeyNotFound)
+		}
+		r.wantLetter("Read behind the end", r.awaitRead(m, "k", cache.Answer, next+1, w), 0, custerrors.CursorIsInvalid)
+		r.wantLetter("Read of another session", r.awaitRead(m, "k", cache.Answer, cache.NewCursor(next.Epoch()^1, 1), w), 0,
+			custerrors.KeyIsExpired)
+	}
+	r.wantLetter("Take", r.awaitTake(m, "k", cache.Answer, cache.SDP, cache.Wait{For: long}), 0, nil, sdp("o"))
+}
+
+func waitOver(r *rig) {
+	m, w := r.mailroom(), cache.Wait{For: short}
+	r.open("k", sdp("o"))
+	next := r.wantRead("k", cache.Answer, 0, 1, sdp("o"))
+	reads := r.awaitRead(m, "k", cache.Offer, 0, w)
+	trickle := r.awaitRead(m, "k", cache.Answer, next, w)
+	takes := r.awaitTake(m, "k", cache.Offer, cache.SDP, w)
+	candidates := r.awaitTake(m, "k", cache.Offer, cache.Candidate, w)
+	never := r.awaitTake(m, "never", cache.Answer, cache.Candidate, w)
+	r.wantLetter("Read of the sdp", reads, short, custerrors.SdpNoValues)
+	if same := r.wantLetter("Read of candidates", trickle, short, custerrors.CandidateNoValues); same != next {
+		r.Errorf("Read of candidates: got cursor %x, want the same, %x", same, next)
+	}
+	r.wantLetter("Take of the sdp", takes, short, custerrors.SdpNoValues)
+	r.wantLetter("Take of candidates", candidates, short, custerrors.CandidateNoValues)
+	r.wantLetter("Take of what nobody opened", never, short, custerrors.KeyNotFound)
+}
+
+func waitNews(r *rig) {
+	m, w := r.mailroom(), cache.Wait{For: long}
+	r.open("k", sdp("o"))
+	read := r.awaitRead(m, "k", cache.Offer, 0, w)
+	take := r.awaitTake(m, "k", cache.Offer, cache.SDP, w)
+	r.settle()
+	r.append("k", cache.Answer, cand("1")) // held back: the bell rings, and they sleep again
+	r.append("k", cache.Offer, cand("x"))  // not theirs
+	r.settle()
+	r.append("k", cache.Answer, sdp("a"))
+	next := r.wantLetter("Read", read, 0, nil, sdp("a"), cand("1"))
+	r.wantLetter("Take", take, 0, nil, sdp("a"))
+
+	read = r.awaitRead(m, "k", cache.Offer, next, w)
+	r.settle()
+	r.append("k", cache.Answer, cands("2", "3")...)
+	r.wantLetter("Read", read, 0, nil, cands("2", "3")...)
+}
+
+func waitKeepsAlive(r *rig) {
+	const ttl, wait = time.Second, 3 * time.Second
+	m, w := r.mailroom(), cache.Wait{For: wait}
+	r.openFor("read", ttl, sdp("o"))
+	r.openFor("take", ttl, sdp("o"))
+	read := r.awaitRead(m, "read", cache.Offer, 0, w)
+	take := r.awaitTake(m, "take", cache.Answer, cache.Candidate, w)
+	r.wantLetter("Read", read, wait, custerrors.SdpNoValues)
+	r.wantLetter("Take", take, wait, custerrors.CandidateNoValues)
+	r.wantError("Touch after the wait", r.touch("read"), nil)
+	r.wantError("Touch after the wait", r.touch("take"), nil)
+}
+
+// waiters starts one wait of each kind on an open session that has no answer.
+func (r *rig) waiters(m *cache.Mailroom, key cache.Key) map[string]<-chan letter {
+	w := cache.Wait{For: long}
+	next := r.wantRead(key, cache.Answer, 0, 1, sdp("o"))
+	return map[string]<-chan letter{
+		"Read by offer":            r.awaitRead(m, key, cache.Offer, 0, w),
+		"Read by answer":           r.awaitRead(m, key, cache.Answer, next, w),
+		"Take sdp by offer":        r.awaitTake(m, key, cache.Offer, cache.SDP, w),
+		"Take candidate by offer":  r.awaitTake(m, key, cache.Offer, cache.Candidate, w),
+		"Take candidate by answer": r.awaitTake(m, key, cache.Answer, cache.Candidate, w),
+	}
+}
+
+func waitEnd(r *rig) {
+	r.open("k", sdp("o"))
+	waits := r.waiters(r.mailroom(), "k")
+	r.settle()
+	r.end("k")
+	for name, letters := range waits {
+		r.wantLetter(name, letters, 0, custerrors.KeyIsExpired)
+	}
+}
+
+// waitLifetime allows two milliseconds more: the mailroom looks a little after the last moment.
+func waitLifetime(r *rig) {
+	r.openFor("k", time.Second, sdp("o"))
+	for name, letters := range r.waiters(r.mailroom(), "k") {
+		got := <-letters
+		if got.err != custerrors.KeyIsExpired || got.text != "" {
+			r.Errorf("%s: got %q (%s), want %s", name, got.text, said(got.err), custerrors.KeyIsExpired)
+		}
+		late := got.took - r.limits.Lifetime
+		if late < -20*ms || late > slack || r.h.Virtual && (late < 0 || late > 2*ms) {
+			r.Errorf("%s: got the end after %v, want %v and no more than a little", name, got.took, r.limits.Lifetime)
+		}
+	}
+}
+
+func waitClose(r *rig) {
+	m := r.mailroom()
+	r.open("k", sdp("o"))
+	waits := r.waiters(m, "k")
+	waits["Read of nobody's"] = r.awaitRead(m, "never", cache.Answer, 0, cache.Wait{For: long})
+	r.settle()
+	m.Close()
+	m.Close()
+	for name, letters := range waits {
+		r.wantLetter(name, letters, 0, custerrors.ServerIsShuttingDown)
+	}
+	for name, letters := range r.waiters(m, "k") {
+		r.wantLetter(name+" after Close", letters, 0, custerrors.ServerIsShuttingDown)
+	}
+	r.append("k", cache.Answer, sdp("a")) // the store is open: what is there is given
+	r.wantLetter("Read after Close", r.awaitRead(m, "k", cache.Offer, 0, cache.Wait{For: long}), 0, nil, sdp("a"))
+}
+
+func waitContext(r *rig) {
+	m := r.mailroom()
+	r.open("k", sdp("o"))
+	ctx, cancel := context.WithCancel(r.ctx)
+	letters := make(chan letter, 1)
+	r.background(func() {
+		start := time.Now()
+		out, _, err := m.Take(ctx, dst(), "k", cache.Offer, cache.SDP, 1, &plain, 0, cache.Wait{For: long})
+		letters <- letter{text: r.appended("Take", out, err), err: err, took: time.Since(start)}
+	})
+	r.settle()
+	cancel()
+	r.wantLetter("Take", letters, 0, context.Canceled)
+	r.append("k", cache.Answer, sdp("a"))
+	r.wantTake("k", cache.Offer, cache.SDP, 1, sdp("a"))
+}
+
+func waitGone(r *rig) {
+	m := r.mailroom()
+	gone := cache.Wait{For: long, Present: func() bool { return false }}
+	r.open("k", sdp("o"))
+	sdps := r.awaitTake(m, "k", cache.Offer, cache.SDP, gone)
+	candidates := r.awaitTake(m, "k", cache.Offer, cache.Candidate, gone)
+	unopened := r.awaitTake(m, "l", cache.Answer, cache.SDP, gone)
+	r.settle()
+	r.append("k", cache.Answer, sdp("a"), cand("1"))
+	r.open("l", sdp("p"))
+	r.wantLetter("Take of sdp, gone", sdps, 0, cache.ErrGone)
+	r.wantLetter("Take of candidate, gone", candidates, 0, cache.ErrGone)
+	r.wantLetter("Take before Open, gone", unopened, 0, cache.ErrGone)
+
+	here := cache.Wait{For: long, Present: func() bool { return true }}
+	r.wantLetter("Take of sdp, next", r.awaitTake(m, "k", cache.Offer, cache.SDP, here), 0, nil, sdp("a"))
+	r.wantLetter("Take of candidate, next", r.awaitTake(m, "k", cache.Offer, cache.Candidate, here), 0, nil, cand("1"))
+	r.wantTake("l", cache.Answer, cache.SDP, 1, sdp("p"))
+}
+
+func waitTwoTakers(r *rig) {
+	m := r.mailroom()
+	r.open("k", sdp("o"))
+	waits := make([]<-chan letter, 2)
+	for i := range waits {
+		waits[i] = r.awaitTake(m, "k", cache.Offer, cache.SDP, cache.Wait{For: short})
+	}
+	r.settle()
+	r.append("k", cache.Answer, sdp("a"))
+	one, other := <-waits[0], <-waits[1]
+	if one.err != nil {
+		one, other = other, one
+	}
+	if one.err != nil || one.text != text(sdp("a")) || other.err != custerrors.SdpNoValues {
+		r.Errorf("two Takes of one sdp: got %q (%s) and %q (%s), want it once", one.text, said(one.err), other.text, said(other.err))
+	}
+}

@@ -1,0 +1,302 @@
+package cachetest
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"signal-server/cache"
+	"signal-server/custerrors"
+)
+
+// model is the contract as plainly as it can be written: maps under one lock, strings, and a clock. It is what a store is
+// compared with, and the store that the suite tests itself on. It forgets nothing it need not, and minds no cost.
+type model struct {
+	// set at construction
+	limits cache.Limits
+	bells  *cache.Bells
+
+	mu sync.Mutex
+	// guarded by mu
+	sessions map[cache.Key]*session
+	ended    map[cache.Key]time.Time // the latest end
+}
+
+type session struct {
+	epoch   uint64
+	ttl     time.Duration
+	opened  time.Time
+	renewed time.Time
+	size    int
+	logs    map[cache.Role]*sessionLog
+	written map[write]bool // never without a token
+}
+
+type write struct {
+	by    cache.Role
+	token cache.Token
+}
+
+type sessionLog struct {
+	sdp        *string // nil before it is put
+	sdpTaken   bool
+	candidates []string
+	taken      int
+}
+
+func newModel(limits cache.Limits) *model {
+	return &model{
+		limits: limits, bells: cache.NewBells(),
+		sessions: make(map[cache.Key]*session), ended: make(map[cache.Key]time.Time),
+	}
+}
+
+var _ cache.Store = (*model)(nil)
+
+// findLocked returns the live session, renewed, or why there is none.
+func (m *model) findLocked(key cache.Key) (*session, error) {
+	now := time.Now()
+	if s := m.sessions[key]; s != nil {
+		end := s.renewed.Add(s.ttl)
+		if last := s.opened.Add(m.limits.Lifetime); last.Before(end) {
+			end = last
+		}
+		if now.Before(end) {
+			s.renewed = now
+			return s, nil
+		}
+		m.endLocked(key, end)
+	}
+	if at, ok := m.ended[key]; ok && now.Sub(at) < cache.Grace {
+		return nil, custerrors.KeyIsExpired
+	}
+	return nil, custerrors.KeyNotFound
+}
+
+func (m *model) endLocked(key cache.Key, at time.Time) {
+	delete(m.sessions, key)
+	m.ended[cache.Key(strings.Clone(string(key)))] = at
+}
+
+// refusal says why the batch does not fit the log.
+func (m *model) refusal(s *session, l *sessionLog, b *cache.Batch) error {
+	switch {
+	case b.HasSDP() && l.sdp != nil:
+		return custerrors.SdpAlreadyExist
+	case len(l.candidates)+b.Candidates() > m.limits.Candidates:
+		return custerrors.QueueIsFull
+	case s.size+b.Size() > m.limits.SessionBytes:
+		return custerrors.BodyIsTooLong
+	default:
+		return nil
+	}
+}
+
+func (s *session) add(from cache.Role, token cache.Token, b *cache.Batch) {
+	l := s.logs[from]
+	for f, rest, ok := cache.NextFrame(b.Frames()); ok; f, rest, ok = cache.NextFrame(rest) {
+		wire := string(f.Wire)
+		if f.Kind == cache.SDP {
+			l.sdp = &wire
+		} else {
+			l.candidates = append(l.candidates, wire)
+		}
+	}
+	s.size += b.Size()
+	if token != "" {
+		s.written[write{from, cache.Token(strings.Clone(string(token)))}] = true
+	}
+}
+
+func (m *model) Open(_ context.Context, key cache.Key, ttl time.Duration, token cache.Token, b *cache.Batch) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.openLocked(key, ttl, token, b)
+}
+
+func (m *model) openLocked(key cache.Key, ttl time.Duration, token cache.Token, b *cache.Batch) error {
+	if s, _ := m.findLocked(key); s != nil {
+		if s.written[write{cache.Offer, token}] {
+			return nil
+		}
+		return custerrors.SdpAlreadyExist
+	}
+	now := time.Now()
+	s := &session{
+		epoch: cache.NewEpoch(), ttl: ttl, opened: now, renewed: now, written: make(map[write]bool),
+		logs: map[cache.Role]*sessionLog{cache.Offer: {}, cache.Answer: {}},
+	}
+	if ttl <= 0 || ttl > m.limits.TTL {
+		s.ttl = m.limits.TTL
+	}
+	if err := m.refusal(s, s.logs[cache.Offer], b); err != nil {
+		return err
+	}
+	s.add(cache.Offer, token, b)
+	m.sessions[cache.Key(strings.Clone(string(key)))] = s
+	m.ring(key, cache.Roles[:]...)
+	return nil
+}
+
+func (m *model) Append(_ context.Context, key cache.Key, from cache.Role, token cache.Token, b *cache.Batch) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.appendLocked(key, from, token, b)
+}
+
+func (m *model) appendLocked(key cache.Key, from cache.Role, token cache.Token, b *cache.Batch) error {
+	s, err := m.findLocked(key)
+	if err != nil {
+		return err
+	}
+	if s.written[write{from, token}] {
+		return nil
+	}
+	if err := m.refusal(s, s.logs[from], b); err != nil {
+		return err
+	}
+	s.add(from, token, b)
+	m.ring(key, from.Other())
+	return nil
+}
+
+func (m *model) Take(_ context.Context, dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int,
+	form *cache.Form, in uint64,
+) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s, err := m.findLocked(key)
+	if err != nil {
+		return dst, err
+	}
+	if in != 0 && in != s.epoch {
+		return dst, custerrors.KeyIsExpired
+	}
+	l := s.logs[to.Other()]
+	if kind == cache.SDP {
+		if l.sdp == nil || l.sdpTaken {
+			return dst, custerrors.SdpNoValues
+		}
+		l.sdpTaken = true
+		return form.End(append(form.Begin(dst, kind, true), *l.sdp...)), nil
+	}
+	if l.taken == len(l.candidates) {
+		return dst, custerrors.CandidateNoValues
+	}
+	for i := 0; i < limit && l.taken < len(l.candidates); i++ {
+		dst = form.End(append(form.Begin(dst, kind, i == 0), l.candidates[l.taken]...))
+		l.taken++
+	}
+	return dst, nil
+}
+
+func (m *model) Read(_ context.Context, dst []byte, key cache.Key, to cache.Role, after cache.Cursor, limit int,
+	form *cache.Form,
+) ([]byte, cache.Cursor, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.readLocked(dst, key, to, after, limit, form)
+}
+
+// placeLocked returns the live session, if the cursor is one that role to can read it by, and what there is to read.
+func (m *model) placeLocked(key cache.Key, to cache.Role, after cache.Cursor) (*session, []string, error) {
+	s, err := m.findLocked(key)
+	if err != nil {
+		return nil, nil, err
+	}
+	var messages []string
+	if l := s.logs[to.Other()]; l.sdp != nil {
+		messages = append([]string{*l.sdp}, l.candidates...)
+	}
+	if after != 0 && after.Epoch() != s.epoch {
+		return nil, nil, custerrors.KeyIsExpired
+	}
+	if after.Position() > len(messages) {
+		return nil, nil, custerrors.CursorIsInvalid
+	}
+	return s, messages, nil
+}
+
+func (m *model) readLocked(dst []byte, key cache.Key, to cache.Role, after cache.Cursor, limit int, form *cache.Form,
+) ([]byte, cache.Cursor, error) {
+	s, messages, err := m.placeLocked(key, to, after)
+	if err != nil {
+		return dst, after, err
+	}
+	begin := after.Position()
+	switch {
+	case len(messages) == 0:
+		return dst, cache.NewCursor(s.epoch, 0), custerrors.SdpNoValues
+	case begin == len(messages):
+		return dst, after, custerrors.CandidateNoValues
+	}
+	end := begin + min(limit, len(messages)-begin)
+	for i := begin; i < end; i++ {
+		kind := cache.Candidate
+		if i == 0 {
+			kind = cache.SDP
+		}
+		dst = form.End(append(form.Begin(dst, kind, i == begin), messages[i]...))
+	}
+	return dst, cache.NewCursor(s.epoch, end), nil
+}
+
+func (m *model) Exchange(_ context.Context, dst []byte, key cache.Key, from cache.Role, ttl time.Duration,
+	token cache.Token, b *cache.Batch, after cache.Cursor, limit int, form *cache.Form,
+) ([]byte, cache.Cursor, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if after != 0 {
+		if _, _, err := m.placeLocked(key, from, after); err != nil {
+			return dst, after, err
+		}
+	}
+	var err error
+	if from == cache.Offer && b.HasSDP() {
+		err = m.openLocked(key, ttl, token, b)
+	} else {
+		err = m.appendLocked(key, from, token, b)
+	}
+	if err != nil {
+		return dst, after, err
+	}
+	return m.readLocked(dst, key, from, after, limit, form)
+}
+
+func (m *model) Touch(_ context.Context, key cache.Key) (cache.Lease, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s, err := m.findLocked(key)
+	if err != nil {
+		return cache.Lease{}, err
+	}
+	return cache.Lease{Epoch: s.epoch, TTL: s.ttl, Left: m.limits.Lifetime - time.Since(s.opened)}, nil
+}
+
+func (m *model) End(_ context.Context, key cache.Key) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, err := m.findLocked(key); err != nil {
+		return err
+	}
+	m.endLocked(key, time.Now())
+	m.ring(key, cache.Roles[:]...)
+	return nil
+}
+
+// ring is called with mu held: a bell never blocks, and who wakes finds the news when mu is free.
+func (m *model) ring(key cache.Key, roles ...cache.Role) {
+	for _, role := range roles {
+		m.bells.Ring(key, role)
+	}
+}
+
+func (m *model) Hang(_ context.Context, key cache.Key, to cache.Role, bell cache.Bell) error {
+	m.bells.Hang(key, to, bell)
+	return nil
+}
+
+func (m *model) Unhang(key cache.Key, to cache.Role, bell cache.Bell) { m.bells.Unhang(key, to, bell) }
+func (m *model) Ready(context.Context) error                          { return nil }
+func (m *model) Close() error                                         { return nil }

@@ -1,0 +1,200 @@
+package cachetest
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"signal-server/cache"
+	"signal-server/custerrors"
+)
+
+// openChecks are about the beginning and the end of a session.
+var openChecks = []check{
+	{name: "open/both roles see the session", run: openBothRoles},
+	{name: "open/nothing before it", run: openNothingBefore},
+	{name: "open/not twice", run: openNotTwice},
+	{name: "open/candidates at the limit and over it", limits: fewCandidates, run: openCandidateLimit},
+	{name: "open/bytes at the limit and over it", limits: fewBytes, run: openByteLimit},
+	{name: "open/a full batch does not disturb a live session", limits: fewCandidates, run: openFullOnLive},
+	{name: "open/the key can be used again", limits: fewCandidates, run: openAgain},
+	{name: "open/each session has its epoch", run: openEpochs},
+	{name: "end/for both roles", run: endBothRoles},
+	{name: "end/a refused open changes nothing", limits: fewCandidates, run: endRefusedOpen},
+	{name: "ready/a store with room is", run: readyWithRoom},
+	{name: "context/when it has ended a call returns, done or not done", run: contextEnded},
+}
+
+// The limits of checks that go up to them.
+const (
+	maxCandidates = 5
+	maxBytes      = 100
+)
+
+func fewCandidates(l *cache.Limits) { l.Candidates = maxCandidates }
+func fewBytes(l *cache.Limits)      { l.SessionBytes = maxBytes }
+
+// numbered returns n candidates that differ.
+func numbered(n int) []cache.Frame {
+	frames := make([]cache.Frame, n)
+	for i := range frames {
+		frames[i] = cand(fmt.Sprintf("%d", i))
+	}
+	return frames
+}
+
+// sized is a candidate of n bytes before escaping. In wire form it has one: what counts is the former.
+func sized(n int) cache.Frame {
+	return cache.Frame{Kind: cache.Candidate, Size: n, Wire: []byte("x")}
+}
+
+func openBothRoles(r *rig) {
+	written := with(sdp("offer"), cands("1", "2")...)
+	r.open("k", written...)
+	r.wantAll("k", cache.Answer, written...)
+	r.refuseRead(custerrors.SdpNoValues, "k", cache.Offer, 0)
+	r.refuseTake(custerrors.SdpNoValues, "k", cache.Offer, cache.SDP)
+	r.refuseTake(custerrors.CandidateNoValues, "k", cache.Offer, cache.Candidate)
+}
+
+func openNothingBefore(r *rig) {
+	r.wantDead(custerrors.KeyNotFound, "k")
+	r.open("other", sdp("o"))
+	r.wantDead(custerrors.KeyNotFound, "k")
+}
+
+func openNotTwice(r *rig) {
+	r.open("k", sdp("first"), cand("1"))
+	r.wantOpen(custerrors.SdpAlreadyExist, "k", "", sdp("first"), cand("1"))
+	r.wantOpen(custerrors.SdpAlreadyExist, "k", "", sdp("second"))
+	r.wantOpen(custerrors.SdpAlreadyExist, "k", "token", sdp("third"))
+	r.wantAll("k", cache.Answer, sdp("first"), cand("1"))
+
+	r.wantTake("k", cache.Answer, cache.SDP, 1, sdp("first"))
+	r.wantOpen(custerrors.SdpAlreadyExist, "k", "", sdp("fourth")) // taken is put all the same
+}
+
+func openCandidateLimit(r *rig) {
+	r.wantOpen(custerrors.QueueIsFull, "k", "", with(sdp("o"), numbered(maxCandidates+1)...)...)
+	r.wantDead(custerrors.KeyNotFound, "k")
+	full := with(sdp("o"), numbered(maxCandidates)...)
+	r.wantOpen(nil, "k", "", full...)
+	r.wantAll("k", cache.Answer, full...)
+}
+
+func openByteLimit(r *rig) {
+	r.wantOpen(custerrors.BodyIsTooLong, "k", "", sdp("12345"), sized(maxBytes-4))
+	r.wantDead(custerrors.KeyNotFound, "k")
+	r.wantOpen(nil, "k", "", sdp("12345"), sized(maxBytes-5))
+	r.wantAll("k", cache.Answer, sdp("12345"), sized(maxBytes-5))
+}
+
+// openFullOnLive takes either answer: the contract gives Open's errors no order.
+func openFullOnLive(r *rig) {
+	r.open("k", sdp("o"))
+	err := r.node().Open(r.ctx, "k", 0, "", batch(with(sdp("p"), numbered(maxCandidates+1)...)...))
+	r.wantError("Open", err, custerrors.SdpAlreadyExist, custerrors.QueueIsFull)
+	r.wantAll("k", cache.Answer, sdp("o"))
+	r.append("k", cache.Offer, numbered(maxCandidates)...)
+}
+
+func openAgain(r *rig) {
+	var old [2]cache.Cursor
+	r.wantOpen(nil, "k", "token", with(sdp("old"), numbered(maxCandidates)...)...)
+	r.append("k", cache.Answer, with(sdp("old answer"), numbered(maxCandidates)...)...)
+	r.wantTake("k", cache.Answer, cache.SDP, 1, sdp("old"))
+	for i, role := range cache.Roles {
+		_, next, err := r.read("k", role, 0, 2)
+		r.wantError("Read", err, nil)
+		old[i] = next
+	}
+	r.end("k")
+
+	r.wantOpen(nil, "k", "token", sdp("new")) // the token went with the session
+	r.refuseRead(custerrors.SdpNoValues, "k", cache.Offer, 0)
+	for i, role := range cache.Roles {
+		r.refuseRead(custerrors.KeyIsExpired, "k", role, old[i])
+		r.refuseRead(custerrors.KeyIsExpired, "k", role, cache.NewCursor(old[i].Epoch(), 0))
+		r.refuseRead(custerrors.KeyIsExpired, "k", role, cache.NewCursor(old[i].Epoch(), 100))
+	}
+	r.wantTake("k", cache.Answer, cache.SDP, 1, sdp("new"))
+	r.refuseTake(custerrors.CandidateNoValues, "k", cache.Answer, cache.Candidate)
+	for _, role := range cache.Roles { // the counts begin anew, too
+		r.append("k", role, numbered(maxCandidates)...)
+	}
+	r.append("k", cache.Answer, sdp("new answer"))
+	r.wantAll("k", cache.Offer, with(sdp("new answer"), numbered(maxCandidates)...)...)
+	r.wantAll("k", cache.Answer, with(sdp("new"), numbered(maxCandidates)...)...)
+}
+
+func openEpochs(r *rig) {
+	const sessions = 50
+	seen := make(map[uint64]bool)
+	for range sessions {
+		r.open("k", sdp("o"))
+		first := r.wantRead("k", cache.Answer, 0, 1, sdp("o"))
+		if again := r.wantRead("k", cache.Answer, 0, 1, sdp("o")); again != first {
+			r.Errorf("Read twice: got cursors %x and %x, want the same", first, again)
+		}
+		seen[first.Epoch()] = true
+		r.end("k")
+	}
+	if len(seen) != sessions {
+		r.Errorf("%d sessions of one key: got %d epochs, want one each", sessions, len(seen))
+	}
+}
+
+func endBothRoles(r *rig) {
+	for _, key := range []cache.Key{"fresh", "used", "taken"} {
+		r.open(key, sdp("o"), cand("1"))
+	}
+	r.append("used", cache.Answer, sdp("a"), cand("2"))
+	r.wantTake("taken", cache.Answer, cache.SDP, 1, sdp("o"))
+	for _, key := range []cache.Key{"fresh", "used", "taken"} {
+		r.end(key)
+		r.wantDead(custerrors.KeyIsExpired, key)
+	}
+}
+
+func endRefusedOpen(r *rig) {
+	r.open("k", sdp("o"))
+	r.end("k")
+	r.wantOpen(custerrors.QueueIsFull, "k", "token", with(sdp("o"), numbered(maxCandidates+1)...)...)
+	r.wantDead(custerrors.KeyIsExpired, "k")
+	r.wantOpen(nil, "k", "token", sdp("p")) // a refused write is no write: its token is free
+	r.wantAll("k", cache.Answer, sdp("p"))
+}
+
+// contextEnded asks no more of a call whose caller has gone than to return, and to have done all of it or nothing. A store may
+// do it still.
+func contextEnded(r *rig) {
+	offer, answer := with(sdp("o"), cands("1", "2")...), with(sdp("a"), cands("3", "4")...)
+	ctx, cancel := context.WithCancel(r.ctx)
+	cancel()
+	start := time.Now()
+	openErr := r.node().Open(ctx, "k", 0, "open", batch(offer...))
+	if openErr != nil {
+		r.wantOpen(nil, "k", "open", offer...) // the token makes it safe to try again
+	}
+	r.wantAll("k", cache.Answer, offer...)
+	if err := r.node().Append(ctx, "k", cache.Answer, "answer", batch(answer...)); err != nil {
+		r.wantAppend(nil, "k", cache.Answer, "answer", answer...)
+	}
+	r.wantAll("k", cache.Offer, answer...)
+	out, _, err := r.node().Read(ctx, dst(), "k", cache.Answer, 0, 9, &plain)
+	if got := r.appended("Read", out, err); err == nil && got != text(offer...) {
+		r.Errorf("Read: got %q, want all of it", got)
+	}
+	_, _ = r.node().Touch(ctx, "k")
+	_ = r.node().Ready(ctx)
+	_ = r.node().End(ctx, "k")
+	if took := time.Since(start); took > slack {
+		r.Errorf("calls with a context that has ended: got answers after %v, want them soon", took)
+	}
+}
+
+func readyWithRoom(r *rig) {
+	r.wantError("Ready", r.node().Ready(r.ctx), nil)
+	r.open("k", sdp("o"))
+	r.wantError("Ready", r.node().Ready(r.ctx), nil)
+}
