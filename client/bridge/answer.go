@@ -1,0 +1,133 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"signal-server/client"
+)
+
+const (
+	askAgain  = 500 * time.Millisecond // while the server remembers a session that has ended, it answers at once
+	drainTime = 5 * time.Second        // for what was read before the session ended
+)
+
+// offered is one offer and how far the local program has got with it. It outlives the session if the same offer opens
+// another one.
+type offered struct {
+	sdp       string
+	inbox     *script
+	delivered atomic.Int64 // messages
+}
+
+// answer bridges the program that answers, one session after the other, until ctx ends.
+func (b *bridge) answer(ctx context.Context) {
+	b.log.Info("waiting for the other side's sdp")
+	for latest := (*offered)(nil); ; {
+		batch, err := b.await(ctx)
+		if err != nil {
+			return
+		}
+		latest = b.next(latest, batch.Messages[0].Data)
+		got := b.collectNew(latest.inbox)
+		for _, m := range batch.Messages {
+			got(m)
+		}
+		b.answerSession(ctx, latest, batch.Next, got)
+		if ctx.Err() == nil {
+			b.log.Info("the session has ended; waiting for the other side's next one")
+		}
+	}
+}
+
+// next returns what has to be done about the sdp of the session that has just opened: what is left of the latest offer if it
+// is the same again, and otherwise a new one, for which the local program has written nothing yet.
+func (b *bridge) next(latest *offered, sdp string) *offered {
+	mine, _ := b.outbox.current()
+	switch {
+	case latest != nil && latest.sdp == sdp:
+		b.log.Info("the other side has opened another session with the same sdp; going on where the last one ended")
+		return latest
+	case latest != nil:
+		b.log.Warn("the other side's program has been started anew; the local program has to be started anew before it is")
+	case mine.begun():
+		b.log.Warn("the local program wrote an sdp before there was one to answer; leaving it out")
+	}
+	b.outbox.renew()
+	return &offered{sdp: sdp, inbox: newScript()}
+}
+
+// collectNew is collect without what the inbox has already, from an earlier session of the same offer.
+func (b *bridge) collectNew(inbox *script) func(client.Message) {
+	earlier := map[client.Message]bool{}
+	known, _ := inbox.after(0)
+	for _, m := range known {
+		earlier[m] = true
+	}
+	collect := b.collect(inbox)
+	return func(m client.Message) {
+		if !earlier[m] {
+			collect(m)
+		}
+	}
+}
+
+// await waits until a session is open and returns the beginning of what the other side has written, which is its sdp.
+func (b *bridge) await(ctx context.Context) (client.Batch, error) {
+	for {
+		asked := time.Now()
+		batch, err := b.line.read(ctx, "")
+		if err == nil {
+			return batch, nil
+		}
+		if err := sleep(ctx, askAgain-time.Since(asked)); err != nil {
+			return client.Batch{}, err
+		}
+	}
+}
+
+// answerSession delivers the offer and sends the answer, until the session is over or ctx ends. What was read is still
+// delivered then, unless the program has not got the sdp: its answer would find no session.
+func (b *bridge) answerSession(ctx context.Context, o *offered, cursor client.Cursor, got func(client.Message)) {
+	mine, renewed := b.outbox.current()
+	ctx, cancel := context.WithCancel(ctx)
+	over := make(chan struct{})
+	var working sync.WaitGroup
+	working.Go(func() { b.deliverOffer(ctx, o, mine, over) })
+	working.Go(func() {
+		select {
+		case <-renewed:
+			b.log.Warn("the local program wrote a second sdp, and a session takes one: start the offer's program anew")
+		case <-over:
+		}
+	})
+	b.converse(ctx, mine, 0, cursor, got)
+	close(over)
+	if o.delivered.Load() == 0 {
+		cancel()
+	}
+	drained := time.AfterFunc(drainTime, cancel)
+	working.Wait()
+	drained.Stop()
+	cancel()
+}
+
+// deliverOffer delivers the offer. A program that goes away before it has answered gets all of it again when it is back.
+func (b *bridge) deliverOffer(ctx context.Context, o *offered, mine *script, over <-chan struct{}) {
+	for {
+		n := int(o.delivered.Load())
+		err := b.deliver(ctx, o.inbox, n, over, func() { o.delivered.Add(1) })
+		if !errors.Is(err, errGone) {
+			return
+		}
+		if mine.begun() {
+			b.log.Warn("the local program is gone after it answered: start it again, then the offer's program")
+			return
+		}
+		b.log.Warn("the local program is gone before it answered; it gets everything again when it is back")
+		o.delivered.Store(0)
+	}
+}

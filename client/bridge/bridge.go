@@ -1,0 +1,207 @@
+// Package bridge lets two programs that signal to each other directly, by POST /sdp and POST /candidate as the unmodified
+// pion-to-pion examples do, meet through a signaling server. Each side runs one bridge beside its program:
+//
+//	          POST /sdp, /candidate      sdp, candidates
+//	 program ───────────────────▶ outbox ───────────────▶ ┌────────┐
+//	(offer)                                               │ server │ ◀──▶ the other bridge (answer) ◀──▶ program
+//	         ◀─────────────────── inbox  ◀─────────────── └────────┘
+//	          POST /sdp, /candidate      sdp, candidates
+//
+// The program is answered before anything is sent on, and nothing that takes its posts ever waits for a delivery to it: it
+// may post from inside its own handler. What the other side wrote is delivered one by one, the sdp first. The package does
+// not look into the payloads.
+//
+// The offer's bridge opens the session with the program's sdp, and opens it again if it ends before the other side has
+// answered. A second sdp comes from a program that was started anew: the old session ends, a new one opens, and the other
+// bridge starts over with it. The session ends with the offer's bridge, too.
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"signal-server/client"
+)
+
+const partingTime = 2 * time.Second // for what is done on the way out; a user who pressed ^C waits for it
+
+// bridge is one running bridge.
+type bridge struct {
+	// set at construction
+	line    *line
+	outbox  *outbox
+	courier *courier
+	log     *slog.Logger
+}
+
+// Run runs a bridge until ctx ends, which is no error. It returns before that only if the configuration is wrong, with one
+// error per mistake, joined, or if it cannot listen.
+func Run(ctx context.Context, cfg Config) error {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	defer transport.CloseIdleConnections()
+	session, err := cfg.session(transport)
+	if err != nil {
+		return err
+	}
+	var lc net.ListenConfig
+	listener, err := lc.Listen(ctx, "tcp", cfg.Listen)
+	switch {
+	case ctx.Err() != nil && err != nil:
+		return nil
+	case err != nil:
+		return fmt.Errorf("listen: %w", err)
+	}
+	return run(ctx, cfg, session, listener)
+}
+
+// run runs the bridge over the session and the listener, which it closes.
+func run(ctx context.Context, cfg Config, session *client.Session, listener net.Listener) error {
+	log := cfg.logger().With("role", string(cfg.Role))
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	b := &bridge{
+		line:    &line{session: session, log: log},
+		outbox:  newOutbox(),
+		courier: newCourier(cfg.Forward, log),
+		log:     log,
+	}
+	server := newLocalServer(b.outbox, log)
+	var (
+		serving  sync.WaitGroup
+		serveErr error
+	)
+	serving.Go(func() {
+		defer cancel()
+		serveErr = server.Serve(listener)
+	})
+	log.Info("the bridge is ready for the local program",
+		"listen", listener.Addr().String(), "forward", cfg.Forward, "server", redacted(cfg.Server))
+	if cfg.Role == client.Offer {
+		b.offer(ctx)
+	} else {
+		b.answer(ctx)
+	}
+
+	parting, stop := context.WithTimeout(context.WithoutCancel(ctx), partingTime)
+	defer stop()
+	if server.Shutdown(parting) != nil {
+		server.Close()
+	}
+	serving.Wait()
+	log.Info("the bridge has ended")
+	if !errors.Is(serveErr, http.ErrServerClosed) {
+		return fmt.Errorf("listen: %w", serveErr)
+	}
+	return nil
+}
+
+// redacted returns the URL without its password.
+func redacted(server string) string {
+	u, err := url.Parse(server)
+	if err != nil {
+		return ""
+	}
+	return u.Redacted()
+}
+
+// converse sends what the script holds after its first n messages, and whatever is added, and hands what the other side
+// writes after the cursor, which is one of this session, to got, until the session is over or ctx ends, which it returns.
+func (b *bridge) converse(ctx context.Context, s *script, n int, after client.Cursor, got func(client.Message)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var (
+		place   atomic.Value // of client.Cursor: behind what has been read
+		sending sync.WaitGroup
+	)
+	place.Store(after)
+	sending.Go(func() { b.send(ctx, s, n, &place) })
+	defer sending.Wait()
+	defer cancel()
+	for {
+		batch, err := b.line.read(ctx, after)
+		if err != nil {
+			return err
+		}
+		for _, m := range batch.Messages {
+			got(m)
+		}
+		after = batch.Next
+		place.Store(after)
+	}
+}
+
+// send sends what the script holds after its first n messages, and whatever is added, until ctx ends or the server takes no
+// more.
+func (b *bridge) send(ctx context.Context, s *script, n int, place *atomic.Value) {
+	for {
+		rest, grown := s.after(n)
+		if len(rest) > 0 {
+			if !b.sendAll(ctx, rest, place) {
+				return
+			}
+			n += len(rest)
+			continue
+		}
+		select {
+		case <-grown:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// sendAll sends the messages and reports whether more can follow. If the server refuses them together, each is sent alone,
+// and what it refuses then is left out.
+func (b *bridge) sendAll(ctx context.Context, messages []client.Message, place *atomic.Value) bool {
+	_, err := b.line.post(ctx, messages, place.Load().(client.Cursor)) // what it returns, the reader gets too
+	switch {
+	case err == nil, errors.Is(err, errPerhapsWritten):
+		b.log.Info("sent to the other side", "first", messages[0].Kind, "messages", len(messages))
+		return true
+	case !isRefusal(err): // the reader says why the session is over
+		return false
+	case len(messages) > 1:
+		for i := range messages {
+			if !b.sendAll(ctx, messages[i:i+1], place) {
+				return false
+			}
+		}
+		return true
+	case messages[0].Kind == client.Candidate:
+		b.log.Error("the server refuses a candidate; leaving it out", "why", err)
+		return true
+	default:
+		b.log.Error("the server refuses the local program's sdp: start both programs anew, the answer's first", "why", err)
+		return false
+	}
+}
+
+// collect returns what converse calls with what the other side writes: it fills the inbox.
+func (b *bridge) collect(inbox *script) func(client.Message) {
+	return func(m client.Message) {
+		if err := inbox.add(m); err != nil {
+			b.log.Error("leaving out what the other side wrote", "type", m.Kind, "why", err)
+			return
+		}
+		b.log.Info("got from the other side", "type", m.Kind)
+	}
+}
+
+// deliver is courier.deliver, and tells how it went.
+func (b *bridge) deliver(ctx context.Context, inbox *script, n int, over <-chan struct{}, delivered func()) error {
+	err := b.courier.deliver(ctx, inbox, n, over, func(m client.Message) {
+		b.log.Info("delivered to the local program", "type", m.Kind)
+		delivered()
+	})
+	if errors.Is(err, errUnwanted) {
+		b.log.Error("the local program does not take the other side's sdp: start both programs anew, the answer's first")
+	}
+	return err
+}

@@ -1,0 +1,82 @@
+package bridge
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+
+	"signal-server/client"
+)
+
+// Config is what Run needs. Every field but Logger must be set.
+type Config struct {
+	// Server is the base URL of the signaling server, http or https.
+	Server string
+	// Key names the session: 1 to 32 characters that only the two sides know. It never reaches a log.
+	Key string
+	// Role is the side of the local program.
+	Role client.Role
+	// Listen is the TCP address, host:port, to which the local program posts what it writes. Without a host it is every
+	// address of this machine. Port 0 takes a free one; the log says which.
+	Listen string
+	// Forward is the TCP address, host:port, at which the local program takes what the other side wrote. Without a host it
+	// is this machine.
+	Forward string
+	// Logger is told in plain words what the bridge does. Nil means slog.Default.
+	Logger *slog.Logger
+}
+
+// logger returns the Logger, or what nil means.
+func (c Config) logger() *slog.Logger {
+	if c.Logger == nil {
+		return slog.Default()
+	}
+	return c.Logger
+}
+
+// session returns the session that the configuration names. The error is all that is wrong with the configuration, one error
+// per mistake, joined.
+func (c Config) session(transport http.RoundTripper) (*client.Session, error) {
+	server, errServer := client.New(c.Server,
+		client.WithHTTPClient(&http.Client{Transport: transport}), client.WithLogger(c.logger()))
+	if errServer != nil {
+		errServer = fmt.Errorf("server: %w", errServer)
+		server, _ = client.New("http://localhost") // to learn what else is wrong
+	}
+	_, errKey := server.Session(c.Key, client.Offer)
+	if errKey != nil {
+		errKey = fmt.Errorf("key: both sides need the same one, 1 to 32 characters: %w", errKey)
+	}
+	_, errRole := server.Session("k", c.Role)
+	if errRole != nil {
+		errRole = fmt.Errorf("role: %w", errRole)
+	}
+	var errItself error
+	if c.Listen != "" && c.Listen == c.Forward {
+		errItself = fmt.Errorf("forward: %q is also the listen address; the bridge would post to itself", c.Forward)
+	}
+	err := errors.Join(errServer, errKey, errRole,
+		checkAddress("listen", c.Listen, 0), checkAddress("forward", c.Forward, 1), errItself)
+	if err != nil {
+		return nil, err
+	}
+	return server.Session(c.Key, c.Role)
+}
+
+// checkAddress returns what is wrong with host:port, where lowest is the lowest port that makes sense.
+func checkAddress(name, address string, lowest int) error {
+	if address == "" {
+		return fmt.Errorf("%s: it is empty; give host:port, as in 127.0.0.1:50000", name)
+	}
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || int(n) < lowest {
+		return fmt.Errorf("%s: %q has no port of %d to 65535", name, address, lowest)
+	}
+	return nil
+}

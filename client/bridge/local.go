@@ -1,0 +1,74 @@
+package bridge
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"signal-server/client"
+)
+
+// Bounds of what the local program may post.
+const (
+	maxBody     = 256 << 10        // bytes: a server's default bound of one request
+	readTimeout = 10 * time.Second // of one whole request from this machine
+)
+
+// newLocalServer returns the HTTP server to which the local program posts. It takes what the program wrote into the
+// outbox and answers at once: the program may post from inside its own handler, while a delivery to it is under way.
+func newLocalServer(out *outbox, log *slog.Logger) *http.Server {
+	mux := http.NewServeMux()
+	mux.Handle("/sdp", takeInto(out, client.SDP, log))
+	mux.Handle("/candidate", takeInto(out, client.Candidate, log))
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		refuse(w, log, http.StatusNotFound, "no such path: the bridge takes POST /sdp and POST /candidate")
+	})
+	return &http.Server{
+		Handler:        mux,
+		ReadTimeout:    readTimeout,
+		WriteTimeout:   readTimeout,
+		IdleTimeout:    time.Minute,
+		MaxHeaderBytes: 16 << 10,
+		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+// takeInto returns the handler that puts each body into the outbox, as it is, whatever its headers call it.
+func takeInto(out *outbox, k client.Kind, log *slog.Logger) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			w.Header().Set("Allow", http.MethodPost)
+			refuse(w, log, http.StatusMethodNotAllowed, "post it: /"+string(k)+" takes POST only")
+			return
+		}
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		var tooLong *http.MaxBytesError
+		switch {
+		case errors.As(err, &tooLong):
+			refuse(w, log, http.StatusRequestEntityTooLarge, "the body is too long: 256 KiB are taken")
+		case err != nil:
+			refuse(w, log, http.StatusBadRequest, "the body did not arrive whole")
+		case strings.TrimSpace(string(body)) == "":
+			refuse(w, log, http.StatusBadRequest, "the body is empty: it has to be the "+string(k))
+		case !utf8.Valid(body):
+			refuse(w, log, http.StatusBadRequest, "the body is not UTF-8 text")
+		default:
+			if err := out.put(client.Message{Kind: k, Data: string(body)}); err != nil {
+				refuse(w, log, http.StatusServiceUnavailable, err.Error())
+				return
+			}
+			log.Debug("took a message of the local program", "type", k)
+			w.WriteHeader(http.StatusOK)
+		}
+	})
+}
+
+// refuse tells the program, and the log, because programs seldom look at the status.
+func refuse(w http.ResponseWriter, log *slog.Logger, status int, why string) {
+	log.Warn("refused a request of the local program", "status", status, "why", why)
+	http.Error(w, why, status)
+}

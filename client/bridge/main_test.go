@@ -1,0 +1,124 @@
+package bridge
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"signal-server/app"
+	"signal-server/cache"
+	"signal-server/cache/memory"
+	"signal-server/client"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		// fasthttp's: the one sleeps its last 10 s out after the end, the other is meant never to end.
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"))
+}
+
+// startServer starts a real signaling server on loopback, which ends with the test, and returns its URL.
+func startServer(t *testing.T, change ...func(*cache.Limits)) string {
+	t.Helper()
+	server := newServer(t, listen(t), change...)
+	t.Cleanup(server.stop)
+	return server.url
+}
+
+// signaling is a running server.
+type signaling struct {
+	url  string
+	stop func()
+}
+
+func newServer(t *testing.T, listener net.Listener, change ...func(*cache.Limits)) signaling {
+	t.Helper()
+	config := app.DefaultConfig()
+	for _, c := range change {
+		c(&config.Limits)
+	}
+	store, err := memory.New(memory.Config{Limits: config.Limits, Memory: 16 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := app.New(config, store, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		if err := server.Serve(ctx, listener, nil); err != nil {
+			t.Errorf("the server: got %v, want no error", err)
+		}
+	})
+	return signaling{"http://" + listener.Addr().String(), sync.OnceFunc(func() {
+		cancel()
+		serving.Wait()
+		store.Close()
+	})}
+}
+
+func listen(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// running is a bridge that a test runs.
+type running struct {
+	url  string // where the local program posts
+	log  *lines
+	stop func()
+}
+
+// startBridge runs a bridge, which ends with the test.
+func startBridge(t *testing.T, server, key string, role client.Role, forward string) running {
+	t.Helper()
+	listener := listen(t)
+	r := running{url: "http://" + listener.Addr().String(), log: newLines(t, string(role)+"'s bridge")}
+	cfg := Config{Server: server, Key: key, Role: role, Listen: listener.Addr().String(), Forward: forward,
+		Logger: logTo(r.log)}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	session, err := cfg.session(transport)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		if err := run(ctx, cfg, session, listener); err != nil {
+			t.Errorf("the %s's bridge: got %v, want no error", role, err)
+		}
+	})
+	r.stop = sync.OnceFunc(func() {
+		cancel()
+		serving.Wait()
+		transport.CloseIdleConnections()
+	})
+	t.Cleanup(r.stop)
+	return r
+}
+
+func sdp(data string) client.Message { return client.Message{Kind: client.SDP, Data: data} }
+
+func candidate(data string) client.Message { return client.Message{Kind: client.Candidate, Data: data} }
+
+// listenAt listens where somebody else did before.
+func listenAt(t *testing.T, address string) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}

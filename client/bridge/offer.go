@@ -1,0 +1,131 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"signal-server/client"
+	"signal-server/custerrors"
+)
+
+const (
+	reopenPause = time.Second // a session that ends at once, again and again, costs a request a second
+	takeovers   = 3           // how often a session that is in the way is ended; another bridge may open it anew
+)
+
+// offer bridges the program that makes the offer, one script after the other, until ctx ends.
+func (b *bridge) offer(ctx context.Context) {
+	b.log.Info("waiting for the local program's sdp")
+	for scripts := 0; ctx.Err() == nil; {
+		s, renewed := b.outbox.current()
+		if _, grown := s.after(0); !s.begun() {
+			select {
+			case <-grown:
+			case <-ctx.Done():
+			}
+			continue
+		}
+		if scripts++; scripts > 1 {
+			b.log.Info("the local program has written another sdp, so it was started anew: opening a new session")
+		}
+		current, stop := until(ctx, renewed)
+		b.offerScript(current, s)
+		stop()
+	}
+}
+
+// until returns a context that ends with ctx or when ended is closed. stop gives it back.
+func until(ctx context.Context, ended <-chan struct{}) (_ context.Context, stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		select {
+		case <-ended:
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	return ctx, func() {
+		cancel()
+		watching.Wait()
+	}
+}
+
+// offerScript offers the script and delivers the answer, until ctx ends: the program was started anew, or the bridge ends.
+// A session that ends before the answer is there is opened again.
+func (b *bridge) offerScript(ctx context.Context, s *script) {
+	inbox := newScript()
+	collect := b.collect(inbox)
+	var delivery sync.WaitGroup
+	defer delivery.Wait()
+	delivery.Go(func() {
+		if err := b.deliver(ctx, inbox, 0, nil, func() {}); errors.Is(err, errGone) {
+			b.log.Warn("the local program is gone; waiting until it is started again and posts its sdp")
+		}
+	})
+
+	batch, err := b.open(ctx, s, takeovers)
+	for err == nil {
+		for _, m := range batch.Messages { // the other side may be as fast as the answer to the opening
+			collect(m)
+		}
+		err = b.converse(ctx, s, 1, batch.Next, collect)
+		switch {
+		case inbox.begun() || ctx.Err() != nil:
+		case isOver(err):
+			b.log.Warn("the session ended before the other side answered; opening it again")
+			if err = sleep(ctx, reopenPause); err == nil {
+				batch, err = b.open(ctx, s, 0)
+			}
+		}
+	}
+
+	switch {
+	case ctx.Err() != nil:
+		if errors.Is(err, ctx.Err()) { // else the session is over, or not this bridge's
+			b.leave(ctx)
+		}
+		return
+	case inbox.begun():
+		b.log.Info("the session has ended after the other side's answer; a new sdp of the local program opens the next")
+	case errors.Is(err, custerrors.SdpAlreadyExist):
+		b.log.Error("another program has opened a session with this key: use a fresh key for both sides")
+	default:
+		b.log.Error("the server refuses the local program's sdp; waiting for another one", "why", err)
+	}
+	<-ctx.Done()
+}
+
+// open opens the session with the script's sdp. A session that is in the way, of an earlier start of the program, is ended,
+// that many times at the most.
+func (b *bridge) open(ctx context.Context, s *script, takeovers int) (client.Batch, error) {
+	for {
+		first, _ := s.after(0)
+		batch, err := b.line.post(ctx, first[:1], "")
+		switch {
+		case err == nil:
+			b.log.Info("opened a session with the local program's sdp; waiting for the other side")
+			return batch, nil
+		case errors.Is(err, errPerhapsWritten): // begin anew: who has read it gets the same again
+		case errors.Is(err, custerrors.SdpAlreadyExist) && takeovers > 0:
+			takeovers--
+			b.log.Warn("a session of an earlier start of the program is still open; ending it")
+		default:
+			return client.Batch{}, err
+		}
+		if err := b.line.end(ctx); err != nil {
+			return client.Batch{}, err
+		}
+	}
+}
+
+// leave ends the session that the program or the bridge is leaving, so that nobody meets an offer behind which nobody is.
+func (b *bridge) leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), partingTime)
+	defer cancel()
+	if b.line.end(ctx) == nil {
+		b.log.Info("ended the session")
+	}
+}
