@@ -34,8 +34,8 @@ type log struct {
 
 type list struct{ first, last position }
 
-// recordCost is what a session takes beside the ring: its record, and its place in the index. Measured on Go 1.26: 272 bytes
-// with 100,000 sessions.
+// recordCost is what a session takes beside the ring: its record, and its place in the index. Measured with Go 1.26 on amd64:
+// 242 bytes with 100,000 sessions. The index grows by doubling, so that another number would take more.
 const recordCost = 288
 
 func (r *record) log(role cache.Role) *log { return &r.logs[role-cache.Offer] }

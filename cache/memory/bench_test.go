@@ -1,0 +1,93 @@
+package memory
+
+import (
+	"testing"
+	"time"
+
+	"signal-server/cache"
+	"signal-server/custerrors"
+)
+
+// hot names each operation of the hot path, on a session that is open and has an sdp and six candidates of each role.
+func hot(t testing.TB, s *Store) map[string]func() {
+	if err := s.Open(ctx, "k", 0, "", batch(2100, 6, 120)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Append(ctx, "k", cache.Answer, "", batch(2000, 6, 120)); err != nil {
+		t.Fatal(err)
+	}
+	check := func(err, want error) {
+		if err != want {
+			t.Fatalf("got %v, want %v", err, want)
+		}
+	}
+	buf := make([]byte, 0, 16<<10)
+	one, offer := batch(0, 1, 150), batch(2100, 6, 120)
+	return map[string]func(){
+		"open, end": func() {
+			check(s.Open(ctx, "o", 0, "", offer), nil)
+			check(s.End(ctx, "o"), nil)
+		},
+		"open, append, take, end": func() {
+			check(s.Open(ctx, "p", 0, "", offer), nil)
+			check(s.Append(ctx, "p", cache.Answer, "", one), nil)
+			_, err := s.Take(ctx, buf, "p", cache.Offer, cache.Candidate, 1, &lines, 0)
+			check(err, nil)
+			check(s.End(ctx, "p"), nil)
+		},
+		"exchange, end": func() {
+			_, _, err := s.Exchange(ctx, buf, "x", cache.Offer, 0, "", offer, 0, cache.MaxLog, &lines)
+			check(err, custerrors.SdpNoValues)
+			check(s.End(ctx, "x"), nil)
+		},
+		"empty take": func() {
+			_, err := s.Take(ctx, buf, "o", cache.Offer, cache.SDP, 1, &lines, 0)
+			if err == nil {
+				t.Fatal("got an sdp, want none")
+			}
+		},
+		"read of an sdp and six candidates": func() {
+			_, _, err := s.Read(ctx, buf, "k", cache.Answer, 0, cache.MaxLog, &lines)
+			check(err, nil)
+		},
+	}
+}
+
+// TestAllocs: nothing is allocated per call, hits included.
+func TestAllocs(t *testing.T) {
+	for name, call := range hot(t, newStore(t, 64*MinMemory)) {
+		for range 1000 {
+			call() // until the ring's chunks and the maps are as large as they get
+		}
+		if got := testing.AllocsPerRun(1000, call); got != 0 {
+			t.Errorf("%s: got %v allocations, want 0", name, got)
+		}
+	}
+}
+
+func BenchmarkHot(b *testing.B) {
+	for name, call := range hot(b, newStore(b, 64*MinMemory)) {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				call()
+			}
+		})
+	}
+}
+
+// BenchmarkSweep walks past 100,000 live sessions.
+func BenchmarkSweep(b *testing.B) {
+	s := newStore(b, 2<<30)
+	offer := batch(100, 0, 0)
+	for i := range 100_000 {
+		if err := s.Open(ctx, key(i), 0, "", offer); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for b.Loop() {
+		for i := range s.stripes {
+			s.stripes[i].sweep(time.Second)
+		}
+	}
+}
