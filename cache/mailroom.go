@@ -137,7 +137,7 @@ func (m *Mailroom) wait(ctx context.Context, key Key, to Role, epoch uint64, w W
 			lease, err := m.store.Touch(ctx, key)
 			switch {
 			case err == custerrors.KeyIsExpired, err == custerrors.KeyNotFound:
-				continue // it has just ended: the next look says how
+				left = min(left, time.Millisecond) // it has just ended: the next look says how
 			case err != nil:
 				return epoch, err
 			case epoch == 0:
@@ -145,8 +145,9 @@ func (m *Mailroom) wait(ctx context.Context, key Key, to Role, epoch uint64, w W
 			case epoch != lease.Epoch:
 				return epoch, custerrors.KeyIsExpired
 			}
-			// Half a TTL keeps it alive; a little after its last moment, to find it ended.
-			left = min(left, max(lease.TTL/2, time.Millisecond), lease.Left+time.Millisecond)
+			if err == nil { // half a TTL keeps it alive; a little after its last moment, to find it ended
+				left = min(left, max(lease.TTL/2, time.Millisecond), lease.Left+time.Millisecond)
+			}
 		}
 		timer.Reset(left)
 		select {

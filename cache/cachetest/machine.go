@@ -208,9 +208,13 @@ func (m *machine) take(t *rapid.T) {
 	key, to := m.key(t), role(t)
 	kind := rapid.SampledFrom([]cache.Kind{cache.SDP, cache.Candidate}).Draw(t, "kind")
 	limit := rapid.IntRange(1, 4).Draw(t, "limit")
-	got, err := m.node().Take(m.ctx, dst(), key, to, kind, limit, &plain, 0)
-	want, wantErr := m.model.Take(m.ctx, dst(), key, to, kind, limit, &plain, 0)
-	m.same("Take", key, err, wantErr)
+	in := cursors{}
+	if rapid.Bool().Draw(t, "of a session") {
+		in = m.place(t)
+	}
+	got, err := m.node().Take(m.ctx, dst(), key, to, kind, limit, &plain, in.store.Epoch())
+	want, wantErr := m.model.Take(m.ctx, dst(), key, to, kind, limit, &plain, in.model.Epoch())
+	m.same("Take", key, err, wantErr, m.alsoOf(in, wantErr)...)
 	if string(got) != string(want) {
 		m.fail("Take: got %.200q, want %.200q", got, want)
 	}
@@ -308,6 +312,9 @@ func (m *machine) touchOrEnd(t *rapid.T) {
 	got, err := m.node().Touch(m.ctx, key)
 	want, wantErr := m.model.Touch(m.ctx, key)
 	m.same("Touch", key, err, wantErr)
+	if err == nil {
+		m.sameCursor("Touch", cache.NewCursor(got.Epoch, 0), cache.NewCursor(want.Epoch, 0))
+	}
 	if err == nil && m.virtual && (got.Left != want.Left || got.TTL != want.TTL && got.TTL != min(want.TTL, want.Left)) {
 		m.fail("Touch: got %+v, want %+v", got, want)
 	}

@@ -23,6 +23,8 @@ var mailroomChecks = []check{
 	{name: "wait/its context ends it at once", run: waitContext},
 	{name: "wait/who has left takes nothing", run: waitGone},
 	{name: "wait/of two takers one has the payload", run: waitTwoTakers},
+	{name: "wait/is for the session it began with", run: waitLaterSession},
+	{name: "wait/goes on in the session it was for", run: waitGoesOn},
 }
 
 // long is a wait that no check sees the end of, and short one that every check can wait for.
@@ -40,11 +42,16 @@ type letter struct {
 }
 
 func (r *rig) awaitTake(m *cache.Mailroom, key cache.Key, to cache.Role, kind cache.Kind, w cache.Wait) <-chan letter {
+	return r.awaitTakeIn(m, key, to, kind, 0, w)
+}
+
+func (r *rig) awaitTakeIn(m *cache.Mailroom, key cache.Key, to cache.Role, kind cache.Kind, in cache.Cursor, w cache.Wait,
+) <-chan letter {
 	letters := make(chan letter, 1)
 	r.background(func() {
 		start := time.Now()
-		out, _, err := m.Take(r.ctx, dst(), key, to, kind, 10, &plain, 0, w)
-		letters <- letter{text: r.appended("Take", out, err), err: err, took: time.Since(start)}
+		out, next, err := m.Take(r.ctx, dst(), key, to, kind, 10, &plain, in, w)
+		letters <- letter{text: r.appended("Take", out, err), next: next, err: err, took: time.Since(start)}
 	})
 	return letters
 }
@@ -293,4 +300,50 @@ func waitTwoTakers(r *rig) {
 	if one.err != nil || one.text != text(sdp("a")) || other.err != custerrors.SdpNoValues {
 		r.Errorf("two Takes of one sdp: got %q (%s) and %q (%s), want it once", one.text, said(one.err), other.text, said(other.err))
 	}
+}
+
+// waitLaterSession has another session of the key stand there when those who wait wake up.
+func waitLaterSession(r *rig) {
+	m := r.mailroom()
+	for range 20 {
+		r.open("k", sdp("o"))
+		waits := r.waiters(m, "k")
+		r.settle()
+		r.end("k")
+		r.open("k", sdp("p"), cand("1"))
+		r.append("k", cache.Answer, sdp("b"), cand("2"))
+		for name, letters := range waits {
+			r.wantLetter(name, letters, 0, custerrors.KeyIsExpired)
+		}
+		r.wantTake("k", cache.Offer, cache.SDP, 1, sdp("b"))
+		r.wantTake("k", cache.Offer, cache.Candidate, 9, cand("2"))
+		r.wantTake("k", cache.Answer, cache.Candidate, 9, cand("1"))
+		r.end("k")
+	}
+}
+
+func waitGoesOn(r *rig) {
+	m := r.mailroom()
+	take := func(in cache.Cursor, w time.Duration) <-chan letter {
+		return r.awaitTakeIn(m, "k", cache.Answer, cache.Candidate, in, cache.Wait{For: w})
+	}
+	in := r.wantLetter("Take before Open", take(0, short), short, custerrors.KeyNotFound)
+	if in != 0 {
+		r.Errorf("Take before Open: got cursor %x, want the zero one", in)
+	}
+	r.open("k", sdp("o"))
+	in = r.wantLetter("Take", take(in, short), short, custerrors.CandidateNoValues)
+	if got, want := in.Epoch(), r.epoch("k"); got != want {
+		r.Errorf("Take that waited: got a cursor of epoch %x, want the session's, %x", got, want)
+	}
+	in = r.wantLetter("Take, going on", take(in, short), short, custerrors.CandidateNoValues)
+	letters := take(in, long)
+	r.settle()
+	r.append("k", cache.Offer, cand("1"))
+	in = r.wantLetter("Take, going on", letters, 0, nil, cand("1"))
+
+	r.end("k")
+	r.open("k", sdp("p"), cand("2"))
+	r.wantLetter("Take, going on in what has ended", take(in, long), 0, custerrors.KeyIsExpired)
+	r.wantLetter("Take anew", take(0, long), 0, nil, cand("2"))
 }

@@ -273,3 +273,36 @@ var readFaults = []fault{
 		foundBy: []string{"open/nothing before it", "wait/the offerer is told at once"},
 	},
 }
+
+var epochFaults = []fault{
+	{
+		name: "a take minds no epoch",
+		breaks: func(b *broken) {
+			b.take = func(dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int, form *cache.Form, _ uint64) ([]byte, error) {
+				return b.model.Take(ctx, dst, key, to, kind, limit, form, 0)
+			}
+		},
+		foundBy: []string{
+			"take/of the session that is meant, and of no other", "wait/goes on in the session it was for",
+			"model/any sequence of calls has the model's answers",
+		},
+	},
+	{
+		name: "all sessions of a key are one",
+		breaks: func(b *broken) {
+			b.take = func(dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int, form *cache.Form, _ uint64) ([]byte, error) {
+				return b.model.Take(ctx, dst, key, to, kind, limit, form, 0)
+			}
+			b.read = func(dst []byte, key cache.Key, to cache.Role, after cache.Cursor, limit int, form *cache.Form) ([]byte, cache.Cursor, error) {
+				b.in(key, func(s *session) { after = cache.NewCursor(s.epoch, after.Position()) })
+				return b.model.Read(ctx, dst, key, to, after, limit, form)
+			}
+			b.touch = func(key cache.Key) (cache.Lease, error) {
+				lease, err := b.model.Touch(ctx, key)
+				lease.Epoch = 42
+				return lease, err
+			}
+		},
+		foundBy: []string{"touch/names the session", "wait/is for the session it began with", "wait/goes on in the session it was for"},
+	},
+}

@@ -11,6 +11,8 @@ var takeChecks = []check{
 	{name: "take/candidates in order, at most the limit", run: takeCandidates},
 	{name: "take/what comes later", run: takeLater},
 	{name: "take/candidates do not wait for their sdp", run: takeBeforeSDP},
+	{name: "take/of the session that is meant, and of no other", run: takeOfSession},
+	{name: "touch/names the session", run: touchEpoch},
 }
 
 func takeSDP(r *rig) {
@@ -63,4 +65,72 @@ func takeBeforeSDP(r *rig) {
 	r.wantTake("k", cache.Offer, cache.Candidate, 5, cand("2"))
 	r.wantTake("k", cache.Offer, cache.SDP, 1, sdp("a"))
 	r.wantAll("k", cache.Offer, sdp("a"), cand("1"), cand("2"))
+}
+
+// epoch returns what the lease says, or ends the test.
+func (r *rig) epoch(key cache.Key) uint64 {
+	r.Helper()
+	lease, err := r.node().Touch(r.ctx, key)
+	if err != nil {
+		r.Fatalf("Touch %q: got %v, want no error", key, err)
+	}
+	return lease.Epoch
+}
+
+func (r *rig) takeIn(in uint64, key cache.Key, to cache.Role, kind cache.Kind) (string, error) {
+	r.Helper()
+	out, err := r.node().Take(r.ctx, dst(), key, to, kind, 9, &plain, in)
+	return r.appended("Take", out, err), err
+}
+
+func takeOfSession(r *rig) {
+	r.open("k", sdp("o"), cand("1"))
+	old := r.epoch("k")
+	refuse := func(in uint64, to cache.Role) {
+		r.Helper()
+		for _, kind := range []cache.Kind{cache.SDP, cache.Candidate} {
+			_, err := r.takeIn(in, "k", to, kind)
+			r.wantError("Take of another session", err, custerrors.KeyIsExpired)
+		}
+	}
+	want := func(in uint64, kind cache.Kind, want cache.Frame) {
+		r.Helper()
+		if got, err := r.takeIn(in, "k", cache.Answer, kind); err != nil || got != text(want) {
+			r.Errorf("Take of the session: got %q (%s), want %q", got, said(err), text(want))
+		}
+	}
+	refuse(old^1, cache.Answer)
+	refuse(old^1<<47, cache.Answer)
+	refuse(old^1, cache.Offer) // where there is nothing to take, too
+	want(old, cache.SDP, sdp("o"))
+	_, err := r.takeIn(old, "k", cache.Answer, cache.SDP)
+	r.wantError("Take again", err, custerrors.SdpNoValues)
+	r.end("k")
+	refuse(old, cache.Answer)
+
+	r.open("k", sdp("p"), cand("2"))
+	refuse(old, cache.Answer)
+	refuse(old, cache.Offer)
+	want(0, cache.SDP, sdp("p"))
+	want(r.epoch("k"), cache.Candidate, cand("2"))
+	_, err = r.takeIn(old, "never", cache.Answer, cache.SDP) // nobody remembers one, but for the epoch
+	r.wantError("Take of no session", err, custerrors.KeyNotFound, custerrors.KeyIsExpired)
+}
+
+func touchEpoch(r *rig) {
+	var before uint64
+	for range 3 {
+		r.open("k", sdp("o"))
+		next := r.wantRead("k", cache.Answer, 0, 1, sdp("o"))
+		for range 2 {
+			if got := r.epoch("k"); got != next.Epoch() {
+				r.Errorf("Touch: got epoch %x, want %x, as a cursor has", got, next.Epoch())
+			}
+		}
+		if next.Epoch() == before {
+			r.Errorf("Touch: got epoch %x, the one of the session before, want another", before)
+		}
+		before = next.Epoch()
+		r.end("k")
+	}
 }

@@ -88,6 +88,10 @@ var requests = []struct {
 	{"Take, no candidate", func(r *rig, k cache.Key, _ cache.Cursor) {
 		r.refuseTake(custerrors.CandidateNoValues, k, cache.Offer, cache.Candidate)
 	}},
+	{"Take, of another session", func(r *rig, k cache.Key, end cache.Cursor) {
+		_, err := r.takeIn(end.Epoch()^1, k, cache.Answer, cache.SDP)
+		r.wantError("Take", err, custerrors.KeyIsExpired)
+	}},
 	{"Append", func(r *rig, k cache.Key, _ cache.Cursor) { r.append(k, cache.Answer, cand("x")) }},
 	{"Append repeated", func(r *rig, k cache.Key, _ cache.Cursor) {
 		r.wantAppend(nil, k, cache.Offer, "token", cand("3"))

@@ -41,7 +41,7 @@ func (g graves) bury(k id, at time.Duration) {
 			oldest = &b[i]
 			break
 		}
-		if b[i].at < oldest.at {
+		if oldest.lo != 0 && (b[i].lo == 0 || b[i].at < oldest.at) {
 			oldest = &b[i]
 		}
 	}
