@@ -1,6 +1,6 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help test race lint fmt generate drift run
+.PHONY: help test race lint fmt generate drift run load smoke
 
 tool = "$$(go -C .ci/tools tool -n $(1))"
 
@@ -34,3 +34,9 @@ drift: ## fail if make generate changes a file
 
 run: ## run the server
 	go run .
+
+load: ## start the server and run the load tests; TARGET=http://host: against that one
+	k6/run
+
+smoke: ## run each load test for three seconds
+	SMOKE=1 k6/run
