@@ -35,7 +35,7 @@ func wantError(t *testing.T, err error, text string, want ...error) {
 
 func TestPeersWithDifferentKeysAreToldWhyNothingCame(t *testing.T) {
 	w := newWorld(t)
-	ctx := within(t, time.Second)
+	ctx := within(t, 3*time.Second)
 	answered := make(chan error, 1)
 	go func() { answered <- pionsignal.Answer(ctx, newPC(t), w.session("one", client.Answer)) }()
 	offers := newPC(t)

@@ -11,6 +11,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"signal-server/client"
+	"signal-server/client/seal"
 )
 
 // handshake is one call of Offer or Answer.
@@ -25,6 +26,8 @@ type handshake struct {
 	log        *slog.Logger
 	batchDelay time.Duration
 	cursor     *client.Cursor // the caller's
+	keys       *seal.Keys     // nil: payloads are not sealed
+	words      words
 	out        *outbox
 	link       *link
 

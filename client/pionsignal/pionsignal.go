@@ -13,7 +13,7 @@
 //   - the last candidate has an empty "candidate": the end of candidates (RFC 8838, Section 13). After it nobody needs to
 //     read on. A peer that does not send it costs a long poll, no more.
 //
-// A candidate that cannot be read is left out.
+// A candidate that cannot be read is left out. With [WithSeal] all of these are sealed; docs/sealing.md has the format.
 //
 // # Requests
 //
@@ -46,6 +46,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"signal-server/client"
+	"signal-server/client/seal"
 )
 
 // Why a handshake failed, besides the context, custerrors and what the PeerConnection itself returns.
@@ -79,6 +80,11 @@ func WithLogger(l *slog.Logger) Option { return func(h *handshake) { h.log = l }
 // each Answer. It holds what was read, so that no offer is answered twice, even while its session still lives. It is
 // written to before Answer returns.
 func WithCursor(c *client.Cursor) Option { return func(h *handshake) { h.cursor = c } }
+
+// WithSeal seals every payload and opens the peer's, end to end, with keys that both peers derived from one secret: the server
+// can neither read descriptions and addresses nor put others in their place. The session is of keys.SessionKey. A description
+// that does not open is an error, seal.ErrBroken or seal.ErrNotSealed; such a candidate is logged and left out.
+func WithSeal(keys *seal.Keys) Option { return func(h *handshake) { h.keys = keys } }
 
 // Offer connects pc as the offerer: it creates the offer, opens the session with it, and returns nil when ICE and DTLS are
 // connected. Before, pc has at least one data channel or transceiver.
@@ -126,6 +132,7 @@ func start(ctx context.Context, pc *webrtc.PeerConnection, session *client.Sessi
 	if role == client.Offer { // it opens a session of its own
 		h.cursor = new(client.Cursor)
 	}
+	h.words = newWords(h.keys, role)
 	h.inbox = session.Inbox(*h.cursor)
 	pc.OnICECandidate(h.out.add)
 	h.link.watch(pc)

@@ -102,9 +102,11 @@ func (h *handshake) firstWrite(ctx context.Context, d webrtc.SessionDescription)
 	if err := ctx.Err(); err != nil { // before anything is sent that would have to be undone
 		return client.Write{}, false, err
 	}
-	w.SDP = string(sdp)
+	if w.SDP, err = h.words.description(string(sdp)); err != nil {
+		return client.Write{}, false, err
+	}
 	w.Candidates, all = h.out.take()
-	return w, all, nil
+	return w, all, h.words.candidates(w.Candidates)
 }
 
 // send posts the candidates that are gathered after the first write, until it has posted their end. The cursor tells the
@@ -119,6 +121,9 @@ func (h *handshake) send(ctx context.Context, after client.Cursor) error {
 		candidates, all := h.out.take()
 		if len(candidates) == 0 {
 			continue // they went with the write before
+		}
+		if err := h.words.candidates(candidates); err != nil {
+			return err
 		}
 		_, err := h.session.Exchange(ctx, client.Write{Candidates: candidates}, after, 0)
 		switch {
@@ -168,6 +173,10 @@ func (h *handshake) applySDP(data string) error {
 	if h.session.Role() == client.Offer {
 		want = webrtc.SDPTypeAnswer
 	}
+	data, err := h.words.readDescription(data)
+	if err != nil {
+		return fmt.Errorf("opening the %s: %w", want, err)
+	}
 	var d webrtc.SessionDescription
 	if err := json.Unmarshal([]byte(data), &d); err != nil {
 		return fmt.Errorf("reading the %s: %w", want, err)
@@ -188,7 +197,10 @@ func (h *handshake) applyCandidate(ctx context.Context, data string) {
 		return // of the session before: see WithCursor
 	}
 	var c webrtc.ICECandidateInit
-	err := json.Unmarshal([]byte(data), &c)
+	data, err := h.words.readCandidate(data)
+	if err == nil {
+		err = json.Unmarshal([]byte(data), &c)
+	}
 	if err == nil {
 		if c.Candidate == "" {
 			h.gotAll.Store(true)
