@@ -157,7 +157,7 @@ func before(t *testing.T, br *bufio.Reader, sent string) {
 	if strings.Contains(sent, "Expect") {
 		wantContinue(t, br)
 	}
-	if strings.Contains(sent, "xGET") {
+	if strings.Contains(sent, "GET /offer") && strings.Contains(sent, "\r\n\r\n") {
 		readAnswer(t, br, "POST").expect(t, "the first request", notFound, "")
 	}
 }
@@ -185,51 +185,55 @@ func TestRequestsThatEndTooEarly(t *testing.T) {
 	t.Parallel()
 	const idle = 4 * time.Second // is no time for a request to arrive
 	s := serve(t, func(o *options) { o.config.ReadTimeout, o.config.IdleTimeout = 500*ms, idle })
+	var names []string
+	var waiting []func(*testing.T) // all at once
 	for name, sent := range map[string]string{
-		"line feeds only":       "GET /answer/sdp HTTP/1.1\nHost: x\nkey: k\n\n",
-		"nothing":               "",
-		"half a request line":   "GET /offer",
-		"half a header":         "GET /offer/sdp HTTP/1.1\r\nHost: x\r\nkey: k",
-		"no empty line":         "GET /offer/sdp HTTP/1.1\r\nHost: x\r\nkey: k\r\n",
-		"no body":               post("Content-Length: 5", ""),
-		"half a body":           post("Content-Length: 5", "xy"),
-		"half a chunk's length": post("Transfer-Encoding: chunked", "f"),
-		"half a chunk":          post("Transfer-Encoding: chunked", "5\r\nxy"),
-		"no last chunk":         post("Transfer-Encoding: chunked", "1\r\nx\r\n"),
-		"no end of the chunks":  post("Transfer-Encoding: chunked", "1\r\nx\r\n0\r\n"),
-		"half of a second one":  post("Content-Length: 1", "x") + "GET /offer",
-		"no body to continue":   post("Content-Length: 5\r\nExpect: 100-continue", ""),
+		"line feeds only":           "GET /answer/sdp HTTP/1.1\nHost: x\nkey: k\n\n",
+		"nothing":                   "",
+		"half a request line":       "GET /offer",
+		"half a header":             "GET /offer/sdp HTTP/1.1\r\nHost: x\r\nkey: k",
+		"no empty line":             "GET /offer/sdp HTTP/1.1\r\nHost: x\r\nkey: k\r\n",
+		"no body":                   post("Content-Length: 5", ""),
+		"half a body":               post("Content-Length: 5", "xy"),
+		"half a chunk's length":     post("Transfer-Encoding: chunked", "f"),
+		"half a chunk":              post("Transfer-Encoding: chunked", "5\r\nxy"),
+		"no last chunk":             post("Transfer-Encoding: chunked", "1\r\nx\r\n"),
+		"no end of the chunks":      post("Transfer-Encoding: chunked", "1\r\nx\r\n0\r\n"),
+		"half of a second one":      post("Content-Length: 1", "x") + "GET /offer",
+		"half of one behind a wait": "GET /answer/sdp?wait=0.1 HTTP/1.1\r\nHost: x\r\nkey: " + newKey() + "\r\n\r\nGET /offer",
+		"no body to continue":       post("Content-Length: 5\r\nExpect: 100-continue", ""),
 	} {
-		t.Run("silent after "+name, func(t *testing.T) {
-			t.Parallel()
+		for _, shut := range []bool{false, true} {
+			if shut && strings.Contains(sent, "wait") {
+				continue // who has shut down its side does not wait any more
+			}
 			conn, br := s.dial(t)
+			io.WriteString(conn, sent)
+			want := custerrors.RequestIsTooSlow
+			if shut {
+				conn.CloseWrite()
+				want = invalid
+			}
 			began := time.Now()
-			io.WriteString(conn, sent)
-			before(t, br, sent)
-			a := readAnswer(t, br, "GET")
-			if got := time.Since(began); got >= idle {
-				t.Errorf("got an answer after %v, want it after half a second", got)
-			}
-			a.check(t, name)
-			a.expect(t, name, custerrors.RequestIsTooSlow, "")
-			wantEnd(t, br)
-		})
-		t.Run("shut after "+name, func(t *testing.T) {
-			t.Parallel()
-			conn, br := s.dial(t)
-			io.WriteString(conn, sent)
-			conn.CloseWrite()
-			before(t, br, sent)
-			if sent != "" { // a connection on which nothing came is closed without a word
-				a := readAnswer(t, br, "GET")
-				a.check(t, name)
-				a.expect(t, name, invalid, "")
-			}
-			wantEnd(t, br)
-		})
+			waiting = append(waiting, func(t *testing.T) {
+				before(t, br, sent)
+				if sent != "" || !shut { // a connection on which nothing came is closed without a word
+					a := readAnswer(t, br, "GET")
+					a.check(t, name)
+					a.expect(t, name, want, "")
+				}
+				wantEnd(t, br)
+				if got := time.Since(began); got >= idle {
+					t.Errorf("got an answer after %v, want it after half a second", got)
+				}
+			})
+			names = append(names, fmt.Sprintf("%s, shut %v", name, shut))
+		}
+	}
+	for i, wait := range waiting {
+		t.Run(names[i], wait)
 	}
 	t.Run("slow but steady", func(t *testing.T) { // one byte every now and then does not prolong the time
-		t.Parallel()
 		conn, br := s.dial(t)
 		stop := make(chan struct{})
 		defer close(stop)
@@ -270,11 +274,31 @@ func TestConnectionsAreKept(t *testing.T) {
 	readAnswer(t, br, "GET").expect(t, "a wait", notFound, "")
 }
 
+// TestIdleConnectionsAreClosed checks that they are closed without a word: a client would take it for the answer to its next
+// request.
 func TestIdleConnectionsAreClosed(t *testing.T) {
 	t.Parallel()
 	s := serve(t, func(o *options) { o.config.IdleTimeout = 300 * ms })
+	for _, query := range []string{"", "?wait=0.1"} {
+		conn, br := s.dial(t)
+		for range 2 {
+			fmt.Fprintf(conn, "GET /answer/sdp%s HTTP/1.1\r\nHost: x\r\nkey: k\r\n\r\n", query)
+			readAnswer(t, br, "GET").expect(t, "a request", notFound, "")
+		}
+		wantEnd(t, br)
+	}
+}
+
+// TestClientsThatDoNotReadAreCutOff asks for more than the system's buffers hold and reads it too late.
+func TestClientsThatDoNotReadAreCutOff(t *testing.T) {
+	t.Parallel()
+	s := serve(t, func(o *options) { o.config.ReadTimeout = 300 * ms })
+	const path, times = "/swagger/swagger-ui-bundle.js", 20
+	one := len(s.page(t, path).body)
 	conn, br := s.dial(t)
-	io.WriteString(conn, "GET /answer/sdp HTTP/1.1\r\nHost: x\r\nkey: k\r\n\r\n")
-	readAnswer(t, br, "GET").expect(t, "a request", notFound, "")
-	wantEnd(t, br)
+	io.WriteString(conn, strings.Repeat("GET "+path+" HTTP/1.1\r\nHost: x\r\n\r\n", times))
+	time.Sleep(1500 * ms)
+	if got, err := io.Copy(io.Discard, br); got >= int64(one*times) {
+		t.Errorf("got %d bytes, %v, want fewer than %d", got, err, one*times)
+	}
 }

@@ -29,6 +29,9 @@ func newDirect(t testing.TB, changes ...func(*options)) *direct {
 		change(&o)
 	}
 	d := &direct{store: newStore(t, o.config.Limits, o.memory)}
+	if o.wrap != nil {
+		d.store = o.wrap(d.store)
+	}
 	var err error
 	if d.server, err = app.New(o.config, d.store, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatalf("app.New: got %v, want a server", err)

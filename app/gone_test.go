@@ -38,12 +38,12 @@ func TestNothingIsTakenForAClientThatHasLeft(t *testing.T) {
 	} {
 		t.Run(how, func(t *testing.T) {
 			for _, take := range takes {
-				for range 2 {
+				for _, age := range ages {
 					key := newKey()
 					s.do(t, request{line: "POST /offer/sdp", key: key, body: open("o")})
 					conn, _ := s.dial(t)
 					fmt.Fprintf(conn, "%s?wait=30 HTTP/1.1\r\nHost: x\r\nkey: %s\r\n\r\n", take.line, key)
-					s.store.await(t, key, 1)
+					s.grow(t, key, 1, age)
 					leave(conn)
 					s.do(t, request{line: take.byLine, key: key, body: take.byBody})
 					s.store.await(t, key, 0)
@@ -109,11 +109,12 @@ func TestAWaitDoesNotOutliveItsSession(t *testing.T) {
 			return g
 		}
 	})
-	for _, take := range takes {
+	for i := range len(takes) * len(ages) {
+		take, age := takes[i/len(ages)], ages[i%len(ages)]
 		key := newKey()
 		s.do(t, request{line: "POST /offer/sdp", key: key, body: open("o")})
 		old := s.start(t, request{line: take.line + "?wait=30", key: key})
-		s.store.await(t, key, 1)
+		s.grow(t, key, 1, age)
 		g.Lock()
 		s.do(t, request{line: "DELETE /session", key: key})
 		s.do(t, request{line: "POST /offer/sdp", key: key, body: open("new")})

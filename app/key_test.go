@@ -58,7 +58,8 @@ func TestKeyIsCheckedEverywhere(t *testing.T) {
 			{"33 characters in the query", request{line: withQuery(route.line, "key="+long)}, custerrors.KeyIsTooLong},
 			{
 				"33 characters in the header, a good one in the query",
-				request{line: withQuery(route.line, "key="+newKey()), key: long}, custerrors.KeyIsTooLong,
+				request{line: withQuery(route.line, "key="+newKey()), key: long},
+				custerrors.KeyIsTooLong,
 			},
 		} {
 			test.r.body = route.body

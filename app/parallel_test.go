@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"signal-server/custerrors"
 )
@@ -150,8 +151,15 @@ func TestManySessionsAtOnce(t *testing.T) {
 	var working sync.WaitGroup
 	for i := range sessions {
 		key := newKey()
-		working.Go(func() { s.peer(t, "offer", key, i&1 == 0, candidates) })
-		working.Go(func() { s.peer(t, "answer", key, i&2 == 0, candidates) })
+		late := time.Duration(i%8/7) * 50 * ms // some come so late that the others have to wait
+		working.Go(func() {
+			time.Sleep(late)
+			s.peer(t, "offer", key, i&1 == 0, candidates)
+		})
+		working.Go(func() {
+			time.Sleep(50*ms - late)
+			s.peer(t, "answer", key, i&2 == 0, candidates)
+		})
 	}
 	working.Wait()
 }

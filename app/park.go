@@ -51,7 +51,7 @@ func (s *Server) drainDetached(ctx context.Context) {
 	}
 }
 
-// park has the question answered, within the rest of the wait, by a goroutine that holds little, and the connection served
+// park has the question answered, within the wait, by a goroutine that holds little, and the connection served
 // further afterwards. It reports whether it can.
 func (s *Server) park(c *fasthttp.RequestCtx, q question, wait cache.Wait) bool {
 	if !c.Request.Header.IsHTTP11() {
@@ -59,7 +59,6 @@ func (s *Server) park(c *fasthttp.RequestCtx, q question, wait cache.Wait) bool 
 	}
 	q.key = cache.Key(strings.Clone(string(q.key))) // the request is gone when it is answered
 	last := c.Request.ConnectionClose()
-	wait.For -= stayFor
 	return s.detach(c, func(conn *conn) {
 		if s.answerParked(conn, &q, wait, last) {
 			s.fiber.Server().ServeConn(conn) // until it is closed, or parked again
@@ -69,7 +68,7 @@ func (s *Server) park(c *fasthttp.RequestCtx, q question, wait cache.Wait) bool 
 
 // answerParked waits and replies. It reports whether the connection can be served further, and has closed it otherwise.
 func (s *Server) answerParked(conn *conn, q *question, wait cache.Wait, last bool) bool {
-	body, err := s.ask(context.Background(), nil, q, wait)
+	body, err := s.askAgain(context.Background(), nil, q, wait)
 
 	c, _ := s.contexts.Get().(*fasthttp.RequestCtx)
 	defer s.contexts.Put(c)

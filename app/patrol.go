@@ -1,14 +1,10 @@
 package app
 
 import (
-	"errors"
-	"io"
 	"net"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/valyala/fasthttp"
 )
 
 // patrol ends connections whose client is too slow: one that does not finish its request, does not read its answer, or
@@ -31,35 +27,10 @@ type patrol struct {
 
 	mu sync.Mutex
 	// guarded by mu
-	conns map[*conn]struct{}
+	conns     map[*conn]struct{}
+	ended     bool
+	lingering sync.WaitGroup // added to under mu, before ended
 }
-
-// conn is a connection under patrol. Reads come from one goroutine, and so do writes.
-type conn struct {
-	net.Conn
-	patrol *patrol
-	// What the connection does and since which round: phase in the lowest bits, the round above.
-	state atomic.Int64
-	kept  atomic.Int32 // how many times Close is to do nothing
-	rest  atomic.Bool  // the client may still be sending a request that was refused
-	late  atomic.Bool  // the patrol has cut its request short
-
-	// owned by whoever serves it: reads and writes alternate
-	begun bool   // a request has begun: a byte of it has come
-	fresh bool   // the first request has not begun
-	dry   bool   // nothing is to be read but what fasthttp has in its buffer
-	left  []byte // what was in that buffer
-}
-
-// The phases of a connection. The patrol acts on those that block.
-const (
-	phaseServing = iota // a request is worked on, or held by ?wait
-	phaseIdle           // reading, and no request has begun
-	phaseRequest        // reading a request that has begun, or the first one
-	phaseReply          // writing
-	phaseBits    = 2
-	phaseMask    = 1<<phaseBits - 1
-)
 
 // newPatrol returns a patrol that walks until stop. reply bounds one write.
 func newPatrol(request, idle, reply time.Duration) *patrol {
@@ -86,10 +57,24 @@ func (p *patrol) stop() {
 	close(p.stopping)
 	p.stopped.Wait()
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.ended = true
 	for c := range p.conns {
 		c.Conn.Close()
 	}
+	p.mu.Unlock()
+	p.lingering.Wait()
+}
+
+// dismiss takes the connection out of the patrol, if it may be closed at once, or has it linger. It reports whether it lingers.
+func (p *patrol) dismiss(c *conn) (lingers bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c.rest.Swap(false) && !p.ended {
+		p.lingering.Go(c.linger)
+		return true
+	}
+	delete(p.conns, c)
+	return false
 }
 
 func (p *patrol) walk() {
@@ -152,125 +137,3 @@ func (g *guarded) Accept() (net.Conn, error) {
 	g.patrol.mu.Unlock()
 	return c, nil
 }
-
-// enter begins a phase now; become goes over to one that began when the last one did.
-func (c *conn) enter(phase int64)  { c.state.Store(c.patrol.round.Load()<<phaseBits | phase) }
-func (c *conn) become(phase int64) { c.state.Store(c.state.Load()&^phaseMask | phase) }
-
-// Read implements net.Conn.
-//
-// hot: every request.
-func (c *conn) Read(b []byte) (int, error) {
-	if c.dry {
-		return 0, errDry
-	}
-	if len(c.left) > 0 {
-		n := copy(b, c.left)
-		c.left = c.left[n:]
-		return n, nil
-	}
-	switch {
-	case c.begun, c.fresh:
-		c.become(phaseRequest) // since when it began
-	default:
-		c.enter(phaseIdle)
-	}
-	n, err := c.Conn.Read(b)
-	c.become(phaseServing)
-	if err == io.EOF && c.begun {
-		return n, io.ErrUnexpectedEOF // fasthttp gives no answer to a client that shut down its side halfway
-	}
-	return n, err
-}
-
-// Write implements net.Conn.
-//
-// hot: every answer.
-func (c *conn) Write(b []byte) (int, error) {
-	before := c.state.Load()
-	c.enter(phaseReply)
-	n, err := c.Conn.Write(b)
-	c.state.Store(before) // it may have been an interim answer (100 Continue), or the one to an earlier request
-	return n, err
-}
-
-// follow is told by fasthttp where in its loop the connection is: only fasthttp sees whether a byte of a next request lies in
-// its buffer.
-//
-// hot: twice a request.
-func follow(nc net.Conn, state fasthttp.ConnState) {
-	c, ok := nc.(*conn)
-	if !ok {
-		return
-	}
-	switch state {
-	case fasthttp.StateActive:
-		c.begun, c.fresh = true, false
-		c.enter(phaseServing)
-	case fasthttp.StateIdle:
-		c.begun = false
-	}
-}
-
-// keep makes the connection outlive its service by fasthttp, which closes a connection that was hijacked when the hijacker
-// returns. What the client has sent already, a next request, is kept too.
-func (c *conn) keep(hijacked net.Conn) {
-	c.kept.Add(1)
-	c.begun = false
-	c.dry = true
-	var b [512]byte
-	for {
-		n, err := hijacked.Read(b[:])
-		c.left = append(c.left, b[:n]...)
-		if err != nil {
-			break
-		}
-	}
-	c.dry = false
-}
-
-var errDry = errors.New("nothing is left in the buffer")
-
-// SetDeadline does nothing where fasthttp, at a hijack, lifts deadlines that it has not set.
-func (c *conn) SetDeadline(t time.Time) error {
-	if t.IsZero() {
-		return nil
-	}
-	return c.Conn.SetDeadline(t)
-}
-
-// Close implements net.Conn.
-func (c *conn) Close() error {
-	if c.kept.Load() > 0 {
-		c.kept.Add(-1)
-		return nil
-	}
-	if c.rest.Swap(false) {
-		go c.linger()
-		return nil
-	}
-	c.patrol.mu.Lock()
-	delete(c.patrol.conns, c)
-	c.patrol.mu.Unlock()
-	return c.Conn.Close()
-}
-
-// linger closes the connection of a client that was refused before it had sent everything. To close at once would reset the
-// connection, and the reset would overtake the answer (RFC 9112, Section 9.6).
-func (c *conn) linger() {
-	defer c.Close()
-	tcp, ok := c.Conn.(interface{ CloseWrite() error })
-	if !ok || tcp.CloseWrite() != nil || c.Conn.SetReadDeadline(time.Now().Add(lingerFor)) != nil {
-		return
-	}
-	io.CopyN(io.Discard, c.Conn, lingerBytes)
-}
-
-// A client that goes on sending after its refusal is listened to for this long, and this much.
-const (
-	lingerFor   = 2 * time.Second
-	lingerBytes = 16 << 20
-)
-
-// NetConn returns the connection below, as tls.Conn's does.
-func (c *conn) NetConn() net.Conn { return c.Conn }

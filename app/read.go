@@ -41,10 +41,22 @@ func (s *Server) answer(c *fasthttp.RequestCtx, q question, wait cache.Wait) err
 	here := wait
 	here.For = min(wait.For, stayFor)
 	body, err := s.ask(c, c.Response.SwapBody(nil)[:0], &q, here)
-	if wait.For > here.For && here.Covers(err, q.to) && s.park(c, q, wait) {
-		return nil
+	if wait.For > here.For && here.Covers(err, q.to) {
+		wait.For -= here.For
+		if s.park(c, q, wait) {
+			return nil
+		}
+		body, err = s.askAgain(c, body[:0], &q, wait)
 	}
 	return s.finish(c, body, err)
+}
+
+// askAgain is ask for somebody who has waited before and may have left since.
+func (s *Server) askAgain(ctx context.Context, dst []byte, q *question, wait cache.Wait) ([]byte, error) {
+	if wait.Present != nil && !wait.Present() {
+		return dst, cache.ErrGone
+	}
+	return s.ask(ctx, dst, q, wait)
 }
 
 // ask appends the beginning of a reply and what is asked for to dst, without the end of the envelope.

@@ -2,10 +2,14 @@ package app_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,18 +20,31 @@ import (
 )
 
 // TestShutdownLeavesNothingBehind ends a server while connections are in every state that there is. Serve returns within the
-// drain, and neither goroutines nor connections stay.
+// drain, neither goroutines nor connections stay, and nobody gets an answer to a request that was not sent.
 func TestShutdownLeavesNothingBehind(t *testing.T) {
-	for name, sent := range map[string]string{
-		"a connection that was silent":         "",
-		"a connection between two requests":    "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
-		"half a request":                       "GET /healthz HTTP/1.1\r\nHost: x\r\n",
-		"half a body":                          post("Content-Length: 5", "x"),
-		"half a request behind a whole one":    "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /heal",
-		"an answer that nobody reads":          "GET /swagger/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n",
-		"a wait":                               "GET /answer/sdp?wait=30 HTTP/1.1\r\nHost: x\r\nkey: k\r\n\r\n",
-		"a wait and a next request behind it":  "GET /answer/sdp?wait=30 HTTP/1.1\r\nHost: x\r\nkey: k\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
-		"a stream of events that nobody reads": "GET /answer/events?key=k HTTP/1.1\r\nHost: x\r\n\r\n",
+	const (
+		get  = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+		wait = "GET /answer/sdp?wait=30 HTTP/1.1\r\nHost: x\r\nkey: k\r\n\r\n"
+		late = 408 // of a request that did not come whole in time
+	)
+	for name, test := range map[string]struct {
+		sent   string
+		before int   // answers that come before the end
+		after  []int // statuses of those that may come with it
+		waits  int
+		age    time.Duration // of the waits
+	}{
+		"a connection that was silent":        {after: []int{late}},
+		"a connection between two requests":   {sent: get, before: 1},
+		"a connection after a wait":           {sent: strings.Replace(wait, "30", "0.1", 1), before: 1},
+		"half a request":                      {sent: get[:20], after: []int{late}},
+		"half a body":                         {sent: post("Content-Length: 5", "x"), after: []int{late}},
+		"half a request behind a whole one":   {sent: get + get[:20], before: 1, after: []int{late}},
+		"a wait":                              {sent: wait, waits: 1, after: []int{503}},
+		"an old wait":                         {sent: wait, waits: 1, age: ages[1], after: []int{503}},
+		"a wait and a next request behind it": {sent: wait + get, waits: 1, after: []int{503, 200}},
+		"an old wait and a next request":      {sent: wait + get, waits: 1, age: ages[1], after: []int{503, 200}},
+		"a wait and half a request behind it": {sent: wait + get[:20], waits: 1, age: ages[1], after: []int{503, late}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			known := goleak.IgnoreCurrent()
@@ -36,30 +53,71 @@ func TestShutdownLeavesNothingBehind(t *testing.T) {
 				o.config.Drain = drain
 				o.config.ReadTimeout = time.Minute // which is longer, as is the default
 			})
-			conn, _ := s.dial(t)
-			io.WriteString(conn, sent)
+			conn, br := s.dial(t)
+			io.WriteString(conn, test.sent)
+			for range test.before {
+				if a := readAnswer(t, br, "GET"); a.status != 200 {
+					t.Errorf("before the end: got %d, want 200", a.status)
+				}
+			}
 			s.do(t, request{line: "GET /healthz"}) // so that the server has got to the connection before
+			s.grow(t, "k", test.waits, test.age)
 			began := time.Now()
 			s.stop()
 			if got := time.Since(began); got > drain+soon {
 				t.Errorf("Serve returned after %v, want %v or little more", got, drain)
 			}
-			s.store.await(t, "k", 0)
 			if err := goleak.Find(known, ignoreSleepers, ignoreDate); err != nil {
 				t.Errorf("after Serve has returned: got %.100v …, want no goroutine", err)
 			}
-			conn.Write([]byte("\r\n\r\n")) // whatever that completes must not be served any more
+			conn.Write([]byte("\r\n\r\nxxxx")) // whatever that completes must not be served any more
 			conn.SetReadDeadline(time.Now().Add(time.Second))
-			if rest, err := io.ReadAll(conn); err != nil && isTimeout(err) {
-				t.Errorf("the connection: got %.100q and no end, want it closed", rest)
+			var got []int
+			for {
+				a, err := tryAnswer(br, "GET")
+				if err != nil {
+					if isTimeout(err) {
+						t.Errorf("the connection: got no end, want it closed")
+					}
+					break
+				}
+				a.check(t, "at the end")
+				got = append(got, a.status)
+			}
+			if len(got) > len(test.after) || !slices.Equal(got, test.after[:len(got)]) || test.waits > len(got) {
+				t.Errorf("answers at the end: got %v, want %v", got, test.after)
+			}
+		})
+	}
+}
+
+// TestReadersThatDoNotReadDoNotHoldTheEnd ends a server while clients do not read what they asked for.
+func TestReadersThatDoNotReadDoNotHoldTheEnd(t *testing.T) {
+	for _, path := range []string{"/swagger/swagger-ui-bundle.js", "/answer/events?key=k", "/offer/events?key=k"} {
+		t.Run(path, func(t *testing.T) {
+			known := goleak.IgnoreCurrent()
+			const drain = 300 * ms
+			s := serve(t, func(o *options) { o.config.Drain = drain })
+			conn, _ := s.dial(t)
+			for range 20 { // more than the system's buffers hold
+				fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path)
+			}
+			s.do(t, request{line: "GET /healthz"})
+			began := time.Now()
+			s.stop()
+			if got := time.Since(began); got > drain+soon {
+				t.Errorf("Serve returned after %v, want %v or little more", got, drain)
+			}
+			if err := goleak.Find(known, ignoreSleepers, ignoreDate); err != nil {
+				t.Errorf("after Serve has returned: got %.100v …, want no goroutine", err)
 			}
 		})
 	}
 }
 
 func isTimeout(err error) bool {
-	netErr, ok := err.(net.Error)
-	return ok && netErr.Timeout()
+	var netErr net.Error
+	return errors.As(err, &netErr) && netErr.Timeout()
 }
 
 // TestRequestsAreServedUntilTheEnd sends requests all the time while the server ends: each is answered, or its connection closed

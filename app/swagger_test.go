@@ -72,9 +72,16 @@ func TestSwaggerLoadsNothingFromOutside(t *testing.T) {
 func TestSwaggerRemembersNobody(t *testing.T) {
 	s := serve(t)
 	poison := [][2]string{
-		{"X-Forwarded-Prefix", "https://evil.example/"}, {"X-Forwarded-Prefix", "/evil"}, {"x-forwarded-prefix", "//evil.example"},
-		{"X-Forwarded-Host", "evil.example"}, {"X-Forwarded-Proto", "evil"}, {"Forwarded", "host=evil.example"},
-		{"X-Original-URL", "/evil"}, {"X-Forwarded-Path", "/evil"}, {"Referer", "https://evil.example"}, {"Origin", "https://evil.example"},
+		{"X-Forwarded-Prefix", "https://evil.example/"},
+		{"X-Forwarded-Prefix", "/evil"},
+		{"x-forwarded-prefix", "//evil.example"},
+		{"X-Forwarded-Host", "evil.example"},
+		{"X-Forwarded-Proto", "evil"},
+		{"Forwarded", "host=evil.example"},
+		{"X-Original-URL", "/evil"},
+		{"X-Forwarded-Path", "/evil"},
+		{"Referer", "https://evil.example"},
+		{"Origin", "https://evil.example"},
 	}
 	paths := []string{"/swagger/", "/swagger", "/swagger/index.html", "/swagger//", "/swagger/doc.json", "/swagger/swagger-ui.css"}
 	for _, header := range [][][2]string{poison, nil} {

@@ -11,6 +11,19 @@ import (
 // soon is far less than any wait here, and far more than anything else takes: an answer within it did not wait for the end.
 const soon = 15 * time.Second
 
+// ages are how long waits have lasted when something happens to them: a server may hold old ones otherwise than young ones.
+var ages = []time.Duration{0, 60 * ms}
+
+// grow returns when n requests wait for the key, and that long afterwards.
+func (s *server) grow(t *testing.T, key string, n int, age time.Duration) {
+	t.Helper()
+	s.store.await(t, key, n)
+	if age > 0 {
+		time.Sleep(age)
+		s.store.await(t, key, n)
+	}
+}
+
 // within reports an answer that came later than soon.
 func within(t *testing.T, what string, f func()) {
 	t.Helper()
@@ -24,22 +37,24 @@ func within(t *testing.T, what string, f func()) {
 // TestAnswererWaitsBeforeTheSessionIsOpened lets every GET of the answerer, and its cursor read, wait for what comes later.
 func TestAnswererWaitsBeforeTheSessionIsOpened(t *testing.T) {
 	s := serve(t)
-	for line, data := range map[string]string{
-		"GET /answer/sdp?wait=30":        `"o"`,
-		"GET /answer/candidate?wait=30":  `"o1"`,
-		"GET /answer/candidates?wait=30": `["o1","o2"]`,
-		"GET /answer/messages?wait=30":   news("sdp o"),
-	} {
-		key := newKey()
-		within(t, line, func() {
-			answer := s.start(t, request{line: line, key: key})
-			s.store.await(t, key, 1)
-			s.do(t, request{line: "POST /offer/sdp", key: key, body: open("o")})
-			if strings.Contains(line, "candidate") {
-				s.do(t, request{line: "POST /offer/candidates", key: key, body: `["o1","o2"]`})
-			}
-			answer().expect(t, line, "", data)
-		})
+	for _, age := range ages {
+		for line, data := range map[string]string{
+			"GET /answer/sdp?wait=30":        `"o"`,
+			"GET /answer/candidate?wait=30":  `"o1"`,
+			"GET /answer/candidates?wait=30": `["o1","o2"]`,
+			"GET /answer/messages?wait=30":   news("sdp o"),
+		} {
+			key := newKey()
+			within(t, line, func() {
+				answer := s.start(t, request{line: line, key: key})
+				s.grow(t, key, 1, age)
+				s.do(t, request{line: "POST /offer/sdp", key: key, body: open("o")})
+				if strings.Contains(line, "candidate") {
+					s.do(t, request{line: "POST /offer/candidates", key: key, body: `["o1","o2"]`})
+				}
+				answer().expect(t, line, "", data)
+			})
+		}
 	}
 }
 
@@ -104,11 +119,12 @@ func (s *server) waiting(t *testing.T, line, body, wait string) request {
 
 func TestWaitsAreEndedByNews(t *testing.T) {
 	s := serve(t)
-	for _, w := range waits {
+	for i := range len(waits) * len(ages) {
+		w, age := waits[i/len(ages)], ages[i%len(ages)]
 		within(t, w.line, func() {
 			r := s.waiting(t, w.line, w.body, "30")
 			answer := s.start(t, r)
-			s.store.await(t, r.key, 1)
+			s.grow(t, r.key, 1, age)
 			s.do(t, request{line: w.byLine, key: r.key, body: w.byBody})
 			answer().expect(t, w.line, "", w.data)
 			s.store.await(t, r.key, 0)
@@ -146,11 +162,12 @@ func TestWaitsAreEndedByTime(t *testing.T) {
 
 func TestWaitsAreEndedByDELETE(t *testing.T) {
 	s := serve(t)
-	for _, w := range waits {
+	for i := range len(waits) * len(ages) {
+		w, age := waits[i/len(ages)], ages[i%len(ages)]
 		within(t, w.line, func() {
 			r := s.waiting(t, w.line, w.body, "30")
 			answer := s.start(t, r)
-			s.store.await(t, r.key, 1)
+			s.grow(t, r.key, 1, age)
 			s.do(t, request{line: "DELETE /session", key: r.key})
 			answer().expect(t, w.line, custerrors.KeyIsExpired, "")
 		})
@@ -181,10 +198,11 @@ func TestWaitsAreEndedByTheLifetime(t *testing.T) {
 func TestWaitsAreEndedByShutdown(t *testing.T) {
 	s := serve(t)
 	var answers []func() answer
-	for _, w := range waits {
+	for i := range len(waits) * len(ages) {
+		w, age := waits[i/len(ages)], ages[i%len(ages)]
 		r := s.waiting(t, w.line, w.body, "30")
 		answers = append(answers, s.start(t, r))
-		s.store.await(t, r.key, 1)
+		s.grow(t, r.key, 1, age)
 	}
 	before := newKey()
 	answers = append(answers, s.start(t, request{line: "GET /answer/sdp?wait=30", key: before}))
@@ -198,15 +216,15 @@ func TestWaitsAreEndedByShutdown(t *testing.T) {
 	})
 }
 
-// TestWaitKeepsTheSessionAlive waits for two and a half times the TTL.
+// TestWaitKeepsTheSessionAlive waits for more than twice the TTL.
 func TestWaitKeepsTheSessionAlive(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
-	r := s.waiting(t, "GET /offer/sdp", "", "5")
+	r := s.waiting(t, "GET /offer/sdp", "", "3.5")
 	key := newKey()
-	s.do(t, request{line: "POST /offer/sdp", key: key, body: `{"data":"o","key_ttl":2}`})
+	s.do(t, request{line: "POST /offer/sdp", key: key, body: `{"data":"o","key_ttl":1.5}`})
 	lone := newKey()
-	s.do(t, request{line: "POST /offer/sdp", key: lone, body: `{"data":"o","key_ttl":2}`})
+	s.do(t, request{line: "POST /offer/sdp", key: lone, body: `{"data":"o","key_ttl":1.5}`})
 	r.key = key
 	s.do(t, r).expect(t, "a wait", custerrors.SdpNoValues, "")
 	s.do(t, request{line: "GET /answer/sdp", key: key}).expect(t, "afterwards", "", `"o"`)

@@ -1,0 +1,159 @@
+package app
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// conn is a connection under patrol. Reads come from one goroutine, and so do writes.
+type conn struct {
+	net.Conn
+	patrol *patrol
+	// What the connection does and since which round: phase in the lowest bits, the round above.
+	state atomic.Int64
+	kept  atomic.Int32 // how many times Close is to do nothing
+	rest  atomic.Bool  // the client may still be sending a request that was refused
+	late  atomic.Bool  // the patrol has cut its request short
+
+	// owned by whoever serves it: reads and writes alternate
+	begun bool   // a request has begun: a byte of it has come
+	fresh bool   // the first request has not begun
+	dry   bool   // nothing is to be read but what fasthttp has in its buffer
+	left  []byte // what was in that buffer
+}
+
+// The phases of a connection. The patrol acts on those that block.
+const (
+	phaseServing = iota // a request is worked on, or held by ?wait
+	phaseIdle           // reading, and no request has begun
+	phaseRequest        // reading a request that has begun, or the first one
+	phaseReply          // writing
+	phaseBits    = 2
+	phaseMask    = 1<<phaseBits - 1
+)
+
+// enter begins a phase now; become goes over to one that began when the last one did.
+func (c *conn) enter(phase int64)  { c.state.Store(c.patrol.round.Load()<<phaseBits | phase) }
+func (c *conn) become(phase int64) { c.state.Store(c.state.Load()&^phaseMask | phase) }
+
+// Read implements net.Conn.
+//
+// hot: every request.
+func (c *conn) Read(b []byte) (int, error) {
+	if c.dry {
+		return 0, errDry
+	}
+	if len(c.left) > 0 {
+		n := copy(b, c.left)
+		c.left = c.left[n:]
+		return n, nil
+	}
+	switch {
+	case c.begun, c.fresh:
+		c.become(phaseRequest) // since when it began
+	default:
+		c.enter(phaseIdle)
+	}
+	n, err := c.Conn.Read(b)
+	c.become(phaseServing)
+	switch {
+	case err == io.EOF && c.begun:
+		err = io.ErrUnexpectedEOF // fasthttp gives no answer to a client that shut down its side halfway
+	case err != nil && !c.begun && !c.fresh:
+		err = io.EOF // nor should it to one that was idle for too long, but after a wait it takes it for a new one
+	}
+	return n, err
+}
+
+// Write implements net.Conn.
+//
+// hot: every answer.
+func (c *conn) Write(b []byte) (int, error) {
+	before := c.state.Load()
+	c.enter(phaseReply)
+	n, err := c.Conn.Write(b)
+	c.state.Store(before) // it may have been an interim answer (100 Continue), or the one to an earlier request
+	return n, err
+}
+
+// follow is told by fasthttp where in its loop the connection is: only fasthttp sees whether a byte of a next request lies in
+// its buffer.
+//
+// hot: twice a request.
+func follow(nc net.Conn, state fasthttp.ConnState) {
+	c, ok := nc.(*conn)
+	if !ok {
+		return
+	}
+	switch state {
+	case fasthttp.StateActive:
+		c.begun, c.fresh = true, false
+		c.enter(phaseServing)
+	case fasthttp.StateIdle:
+		c.begun = false
+	}
+}
+
+// keep makes the connection outlive its service by fasthttp, which closes a connection that was hijacked when the hijacker
+// returns. What the client has sent already, a next request, is kept too.
+func (c *conn) keep(hijacked net.Conn) {
+	c.kept.Add(1)
+	c.begun = false
+	c.dry = true
+	var b [512]byte
+	for {
+		n, err := hijacked.Read(b[:])
+		c.left = append(c.left, b[:n]...)
+		if err != nil {
+			break
+		}
+	}
+	c.dry = false
+}
+
+var errDry = errors.New("nothing is left in the buffer")
+
+// SetDeadline does nothing where fasthttp, at a hijack, lifts deadlines that it has not set.
+func (c *conn) SetDeadline(t time.Time) error {
+	if t.IsZero() {
+		return nil
+	}
+	return c.Conn.SetDeadline(t)
+}
+
+// Close implements net.Conn.
+func (c *conn) Close() error {
+	if c.kept.Load() > 0 {
+		c.kept.Add(-1)
+		return nil
+	}
+	if c.patrol.dismiss(c) {
+		return nil
+	}
+	return c.Conn.Close()
+}
+
+// linger closes the connection of a client that was refused before it had sent everything. To close at once would reset the
+// connection, and the reset would overtake the answer (RFC 9112, Section 9.6).
+func (c *conn) linger() {
+	defer c.Close()
+	tcp, ok := c.Conn.(interface{ CloseWrite() error })
+	if !ok || tcp.CloseWrite() != nil || c.Conn.SetReadDeadline(time.Now().Add(lingerFor)) != nil {
+		return
+	}
+	io.CopyN(io.Discard, c.Conn, lingerBytes)
+}
+
+// A client that goes on sending after its refusal is listened to for this long, and this much.
+const (
+	lingerFor   = 2 * time.Second
+	lingerBytes = 16 << 20
+)
+
+// NetConn returns the connection below, as tls.Conn's does.
+func (c *conn) NetConn() net.Conn { return c.Conn }

@@ -1,0 +1,231 @@
+package app_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"signal-server/cache"
+	"signal-server/custerrors"
+)
+
+// TestOldHTTPWaits checks that a wait over HTTP/1.0 is as long as any, and is ended by news.
+func TestOldHTTPWaits(t *testing.T) {
+	s := serve(t)
+	for _, keep := range []string{"", "Connection: keep-alive\r\n"} {
+		key := newKey()
+		s.do(t, request{line: "POST /offer/sdp", key: key, body: open("o")})
+		conn, br := s.dial(t)
+		began := time.Now()
+		fmt.Fprintf(conn, "GET /offer/sdp?wait=0.2 HTTP/1.0\r\nkey: %s\r\n%s\r\n", key, keep)
+		readAnswer(t, br, "GET").expect(t, "a wait", custerrors.SdpNoValues, "")
+		if got, want := time.Since(began), 200*ms; got < want {
+			t.Errorf("a wait: got an answer after %v, want it after %v", got, want)
+		}
+		if keep == "" {
+			wantEnd(t, br)
+			conn, br = s.dial(t)
+		}
+		fmt.Fprintf(conn, "GET /offer/sdp?wait=30 HTTP/1.0\r\nkey: %s\r\n%s\r\n", key, keep)
+		s.grow(t, key, 1, ages[1])
+		s.do(t, request{line: "POST /answer/sdp", key: key, body: "a"})
+		readAnswer(t, br, "GET").expect(t, "news", "", `"a"`)
+	}
+}
+
+// TestWaitsInARow sends many requests on one connection, of which most wait: one after the other, and then all at once.
+func TestWaitsInARow(t *testing.T) {
+	s := serve(t)
+	key := newKey()
+	s.do(t, request{line: "POST /offer/sdp", key: key, body: open("o")})
+	conn, br := s.dial(t)
+	requests := []struct {
+		line, body string
+		msg        custerrors.Error
+	}{
+		{"GET /offer/sdp?wait=0.06", "", custerrors.SdpNoValues},
+		{"POST /answer/candidate", "c", ""},
+		{"GET /answer/candidates?wait=0.06", "", custerrors.CandidateNoValues},
+		{"GET /offer/messages?wait=0.06", "", custerrors.SdpNoValues},
+		{"GET /none?wait=5", "", custerrors.RouteNotFound},
+		{"GET /offer/sdp?wait=0.01", "", custerrors.SdpNoValues},
+	}
+	var all strings.Builder
+	want := func(i int, what string) {
+		r := requests[i%len(requests)]
+		a := readAnswer(t, br, http.MethodPost)
+		a.check(t, r.line)
+		a.expect(t, what+": "+r.line, r.msg, "")
+	}
+	for i, r := range requests {
+		wire := fmt.Sprintf("%s HTTP/1.1\r\nHost: x\r\nkey: %s\r\nX: %01000d\r\nContent-Length: %d\r\n\r\n%s", r.line, key, 0, len(r.body), r.body)
+		io.WriteString(conn, wire)
+		want(i, "one after the other")
+		all.WriteString(wire)
+	}
+	const rounds = 4 // more than fits in one read
+	go io.WriteString(conn, strings.Repeat(all.String(), rounds))
+	for i := range rounds * len(requests) {
+		want(i, "all at once")
+	}
+}
+
+// TestWaitsThatAreTheLast checks that a connection which its client wants to end is ended after the wait, each time.
+func TestWaitsThatAreTheLast(t *testing.T) {
+	s := serve(t)
+	key := newKey()
+	s.do(t, request{line: "POST /offer/sdp", key: key, body: open("o")})
+	var working sync.WaitGroup
+	for i := range 20 {
+		working.Go(func() {
+			for range 10 {
+				conn, br := s.dial(t)
+				// From not at all to a little more than what is waited in place.
+				fmt.Fprintf(conn, "GET /offer/sdp?wait=%f HTTP/1.1\r\nHost: x\r\nConnection: close\r\nkey: %s\r\n\r\n", 0.0247+float64(i)/20000, key)
+				a, err := tryAnswer(br, "GET")
+				if err != nil || a.msg != custerrors.SdpNoValues {
+					t.Errorf("got %q, %v, want %q", a.msg, err, custerrors.SdpNoValues)
+				}
+				wantEnd(t, br)
+			}
+		})
+	}
+	working.Wait()
+}
+
+// interlude is a store that lets something happen each time that a wait has ended.
+type interlude struct {
+	cache.Store
+	mu sync.Mutex
+	// guarded by mu
+	once func()
+}
+
+func (i *interlude) Unhang(key cache.Key, to cache.Role, bell cache.Bell) {
+	i.Store.Unhang(key, to, bell)
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.once != nil {
+		i.once()
+	}
+	i.once = nil
+}
+
+// meanwhile starts a request that waits, and has f happen when its first wait has ended.
+func (i *interlude) meanwhile(t *testing.T, s *server, key, line string, f func(conn net.Conn)) *bufio.Reader {
+	t.Helper()
+	conn, br := s.dial(t)
+	done := make(chan struct{})
+	i.mu.Lock()
+	i.once = func() {
+		f(conn)
+		close(done)
+	}
+	i.mu.Unlock()
+	fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: x\r\nkey: %s\r\n\r\n", line, key)
+	<-done
+	return br
+}
+
+// TestWhatHappensBetweenTwoWaits has something happen at the very moment when the server goes from one way of waiting to another.
+func TestWhatHappensBetweenTwoWaits(t *testing.T) {
+	between := new(interlude)
+	s := serve(t, func(o *options) {
+		o.wrap = func(store cache.Store) cache.Store {
+			between.Store = store
+			return between
+		}
+	})
+	ctx := context.Background()
+	put := func(t *testing.T, key string) {
+		var b cache.Batch
+		b.Add(cache.Frame{Kind: cache.Candidate, Size: 1, Wire: []byte("c")})
+		if err := between.Append(ctx, cache.Key(key), cache.Answer, "", &b); err != nil {
+			t.Errorf("Append: got %v, want nil", err)
+		}
+	}
+	opens := func(t *testing.T, key string) {
+		var b cache.Batch
+		b.Add(cache.Frame{Kind: cache.SDP, Size: 1, Wire: []byte("o")})
+		if err := between.Open(ctx, cache.Key(key), 0, "", &b); err != nil {
+			t.Errorf("Open: got %v, want nil", err)
+		}
+	}
+	t.Run("the client leaves, and what it waits for comes", func(t *testing.T) {
+		key := newKey()
+		opens(t, key)
+		between.meanwhile(t, s, key, "GET /offer/candidate?wait=0.2", func(conn net.Conn) {
+			conn.Close()
+			put(t, key)
+		})
+		time.Sleep(50 * ms) // for whoever would take it
+		s.do(t, request{line: "GET /offer/candidate", key: key}).expect(t, "the next taker", "", `"c"`)
+	})
+	t.Run("what it waits for comes", func(t *testing.T) {
+		key := newKey()
+		opens(t, key)
+		br := between.meanwhile(t, s, key, "GET /offer/candidate?wait=20", func(net.Conn) { put(t, key) })
+		readAnswer(t, br, "GET").expect(t, "the waiter", "", `"c"`)
+	})
+	t.Run("the session that the answerer waits for opens", func(t *testing.T) {
+		key := newKey()
+		br := between.meanwhile(t, s, key, "GET /answer/sdp?wait=20", func(net.Conn) { opens(t, key) })
+		readAnswer(t, br, "GET").expect(t, "the waiter", "", `"o"`)
+	})
+	t.Run("the session ends, and another one opens", func(t *testing.T) {
+		for _, line := range []string{"GET /offer/candidate?wait=20", "GET /offer/messages?wait=20"} {
+			key := newKey()
+			opens(t, key)
+			br := between.meanwhile(t, s, key, line, func(net.Conn) {
+				if err := between.End(ctx, cache.Key(key)); err != nil {
+					t.Errorf("End: got %v, want nil", err)
+				}
+				opens(t, key)
+				put(t, key)
+			})
+			readAnswer(t, br, "GET").expect(t, line, custerrors.KeyIsExpired, "")
+			s.do(t, request{line: "GET /offer/candidate", key: key}).expect(t, "in the next session", "", `"c"`)
+		}
+	})
+}
+
+// faulty is a store with a bug.
+type faulty struct {
+	cache.Store
+	fails func() error // or panics
+}
+
+func (f *faulty) Append(context.Context, cache.Key, cache.Role, cache.Token, *cache.Batch) error {
+	return f.fails()
+}
+
+// TestABugCostsOneRequest lets the store panic, and fail in a way that is none of the contract's: the client learns nothing but that,
+// and the server goes on.
+func TestABugCostsOneRequest(t *testing.T) {
+	for name, fails := range map[string]func() error{
+		"panic": func() error { panic("a secret") },
+		"error": func() error { return fmt.Errorf("a secret") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDirect(t, func(o *options) {
+				o.wrap = func(store cache.Store) cache.Store { return &faulty{store, fails} }
+			})
+			defer d.store.Close()
+			d.do(t, "POST /offer/sdp", "k", open("o"))
+			d.set("POST /offer/candidate", "k", "c")
+			d.handle()
+			got, want := string(d.ctx.Response.Body()), `{"msg":"`+string(custerrors.InternalError)+`","data":null}`
+			if status := d.ctx.Response.StatusCode(); got != want || status != 500 {
+				t.Errorf("got %d %s, want 500 %s", status, got, want)
+			}
+			d.want(t, "GET /answer/sdp", "k", "", "", `"o"`)
+		})
+	}
+}
