@@ -146,6 +146,11 @@ func (r *Reader) String() (inside []byte, size int) {
 		n := plain(s[i:])
 		i += n
 		size += n
+		for len(s)-i >= 2 && s[i] == '\\' && isShortEscape[s[i+1]] { // an sdp has two at the end of each line
+			i += 2
+			size++
+			n = 0
+		}
 		if i == len(s) {
 			r.fail(ErrSyntax)
 			return nil, 0
@@ -153,6 +158,9 @@ func (r *Reader) String() (inside []byte, size int) {
 		if s[i] == '"' {
 			r.rest = s[i+1:]
 			return s[:i:i], size
+		}
+		if n == 0 && s[i] != '\\' && s[i] >= ' ' && s[i] < utf8.RuneSelf {
+			continue // plain again, behind an escape
 		}
 		c, n := unescapeRune(s[i:])
 		if n == 0 {
@@ -167,6 +175,9 @@ func (r *Reader) String() (inside []byte, size int) {
 		size += utf8.RuneLen(c)
 	}
 }
+
+// isShortEscape tells what may follow a reverse solidus and stands for one byte.
+var isShortEscape = [256]bool{'"': true, '\\': true, '/': true, 'b': true, 'f': true, 'n': true, 'r': true, 't': true}
 
 // Number reads a number. One that is too large for a float64 is returned as an infinity.
 func (r *Reader) Number() float64 {

@@ -18,20 +18,29 @@ const (
 	highs = 0x80 * ones
 )
 
+// hits sets the highest bit of each byte of w that is below ' ', or 0x80 and more, or '"', or '\\'. A borrow can only reach the
+// bytes behind a hit, so the first hit is true.
+func hits(w uint64) uint64 {
+	return ((w - ' '*ones) | w | ((w ^ '"'*ones) - ones) | ((w ^ '\\'*ones) - ones)) & highs
+}
+
 // plain returns how many bytes at the beginning of s stand for themselves inside a JSON string and are ASCII: neither
 // control character, nor quotation mark, nor reverse solidus (RFC 8259, Section 7), nor part of a longer character. It looks
-// at eight bytes at a time.
+// at eight bytes at once.
 //
 // hot: every payload byte passes here.
 func plain(s []byte) int {
 	i := 0
-	for ; len(s)-i >= 8; i += 8 {
-		w := binary.LittleEndian.Uint64(s[i:])
-		// In each byte, the highest bit is set if w is below ' ', or 0x80 and more, or '"', or '\\'. A borrow can only reach
-		// the bytes behind a hit, so the first hit is true.
-		if hit := ((w - ' '*ones) | w | ((w ^ '"'*ones) - ones) | ((w ^ '\\'*ones) - ones)) & highs; hit != 0 {
-			return i + bits.TrailingZeros64(hit)/8
+	for ; len(s)-i >= 16; i += 16 {
+		h0 := hits(binary.LittleEndian.Uint64(s[i:]))
+		h1 := hits(binary.LittleEndian.Uint64(s[i+8:]))
+		if h0|h1 == 0 {
+			continue
 		}
+		if h0 != 0 {
+			return i + bits.TrailingZeros64(h0)/8
+		}
+		return i + 8 + bits.TrailingZeros64(h1)/8
 	}
 	for ; i < len(s); i++ {
 		if c := s[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
