@@ -18,7 +18,7 @@ type bytes int64
 func (b bytes) String() string { return units.Base2Bytes(b).String() }
 
 // mistakes collects what is wrong with the values of flags, so that all of it is told at once; kong would stop at the first.
-// A flag with a wrong value keeps its zero value, so nothing may be done with the flags while there are mistakes.
+// A flag with a wrong value gets its default, so that the others can be checked; nothing else may be done with them then.
 type mistakes []error
 
 // mapper returns a kong mapper that parses a value or collects why it cannot.
@@ -31,7 +31,9 @@ func mapper[T any](m *mistakes, parse func(string) (T, error)) kong.MapperFunc {
 		value, err := parse(text)
 		if err != nil {
 			*m = append(*m, fmt.Errorf("--%s is %q, must be %w", ctx.Value.Name, text, err))
-			return nil
+			if value, err = parse(ctx.Value.Default); err != nil {
+				return fmt.Errorf("BUG: the default of --%s: %w", ctx.Value.Name, err)
+			}
 		}
 		target.Set(reflect.ValueOf(value).Convert(target.Type()))
 		return nil

@@ -37,7 +37,10 @@ var layers = []struct {
 	{module + "/cache/...", []string{fiber, fasthttp, module + "/app/...", module + "/client/..."}},
 	{module + "/cache/memory/...", []string{rueidis}},
 	{module + "/cache/redis/...", []string{bigcache}},
-	{module + "/app/...", []string{bigcache, rueidis, module + "/client/..."}},
+	{module + "/app/...", []string{ // it serves the browser's client, client/js, and knows no other
+		bigcache, rueidis, module + "/client", module + "/client/bridge/...", module + "/client/pionsignal/...",
+		module + "/client/seal/...",
+	}},
 	{module + "/client/...", []string{fiber, fasthttp, bigcache, rueidis}},
 }
 

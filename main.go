@@ -116,11 +116,9 @@ func handler(format string) slog.Handler {
 
 func (c *serve) run(ctx context.Context, log *slog.Logger, wrong mistakes) error {
 	config := c.config()
-	if len(wrong) == 0 { // otherwise some values are not those that were meant
-		wrong = append(wrong, config.Validate())
-		if c.Memory < memory.MinMemory {
-			wrong = append(wrong, fmt.Errorf("memory is %d bytes, must be %d or more", c.Memory, memory.MinMemory))
-		}
+	wrong = append(wrong, config.Validate())
+	if c.Memory < memory.MinMemory {
+		wrong = append(wrong, fmt.Errorf("--memory is %d bytes, must be %d or more", c.Memory, memory.MinMemory))
 	}
 	if c.Store != "memory" {
 		wrong = append(wrong, fmt.Errorf("--store is %q, must be memory", c.Store))
@@ -151,9 +149,9 @@ func serveStore(ctx context.Context, c *serve, config app.Config, store cache.St
 			listener.Close()
 			return err
 		}
-		log.Info("serving health for operators", "address", admin.Addr())
+		log.Info("serving health for operators", "address", admin.Addr().String())
 	}
-	log.Info("serving", "address", listener.Addr(), "store", c.Store, "memory", c.Memory)
+	log.Info("serving", "address", listener.Addr().String(), "store", c.Store, "memory", c.Memory.String())
 	defer log.Info("stopped")
 	return server.Serve(ctx, listener, admin)
 }

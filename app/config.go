@@ -51,7 +51,7 @@ func DefaultConfig() Config {
 	}
 }
 
-// Validate returns all mistakes at once, one line each.
+// Validate returns all mistakes at once, one line each, in the words of the command line.
 func (c *Config) Validate() error {
 	var errs []error
 	check := func(ok bool, format string, args ...any) {
@@ -59,20 +59,20 @@ func (c *Config) Validate() error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	check(c.Limits.TTL >= time.Millisecond, "ttl is %v, must be 1ms or more", c.Limits.TTL)
-	check(c.Limits.Lifetime >= c.Limits.TTL, "lifetime is %v, must be the ttl (%v) or more", c.Limits.Lifetime, c.Limits.TTL)
+	check(c.Limits.TTL >= time.Millisecond, "--ttl is %v, must be 1ms or more", c.Limits.TTL)
+	check(c.Limits.Lifetime >= c.Limits.TTL, "--lifetime is %v, must be the ttl (%v) or more", c.Limits.Lifetime, c.Limits.TTL)
 	check(c.Limits.Candidates >= 1 && c.Limits.Candidates < cache.MaxLog,
-		"candidates is %d, must be 1 to %d", c.Limits.Candidates, cache.MaxLog-1)
-	check(c.SDPBytes >= 1 && c.SDPBytes <= maxBytes, "sdp bytes is %d, must be 1 to %d", c.SDPBytes, maxBytes)
+		"--max-candidates is %d, must be 1 to %d", c.Limits.Candidates, cache.MaxLog-1)
+	check(c.SDPBytes >= 1 && c.SDPBytes <= maxBytes, "--max-sdp is %d, must be 1 to %d", c.SDPBytes, maxBytes)
 	check(c.CandidateBytes >= 1 && c.CandidateBytes <= maxBytes,
-		"candidate bytes is %d, must be 1 to %d", c.CandidateBytes, maxBytes)
+		"--max-candidate is %d, must be 1 to %d", c.CandidateBytes, maxBytes)
 	check(c.Limits.SessionBytes >= max(c.SDPBytes, c.CandidateBytes) && c.Limits.SessionBytes <= maxBytes,
-		"session bytes is %d, must be what one payload may have (%d) or more, up to %d",
+		"--max-session is %d, must be what one payload may have (%d) or more, up to %d",
 		c.Limits.SessionBytes, max(c.SDPBytes, c.CandidateBytes), maxBytes)
 	check(c.BodyBytes >= max(c.SDPBytes, c.CandidateBytes) && c.BodyBytes <= maxBytes,
-		"body bytes is %d, must be what one payload may have (%d) or more, up to %d",
+		"--max-body is %d, must be what one payload may have (%d) or more, up to %d",
 		c.BodyBytes, max(c.SDPBytes, c.CandidateBytes), maxBytes)
-	check(c.MaxWait >= 0, "wait is %v, must be 0 or more", c.MaxWait)
+	check(c.MaxWait >= 0, "--wait is %v, must be 0 or more", c.MaxWait)
 	check(c.ReadTimeout > 0, "read timeout is %v, must be more than 0", c.ReadTimeout)
 	check(c.IdleTimeout > 0, "idle timeout is %v, must be more than 0", c.IdleTimeout)
 	check(c.Drain > 0, "drain is %v, must be more than 0", c.Drain)

@@ -128,9 +128,10 @@ func (c *conn) SetDeadline(t time.Time) error {
 
 // Close implements net.Conn.
 func (c *conn) Close() error {
-	if c.kept.Load() > 0 {
-		c.kept.Add(-1)
-		return nil
+	for kept := c.kept.Load(); kept > 0; kept = c.kept.Load() {
+		if c.kept.CompareAndSwap(kept, kept-1) {
+			return nil
+		}
 	}
 	if c.patrol.dismiss(c) {
 		return nil

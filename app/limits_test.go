@@ -282,17 +282,17 @@ func TestMistakesInTheConfiguration(t *testing.T) {
 		t.Errorf("New: got %d lines, want %d or more:\n%v", got, want, err)
 	}
 	for what, change := range map[string]func(*app.Config){
-		"ttl":             func(c *app.Config) { c.Limits.TTL = time.Millisecond - 1 },
-		"lifetime":        func(c *app.Config) { c.Limits.Lifetime = c.Limits.TTL - 1 },
-		"candidates":      func(c *app.Config) { c.Limits.Candidates = cache.MaxLog },
-		"session bytes":   func(c *app.Config) { c.Limits.SessionBytes = c.SDPBytes - 1 },
-		"sdp bytes":       func(c *app.Config) { c.SDPBytes = 0 },
-		"candidate bytes": func(c *app.Config) { c.CandidateBytes = 0 },
-		"body bytes":      func(c *app.Config) { c.BodyBytes = c.SDPBytes - 1 },
-		"wait":            func(c *app.Config) { c.MaxWait = -1 },
-		"read timeout":    func(c *app.Config) { c.ReadTimeout = 0 },
-		"idle timeout":    func(c *app.Config) { c.IdleTimeout = 0 },
-		"drain":           func(c *app.Config) { c.Drain = 0 },
+		"--ttl":            func(c *app.Config) { c.Limits.TTL = time.Millisecond - 1 },
+		"--lifetime":       func(c *app.Config) { c.Limits.Lifetime = c.Limits.TTL - 1 },
+		"--max-candidates": func(c *app.Config) { c.Limits.Candidates = cache.MaxLog },
+		"--max-session":    func(c *app.Config) { c.Limits.SessionBytes = c.SDPBytes - 1 },
+		"--max-sdp":        func(c *app.Config) { c.SDPBytes = 0 },
+		"--max-candidate":  func(c *app.Config) { c.CandidateBytes = 0 },
+		"--max-body":       func(c *app.Config) { c.BodyBytes = c.SDPBytes - 1 },
+		"--wait":           func(c *app.Config) { c.MaxWait = -1 },
+		"read timeout":     func(c *app.Config) { c.ReadTimeout = 0 },
+		"idle timeout":     func(c *app.Config) { c.IdleTimeout = 0 },
+		"drain":            func(c *app.Config) { c.Drain = 0 },
 	} {
 		c := good
 		change(&c)

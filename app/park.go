@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"strings"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"signal-server/cache"
+	"signal-server/custerrors"
 )
 
 // stayFor is how long a request waits where it is. One that waits longer is parked: its connection is taken from fasthttp,
@@ -30,10 +32,19 @@ func (s *Server) detach(c *fasthttp.RequestCtx, run func(*conn)) bool {
 		// fasthttp keeps the request and its buffer until this function returns.
 		go func() {
 			defer s.detached.Add(-1)
+			defer s.surviveDetached(conn)
 			run(conn)
 		}()
 	})
 	return true
+}
+
+// surviveDetached is survive for a detached connection: a bug costs that one.
+func (s *Server) surviveDetached(conn *conn) {
+	if r := recover(); r != nil {
+		s.log.Error("BUG: a waiting request panicked", "panic", fmt.Sprint(r), "stack", stack())
+		conn.Close()
+	}
 }
 
 // drainDetached waits until the detached connections, whose waits end with the mailroom, have been told. It polls, as
@@ -68,7 +79,7 @@ func (s *Server) park(c *fasthttp.RequestCtx, q question, wait cache.Wait) bool 
 
 // answerParked waits and replies. It reports whether the connection can be served further, and has closed it otherwise.
 func (s *Server) answerParked(conn *conn, q *question, wait cache.Wait, last bool) bool {
-	body, err := s.askAgain(context.Background(), nil, q, wait)
+	body, err := s.askParked(q, wait)
 
 	c, _ := s.contexts.Get().(*fasthttp.RequestCtx)
 	defer s.contexts.Put(c)
@@ -83,4 +94,15 @@ func (s *Server) answerParked(conn *conn, q *question, wait cache.Wait, last boo
 		return false
 	}
 	return true
+}
+
+// askParked is askAgain, and turns a panic, which is a bug, into an answer.
+func (s *Server) askParked(q *question, wait cache.Wait) (body []byte, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			s.log.Error("BUG: a waiting request panicked", "panic", fmt.Sprint(r), "stack", stack())
+			body, err = nil, custerrors.InternalError
+		}
+	}()
+	return s.askAgain(context.Background(), nil, q, wait)
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -228,4 +229,52 @@ func TestABugCostsOneRequest(t *testing.T) {
 			d.want(t, "GET /answer/sdp", "k", "", "", `"o"`)
 		})
 	}
+}
+
+// bugLater is a store that panics at a Take once a wait has gone on for longer than a request stays where it is.
+type bugLater struct {
+	cache.Store
+	armed atomic.Bool
+}
+
+func (b *bugLater) Take(ctx context.Context, dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int,
+	form *cache.Form, in uint64,
+) ([]byte, error) {
+	if b.armed.Load() {
+		panic("a secret")
+	}
+	return b.Store.Take(ctx, dst, key, to, kind, limit, form, in)
+}
+
+// TestABugInAParkedWaitCostsThatRequest: the goroutine that a parked request waits in survives as a handler does.
+func TestABugInAParkedWaitCostsThatRequest(t *testing.T) {
+	bug := new(bugLater)
+	s := serve(t, func(o *options) {
+		o.wrap = func(store cache.Store) cache.Store {
+			bug.Store = store
+			return bug
+		}
+	})
+	key := newKey()
+	s.do(t, request{line: "POST /offer/sdp", key: key, body: open("o")})
+	conn, br := s.dial(t)
+	fmt.Fprintf(conn, "GET /offer/sdp?wait=30 HTTP/1.1\r\nHost: x\r\nkey: %s\r\n\r\n", key)
+	s.grow(t, key, 1, ages[1]) // parked
+	bug.armed.Store(true)
+	s.do(t, request{line: "POST /answer/sdp", key: key, body: "a"})
+	answer, err := http.ReadResponse(br, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, _ := io.ReadAll(answer.Body)
+	want := `{"msg":"` + string(custerrors.InternalError) + `","data":null}`
+	if answer.StatusCode != 500 || string(body) != want {
+		t.Errorf("a wait with a bug: got %d %s, want 500 %s", answer.StatusCode, body, want)
+	}
+	if got := s.log.String(); !strings.Contains(got, "BUG") {
+		t.Errorf("the log: got %q, want the bug in it", got)
+	}
+	s.log.Reset()
+	bug.armed.Store(false)
+	s.do(t, request{line: "GET /offer/sdp", key: key}).expect(t, "afterwards", "", `"a"`)
 }

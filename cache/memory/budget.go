@@ -13,7 +13,13 @@ const (
 	// Set aside for a session at its opening: twice its first write, because an answer is about as large as its offer,
 	// and this much for trickled candidates.
 	trickleReserve = 4 << 10
+
+	// Set aside at the least: a small offer may get an answer of usual size.
+	minReserve = 10 << 10
 )
+
+// reserve returns what is set aside for a session whose first write takes n bytes.
+func reserve(n int) int { return max(2*n+trickleReserve, minReserve) }
 
 // budget counts the bytes that sessions hold or have set aside. It is exact, one for the whole store, and safe for
 // concurrent use.
@@ -45,4 +51,4 @@ func (b *budget) take(n, mark int64) bool {
 func (b *budget) give(n int64) { b.used.Add(-n) }
 
 // full reports whether a session that opens with an sdp of usual size, 2 KiB, would be refused.
-func (b *budget) full() bool { return b.used.Load()+2*(2<<10)+trickleReserve+recordCost > b.open }
+func (b *budget) full() bool { return b.used.Load()+int64(reserve(2<<10))+recordCost > b.open }

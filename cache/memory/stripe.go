@@ -86,7 +86,7 @@ func (s *stripe) openLocked(k id, now, ttl time.Duration, token uint64, b *cache
 		return custerrors.BodyIsTooLong
 	}
 	first := entryBytes(b, token)
-	reserved := 2*first + trickleReserve
+	reserved := reserve(first)
 	if !s.budget.take(int64(reserved)+recordCost, s.budget.open) {
 		return custerrors.CacheOverrunMaxCost
 	}

@@ -1,0 +1,45 @@
+package redis_test
+
+import (
+	"testing"
+
+	"signal-server/cache"
+	"signal-server/cache/cachetest"
+	"signal-server/cache/redis"
+	"signal-server/cache/redis/redistest"
+)
+
+// open returns a store, or ends the test. Who asks closes it.
+func open(t testing.TB, url string, limits cache.Limits) *redis.Store {
+	t.Helper()
+	s, err := redis.Open(t.Context(), url, limits)
+	if err != nil {
+		t.Fatalf("Open: got %v, want a store", err)
+	}
+	return s
+}
+
+// harness has each check work on an empty server, by two nodes.
+func harness(server *redistest.Server, url string) cachetest.Harness {
+	return cachetest.Harness{
+		New: func(t testing.TB, limits cache.Limits, nodes int) []cache.Store {
+			server.Do("FLUSHALL")
+			stores := make([]cache.Store, nodes)
+			for i := range stores {
+				stores[i] = open(t, url, limits)
+			}
+			return stores
+		},
+	}
+}
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	h := harness(server, server.URL(""))
+	h.Cramped = func(t testing.TB, limits cache.Limits) cache.Store {
+		small := redistest.Start(t, "--maxmemory", "12mb", "--maxmemory-policy", "noeviction")
+		return open(t, small.URL(""), limits)
+	}
+	cachetest.Run(t, h)
+}

@@ -1,0 +1,19 @@
+package redis_test
+
+import (
+	"syscall"
+	"testing"
+
+	"signal-server/cache/redis"
+)
+
+var touchSHA = redis.TouchSHA
+
+// ownCPU returns the seconds of CPU that this process has used.
+func ownCPU(tb testing.TB) float64 {
+	var r syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
+		tb.Fatal(err)
+	}
+	return float64(r.Utime.Sec+r.Stime.Sec) + float64(r.Utime.Usec+r.Stime.Usec)/1e6
+}

@@ -1,0 +1,222 @@
+package redis_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"signal-server/cache"
+	"signal-server/cache/cachetest"
+	"signal-server/cache/redis"
+	"signal-server/cache/redis/redistest"
+	"signal-server/custerrors"
+)
+
+// TestCluster runs the suite on a cluster of three.
+func TestCluster(t *testing.T) {
+	if testing.Short() {
+		t.Skip("TestConformance is the same on one server")
+	}
+	t.Parallel()
+	cluster := redistest.StartCluster(t, false)
+	cachetest.Run(t, cachetest.Harness{New: func(t testing.TB, limits cache.Limits, nodes int) []cache.Store {
+		for _, s := range cluster.Servers {
+			s.Do("FLUSHALL")
+		}
+		stores := make([]cache.Store, nodes)
+		for i := range stores {
+			stores[i] = open(t, cluster.URL(""), limits)
+		}
+		return stores
+	}})
+}
+
+// peer is a session's offerer that trickles, and its answerer that reads, on two nodes, while servers are killed. Both try
+// again what fails, with the same token.
+type peer struct {
+	key     cache.Key
+	acked   []string // what was acknowledged, in order
+	got     []byte
+	longest time.Duration // that a call took with its repetitions
+	lost    bool          // the session was gone
+}
+
+// patient repeats the call while the store is unavailable.
+func (p *peer) patient(call func() error) error {
+	begin := time.Now()
+	for {
+		err := call()
+		took := time.Since(begin)
+		if !errors.Is(err, custerrors.StoreIsUnavailable) || took > 20*time.Second {
+			p.longest = max(p.longest, took)
+			return err
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func (p *peer) run(t *testing.T, writer, reader *redis.Store, stop *atomic.Bool) {
+	ctx := context.Background()
+	err := p.patient(func() error { return writer.Open(ctx, p.key, 0, "open", sdpBatch("o")) })
+	if err != nil {
+		t.Errorf("%s: Open: %v", p.key, err)
+		return
+	}
+	var after cache.Cursor
+	separated := cache.Form{After: " "}
+	read := func() {
+		var out []byte
+		err := p.patient(func() (err error) {
+			var next cache.Cursor
+			out, next, err = reader.Read(ctx, nil, p.key, cache.Answer, after, math.MaxInt, &separated)
+			if err == nil {
+				after = next
+			}
+			return err
+		})
+		switch err {
+		case nil, custerrors.CandidateNoValues:
+			p.got = append(p.got, out...)
+		case custerrors.KeyNotFound, custerrors.KeyIsExpired:
+			p.lost = true
+		default:
+			t.Errorf("%s: Read: %v", p.key, err)
+			p.lost = true
+		}
+	}
+	for i := 0; !stop.Load() && !p.lost && i < 120; i++ {
+		text := fmt.Sprintf("%s.%d", p.key, i)
+		token := cache.Token("t" + text)
+		switch err := p.patient(func() error { return writer.Append(ctx, p.key, cache.Offer, token, candidateBatch(text)) }); err {
+		case nil:
+			p.acked = append(p.acked, text)
+		case custerrors.KeyNotFound, custerrors.KeyIsExpired:
+			p.lost = true
+		default:
+			t.Errorf("%s: Append: %v", p.key, err)
+			p.lost = true
+		}
+		read()
+		time.Sleep(50 * time.Millisecond)
+	}
+	read()
+}
+
+// underLoad has 64 sessions at once trickle for 6 s over two nodes while disturb does its worst, and wants each
+// acknowledged payload to be read, in order, once.
+func underLoad(t *testing.T, url string, disturb func()) {
+	nodes := [2]*redis.Store{open(t, url, benchLimits()), open(t, url, benchLimits())}
+	defer nodes[0].Close()
+	defer nodes[1].Close()
+	var stop atomic.Bool
+	var running sync.WaitGroup
+	peers := make([]*peer, 64)
+	for i := range peers {
+		peers[i] = &peer{key: cache.Key(fmt.Sprintf("peer%d", i))}
+		running.Go(func() { peers[i].run(t, nodes[i%2], nodes[1-i%2], &stop) })
+	}
+	time.Sleep(time.Second)
+	disturb()
+	time.Sleep(5 * time.Second)
+	stop.Store(true)
+	running.Wait()
+
+	var acked, lost, longest = 0, 0, time.Duration(0)
+	for _, p := range peers {
+		want := "o "
+		for _, text := range p.acked {
+			want += text + " "
+		}
+		acked += len(p.acked)
+		longest = max(longest, p.longest)
+		if p.lost {
+			lost++
+		} else if string(p.got) != want {
+			t.Errorf("%s: got %q, want %q", p.key, p.got, want)
+		}
+	}
+	if lost > 0 {
+		t.Errorf("got %d of %d sessions lost, want none", lost, len(peers))
+	}
+	t.Logf("%d sessions, %d payloads acknowledged, none lost or doubled; the longest stall was %v", len(peers), acked, longest)
+}
+
+// TestClusterFailover kills a master under load. Its replica takes over after the cluster's node timeout, 1 s here, and an
+// election. 4 s after the kill the server is back, as a replica.
+func TestClusterFailover(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a quarter of a minute")
+	}
+	t.Parallel()
+	cluster := redistest.StartCluster(t, true)
+	underLoad(t, cluster.URL("?wait_replicas=1&timeout=1s"), func() {
+		killed := cluster.Masters()[0]
+		killed.Kill()
+		time.Sleep(4 * time.Second)
+		killed.Restart() // as a replica: until then nobody is there to wait for, and nothing can be acknowledged
+	})
+}
+
+// TestSentinelFailover kills the master that sentinels watch, under load.
+func TestSentinelFailover(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a quarter of a minute")
+	}
+	t.Parallel()
+	// With one replica, none is left to wait for after the failover: what is acknowledged before it is what counts.
+	watched := redistest.StartSentinel(t)
+	s := open(t, watched.URL("&wait_replicas=1&timeout=1s"), benchLimits())
+	defer s.Close()
+	ctx := context.Background()
+	var acked int
+	if err := s.Open(ctx, "k", 0, "", sdpBatch("o")); err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	bell := cache.NewBell()
+	if err := s.Hang(ctx, "k", cache.Answer, bell); err != nil {
+		t.Fatalf("Hang: %v", err)
+	}
+	defer s.Unhang("k", cache.Answer, bell)
+	for range 50 {
+		if err := s.Append(ctx, "k", cache.Offer, "", candidateBatch("c")); err != nil {
+			t.Fatalf("Append: %v", err)
+		}
+		acked++
+	}
+	watched.Master.Kill()
+	after := open2(t, watched)
+	var next cache.Cursor
+	took := eventually(t, "after the kill", 20*time.Second, func() (err error) {
+		_, next, err = s.Read(ctx, nil, "k", cache.Answer, 0, math.MaxInt, &benchForm)
+		return err
+	})
+	if next.Position() != 1+acked {
+		t.Errorf("after the failover: got %d messages, want %d", next.Position(), 1+acked)
+	}
+	err := s.Append(ctx, "k", cache.Offer, "", candidateBatch("d"))
+	if !errors.Is(err, custerrors.StoreIsUnavailable) {
+		t.Errorf("Append with no replica left: got %v, want %v", err, custerrors.StoreIsUnavailable)
+	}
+	select { // the new master's news are heard
+	case <-bell:
+	case <-time.After(5 * time.Second):
+		t.Error("got no ring after the failover, want one")
+	}
+	t.Logf("the longest stall was %v", took)
+	after()
+}
+
+// open2 is a second node that starts while the master is away, as soon as it can.
+func open2(t *testing.T, watched *redistest.Watched) func() {
+	var s *redis.Store
+	eventually(t, "a node that starts meanwhile", 20*time.Second, func() (err error) {
+		s, err = redis.Open(t.Context(), watched.URL("&timeout=1s"), benchLimits())
+		return err
+	})
+	return func() { s.Close() }
+}

@@ -1,0 +1,159 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"signal-server/cache"
+	"signal-server/custerrors"
+)
+
+const (
+	oldest     = 7 // the version that has sharded pub/sub
+	watchEvery = time.Second
+)
+
+// check returns why the servers are not fit for a store.
+func (s *Store) check(ctx context.Context) error {
+	if err := s.routes.refresh(ctx); err != nil {
+		return err
+	}
+	var errs []error
+	for address, node := range s.routes.masters() {
+		if err := s.checkServer(ctx, node); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", address, err))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	return s.rehearse()
+}
+
+func (s *Store) checkServer(ctx context.Context, node rueidis.Client) error {
+	if node == nil {
+		return errors.New("the cluster names it, but it is not there")
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	info, err := node.Do(ctx, node.B().Info().Section("server", "memory").Build()).ToString()
+	if err != nil {
+		return err
+	}
+	version := field(info, "redis_version")
+	major, _, _ := strings.Cut(version, ".")
+	if n, err := strconv.Atoi(major); err != nil || n < oldest {
+		return fmt.Errorf("it is version %q, must be Redis %d, Valkey 7.2, or later: it needs sharded pub/sub", version, oldest)
+	}
+	if policy := field(info, "maxmemory_policy"); policy != "noeviction" {
+		return fmt.Errorf("its maxmemory-policy is %q, must be noeviction: it would forget sessions that live", policy)
+	}
+	return nil
+}
+
+// field returns a value of INFO's answer.
+func field(info, name string) string {
+	for line := range strings.Lines(info) {
+		if value, ok := strings.CutPrefix(line, name+":"); ok {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+// rehearse does all that a store does once, with a session of its own, to learn now whether this user may. A server that is full
+// is fit nevertheless.
+func (s *Store) rehearse() error {
+	ctx := context.Background()
+	key := cache.Key("rehearsal " + strconv.FormatUint(cache.NewEpoch(), 36))
+	var offer, candidate cache.Batch
+	offer.Add(cache.Frame{Kind: cache.SDP, Size: 1, Wire: []byte("x")})
+	candidate.Add(cache.Frame{Kind: cache.Candidate, Size: 1, Wire: []byte("x")})
+	bell := cache.NewBell()
+	steps := []struct {
+		name string
+		do   func() error
+	}{
+		{"subscribe", func() error { return s.Hang(ctx, key, cache.Offer, bell) }},
+		{"open a session", func() error { return s.Open(ctx, key, time.Second, "token", &offer) }},
+		{"write", func() error { return s.Append(ctx, key, cache.Answer, "", &candidate) }},
+		{"take", func() error {
+			_, err := s.Take(ctx, nil, key, cache.Answer, cache.SDP, 1, &cache.Form{}, 0)
+			return err
+		}},
+		{"read", func() error {
+			_, _, err := s.Read(ctx, nil, key, cache.Answer, 0, 1, &cache.Form{})
+			return err
+		}},
+		{"renew", func() error {
+			_, err := s.Touch(ctx, key)
+			return err
+		}},
+		{"end a session", func() error { return s.End(ctx, key) }},
+	}
+	defer s.Unhang(key, cache.Offer, bell)
+	for _, step := range steps {
+		err := step.do()
+		if errors.Is(err, custerrors.CacheOverrunMaxCost) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("cannot %s: %w", step.name, err)
+		}
+	}
+	return nil
+}
+
+// watch keeps what Ready says up to date, until Close.
+func (s *Store) watch() {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			s.look()
+		case <-s.stopping:
+			return
+		}
+	}
+}
+
+// look asks all servers how they are. New sessions are taken while one of them takes some: a cluster in which one fails over has
+// others, and whoever asks for readiness would take away all nodes at once.
+func (s *Store) look() {
+	ctx := s.deadlines.context()
+	err := s.routes.refresh(ctx)
+	for _, node := range s.routes.masters() {
+		if err = s.room(ctx, node); err == nil {
+			s.health.Store(nil)
+			return
+		}
+	}
+	if err != nil {
+		err = s.unavailable(err)
+		s.health.Store(&err)
+	}
+}
+
+// room returns why the server takes no new session.
+func (s *Store) room(ctx context.Context, node rueidis.Client) error {
+	if node == nil {
+		return errors.New("a server of the cluster is not there")
+	}
+	info, err := node.Do(ctx, node.B().Info().Section("memory").Build()).ToString()
+	if err != nil {
+		return err
+	}
+	used, _ := strconv.ParseInt(field(info, "used_memory"), 10, 64)
+	limit, _ := strconv.ParseInt(field(info, "maxmemory"), 10, 64)
+	if limit > 0 && used >= limit {
+		return custerrors.CacheOverrunMaxCost
+	}
+	return nil
+}

@@ -1,0 +1,72 @@
+-- The rest of Open, Append and Exchange. ARGV: packed numbers, the sdp's frame, the candidates' frames, the token; each may be
+-- empty.
+--
+-- room is how many bytes the session may still write although maxmemory is reached: so that new sessions are refused before
+-- running ones.
+local ROOM = 4096 -- beside as much as the first write
+local BEGIN = '\0\0\0\0\0\0\0\0'
+local from, opens, reads, after, limit, fresh, askedttl, life, bytes, more, maxmore, maxsize =
+  struct.unpack('<I1I1I1c8I2c6I4I4I4I4I4I4', ARGV[1])
+local sdp, cands = ARGV[2], ARGV[3]
+local at, refused, index = 0, nil, META_SIZE
+if not lives then
+  if opens == 0 or after ~= BEGIN then return redis.call('EXISTS', KEYS[2]) == 1 and EXPIRED or NOT_FOUND end
+  epoch, stop, ttl, tomb, size, room = fresh, now + life, askedttl, 0, 0, #sdp + #cands + ROOM
+  f1, n1, t1, k1, f2, n2, t2, k2 = 0, 0, 0, 0, 0, 0, 0, 0
+  deadline, due = math.min(now + ttl, stop), true
+end
+local flags, n, k, other, held, chunks = f1, n1, k1, f2, n2, k2 -- of who writes, and of who is read
+if from == 2 then flags, n, k, other, held, chunks = f2, n2, k2, f1, n1, k1 else index = index + 2 * k1 end
+
+if after ~= BEGIN then
+  at = struct.unpack('<I2', after)
+  if string.sub(after, 3) ~= epoch then refused = EXPIRED
+  elseif at > (other % 2 == SDP and 1 + held or 0) then refused = BAD_CURSOR end
+end
+if not refused and not seen then
+  if opens == 1 and lives or sdp ~= '' and flags % 2 == SDP then refused = SDP_EXISTS
+  elseif n + more > maxmore then refused = FULL
+  elseif size + bytes > maxsize then refused = TOO_LONG end
+end
+
+if not refused and not seen then
+  local need = #sdp + #cands
+  local force = lives and need <= room
+  if lives then room = math.max(room - need, 0) end
+  if due then tomb = deadline + GRACE + SLACK end
+  local starts1 = lives and string.sub(m, META_SIZE + 1, META_SIZE + 2 * k1) or ''
+  local starts2 = lives and string.sub(m, META_SIZE + 1 + 2 * k1) or ''
+  local w = {'HSET', KEYS[1], 'm', ''}
+  if sdp ~= '' then
+    flags = flags + SDP
+    w[5], w[6] = 's' .. from, sdp
+  end
+  if cands ~= '' then
+    k = k + 1
+    if from == 1 then starts1 = starts1 .. struct.pack('<I2', n) else starts2 = starts2 .. struct.pack('<I2', n) end
+    w[#w + 1] = 'c' .. from .. k
+    w[#w + 1] = cands
+    n = n + more
+  end
+  if token then
+    w[#w + 1] = token
+    w[#w + 1] = ''
+  end
+  if from == 1 then f1, n1, k1 = flags, n, k else f2, n2, k2 = flags, n, k end
+  w[4] = struct.pack(META, epoch, stop, tomb, ttl, size + bytes, room, f1, n1, t1, k1, f2, n2, t2, k2) .. starts1 .. starts2
+  local r = redis.pcall(unpack(w))
+  if type(r) == 'table' then -- an error
+    if not string.find(r.err, 'OOM', 1, true) then return r end
+    if not lives then return OVERRUN end
+    redis.call('PEXPIREAT', KEYS[2], tomb) -- see renew.lua
+    if force then redis.call(unpack(w))
+    else refused = OVERRUN end
+  elseif due and (lives == false or redis.call('PEXPIREAT', KEYS[2], tomb) == 0) then
+    redis.call('SET', KEYS[2], '', 'PXAT', tomb)
+  end
+  redis.call('PEXPIREAT', KEYS[1], deadline)
+  if refused then return refused end
+  redis.call('SPUBLISH', KEYS[1], opens == 1 and '3' or from == 1 and '2' or '1')
+  m = w[4]
+  if from == 2 then index = META_SIZE else index = META_SIZE + 2 * k1 end
+elseif lives then

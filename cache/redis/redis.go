@@ -1,0 +1,288 @@
+// Package redis is the store for many machines: sessions in Redis or Valkey, which all nodes share. Two peers of a session may
+// reach different nodes, and any node may die.
+//
+// Each call of the Store is one script, done by the server in one step, in one round trip; concurrent calls share the
+// trips. A session is one hash, all in one slot with its tombstone and the channel of its news:
+//
+//	key ─SHA-256, 128 bits─▶ signal:{id}     m   packed: epoch, end, ttl, counts      (expires with the session)
+//	                                         s1  the offer's sdp       c11 c12 …  its candidates, a chunk for each write
+//	                                         s2  the answer's sdp      c21 c22 …  its candidates
+//	                                         t1… t2…  idempotency tokens, by role
+//	                         signal:{id}-    the tombstone, cache.Grace longer
+//	                         signal:{id}     the channel: who has news, 1 offer, 2 answer, 3 both
+//
+// What is stored of a payload is its frame, as in cache.Batch, so that a node only puts a form around it. Time is the server's,
+// and TTLs are its key expiry. Keys of clients are not stored.
+//
+// While somebody on this node waits, it is subscribed to the session's channel, over one connection for each server. News may
+// be missed while a server fails; when the subscription is whole again, every bell that was in doubt is rung.
+//
+// It knows no HTTP and no role but by number, and writes nothing to a log.
+package redis
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"signal-server/cache"
+	"signal-server/custerrors"
+)
+
+// Store implements cache.Store. Open makes one.
+type Store struct {
+	// set at construction
+	options
+	limits    cache.Limits
+	client    rueidis.Client
+	deadlines *deadlines
+	routes    *routes
+	news      *news
+	stopping  chan struct{} // closed by Close
+	stopped   sync.WaitGroup
+
+	// atomic
+	inFlight atomic.Int64          // calls that wait for an answer
+	health   atomic.Pointer[error] // what Ready says
+}
+
+var _ cache.Store = (*Store)(nil)
+
+// Open connects to the servers that the URL names, see ParseURL, and checks that they are fit: their version, that they never
+// evict, and that this user may do what a store does. It returns when that is known, after the URL's timeout at the latest for
+// each server that does not answer.
+func Open(ctx context.Context, url string, limits cache.Limits) (*Store, error) {
+	o, err := parseURL(url)
+	if err := errors.Join(err, validate(limits)); err != nil {
+		return nil, err
+	}
+	client, err := rueidis.NewClient(o.client)
+	if err != nil {
+		return nil, fmt.Errorf("redis at %s: %w", o.where, err)
+	}
+	s := &Store{
+		options:   o,
+		limits:    limits,
+		client:    client,
+		deadlines: newDeadlines(o.timeout),
+		stopping:  make(chan struct{}),
+	}
+	s.routes = newRoutes(client)
+	s.news = newNews(client, s.routes, s.deadlines)
+	if err := s.check(ctx); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("redis at %s: %w", o.where, err)
+	}
+	s.stopped.Go(s.watch)
+	return s, nil
+}
+
+func validate(l cache.Limits) error {
+	var errs []error
+	if l.TTL < time.Millisecond || l.Lifetime < time.Millisecond {
+		errs = append(errs, fmt.Errorf("TTL %v and lifetime %v must be a millisecond or more", l.TTL, l.Lifetime))
+	}
+	if max(l.TTL, l.Lifetime).Milliseconds() > math.MaxUint32 {
+		errs = append(errs, fmt.Errorf("TTL %v and lifetime %v must be 49 days or less", l.TTL, l.Lifetime))
+	}
+	if l.Candidates < 1 || l.Candidates >= cache.MaxLog {
+		errs = append(errs, fmt.Errorf("candidates is %d, must be 1 to %d", l.Candidates, cache.MaxLog-1))
+	}
+	if l.SessionBytes < 1 || l.SessionBytes > maxSessionBytes {
+		errs = append(errs, fmt.Errorf("session bytes is %d, must be 1 to %d", l.SessionBytes, maxSessionBytes))
+	}
+	return errors.Join(errs...)
+}
+
+// maxSessionBytes keeps a read of a whole session, its worst case of escaping included, within the 512 MiB of a Redis string.
+const maxSessionBytes = 64 << 20
+
+// write is what Open, Append and Exchange ask for.
+type write struct {
+	from         cache.Role
+	opens, reads bool
+	ttl          time.Duration
+	token        cache.Token
+	batch        *cache.Batch
+	after        cache.Cursor
+	limit        int
+}
+
+// Open implements cache.Store.
+func (s *Store) Open(_ context.Context, key cache.Key, ttl time.Duration, token cache.Token, b *cache.Batch) error {
+	_, err := s.do(scriptWrite, s.newWrite(key, &write{from: cache.Offer, opens: true, ttl: ttl, token: token, batch: b}))
+	return err
+}
+
+// Append implements cache.Store.
+//
+// hot: a trickled candidate comes here.
+func (s *Store) Append(_ context.Context, key cache.Key, from cache.Role, token cache.Token, b *cache.Batch) error {
+	_, err := s.do(scriptWrite, s.newWrite(key, &write{from: from, token: token, batch: b}))
+	return err
+}
+
+// Take implements cache.Store.
+//
+// hot: an empty poll and a take come here.
+func (s *Store) Take(_ context.Context, dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int,
+	form *cache.Form, in uint64,
+) ([]byte, error) {
+	var packed header
+	b := append(packed[:0], byte(to), byte(kind))
+	b = appendEpoch(binary.LittleEndian.AppendUint16(b, clampLimit(limit)), in)
+	var text strings.Builder
+	answer, err := s.do(scriptTake, s.newRequest(key, b, 0, &text))
+	if err != nil {
+		return dst, err
+	}
+	runs, err := answer.ToArray()
+	if err != nil {
+		return dst, errDamaged
+	}
+	return appendFrames(dst, runs, form)
+}
+
+// Read implements cache.Store.
+//
+// hot: a cursor read comes here.
+func (s *Store) Read(_ context.Context, dst []byte, key cache.Key, to cache.Role, after cache.Cursor, limit int,
+	form *cache.Form,
+) ([]byte, cache.Cursor, error) {
+	var packed header
+	b := binary.LittleEndian.AppendUint64(append(packed[:0], byte(to)), uint64(after))
+	b = binary.LittleEndian.AppendUint16(b, clampLimit(limit))
+	var text strings.Builder
+	answer, err := s.do(scriptRead, s.newRequest(key, b, 0, &text))
+	if err != nil {
+		return dst, after, err
+	}
+	return appendAnswer(dst, answer, after, form)
+}
+
+// Exchange implements cache.Store.
+//
+// hot: a handshake is mostly this.
+func (s *Store) Exchange(_ context.Context, dst []byte, key cache.Key, from cache.Role, ttl time.Duration,
+	token cache.Token, b *cache.Batch, after cache.Cursor, limit int, form *cache.Form,
+) ([]byte, cache.Cursor, error) {
+	answer, err := s.do(scriptWrite, s.newWrite(key, &write{
+		from: from, opens: from == cache.Offer && b.HasSDP(), reads: true, ttl: ttl, token: token, batch: b, after: after, limit: limit,
+	}))
+	if err != nil {
+		return dst, after, err
+	}
+	return appendAnswer(dst, answer, after, form)
+}
+
+// Touch implements cache.Store.
+func (s *Store) Touch(_ context.Context, key cache.Key) (cache.Lease, error) {
+	var text strings.Builder
+	answer, err := s.do(scriptTouch, s.newRequest(key, nil, 0, &text))
+	if err != nil {
+		return cache.Lease{}, err
+	}
+	var b [14]byte
+	if text, _ := answer.ToString(); copy(b[:], text) < len(b) {
+		return cache.Lease{}, errDamaged
+	}
+	return cache.Lease{
+		Epoch: uint64(binary.LittleEndian.Uint32(b[:])) | uint64(binary.LittleEndian.Uint16(b[4:]))<<32,
+		TTL:   time.Duration(binary.LittleEndian.Uint32(b[6:])) * time.Millisecond,
+		Left:  time.Duration(binary.LittleEndian.Uint32(b[10:])) * time.Millisecond,
+	}, nil
+}
+
+// End implements cache.Store.
+func (s *Store) End(_ context.Context, key cache.Key) error {
+	var text strings.Builder
+	_, err := s.do(scriptEnd, s.newRequest(key, nil, 0, &text))
+	return err
+}
+
+// Hang implements cache.Store. It returns when the news of the session are subscribed to, or after the timeout with an error.
+// A ring can be missed while a server fails over; it is made up for when the subscription is whole again.
+func (s *Store) Hang(_ context.Context, key cache.Key, to cache.Role, bell cache.Bell) error {
+	return s.unavailable(s.news.hang(s.channel(key), to, bell))
+}
+
+// Unhang implements cache.Store.
+func (s *Store) Unhang(key cache.Key, to cache.Role, bell cache.Bell) {
+	s.news.unhang(s.channel(key), to, bell)
+}
+
+func (s *Store) channel(key cache.Key) string {
+	var name [maxPrefix + idSize + 2]byte
+	return string(appendName(name[:0], s.prefix, key))
+}
+
+// Ready implements cache.Store. It does not ask: it says what was seen within the last second.
+func (s *Store) Ready(context.Context) error {
+	if err := s.health.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// Close implements cache.Store.
+func (s *Store) Close() error {
+	close(s.stopping)
+	s.stopped.Wait()
+	s.news.close()
+	s.deadlines.close()
+	s.client.Close()
+	return nil
+}
+
+// errDamaged says that what a script returned is not what it should: other data than this program's under its names.
+var errDamaged = errors.New("redis: the answer of a script is damaged")
+
+// appendAnswer appends what answer.lua has: a cursor alone, or a cursor and runs of frames.
+func appendAnswer(dst []byte, answer rueidis.RedisMessage, after cache.Cursor, form *cache.Form) ([]byte, cache.Cursor, error) {
+	var runs []rueidis.RedisMessage
+	if answer.IsArray() {
+		runs, _ = answer.ToArray()
+		answer, runs = runs[0], runs[1:]
+	}
+	var b [8]byte
+	if text, _ := answer.ToString(); copy(b[:], text) < len(b) {
+		return dst, after, errDamaged
+	}
+	next := cache.Cursor(binary.LittleEndian.Uint64(b[:]))
+	if len(runs) > 0 {
+		out, err := appendFrames(dst, runs, form)
+		return out, next, err
+	}
+	if next.Position() == 0 {
+		return dst, next, custerrors.SdpNoValues
+	}
+	return dst, next, custerrors.CandidateNoValues
+}
+
+// appendFrames appends the payloads of the frames in that form, or on an error nothing.
+func appendFrames(dst []byte, runs []rueidis.RedisMessage, form *cache.Form) ([]byte, error) {
+	out, first := dst, true
+	for i := range runs {
+		frames, err := runs[i].ToString()
+		if err != nil {
+			return dst, errDamaged
+		}
+		for rest := unsafeBytes(frames); len(rest) > 0; first = false {
+			f, behind, ok := cache.NextFrame(rest)
+			if !ok {
+				return dst, errDamaged
+			}
+			out = form.End(append(form.Begin(out, f.Kind, first), f.Wire...))
+			rest = behind
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,121 @@
+package redis
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"math"
+	"strings"
+	"time"
+
+	"signal-server/cache"
+)
+
+// request is what a script is called with. Its strings are parts of one that is the request's own, because a command may be
+// written after its caller has gone.
+type request struct {
+	session string // KEYS[1], and the channel of its news
+	grave   string // KEYS[2], the tombstone
+	args    [4]string
+	count   int // of args
+}
+
+const (
+	idBytes = 16 // of a key's hash: nobody finds two keys that share them
+	idSize  = 22 // and in base64
+
+	// graveMark ends the name of a tombstone, behind the hash tag that keeps it in the session's slot.
+	graveMark = "-"
+)
+
+// appendName appends the name of the key's session: whatever bytes the key holds, the name is prefix, {, 22 letters, digits, -
+// and _, }.
+func appendName(dst []byte, prefix string, key cache.Key) []byte {
+	var clear [cache.MaxKeyLength * 4]byte
+	sum := sha256.Sum256(append(clear[:0], key...))
+	dst = append(append(dst, prefix...), '{')
+	dst = base64.RawURLEncoding.AppendEncode(dst, sum[:idBytes])
+	return append(dst, '}')
+}
+
+// header is room for the packed numbers of any script.
+type header [64]byte
+
+// newRequest makes a request of the key and the packed numbers, with room for size bytes more, and returns where those go.
+func (s *Store) newRequest(key cache.Key, packed []byte, size int, text *strings.Builder) request {
+	var name [maxPrefix + idSize + 2]byte
+	n := appendName(name[:0], s.prefix, key)
+	text.Grow(len(n) + len(graveMark) + len(packed) + size)
+	text.Write(n)
+	text.WriteString(graveMark)
+	text.Write(packed)
+	all := text.String()
+	end := len(n) + len(graveMark)
+	return request{session: all[:len(n)], grave: all[:end], args: [4]string{all[end:]}, count: 1}
+}
+
+// newWrite makes the request of a write.
+func (s *Store) newWrite(key cache.Key, w *write) request {
+	var packed header
+	b := append(packed[:0], byte(w.from), flag(w.opens), flag(w.reads))
+	b = binary.LittleEndian.AppendUint64(b, uint64(w.after))
+	b = binary.LittleEndian.AppendUint16(b, clampLimit(w.limit))
+	b = appendEpoch(b, cache.NewEpoch())
+	for _, n := range [...]int64{
+		s.clampTTL(w.ttl), s.limits.Lifetime.Milliseconds(), int64(w.batch.Size()), int64(w.batch.Candidates()),
+		int64(s.limits.Candidates), int64(s.limits.SessionBytes),
+	} {
+		b = binary.LittleEndian.AppendUint32(b, uint32(min(n, math.MaxUint32)))
+	}
+	frames := w.batch.Frames()
+	var text strings.Builder
+	r := s.newRequest(key, b, len(frames)+len(w.token), &text)
+
+	begin := text.Len()
+	each(frames, cache.SDP, &text)
+	sdp := text.Len()
+	each(frames, cache.Candidate, &text)
+	candidates := text.Len()
+	text.WriteString(string(w.token))
+	all := text.String() // the same bytes as r's: there was room
+	r.args[1], r.args[2], r.args[3] = all[begin:sdp], all[sdp:candidates], all[candidates:]
+	r.count = 4
+	return r
+}
+
+// each writes those of the frames that are of that kind to text.
+func each(frames []byte, kind cache.Kind, text *strings.Builder) {
+	for {
+		f, rest, ok := cache.NextFrame(frames)
+		if !ok {
+			return
+		}
+		if f.Kind == kind {
+			text.Write(frames[:len(frames)-len(rest)])
+		}
+		frames = rest
+	}
+}
+
+func flag(b bool) byte {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// appendEpoch appends the 6 bytes that an epoch has in a cursor.
+func appendEpoch(dst []byte, epoch uint64) []byte {
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(epoch))
+	return binary.LittleEndian.AppendUint16(dst, uint16(epoch>>32))
+}
+
+func clampLimit(n int) uint16 { return uint16(min(n, cache.MaxLog)) }
+
+// clampTTL returns the milliseconds that a session gets which asks for that TTL.
+func (s *Store) clampTTL(ttl time.Duration) int64 {
+	if ttl <= 0 || ttl > s.limits.TTL {
+		ttl = s.limits.TTL
+	}
+	return max(ttl.Milliseconds(), 1)
+}

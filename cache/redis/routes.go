@@ -1,0 +1,141 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/redis/rueidis"
+)
+
+// routes knows which server has the news of a channel. rueidis knows it too, but keeps it to itself.
+type routes struct {
+	// set at construction
+	client  rueidis.Client
+	cluster bool
+
+	mu sync.Mutex
+	// guarded by mu
+	slots map[uint16]string // slot → address, in a cluster
+}
+
+func newRoutes(client rueidis.Client) *routes {
+	return &routes{client: client, cluster: client.Mode() == rueidis.ClientModeCluster}
+}
+
+// find returns the server that has the channel, and its address; nil if it is not known.
+func (r *routes) find(channel string) (string, rueidis.Client) {
+	nodes := r.client.Nodes()
+	if !r.cluster {
+		for address, node := range nodes { // the one that there is
+			return address, node
+		}
+		return "", nil
+	}
+	address := r.address(channel)
+	return address, nodes[address]
+}
+
+// address returns that of the server which has the channel, in a cluster, or "".
+func (r *routes) address(channel string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.slots[slotOf(channel)]
+}
+
+// moved notes what a server said with MOVED.
+func (r *routes) moved(channel, address string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.slots == nil {
+		r.slots = make(map[uint16]string)
+	}
+	r.slots[slotOf(channel)] = address
+}
+
+// masters returns the servers that hold slots; outside of a cluster, the one that there is.
+func (r *routes) masters() map[string]rueidis.Client {
+	nodes := r.client.Nodes()
+	if !r.cluster {
+		return nodes
+	}
+	masters := make(map[string]rueidis.Client)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, address := range r.slots {
+		masters[address] = nodes[address]
+	}
+	return masters
+}
+
+// refresh asks the servers, until one answers, who has which slots.
+func (r *routes) refresh(ctx context.Context) error {
+	if !r.cluster {
+		return nil
+	}
+	var errs []error
+	for address, node := range r.client.Nodes() {
+		answer, err := node.Do(ctx, node.B().ClusterSlots().Build()).ToArray()
+		slots := parseSlots(answer, address)
+		if err != nil || len(slots) == 0 {
+			errs = append(errs, err)
+			continue
+		}
+		r.mu.Lock()
+		r.slots = slots
+		r.mu.Unlock()
+		return nil
+	}
+	return errors.Join(append(errs, errors.New("no server of the cluster knows who has which slots"))...)
+}
+
+// parseSlots reads the answer to CLUSTER SLOTS, which came from that address.
+func parseSlots(ranges []rueidis.RedisMessage, asked string) map[uint16]string {
+	slots := make(map[uint16]string, slotCount)
+	for i := range ranges {
+		fields, err := ranges[i].ToArray()
+		if err != nil || len(fields) < 3 {
+			continue
+		}
+		first, _ := fields[0].AsInt64()
+		last, _ := fields[1].AsInt64()
+		master, err := fields[2].ToArray()
+		if err != nil || len(master) < 2 || first < 0 || last >= slotCount {
+			continue
+		}
+		host, _ := master[0].ToString()
+		port, _ := master[1].AsInt64()
+		if host == "" { // the server that was asked, which does not know its own name
+			host, _, _ = net.SplitHostPort(asked)
+		}
+		address := net.JoinHostPort(host, strconv.FormatInt(port, 10))
+		for slot := first; slot <= last; slot++ {
+			slots[uint16(slot)] = address
+		}
+	}
+	return slots
+}
+
+const slotCount = 16384
+
+// slotOf returns the slot of a name with a hash tag: CRC16 (XMODEM) of what stands in its braces, as the cluster
+// specification has it.
+func slotOf(name string) uint16 {
+	_, tag, _ := strings.Cut(name, "{")
+	tag, _, _ = strings.Cut(tag, "}")
+	var crc uint16
+	for i := range len(tag) {
+		crc ^= uint16(tag[i]) << 8
+		for range 8 {
+			if crc&0x8000 != 0 {
+				crc = crc<<1 ^ 0x1021
+			} else {
+				crc <<= 1
+			}
+		}
+	}
+	return crc % slotCount
+}

@@ -1,0 +1,69 @@
+package redis
+
+import (
+	"crypto/sha1" // the name that Redis gives a script
+	"embed"
+	"encoding/hex"
+
+	"signal-server/custerrors"
+)
+
+// script is one operation, done by the server in one step.
+type script struct {
+	text string
+	sha  string // what EVALSHA calls it by
+}
+
+// newScript puts a script together of Lua, and of names of files that hold some.
+func newScript(parts ...string) *script {
+	var text string
+	for _, part := range parts {
+		if file, err := lua.ReadFile("lua/" + part + ".lua"); err == nil {
+			part = string(file)
+		}
+		text += part
+	}
+	sum := sha1.Sum([]byte(text))
+	return &script{text: text, sha: hex.EncodeToString(sum[:])}
+}
+
+//go:embed lua/*.lua
+var lua embed.FS
+
+// How the scripts are put together.
+var (
+	scriptWrite = newScript(getSeen, "session", "write", "renew", "written", "answer", "fetch", answerAll)
+	scriptRead  = newScript(get, "session", "gone", "renew", "read", "answer", "fetch", answerAll)
+	scriptTake  = newScript(get, "session", "gone", "renew", "take", "fetch", "taken")
+	scriptTouch = newScript(get, "session", "gone", "renew", "touch")
+	scriptEnd   = newScript(get, "session", "gone", "end")
+)
+
+const (
+	get     = "local m = redis.call('HGET', KEYS[1], 'm')\n"
+	getSeen = `
+local m, seen, token
+if ARGV[4] == '' then
+  m = redis.call('HGET', KEYS[1], 'm')
+else
+  token = 't' .. string.byte(ARGV[1]) .. ARGV[4]
+  local got = redis.call('HMGET', KEYS[1], 'm', token)
+  m, seen = got[1], got[2]
+end
+`
+	answerAll = "table.insert(v, 1, cursor)\nreturn v\n"
+)
+
+// refusals are what the scripts answer with a number: see session.lua.
+var refusals = [...]error{
+	nil,
+	custerrors.KeyNotFound,
+	custerrors.KeyIsExpired,
+	custerrors.SdpNoValues,
+	custerrors.CandidateNoValues,
+	custerrors.SdpAlreadyExist,
+	custerrors.QueueIsFull,
+	custerrors.BodyIsTooLong,
+	custerrors.CursorIsInvalid,
+	custerrors.CacheOverrunMaxCost,
+}
