@@ -1,6 +1,6 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help test race lint fmt generate drift run load smoke
+.PHONY: help test race lint fmt generate drift run load smoke bench
 
 tool = "$$(go -C .ci/tools tool -n $(1))"
 
@@ -40,3 +40,6 @@ load: ## start the server and run the load tests; TARGET=http://host: against th
 
 smoke: ## run each load test for three seconds
 	SMOKE=1 k6/run
+
+bench: ## measure everything beside others, a quarter of an hour; writes docs/benchmarks.md
+	go -C bench run .

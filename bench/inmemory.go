@@ -1,0 +1,203 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"golang.org/x/sys/unix"
+
+	"signal-server/app"
+	"signal-server/cache"
+	"signal-server/cache/memory"
+)
+
+// memoryConn is a connection without a network: reading from it makes the next request, writing to it checks an answer. It is
+// used by one goroutine, the server's.
+type memoryConn struct {
+	net.Conn // nil: a method that is not below is not called
+
+	// set at construction
+	kind    *kind
+	keys    []string
+	checked bool // answers are this server's
+	begin   <-chan struct{}
+	ended   *sync.WaitGroup
+	wrong   *atomic.Int64
+
+	// owned by the server's goroutine
+	sent          int
+	request, want []byte
+	tag, wantTag  int // where the number stands in them, that counts up; -1: nowhere
+}
+
+// Read implements net.Conn. It makes one request at a time, by the shortest way: only its number changes, within a session.
+func (c *memoryConn) Read(b []byte) (int, error) {
+	<-c.begin
+	if c.sent == len(c.keys)*c.kind.repeat {
+		return 0, io.EOF
+	}
+	n := c.sent%c.kind.repeat + 1
+	if n == 1 {
+		c.compose(c.keys[c.sent/c.kind.repeat])
+	}
+	c.sent++
+	number(c.request, c.tag, n)
+	number(c.want, c.wantTag, n)
+	return copy(b, c.request), nil
+}
+
+func (c *memoryConn) compose(key string) {
+	var body []byte
+	if c.kind.body != nil {
+		body = c.kind.body(nil, key, 1)
+	}
+	c.request = appendRequest(c.request[:0], c.kind.method, c.kind.target, key, body)
+	c.want = append(c.want[:0], headEnd...)
+	if c.checked {
+		c.want = c.kind.answer(c.want, key, 1)
+	}
+	first := appendTag(nil, key, "offer", 1)
+	c.tag, c.wantTag = bytes.Index(c.request, first), bytes.Index(c.want, first)
+}
+
+// number writes the number of a payload in its tag.
+func number(text []byte, tag, n int) {
+	if tag >= 0 {
+		digits := text[tag+tagLen-3:]
+		digits[0], digits[1], digits[2] = byte('0'+n/100), byte('0'+n/10%10), byte('0'+n%10)
+	}
+}
+
+// Write implements net.Conn. An answer comes in one piece: none is longer than the server's buffer.
+func (c *memoryConn) Write(b []byte) (int, error) {
+	if !bytes.HasSuffix(b, c.want) {
+		c.wrong.Add(1)
+	}
+	return len(b), nil
+}
+
+// Close implements net.Conn.
+func (c *memoryConn) Close() error {
+	c.ended.Done()
+	return nil
+}
+
+func (c *memoryConn) LocalAddr() net.Addr              { return &net.TCPAddr{} }
+func (c *memoryConn) RemoteAddr() net.Addr             { return &net.TCPAddr{} }
+func (c *memoryConn) SetDeadline(time.Time) error      { return nil }
+func (c *memoryConn) SetReadDeadline(time.Time) error  { return nil }
+func (c *memoryConn) SetWriteDeadline(time.Time) error { return nil }
+
+// memoryListener accepts the connections that it was made with.
+type memoryListener struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (l *memoryListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *memoryListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return nil
+}
+
+func (l *memoryListener) Addr() net.Addr { return &net.TCPAddr{} }
+
+// measureInMemory returns what a request of that kind takes, of about that many over memory connections: to this server or to
+// Fiber with a handler that does nothing.
+func measureInMemory(what string, k *kind, procs, requests int) (r spent, err error) {
+	const conns = 16
+	runtime.GOMAXPROCS(procs)
+	begin, closed := make(chan struct{}), make(chan struct{})
+	var ended sync.WaitGroup
+	var wrong atomic.Int64
+	listener := &memoryListener{conns: make(chan net.Conn, conns), closed: closed}
+	var keys []string
+	for range conns {
+		c := &memoryConn{kind: k, checked: what == "server", begin: begin, ended: &ended, wrong: &wrong}
+		for range max(1, requests/conns/k.repeat) {
+			c.keys = append(c.keys, newKey())
+		}
+		keys = append(keys, c.keys...)
+		ended.Add(1)
+		listener.conns <- c
+	}
+	serving := make(chan error, 1)
+	if what == "server" {
+		err = serveMemory(listener, k, keys, serving)
+	} else {
+		empty := fiber.New(fiber.Config{DisableStartupMessage: true})
+		empty.Add(k.method, k.target, func(*fiber.Ctx) error { return nil })
+		go func() { serving <- empty.Listener(listener) }()
+	}
+	if err != nil {
+		return r, err
+	}
+	runtime.GC() // what was prepared is not measured
+	cpu, begun := cpuTime(unix.CLOCK_PROCESS_CPUTIME_ID), time.Now()
+	close(begin)
+	allEnded := make(chan struct{})
+	go func() {
+		ended.Wait()
+		close(allEnded)
+	}()
+	select {
+	case <-allEnded:
+	case err := <-serving:
+		return r, fmt.Errorf("serving ended: %w", err)
+	}
+	asked := time.Duration(len(keys) * k.repeat)
+	r = spent{CPU: (cpuTime(unix.CLOCK_PROCESS_CPUTIME_ID) - cpu) / asked, Wall: time.Since(begun) / asked}
+	if n := wrong.Load(); n > 0 {
+		return r, fmt.Errorf("%d answers are wrong", n)
+	}
+	return r, nil
+}
+
+// serveMemory serves the whole server on the listener, with the sessions of the keys open.
+func serveMemory(listener net.Listener, k *kind, keys []string, serving chan<- error) error {
+	config := app.DefaultConfig()
+	config.Limits.TTL, config.Limits.Lifetime = time.Hour, time.Hour // the last sessions wait for long
+	store, err := memory.New(memory.Config{Limits: config.Limits, Memory: 4 << 30})
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		var batch cache.Batch
+		add := func(kind cache.Kind, p payload) {
+			wire := p.appendWire(nil)
+			batch.Add(cache.Frame{Kind: kind, Size: len(p.appendText(nil)), Wire: wire})
+		}
+		add(cache.SDP, sdp(key, "offer"))
+		for n := 1; n <= k.prepared; n++ {
+			add(cache.Candidate, k.candidate(key, "offer", n))
+		}
+		if err := store.Open(context.Background(), cache.Key(key), 0, "", &batch); err != nil {
+			return err
+		}
+	}
+	server, err := app.New(config, store, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	go func() { serving <- errors.Join(server.Serve(context.Background(), listener, nil), store.Close()) }()
+	return nil
+}

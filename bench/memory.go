@@ -1,0 +1,227 @@
+package main
+
+import (
+	"context"
+	"fmt"
+)
+
+// memory measures what sessions and connections take, whether churn leaves something behind, and what the collector costs.
+func (b *bench) memory(ctx context.Context) error {
+	for _, measure := range []func(context.Context) error{b.sessionMemory, b.connectionMemory, b.churn, b.collector} {
+		if err := measure(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// payloadBytes is what both peers of a handshake write.
+const payloadBytes = offerSDP + answerSDP + 2*candidatesASide*shortCandidate
+
+// sessionMemory measures the memory of a live session that holds a whole handshake.
+func (b *bench) sessionMemory(ctx context.Context) error {
+	var each, rest series
+	err := b.turns(ctx, 1, func(int) error {
+		grown, err := b.growth(ctx, b.signalServer(), func(p *process) error { return b.fill(p, b.size.sessions) }, nil)
+		if err != nil {
+			return err
+		}
+		bytes := float64(grown) / float64(b.size.sessions)
+		each = append(each, bytes)
+		rest = append(rest, bytes-payloadBytes)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("memory of sessions: %w", err)
+	}
+	t := table{
+		title: "Memory of a live session",
+		text: fmt.Sprintf("RSS of the server's process with %d live sessions, each with offer, answer and all candidates (%d B of payload), "+
+			"less its RSS before them, by session.", b.size.sessions, payloadBytes),
+		columns: []string{"", "bytes"},
+	}
+	t.add("RSS per session", each.span(0))
+	t.add("of that, beyond its payload", rest.span(0))
+	b.report.add(t)
+	b.report.bar(fmt.Sprintf("RSS per live session of %d B, bytes (1.3 × payload + 256)", payloadBytes), each, 0,
+		1.3*payloadBytes+256, 1.3*payloadBytes+128)
+	return nil
+}
+
+// growth starts the candidate, lets work fill it, and returns by how much its RSS has grown. check, if not nil, is called while
+// it is full.
+func (b *bench) growth(ctx context.Context, c candidate, work func(*process) error, check func() error) (int64, error) {
+	p, err := b.start(ctx, c)
+	if err != nil {
+		return 0, err
+	}
+	defer p.stop()
+	if err := p.settle(ctx); err != nil {
+		return 0, err
+	}
+	before, err := p.rss()
+	if err != nil {
+		return 0, err
+	}
+	if err := work(p); err != nil {
+		return 0, err
+	}
+	if err := p.settle(ctx); err != nil {
+		return 0, err
+	}
+	after, err := p.rss()
+	if err == nil && check != nil {
+		err = check()
+	}
+	return after - before, err
+}
+
+// fill opens n sessions, in each of which both peers write all that they have.
+func (b *bench) fill(p *process, n int) error {
+	return b.overLines(p, n, func(l *line) error { return l.writeBoth(newKey()) })
+}
+
+// perDialling is how often work is done before connections are made anew: within their patience, however slow the machine.
+const perDialling = 50_000
+
+// overLines does work n times, over atOnce connections.
+func (b *bench) overLines(p *process, n int, work func(*line) error) error {
+	for ; n > perDialling; n -= perDialling {
+		if err := b.overLines(p, perDialling, work); err != nil {
+			return err
+		}
+	}
+	lines, err := b.dialLines(p, atOnce)
+	if err != nil {
+		return err
+	}
+	defer hangUp(lines)
+	return atTheSameTime(len(lines), func(i int) error {
+		for done := i; done < n; done += len(lines) {
+			if err := work(lines[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (l *line) writeBoth(key string) error {
+	l.body = appendPost(l.body[:0], key, "offer")
+	if err := l.expect("POST", "/offer/messages", key, l.body, []byte(noNews)); err != nil {
+		return err
+	}
+	l.body = appendPost(l.body[:0], key, "answer")
+	l.want = appendNews(l.want[:0], key, "offer")
+	return l.expect("POST", "/answer/messages", key, l.body, l.want)
+}
+
+// connectionMemory measures the memory of a connection whose request waits.
+func (b *bench) connectionMemory(ctx context.Context) error {
+	candidates := []candidate{b.signalServer(), ours("bare fasthttp", "fasthttp"), ours("net/http", "nethttp")}
+	kib := make([]series, len(candidates))
+	err := b.turns(ctx, len(candidates), func(i int) error {
+		var waiting waiters
+		defer func() { waiting.hangUp() }()
+		grown, err := b.growth(ctx, candidates[i], func(p *process) (err error) {
+			waiting, err = b.startWaiting(p)
+			return err
+		}, func() error { return waiting.check() })
+		kib[i] = append(kib[i], float64(grown)/1024/float64(b.size.connections))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("memory of waiting connections: %w", err)
+	}
+	t := table{
+		title: "Memory of a waiting connection",
+		text: fmt.Sprintf("RSS with %d connections, each with a request that waits for a session to be opened, less the RSS before them, "+
+			"by connection. The others' handlers wait in a select for a channel and a timer. What the kernel holds for a socket "+
+			"is not in it.", b.size.connections),
+		columns: []string{"server", "KiB"},
+	}
+	chart := chart{title: "Memory per waiting connection, KiB", decimals: 1}
+	for i, c := range candidates {
+		t.add(c.name, kib[i].span(2))
+		chart.add(c.name, kib[i], i == 0)
+	}
+	b.report.add(t)
+	b.report.draw(chart)
+	b.report.bar(fmt.Sprintf("RSS per waiting connection at %d, KiB", b.size.connections), kib[0], 2, 11, 5)
+	return nil
+}
+
+// waiters are connections with a request each that nothing comes to.
+type waiters []*conn
+
+// startWaiting opens connections and asks each for something that does not come. hangUp must follow, also after an error.
+func (b *bench) startWaiting(p *process) (w waiters, err error) {
+	for range b.size.connections {
+		c, err := b.poller.dialHTTP(p.addr)
+		if err != nil {
+			return w, err
+		}
+		w = append(w, c)
+		if err := c.send(appendRequest(nil, "GET", "/answer/messages?wait=30", newKey(), nil)); err != nil {
+			return w, err
+		}
+	}
+	return w, nil
+}
+
+// check returns nil if all still wait.
+func (w waiters) check() error {
+	for _, c := range w {
+		if err := c.silent(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w waiters) hangUp() {
+	for _, c := range w {
+		c.Close()
+	}
+}
+
+// churn measures whether sessions that come and go leave memory behind.
+func (b *bench) churn(ctx context.Context) error {
+	const few = 10_000
+	p, err := b.start(ctx, b.signalServer())
+	if err != nil {
+		return err
+	}
+	defer p.stop()
+	var rss [2]float64
+	for i, n := range [...]int{few, b.size.churn - few} {
+		err := b.overLines(p, n, func(l *line) error {
+			l.keys = append(l.keys[:0], newKey())
+			if err := l.writeBoth(l.keys[0]); err != nil {
+				return err
+			}
+			return l.end()
+		})
+		if err != nil {
+			return fmt.Errorf("churn: %w", err)
+		}
+		if err := p.settle(ctx); err != nil {
+			return err
+		}
+		bytes, err := p.rss()
+		if err != nil {
+			return err
+		}
+		rss[i] = float64(bytes) / (1 << 20)
+	}
+	t := table{
+		title:   "Churn",
+		text:    fmt.Sprintf("RSS after that many sessions were opened, filled by both peers and ended by DELETE, %d at a time; one process, once.", atOnce),
+		columns: []string{"sessions", "MiB"},
+	}
+	t.add(fmt.Sprint(few), fmt.Sprintf("%.1f", rss[0]))
+	t.add(fmt.Sprint(b.size.churn), fmt.Sprintf("%.1f", rss[1]))
+	b.report.add(t)
+	b.report.bar(fmt.Sprintf("RSS after %d sessions of churn ÷ after %d", b.size.churn, few), series{rss[1] / rss[0]}, 2, 1.1, 1)
+	return nil
+}

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+)
+
+// kind is a kind of request that is measured by itself.
+type kind struct {
+	name           string
+	method, target string
+	// repeat is how many of them a connection sends in one go, as many as the limits of a session allow. What is opened
+	// before and ended after is not measured.
+	repeat    int
+	fresh     bool // each goes to a new session and opens it; otherwise all of one go to one session
+	prepared  int  // candidates in that session, besides an sdp
+	candidate func(key, role string, n int) payload
+	body      func(dst []byte, key string, n int) []byte // n counts from 1; nil: none
+	answer    func(dst []byte, key string, n int) []byte
+	limit     float64 // of CPU ÷ bare fasthttp
+	aim       float64
+}
+
+func always(answer string) func([]byte, string, int) []byte {
+	return func(dst []byte, _ string, _ int) []byte { return append(dst, answer...) }
+}
+
+// The places of kinds that are measured in process too.
+const (
+	kindPost = iota
+	kindPoll
+	kindTake
+)
+
+var kinds = []kind{
+	kindPost: {
+		name: "POST candidate, 150 B", method: "POST", target: "/offer/candidate", repeat: 128,
+		body:   func(dst []byte, key string, n int) []byte { return long(key, "offer", n).appendText(dst) },
+		answer: always(done), limit: 1.18, aim: 1.06,
+	},
+	kindPoll: {
+		name: "empty poll", method: "GET", target: "/answer/candidate", repeat: 128,
+		answer: always(nothing), limit: 1.08, aim: 1.02,
+	},
+	kindTake: {
+		name: "take one, 150 B", method: "GET", target: "/answer/candidate", repeat: 128,
+		prepared: 128, candidate: long,
+		answer: func(dst []byte, key string, n int) []byte { return appendOne(dst, long(key, "offer", n)) },
+		limit:  1.18, aim: 1.06,
+	},
+	{
+		name: "messages read, sdp and 6 candidates", method: "GET", target: "/answer/messages", repeat: 128,
+		prepared: candidatesASide, candidate: short,
+		answer: func(dst []byte, key string, _ int) []byte { return appendNews(dst, key, "offer") },
+		limit:  1.18, aim: 1.06,
+	},
+	{
+		name: "POST messages, sdp and 6 candidates", method: "POST", target: "/offer/messages", repeat: 32,
+		fresh:  true,
+		body:   func(dst []byte, key string, _ int) []byte { return appendPost(dst, key, "offer") },
+		answer: always(noNews), limit: 1.18, aim: 1.06,
+	},
+}
+
+// requests measures each kind of request against a fasthttp that does nothing but answer as many bytes to the same request.
+func (b *bench) requests(ctx context.Context) error {
+	names := []string{"signal-server", "bare fasthttp", "fasthttp, same headers"}
+	t := table{
+		title: "CPU of one request",
+		text: "CPU time of the server's process, user and system, per request, over " + fmt.Sprint(atOnce) + " keep-alive connections. " +
+			"*Bare fasthttp* is fasthttp of the same version with its default options, whose handler does nothing but set a fixed " +
+			"body of the same size as this server's; it is sent byte for byte the same requests. *Same headers* also sets the headers " +
+			"of this server's answers (Content-Type, Access-Control-Allow-Origin and, to a GET, Cache-Control). Requests per second are " +
+			"what the load got on its own core: quoted, nothing is decided by them.",
+		columns: []string{"request", "this server, µs", "bare, µs", "÷ bare", "÷ same headers", "requests/s", "bare requests/s", "its core busy"},
+	}
+	chart := chart{title: "Server CPU per request ÷ bare fasthttp", decimals: 2, line: 1}
+	for i := range kinds {
+		k := &kinds[i]
+		var cpu [3]series
+		var rate [2]series
+		var busy series
+		err := b.turns(ctx, len(names), func(c int) error {
+			e, err := b.measureKind(ctx, k, c)
+			if err != nil {
+				return fmt.Errorf("%s: %s: %w", k.name, names[c], err)
+			}
+			cpu[c] = append(cpu[c], e.micros())
+			if c < len(rate) {
+				rate[c] = append(rate[c], e.perSecond())
+			}
+			if c == 0 {
+				busy = append(busy, e.busy())
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		ratio := cpu[0].over(cpu[1])
+		t.add(k.name, cpu[0].span(2), cpu[1].span(2), ratio.span(2), cpu[0].over(cpu[2]).span(2),
+			rate[0].span(0), rate[1].span(0), busy.span(2))
+		b.report.bar("CPU per request ÷ bare fasthttp: "+k.name, ratio, 2, k.limit, k.aim)
+		chart.add(k.name, ratio, true)
+	}
+	b.report.add(t)
+	b.report.draw(chart)
+	return nil
+}
+
+// measureKind returns what requests of one kind cost the candidate: 0 is this server, 1 and 2 are the bare ones.
+func (b *bench) measureKind(ctx context.Context, k *kind, c int) (e expense, err error) {
+	fixed := fixedBody(k.answerSize())
+	p, err := b.start(ctx, [...]candidate{b.signalServer(), bareFasthttp(len(fixed)), sameHeaders(len(fixed))}[c])
+	if err != nil {
+		return e, err
+	}
+	defer p.stop()
+	lines, err := b.dialLines(p, atOnce)
+	if err != nil {
+		return e, err
+	}
+	defer hangUp(lines)
+	if c == 0 {
+		fixed = nil
+	}
+	n := min(k.repeat, max(1, b.size.requests/atOnce))
+	for warm := false; e.units < b.size.requests; warm = true {
+		if err := together(lines, func(l *line) error { return k.open(l, n, c == 0) }); err != nil {
+			return e, err
+		}
+		work := func() error { return together(lines, func(l *line) error { return k.ask(l, n, fixed) }) }
+		if !warm { // the first go fills buffers and pools
+			err = work()
+		} else {
+			err = e.spend(p, work)
+			e.units += len(lines) * n
+		}
+		if err != nil {
+			return e, err
+		}
+		if c != 0 {
+			continue
+		}
+		if err := together(lines, (*line).end); err != nil {
+			return e, err
+		}
+	}
+	return e, nil
+}
+
+// answerSize returns the length of an answer.
+func (k *kind) answerSize() int {
+	answer := k.answer(nil, newKey(), 1)
+	return len(answer) + bytes.Count(answer, []byte(anyCursor))*(cursorLen-len(anyCursor))
+}
+
+// open chooses keys for one go of a line, of n requests, and opens the session if it really is there.
+func (k *kind) open(l *line, n int, really bool) error {
+	l.keys = append(l.keys[:0], newKey())
+	for k.fresh && len(l.keys) < n {
+		l.keys = append(l.keys, newKey())
+	}
+	if k.fresh || !really {
+		return nil
+	}
+	key := l.keys[0]
+	l.body = appendPostOf(l.body[:0], key, "offer", k.prepared, func(n int) payload { return k.candidate(key, "offer", n) })
+	return l.expect("POST", "/offer/messages", key, l.body, []byte(noNews))
+}
+
+// ask is one go of a line. Where no answer is fixed, it is the kind's.
+func (k *kind) ask(l *line, repeat int, fixed []byte) error {
+	for n := 1; n <= repeat; n++ {
+		key := l.keys[0]
+		if k.fresh {
+			key = l.keys[n-1]
+		}
+		if l.body = l.body[:0]; k.body != nil {
+			l.body = k.body(l.body, key, n)
+		}
+		want := fixed
+		if fixed == nil {
+			l.want = k.answer(l.want[:0], key, n)
+			want = l.want
+		}
+		if err := l.expect(k.method, k.target, key, l.body, want); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// end ends the line's sessions.
+func (l *line) end() error {
+	for _, key := range l.keys {
+		if err := l.expect("DELETE", "/session", key, nil, []byte(done)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
