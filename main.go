@@ -35,6 +35,7 @@ import (
 	"signal-server/app"
 	"signal-server/cache"
 	"signal-server/cache/memory"
+	"signal-server/cache/redis"
 	"signal-server/client"
 	"signal-server/client/bridge"
 )
@@ -51,7 +52,7 @@ type serve struct {
 	Listen string `default:":8080" help:"Address to serve the API on, as host:port."`
 	Admin  string `default:"127.0.0.1:9090" help:"Address to serve health on for operators, as host:port; empty: none."`
 
-	Store  string `default:"memory" help:"Where sessions are kept: memory."`
+	Store  string `default:"memory" help:"Where sessions are kept: memory, or the URL of a Redis or Valkey (redis, rediss, redis-sentinel, redis-cluster)."`
 	Memory bytes  `default:"1GiB" help:"Memory for sessions; when it is used up no new session is taken."`
 
 	TTL      time.Duration `default:"30s" help:"How long a session lives without a request, at the most and by default."`
@@ -120,18 +121,42 @@ func (c *serve) run(ctx context.Context, log *slog.Logger, wrong mistakes) error
 	if c.Memory < memory.MinMemory {
 		wrong = append(wrong, fmt.Errorf("--memory is %d bytes, must be %d or more", c.Memory, memory.MinMemory))
 	}
-	if c.Store != "memory" {
-		wrong = append(wrong, fmt.Errorf("--store is %q, must be memory", c.Store))
+	if c.Store != inMemory && !inRedis(c.Store) {
+		wrong = append(wrong, fmt.Errorf("--store is %q, must be memory or the URL of a Redis", kindOf(c.Store)))
 	}
 	if err := errors.Join(wrong...); err != nil {
 		return err
 	}
-	store, err := memory.New(memory.Config{Limits: config.Limits, Memory: int64(c.Memory)})
+	store, err := c.open(ctx, config.Limits)
 	if err != nil {
 		return err
 	}
 	defer store.Close()
 	return serveStore(ctx, c, config, store, log)
+}
+
+const inMemory = "memory"
+
+// inRedis reports whether --store is a URL that package redis knows.
+func inRedis(store string) bool {
+	return strings.HasPrefix(store, "redis") && strings.Contains(store, "://")
+}
+
+// kindOf is --store for people to read: of a URL, which may hold a password, the scheme.
+func kindOf(store string) string {
+	kind, _, _ := strings.Cut(store, "://")
+	return kind
+}
+
+func (c *serve) open(ctx context.Context, limits cache.Limits) (cache.Store, error) {
+	if c.Store == inMemory {
+		return memory.New(memory.Config{Limits: limits, Memory: int64(c.Memory)})
+	}
+	store, err := redis.Open(ctx, c.Store, limits)
+	if err != nil {
+		return nil, fmt.Errorf("--store: %w", err)
+	}
+	return store, nil
 }
 
 func serveStore(ctx context.Context, c *serve, config app.Config, store cache.Store, log *slog.Logger) error {
@@ -151,7 +176,7 @@ func serveStore(ctx context.Context, c *serve, config app.Config, store cache.St
 		}
 		log.Info("serving health for operators", "address", admin.Addr().String())
 	}
-	log.Info("serving", "address", listener.Addr().String(), "store", c.Store, "memory", c.Memory.String())
+	log.Info("serving", "address", listener.Addr().String(), "store", kindOf(c.Store), "memory", c.Memory.String())
 	defer log.Info("stopped")
 	return server.Serve(ctx, listener, admin)
 }

@@ -26,7 +26,7 @@ func (s *Server) routes() {
 
 	s.get("/healthz", s.health)
 	s.get("/readyz", s.ready)
-	s.get("/", func(c *fiber.Ctx) error { return c.Redirect(swaggerIndex, fiber.StatusFound) })
+	s.pageRoutes()
 	s.swaggerRoutes()
 }
 

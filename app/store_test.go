@@ -10,20 +10,31 @@ import (
 
 	"signal-server/cache"
 	"signal-server/cache/memory"
+	"signal-server/cache/redis"
+	"signal-server/cache/redis/redistest"
 )
 
 // newStore returns the store under test, which the caller closes. It is the one place that names a store: the tests are about
 // what clients see, whatever keeps the sessions. memory bounds the embedded one.
 func newStore(t testing.TB, limits cache.Limits, bytes int64) cache.Store {
 	t.Helper()
-	if name := storeName(); name != embedded {
-		t.Fatalf("SIGNAL_TEST_STORE: got %q, want %q or nothing", name, embedded)
+	switch name := storeName(); name {
+	case embedded:
+		store, err := memory.New(memory.Config{Limits: limits, Memory: bytes})
+		if err != nil {
+			t.Fatalf("memory.New: got %v, want a store", err)
+		}
+		return store
+	case "redis":
+		store, err := redis.Open(t.Context(), redistest.Start(t).URL(""), limits)
+		if err != nil {
+			t.Fatalf("redis.Open: got %v, want a store", err)
+		}
+		return store
+	default:
+		t.Fatalf("SIGNAL_TEST_STORE: got %q, want %q, redis or nothing", name, embedded)
+		return nil
 	}
-	store, err := memory.New(memory.Config{Limits: limits, Memory: bytes})
-	if err != nil {
-		t.Fatalf("memory.New: got %v, want a store", err)
-	}
-	return store
 }
 
 const embedded = "memory"

@@ -31,6 +31,8 @@ const (
 const (
 	// CacheOverrunMaxCost says that the memory budget is used up: no new session is taken, live ones are not touched.
 	CacheOverrunMaxCost Error = "缓存超出MaxCost，服务已达到最大负载"
+	// StoreIsUnavailable says that the store of sessions cannot be reached, or does not answer in time; ask again soon.
+	StoreIsUnavailable Error = "存储不可用"
 	// CacheOnEvictNoGetKey is for the log only: an eviction that names no key.
 	CacheOnEvictNoGetKey Error = "缓存OnEvict回调，无法获取原始key"
 	// QueueNewFailBecauseAlreadyExists is for the log only: the text of an internal error.
@@ -112,7 +114,7 @@ func (e Error) Status() int {
 		return 429
 	case HeaderIsTooLong:
 		return 431
-	case CacheOverrunMaxCost, ServerIsShuttingDown:
+	case CacheOverrunMaxCost, StoreIsUnavailable, ServerIsShuttingDown:
 		return 503
 	default: // CtxIsEmpty, InternalError, and the texts for the log: a client that sees one has found a bug here.
 		return 500

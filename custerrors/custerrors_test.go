@@ -38,6 +38,7 @@ func TestFixedTexts(t *testing.T) {
 		{custerrors.SdpNoValues, "sdp没有值", 200},
 		{custerrors.SdpAlreadyExist, "sdp已存在", 200},
 		{custerrors.CandidateNoValues, "candidate没有值", 200},
+		{custerrors.StoreIsUnavailable, "存储不可用", 503},
 	}
 	for _, tt := range tests {
 		if got := tt.got.Error(); got != tt.want {

@@ -3,11 +3,7 @@ package redis_test
 import (
 	"syscall"
 	"testing"
-
-	"signal-server/cache/redis"
 )
-
-var touchSHA = redis.TouchSHA
 
 // ownCPU returns the seconds of CPU that this process has used.
 func ownCPU(tb testing.TB) float64 {

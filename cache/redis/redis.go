@@ -17,6 +17,9 @@
 // While somebody on this node waits, it is subscribed to the session's channel, over one connection for each server. News may
 // be missed while a server fails; when the subscription is whole again, every bell that was in doubt is rung.
 //
+// A call ends within the timeout of the URL, whatever the servers do. It does not look at its Context: a server that shuts down
+// ends those of requests under way, which are to be finished; and a command that was sent is done all the same.
+//
 // It knows no HTTP and no role but by number, and writes nothing to a log.
 package redis
 

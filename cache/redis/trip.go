@@ -39,14 +39,14 @@ func (s *Store) do(sc *script, r request) (rueidis.RedisMessage, error) {
 	if err != nil || code < 0 || code >= int64(len(refusals)) {
 		return answer, errDamaged
 	}
-	if err := refusals[code]; err != nil {
-		if err == custerrors.CacheOverrunMaxCost {
-			s.health.Store(&err)
-		}
-		return answer, err
+	if refusals[code] == custerrors.CacheOverrunMaxCost {
+		s.health.Store(&errFull)
 	}
-	return answer, nil
+	return answer, refusals[code]
 }
+
+// errFull is what Ready says from the first refusal for want of memory on, until the next look finds room.
+var errFull error = custerrors.CacheOverrunMaxCost
 
 // errCrowded is the answer at once when too many calls wait already: servers that do not answer get no crowd.
 var errCrowded = fmt.Errorf("%w: too many calls wait for an answer of redis", custerrors.StoreIsUnavailable)
@@ -129,9 +129,8 @@ func (s *Store) unavailable(err error) error {
 	if e, ok := rueidis.IsRedisErr(err); ok {
 		text := strings.TrimPrefix(e.Error(), "ERR ")
 		if strings.HasPrefix(text, "OOM ") {
-			var full error = custerrors.CacheOverrunMaxCost
-			s.health.Store(&full)
-			return full
+			s.health.Store(&errFull)
+			return errFull
 		}
 		for _, word := range passing {
 			if strings.HasPrefix(text, word+" ") {

@@ -1,0 +1,145 @@
+// An RTCPeerConnection as far as signaling sees it: signaling states, ICE generations, trickled candidates, and a connection
+// that comes about when both sides know the current description and a candidate of each other.
+
+let serial = 0;
+const byUfrag = new Map();
+
+export class FakePeer extends EventTarget {
+  localDescription = null;
+  remoteDescription = null;
+  signalingState = 'stable';
+  iceGatheringState = 'new';
+  iceConnectionState = 'new';
+  connectionState = 'new';
+  log = []; // of what was called, and of what went wrong
+  unconnectable = false;
+  #options;
+  #known = new Set(); // ufrags of remote candidates
+  #offered; // before the answer: what a rollback goes back to
+
+  /** candidates: how many are gathered; gatherDelay: ms before each of them and the end, 0 for all at once; empty: nothing to connect. */
+  constructor({ candidates = 2, gatherDelay = 0, empty = false } = {}) {
+    super();
+    this.#options = { candidates, gatherDelay, empty };
+  }
+
+  get ufrag() { return ufragOf(this.localDescription); }
+
+  async createOffer({ iceRestart = false } = {}) {
+    this.#mustBeOpen();
+    this.log.push(iceRestart ? 'createOffer restart' : 'createOffer');
+    return { type: 'offer', sdp: this.#sdp(iceRestart || !this.localDescription ? newUfrag() : this.ufrag) };
+  }
+
+  async setLocalDescription(description = this.#describe()) {
+    await turn();
+    this.#mustBeOpen();
+    this.log.push(`local ${description.type}`);
+    this.signalingState = description.type === 'offer' ? 'have-local-offer' : 'stable';
+    const restarted = ufragOf(description) !== this.ufrag;
+    this.localDescription = { type: description.type, sdp: description.sdp };
+    byUfrag.set(this.ufrag, this);
+    if (restarted) this.#gather(this.ufrag);
+    this.#tryConnect();
+  }
+
+  #describe() {
+    const type = this.signalingState === 'have-remote-offer' ? 'answer' : 'offer';
+    const restarted = type === 'answer' && this.remoteDescription !== this.#offered?.remote;
+    return { type, sdp: this.#sdp(restarted || !this.localDescription ? newUfrag() : this.ufrag) };
+  }
+
+  async setRemoteDescription(description) {
+    await turn();
+    this.#mustBeOpen();
+    this.log.push(`remote ${description.type}`);
+    if (description.type === 'answer' && this.signalingState !== 'have-local-offer') {
+      throw new DOMException('Called in wrong state: stable', 'InvalidStateError');
+    }
+    this.#offered = { remote: this.remoteDescription };
+    this.remoteDescription = description;
+    this.signalingState = description.type === 'offer' ? 'have-remote-offer' : 'stable';
+    this.#tryConnect();
+  }
+
+  async addIceCandidate(init) {
+    await turn();
+    this.#mustBeOpen();
+    if (!this.remoteDescription) {
+      this.log.push('candidate before description');
+      throw new DOMException('The remote description was null', 'InvalidStateError');
+    }
+    const { candidate, usernameFragment } = init;
+    this.log.push(`candidate ${candidate}`);
+    if (candidate === '') return;
+    if (usernameFragment !== ufragOf(this.remoteDescription)) throw new DOMException('Unknown ufrag', 'OperationError');
+    this.#known.add(usernameFragment);
+    this.#tryConnect();
+  }
+
+  getConfiguration() { return { iceServers: [] }; }
+
+  /** Makes ICE (or DTLS) give up. */
+  fail(ice = 'failed') {
+    this.iceConnectionState = ice;
+    this.#enter('failed');
+  }
+
+  close() {
+    this.signalingState = this.connectionState = 'closed'; // and fires no event
+  }
+
+  #mustBeOpen() {
+    if (this.signalingState === 'closed') throw new DOMException('The peer connection is closed', 'InvalidStateError');
+  }
+
+  #sdp(ufrag) {
+    const media = this.#options.empty ? '' : 'm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n';
+    return `v=0\r\no=- ${++serial} 2 IN IP4 127.0.0.1\r\na=ice-ufrag:${ufrag}\r\n${media}`;
+  }
+
+  async #gather(ufrag) {
+    const { candidates, gatherDelay } = this.#options;
+    this.#gathering('gathering');
+    await turn();
+    const ours = () => this.ufrag === ufrag && this.signalingState !== 'closed';
+    for (let i = 1; i <= candidates; i++) {
+      if (gatherDelay) await turn(gatherDelay);
+      const init = { candidate: `${ufrag}-${i}`, sdpMid: '0', sdpMLineIndex: 0, usernameFragment: ufrag };
+      this.dispatchEvent(Object.assign(new Event('icecandidate'), { candidate: { ...init, toJSON: () => init } }));
+    }
+    if (gatherDelay) await turn(gatherDelay);
+    if (!ours()) return;
+    this.#gathering('complete');
+    this.dispatchEvent(Object.assign(new Event('icecandidate'), { candidate: null }));
+  }
+
+  #gathering(state) {
+    this.iceGatheringState = state;
+    this.dispatchEvent(new Event('icegatheringstatechange'));
+  }
+
+  #enter(state) {
+    if (this.connectionState === state) return;
+    this.connectionState = state;
+    this.dispatchEvent(new Event('connectionstatechange'));
+  }
+
+  #tryConnect() {
+    const peer = byUfrag.get(ufragOf(this.remoteDescription));
+    if (!peer || !this.#isReadyFor(peer) || !peer.#isReadyFor(this)) return;
+    for (const side of [this, peer]) {
+      side.iceConnectionState = 'connected';
+      setTimeout(() => side.#enter('connected'), 5); // the DTLS handshake
+    }
+  }
+
+  #isReadyFor(peer) {
+    return !this.unconnectable && this.signalingState === 'stable' && ufragOf(this.remoteDescription) === peer.ufrag &&
+      this.#known.has(peer.ufrag);
+  }
+}
+
+const newUfrag = () => `u.${++serial}`; // with a point, which no sealed payload holds by chance
+const ufragOf = (description) => /a=ice-ufrag:(\S+)/.exec(description?.sdp ?? '')?.[1];
+const turn = (ms = 0) => new Promise((resolve) => { setTimeout(resolve, ms); });

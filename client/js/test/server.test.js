@@ -1,0 +1,183 @@
+// Against the real server: what the fake one only claims.
+
+import assert from 'node:assert/strict';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import test, { after, before, describe } from 'node:test';
+import { connect, deriveSecret, randomKey, Seal, Session } from '../signal.js';
+import { FakePeer } from './fake-peer.js';
+
+const module = fileURLToPath(new URL('../../../', import.meta.url));
+const present = existsSync(join(module, 'main.go')) && spawnSync('go', ['version']).status === 0;
+const skip = !present && process.env.CI !== 'true' && 'there is no server, or no Go to build it with';
+const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
+
+describe('with the server', { skip }, () => {
+  let directory, binary, port, running;
+
+  const url = () => `http://127.0.0.1:${port}`;
+  const session = (key, role, options) => new Session({ url: url(), key, role, ...options });
+
+  async function start() {
+    running = spawn(binary, ['serve', '--listen', `127.0.0.1:${port}`, '--admin', ''], { stdio: 'ignore' });
+    for (let tries = 0; ; tries++) {
+      try {
+        return await fetch(`${url()}/healthz`);
+      } catch (error) {
+        if (tries === 500) throw error;
+        await pause(10);
+      }
+    }
+  }
+
+  function stop(signal) {
+    const exited = new Promise((resolve) => { running.on('exit', resolve); });
+    running.kill(signal);
+    return exited;
+  }
+
+  before(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'signal-server-'));
+    binary = join(directory, 'signal-server');
+    execFileSync('go', ['build', '-o', binary, '.'], { cwd: module });
+    port = await freePort();
+    await start();
+  });
+
+  after(async () => {
+    await stop('SIGKILL');
+    rmSync(directory, { recursive: true });
+  });
+
+  test('classic', async () => {
+    const key = randomKey();
+    const offer = session(key, 'offer');
+    const answer = session(key, 'answer', { keyIn: 'query' });
+    const waiting = answer.takeSdp({ wait: 5000 });
+    await offer.putSdp('the offer\r\n', { ttl: 5000 });
+    assert.equal(await waiting, 'the offer\r\n');
+    await offer.addCandidate('o1');
+    await offer.addCandidates(['o2', '密 "码" 🔑']);
+    assert.equal(await answer.takeCandidate(), 'o1');
+    assert.deepEqual(await answer.takeCandidates(), ['o2', '密 "码" 🔑']);
+    assert.equal(await answer.takeCandidate(), null);
+    assert.deepEqual(await answer.takeCandidates(), []);
+    await answer.putSdp('the answer');
+    await assert.rejects(answer.putSdp('again'), { code: 'SdpAlreadyExist' });
+    assert.equal(await offer.takeSdp(), 'the answer');
+    assert.equal(await offer.takeSdp(), null);
+    await offer.end();
+    await offer.end();
+    await assert.rejects(answer.takeSdp(), { code: 'KeyIsExpired', status: 200 });
+  });
+
+  test('messages', async () => {
+    for (const keyIn of ['header', 'query']) {
+      const key = randomKey();
+      const offer = session(key, 'offer', { keyIn });
+      const answer = session(key, 'answer', { keyIn });
+      await assert.rejects(offer.messages(), { code: 'KeyNotFound' });
+      const waiting = answer.messages({ wait: 5000 });
+      const opened = await offer.exchange({ sdp: 'the offer', candidates: ['o1'] });
+      assert.deepEqual(opened.messages, []);
+      assert.notEqual(opened.next, '');
+      const { next, messages } = await waiting;
+      assert.deepEqual(messages, [{ type: 'sdp', data: 'the offer' }, { type: 'candidate', data: 'o1' }]);
+      const reply = offer.messages({ after: opened.next, wait: 5000 });
+      assert.deepEqual(await answer.exchange({ sdp: 'the answer' }, { after: next }), { next, messages: [] });
+      assert.deepEqual((await reply).messages, [{ type: 'sdp', data: 'the answer' }]);
+      await offer.end();
+      await assert.rejects(answer.messages({ after: next }), { code: 'KeyIsExpired' });
+    }
+  });
+
+  test('a write for a session that has gone does not go into the next one', async () => {
+    const key = randomKey();
+    const offer = session(key, 'offer');
+    const answer = session(key, 'answer');
+    await offer.exchange({ sdp: 'first' });
+    const { next } = await answer.messages();
+    await offer.end();
+    await offer.exchange({ sdp: 'second' });
+    await assert.rejects(answer.exchange({ sdp: 'the answer to the first' }, { after: next }), { code: 'KeyIsExpired' });
+    assert.equal(await offer.takeSdp(), null);
+  });
+
+  test('a body of text/plain, which needs no preflight, is taken for what it is', async () => {
+    const answer = await fetch(`${url()}/offer/messages?key=${randomKey()}`, { method: 'POST', body: '{"sdp":"s"}' });
+    assert.equal((await answer.json()).msg, '');
+    assert.equal(answer.headers.get('Access-Control-Allow-Origin'), '*');
+  });
+
+  test('events', async () => {
+    const key = randomKey();
+    const offer = session(key, 'offer');
+    const got = [];
+    const reading = (async () => {
+      for await (const { type, data } of session(key, 'answer').events()) got.push(`${type} ${data}`);
+    })().catch((error) => error.code);
+    await pause(20);
+    await offer.exchange({ sdp: 'line\r\nline', candidates: ['o1'] });
+    await offer.addCandidate('o2');
+    await pause(20);
+    await offer.end();
+    assert.equal(await reading, 'KeyIsExpired');
+    assert.deepEqual(got, ['sdp line\r\nline', 'candidate o1', 'candidate o2']);
+  });
+
+  test('what is sealed keeps within the limits as docs/sealing.md says', async () => {
+    const shared = await deriveSecret('six words');
+    for (const [sdp, candidate, ok] of [[49_121, 3_041, true], [49_122, 1, false], [1, 3_042, false]]) {
+      const seal = new Seal(shared, 'offer');
+      const write = { sdp: await seal.sealSdp('x'.repeat(sdp)), candidates: [await seal.sealCandidate('x'.repeat(candidate))] };
+      const written = session(randomKey(), 'offer').exchange(write);
+      if (ok) await written;
+      else await assert.rejects(written, { code: 'BodyIsTooLong', status: 413 });
+    }
+  });
+
+  const negotiate = (role, options) => connect(new FakePeer({ candidates: 3, gatherDelay: 2 }), { url: url(), role, timeout: 20_000, ...options });
+
+  for (const options of [{}, { events: true }, { secret: 'six words' }, { keyIn: 'query' }, { batchDelay: 0 }]) {
+    test(`connect ${JSON.stringify(options)}`, async () => {
+      for (const [first, second] of [['offer', 'answer'], ['answer', 'offer']]) {
+        const key = randomKey();
+        const one = negotiate(first, { key, ...options });
+        await pause(30);
+        assert.deepEqual((await Promise.all([one, negotiate(second, { key, ...options })])).map(({ rounds }) => rounds), [1, 1]);
+      }
+    });
+  }
+
+  for (const options of [{}, { events: true }, { secret: 'six words' }]) {
+    for (const signal of ['SIGTERM', 'SIGKILL']) {
+      test(`the server is restarted (${signal}) between offer and answer ${JSON.stringify(options)}`, async () => {
+        const key = randomKey();
+        const states = [];
+        const offer = negotiate('offer', { key, onState: (state) => states.push(state), ...options });
+        await pause(500); // the offer is out, and all candidates
+        await stop(signal);
+        await start();
+        const answer = negotiate('answer', { key, ...options });
+        await Promise.all([offer, answer]);
+        assert.ok(states.includes('retrying'), states.join());
+        assert.equal(states.at(-1), 'connected');
+      });
+    }
+  }
+});
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
