@@ -865,8 +865,10 @@ class Negotiation {
   /** Makes a description the local one, which starts gathering, and returns it with the candidates that come soon. */
   async #describe(round, description) {
     const pc = this.#pc;
+    const isFirst = !pc.localDescription;
     round.outbox = new Outbox(pc);
     await round.when(pc.setLocalDescription(description));
+    round.outbox.begin(isFirst);
     const { type, sdp } = pc.localDescription;
     if (!/^m=/m.test(sdp)) {
       throw new ConnectError('NothingToConnect', 'There is nothing to connect: create a data channel, or add a track, before.');
@@ -1246,15 +1248,16 @@ class Round {
   }
 }
 
-/** Holds the candidates that were gathered and not posted yet, as texts. */
+/** Holds the candidates that were gathered and not posted yet. */
 class Outbox {
   #pc;
+  #begun = false;
   #candidates = [];
   #last = { at: 0, place: { sdpMid: null, sdpMLineIndex: 0 } }; // the candidate before: to its place the end of candidates belongs
   #complete = false;
   #ring = () => {};
-  #add = ({ candidate }) => this.#gather(candidate);
-  #check = () => this.#gather(null);
+  #add = ({ candidate }) => (candidate ? this.#gather(candidate) : this.#end());
+  #check = () => this.#end();
 
   constructor(pc) {
     this.#pc = pc;
@@ -1267,16 +1270,27 @@ class Outbox {
     this.#pc.removeEventListener('icegatheringstatechange', this.#check);
   }
 
-  /** Takes a candidate, or null when gathering may be at its end. Firefox has an empty one for the end of each part. */
+  /**
+   * Begins to heed the end of gathering, when the description is in force: an end before that is of the description before. The
+   * first description has none before it, and if there is nothing to gather, it is gathered at once.
+   */
+  begin(isFirst) {
+    this.#begun = true;
+    if (isFirst) this.#end();
+  }
+
   #gather(candidate) {
-    const atEnd = !candidate && this.#pc.iceGatheringState === 'complete';
-    if (this.#complete || candidate?.candidate === '' || (!candidate && !atEnd)) return;
-    if (candidate) {
-      const { sdpMid, sdpMLineIndex } = candidate;
-      this.#last = { at: performance.now(), place: { sdpMid, sdpMLineIndex } };
-    }
-    this.#candidates.push(candidate ?? { candidate: '', ...this.#last.place });
-    this.#complete = atEnd;
+    if (candidate.candidate === '') return; // Firefox tells the end of each part; that of the whole is to come
+    const { sdpMid, sdpMLineIndex } = candidate;
+    this.#last = { at: performance.now(), place: { sdpMid, sdpMLineIndex } };
+    this.#candidates.push(candidate);
+    this.#ring();
+  }
+
+  #end() {
+    if (!this.#begun || this.#complete || this.#pc.iceGatheringState !== 'complete') return;
+    this.#complete = true;
+    this.#candidates.push({ candidate: '', ...this.#last.place });
     this.#ring();
   }
 
@@ -1290,13 +1304,17 @@ class Outbox {
   /** Resolves when all is gathered, or nothing has come for a while after something did, or after ms. */
   async settled(ms, signal) {
     const over = performance.now() + ms;
-    const limit = new Limit(signal);
-    if (!this.hasNews) await Promise.race([this.#change(), sleep(Math.min(ms, MAX_TIMER), limit.signal)]).finally(() => limit.abort());
+    if (!this.hasNews) await this.#newsWithin(ms, signal);
     // Turns, because timers are slow, and in a tab that is not seen they fire once a second.
     for (let now = performance.now(); !this.#complete && this.hasNews && now < Math.min(over, this.#last.at + QUIET);) {
       await turn();
       now = performance.now();
     }
+  }
+
+  async #newsWithin(ms, signal) {
+    const limit = new Limit(signal);
+    await Promise.race([this.#change(), sleep(Math.min(ms, MAX_TIMER), limit.signal)]).finally(() => limit.abort());
   }
 
   #change() { return new Promise((resolve) => { this.#ring = resolve; }); }

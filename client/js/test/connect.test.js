@@ -157,6 +157,21 @@ describe('connect', { concurrency: true }, () => {
       ({ type, direction }) => type === 'sdp' && direction === 'sent').text, false, 'the offer is a fresh one');
   });
 
+  test('the end of what was gathered for the offer before is not that of the next one', async () => {
+    const server = new FakeServer();
+    const key = randomKey();
+    const offer = new Side(server, 'offer', key, { batchDelay: 0, peer: { gatherDelay: 20 } });
+    await until(() => server.log(key, 'offer'), 'the offer');
+    const apply = offer.pc.setLocalDescription;
+    offer.pc.setLocalDescription = function late(description) {
+      this.iceGatheringState = 'complete';
+      this.dispatchEvent(new Event('icegatheringstatechange'));
+      return apply.call(this, description);
+    };
+    server.restart();
+    await connected({ offer, answer: new Side(server, 'answer', key) });
+  });
+
   test('the server is down between offer and answer', async () => {
     const server = new FakeServer();
     const key = randomKey();

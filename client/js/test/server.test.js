@@ -156,14 +156,15 @@ describe('with the server', { skip }, () => {
   for (const options of [{}, { events: true }, { secret: 'six words' }]) {
     for (const signal of ['SIGTERM', 'SIGKILL']) {
       test(`the server is restarted (${signal}) between offer and answer ${JSON.stringify(options)}`, async () => {
-        const key = randomKey();
+        const secret = options.secret && await deriveSecret(options.secret, randomKey());
+        const key = secret?.key ?? randomKey();
         const states = [];
-        const offer = negotiate('offer', { key, onState: (state) => states.push(state), ...options });
-        await pause(500); // the offer is out, and all candidates
+        const offer = negotiate('offer', { ...options, key, secret, onState: (state) => states.push(state) });
+        const reader = session(key, 'answer');
+        for (let sent = 0; sent < 5;) sent = (await reader.messages({ wait: 10 }).catch(() => ({ messages: [] }))).messages.length;
         await stop(signal);
         await start();
-        const answer = negotiate('answer', { key, ...options });
-        await Promise.all([offer, answer]);
+        await Promise.all([offer, negotiate('answer', { ...options, key, secret })]);
         assert.ok(states.includes('retrying'), states.join());
         assert.equal(states.at(-1), 'connected');
       });
