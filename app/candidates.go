@@ -22,7 +22,7 @@ import (
 //	@Failure	400				{object}	envelope	"KeyIsEmpty, KeyIsTooLong, BodyIsEmpty, BodyIsNotUTF8, IdempotencyKeyIsInvalid"
 //	@Failure	413				{object}	envelope	"BodyIsTooLong"
 //	@Failure	429				{object}	envelope	"QueueIsFull"
-//	@Failure	503				{object}	envelope	"CacheOverrunMaxCost, ServerIsShuttingDown"
+//	@Failure	503				{object}	envelope	"CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router		/{role}/candidate [post]
 func (s *Server) postCandidate(role cache.Role) fiber.Handler {
 	return func(c *fiber.Ctx) error { return s.postText(c, role, cache.Candidate) }
@@ -42,7 +42,7 @@ func (s *Server) postCandidate(role cache.Role) fiber.Handler {
 //	@Failure	400				{object}	envelope	"KeyIsEmpty, KeyIsTooLong, BodyIsEmpty, BodyIsNotJSON, BodyIsNotUTF8, IdempotencyKeyIsInvalid"
 //	@Failure	413				{object}	envelope	"BodyIsTooLong"
 //	@Failure	429				{object}	envelope	"QueueIsFull"
-//	@Failure	503				{object}	envelope	"CacheOverrunMaxCost, ServerIsShuttingDown"
+//	@Failure	503				{object}	envelope	"CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router		/{role}/candidates [post]
 func (s *Server) postCandidates(role cache.Role) fiber.Handler {
 	return func(c *fiber.Ctx) error {
@@ -69,7 +69,7 @@ func (s *Server) postCandidates(role cache.Role) fiber.Handler {
 //	@Param			wait	query		number	false	"seconds to wait while there is nothing, 30 at most"
 //	@Success		200		{object}	envelope{data=string}	"the candidate; or CandidateNoValues, KeyNotFound, KeyIsExpired with data null"
 //	@Failure		400		{object}	envelope	"KeyIsEmpty, KeyIsTooLong, WaitIsInvalid"
-//	@Failure		503		{object}	envelope	"ServerIsShuttingDown"
+//	@Failure		503		{object}	envelope	"ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router			/{role}/candidate [get]
 func (s *Server) takeCandidate(role cache.Role) fiber.Handler {
 	return func(c *fiber.Ctx) error { return s.take(c, role, cache.Candidate, 1, &text) }
@@ -86,7 +86,7 @@ func (s *Server) takeCandidate(role cache.Role) fiber.Handler {
 //	@Param			wait	query		number	false	"seconds to wait while there is nothing, 30 at most"
 //	@Success		200		{object}	envelope{data=[]string}	"the candidates; or CandidateNoValues, KeyNotFound, KeyIsExpired with data null"
 //	@Failure		400		{object}	envelope	"KeyIsEmpty, KeyIsTooLong, WaitIsInvalid"
-//	@Failure		503		{object}	envelope	"ServerIsShuttingDown"
+//	@Failure		503		{object}	envelope	"ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router			/{role}/candidates [get]
 func (s *Server) takeCandidates(role cache.Role) fiber.Handler {
 	return func(c *fiber.Ctx) error { return s.take(c, role, cache.Candidate, math.MaxInt, &arrayOfText) }

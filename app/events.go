@@ -60,7 +60,7 @@ var formEvent = cache.Form{
 //	@Param			after			query	string	false	"the same, where a client cannot set headers; the header wins"
 //	@Success		200				{string}	string	"text/event-stream"
 //	@Failure		400				{object}	envelope	"KeyIsEmpty, KeyIsTooLong, CursorIsInvalid"
-//	@Failure		503				{object}	envelope	"ServerIsShuttingDown"
+//	@Failure		503				{object}	envelope	"ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router			/{role}/events [get]
 func (s *Server) streamEvents(role cache.Role) fiber.Handler {
 	return func(c *fiber.Ctx) error {

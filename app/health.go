@@ -24,7 +24,7 @@ func (s *Server) health(c *fiber.Ctx) error { return done(c) }
 //	@Tags		operation
 //	@Produce	json
 //	@Success	200	{object}	envelope	"ready"
-//	@Failure	503	{object}	envelope	"CacheOverrunMaxCost, ServerIsShuttingDown"
+//	@Failure	503	{object}	envelope	"CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router		/readyz [get]
 func (s *Server) ready(c *fiber.Ctx) error {
 	if msg := s.readiness(c.Context()); msg != "" {

@@ -109,7 +109,7 @@ func endMessages(dst []byte, at int, next cache.Cursor, err error) ([]byte, erro
 //	@Param			wait	query		number	false	"seconds to wait while there is nothing, 30 at most"
 //	@Success		200		{object}	envelope{data=news}	"the messages; or SdpNoValues, CandidateNoValues, KeyNotFound, KeyIsExpired with data null"
 //	@Failure		400		{object}	envelope	"KeyIsEmpty, KeyIsTooLong, CursorIsInvalid, WaitIsInvalid"
-//	@Failure		503		{object}	envelope	"ServerIsShuttingDown"
+//	@Failure		503		{object}	envelope	"ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router			/{role}/messages [get]
 func (s *Server) readMessagesOf(role cache.Role) fiber.Handler {
 	return func(c *fiber.Ctx) error {
@@ -144,7 +144,7 @@ func (s *Server) readMessagesOf(role cache.Role) fiber.Handler {
 //	@Failure		400				{object}	envelope	"KeyIsEmpty, KeyIsTooLong, BodyIsEmpty, BodyIsNotJSON, BodyIsNotUTF8, CursorIsInvalid, WaitIsInvalid, IdempotencyKeyIsInvalid"
 //	@Failure		413				{object}	envelope	"BodyIsTooLong"
 //	@Failure		429				{object}	envelope	"QueueIsFull"
-//	@Failure		503				{object}	envelope	"CacheOverrunMaxCost, ServerIsShuttingDown"
+//	@Failure		503				{object}	envelope	"CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router			/{role}/messages [post]
 func (s *Server) postMessages(role cache.Role) fiber.Handler {
 	return func(c *fiber.Ctx) error {

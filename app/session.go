@@ -21,7 +21,7 @@ import (
 //	@Success		200				{object}	envelope	"done (msg empty), or SdpAlreadyExist"
 //	@Failure		400				{object}	envelope	"KeyIsEmpty, KeyIsTooLong, DataIsEmpty, BodyIsNotJSON, BodyIsNotUTF8, IdempotencyKeyIsInvalid"
 //	@Failure		413				{object}	envelope	"BodyIsTooLong"
-//	@Failure		503				{object}	envelope	"CacheOverrunMaxCost, ServerIsShuttingDown"
+//	@Failure		503				{object}	envelope	"CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router			/offer/sdp [post]
 func (s *Server) openSession(c *fiber.Ctx) error {
 	w, err := s.beginWrite(c)
@@ -48,7 +48,7 @@ func (s *Server) openSession(c *fiber.Ctx) error {
 //	@Success	200				{object}	envelope	"done (msg empty), or SdpAlreadyExist, KeyNotFound, KeyIsExpired"
 //	@Failure	400				{object}	envelope	"KeyIsEmpty, KeyIsTooLong, BodyIsEmpty, BodyIsNotUTF8, IdempotencyKeyIsInvalid"
 //	@Failure	413				{object}	envelope	"BodyIsTooLong"
-//	@Failure	503				{object}	envelope	"CacheOverrunMaxCost, ServerIsShuttingDown"
+//	@Failure	503				{object}	envelope	"CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router		/answer/sdp [post]
 func (s *Server) answerSession(c *fiber.Ctx) error { return s.postText(c, cache.Answer, cache.SDP) }
 
@@ -86,7 +86,7 @@ func (s *Server) wrote(c *fiber.Ctx, err error) error {
 //	@Param			wait	query		number	false	"seconds to wait while there is nothing, 30 at most"
 //	@Success		200		{object}	envelope{data=string}	"the sdp; or SdpNoValues, KeyNotFound, KeyIsExpired with data null"
 //	@Failure		400		{object}	envelope	"KeyIsEmpty, KeyIsTooLong, WaitIsInvalid"
-//	@Failure		503		{object}	envelope	"ServerIsShuttingDown"
+//	@Failure		503		{object}	envelope	"ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router			/{role}/sdp [get]
 func (s *Server) takeSDP(role cache.Role) fiber.Handler {
 	return func(c *fiber.Ctx) error { return s.take(c, role, cache.SDP, 1, &text) }

@@ -74,7 +74,7 @@ const docTemplate = `{
                         }
                     },
                     "503": {
-                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown",
+                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
@@ -158,7 +158,7 @@ const docTemplate = `{
                         }
                     },
                     "503": {
-                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown",
+                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
@@ -183,7 +183,7 @@ const docTemplate = `{
                         }
                     },
                     "503": {
-                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown",
+                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
@@ -287,7 +287,7 @@ const docTemplate = `{
                         }
                     },
                     "503": {
-                        "description": "ServerIsShuttingDown",
+                        "description": "ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
@@ -366,7 +366,7 @@ const docTemplate = `{
                         }
                     },
                     "503": {
-                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown",
+                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
@@ -439,7 +439,7 @@ const docTemplate = `{
                         }
                     },
                     "503": {
-                        "description": "ServerIsShuttingDown",
+                        "description": "ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
@@ -521,7 +521,7 @@ const docTemplate = `{
                         }
                     },
                     "503": {
-                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown",
+                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
@@ -585,7 +585,7 @@ const docTemplate = `{
                         }
                     },
                     "503": {
-                        "description": "ServerIsShuttingDown",
+                        "description": "ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
@@ -661,7 +661,7 @@ const docTemplate = `{
                         }
                     },
                     "503": {
-                        "description": "ServerIsShuttingDown",
+                        "description": "ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
@@ -765,7 +765,7 @@ const docTemplate = `{
                         }
                     },
                     "503": {
-                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown",
+                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
@@ -835,7 +835,7 @@ const docTemplate = `{
                         }
                     },
                     "503": {
-                        "description": "ServerIsShuttingDown",
+                        "description": "ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }

@@ -68,7 +68,7 @@ func (r *rig) settle() {
 	if r.h.Virtual {
 		synctest.Wait()
 	} else {
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(100 * time.Millisecond)
 	}
 }
 

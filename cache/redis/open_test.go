@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"signal-server/cache/cachetest"
+	"signal-server/cache"
 	"signal-server/cache/redis"
 	"signal-server/cache/redis/redistest"
 )
@@ -93,12 +93,24 @@ func TestURL(t *testing.T) {
 	}
 }
 
-// TestSecure runs the suite over TLS, as a user who may do nothing but what a store needs.
+// TestSecure shakes hands over TLS, as a user who may do nothing but what a store needs; Open has rehearsed the rest.
 func TestSecure(t *testing.T) {
-	if testing.Short() {
-		t.Skip("TestConformance is the same without TLS")
-	}
 	t.Parallel()
 	server := redistest.StartSecure(t)
-	cachetest.Run(t, harness(server.Server, "rediss://signal:secret@"+server.Address+"?ca="+server.CA))
+	s := open(t, "rediss://signal:secret@"+server.Address+"?ca="+server.CA, benchLimits())
+	defer s.Close()
+	bell := cache.NewBell()
+	if err := s.Hang(t.Context(), "k", cache.Answer, bell); err != nil {
+		t.Fatalf("Hang: got %v, want none", err)
+	}
+	handshake(t, s, "k", nil, description())
+	select {
+	case <-bell:
+	case <-time.After(5 * time.Second):
+		t.Error("got no ring, want one")
+	}
+	s.Unhang("k", cache.Answer, bell)
+	if err := s.End(t.Context(), "k"); err != nil {
+		t.Errorf("End: got %v, want none", err)
+	}
 }
