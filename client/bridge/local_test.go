@@ -41,8 +41,10 @@ func TestLocalServerRefusesWhatIsWrong(t *testing.T) {
 
 func TestLocalServerTakesBodiesAsTheyAre(t *testing.T) {
 	out := newOutbox()
-	bodies := []client.Message{sdp(strings.Repeat("s", maxBody)),
-		candidate("candidate:1 1 udp 1 192.0.2.1 9 typ host\n"), candidate(" {} ")}
+	bodies := []client.Message{
+		sdp(strings.Repeat("s", maxBody)),
+		candidate("candidate:1 1 udp 1 192.0.2.1 9 typ host\n"), candidate(" {} "),
+	}
 	for _, m := range bodies {
 		if got := postLocally(out, "POST", "/"+string(m.Kind), m.Data).Code; got != 200 {
 			t.Errorf("%s: got status %d, want 200", m.Kind, got)

@@ -86,8 +86,10 @@ func startBridge(t *testing.T, server, key string, role client.Role, forward str
 	t.Helper()
 	listener := listen(t)
 	r := running{url: "http://" + listener.Addr().String(), log: newLines(t, string(role)+"'s bridge")}
-	cfg := Config{Server: server, Key: key, Role: role, Listen: listener.Addr().String(), Forward: forward,
-		Logger: logTo(r.log)}
+	cfg := Config{
+		Server: server, Key: key, Role: role, Listen: listener.Addr().String(), Forward: forward,
+		Logger: logTo(r.log),
+	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	session, err := cfg.session(transport)
 	if err != nil {

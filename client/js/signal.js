@@ -1100,7 +1100,6 @@ class Verdict {
     this.#listen(this.#pc, 'connectionstatechange', () => this.#look());
     this.#listen(signal, 'abort', () => this.#reject(signal.reason));
     this.#after(timeout, () => this.#reject(this.#timedOut()));
-    this.#after(FIRST_CONTACT, () => { if (!this.#reached && this.#unreachable) this.#reject(this.#unreachable); });
     const check = setInterval(() => { if (this.#isClosed()) this.#look(); }, CLOSED_CHECK);
     this.#cleanups.push(() => clearInterval(check), () => clearTimeout(this.#connectTimer));
   }
@@ -1108,7 +1107,11 @@ class Verdict {
   close() { for (const cleanup of this.#cleanups) cleanup(); }
 
   /** A request failed for the moment. */
-  miss(error) { this.#unreachable = error; }
+  miss(error) {
+    const isFirst = !this.#reached && !this.#unreachable;
+    if (isFirst) this.#after(FIRST_CONTACT, () => { if (!this.#reached) this.#reject(this.#unreachable); });
+    this.#unreachable = error;
+  }
 
   /** The server has answered. Returns whether that is news. */
   hear() {
