@@ -10,7 +10,7 @@ help: ## list the targets
 test: ## install what the tests need (as root on Debian), and run them
 	@.ci/setup
 	go test -timeout 8m ./...
-	cd client/js && node --test test/
+	cd client/js && node --test test/*.test.js
 	e2e/run
 
 race: ## run the tests under the race detector

@@ -16,7 +16,7 @@ import (
 //	@Produce	json
 //	@Param		role			path		string		true	"who writes"	Enums(offer, answer)
 //	@Param		key				header		string		true	"the session's key: 1 to 32 characters; or in the query"
-//	@Param		Idempotency-Key	header		string		false	"1 to 64 visible ASCII characters: a repetition is not applied again"
+//	@Param		Idempotency-Key	header		string		false	"1 to 64 visible ASCII characters: a repetition is not applied again; or idempotency_key in the query"
 //	@Param		candidate		body		string		true	"the candidate: opaque text, valid UTF-8"
 //	@Success	200				{object}	envelope	"done (msg empty), or KeyNotFound, KeyIsExpired"
 //	@Failure	400				{object}	envelope	"KeyIsEmpty, KeyIsTooLong, BodyIsEmpty, BodyIsNotUTF8, IdempotencyKeyIsInvalid"
@@ -36,7 +36,7 @@ func (s *Server) postCandidate(role cache.Role) fiber.Handler {
 //	@Produce	json
 //	@Param		role			path		string		true	"who writes"	Enums(offer, answer)
 //	@Param		key				header		string		true	"the session's key: 1 to 32 characters; or in the query"
-//	@Param		Idempotency-Key	header		string		false	"1 to 64 visible ASCII characters: a repetition is not applied again"
+//	@Param		Idempotency-Key	header		string		false	"1 to 64 visible ASCII characters: a repetition is not applied again; or idempotency_key in the query"
 //	@Param		candidates		body		[]string	true	"the candidates"
 //	@Success	200				{object}	envelope	"done (msg empty), or KeyNotFound, KeyIsExpired"
 //	@Failure	400				{object}	envelope	"KeyIsEmpty, KeyIsTooLong, BodyIsEmpty, BodyIsNotJSON, BodyIsNotUTF8, IdempotencyKeyIsInvalid"

@@ -233,3 +233,17 @@ func TestIdempotency(t *testing.T) {
 		t.Run(name, func(t *testing.T) { s.script(t, steps...) })
 	}
 }
+
+// TestTokenInTheQuery: a page of another origin sends its token there; the header wins.
+func TestTokenInTheQuery(t *testing.T) {
+	s := serve(t)
+	key := newKey()
+	s.do(t, request{line: "POST /offer/sdp", key: key, body: open("o")})
+	for range 2 {
+		s.do(t, request{line: "POST /offer/candidate?idempotency_key=a", key: key, body: "1"}).expect(t, "by the query", "", "null")
+	}
+	s.do(t, request{line: "POST /offer/candidate?idempotency_key=a", key: key, body: "2", header: token("b")}).expect(t, "by both", "", "null")
+	s.do(t, request{line: "GET /answer/candidates", key: key}).expect(t, "candidates", "", `["1","2"]`)
+	s.do(t, request{line: "POST /offer/candidate?idempotency_key=", key: key, body: "3"}).
+		expect(t, "an empty one", custerrors.IdempotencyKeyIsInvalid, "")
+}

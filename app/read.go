@@ -136,7 +136,7 @@ func (s *Server) readMessagesOf(role cache.Role) fiber.Handler {
 //	@Produce		json
 //	@Param			role			path		string		true	"who writes and asks"	Enums(offer, answer)
 //	@Param			key				header		string		true	"the session's key: 1 to 32 characters; or in the query"
-//	@Param			Idempotency-Key	header		string		false	"1 to 64 visible ASCII characters: a repetition is not applied again"
+//	@Param			Idempotency-Key	header		string		false	"1 to 64 visible ASCII characters: a repetition is not applied again; or idempotency_key in the query"
 //	@Param			after			query		string		false	"the cursor; absent: from the beginning"
 //	@Param			wait			query		number		false	"seconds to wait while there is nothing, 30 at most"
 //	@Param			post			body		post		true	"what to write"

@@ -101,9 +101,13 @@ func cursorOf(c *fiber.Ctx) (cache.Cursor, error) {
 // maxToken is how long an Idempotency-Key may be, in characters.
 const maxToken = 64
 
-// tokenOf returns the Idempotency-Key, or the empty token if the request has none.
+// tokenOf returns the Idempotency-Key, or the empty token if the request has none: from the header or, so that a page of another
+// origin needs no preflight, from the query as idempotency_key. The header wins.
 func tokenOf(c *fiber.Ctx) (cache.Token, error) {
 	text := c.Request().Header.PeekBytes(headerIdempotency)
+	if text == nil && hasQuery(c) {
+		text = c.Context().QueryArgs().Peek("idempotency_key")
+	}
 	if text == nil {
 		return "", nil
 	}

@@ -16,7 +16,7 @@ import (
 //	@Accept			json
 //	@Produce		json
 //	@Param			key				header		string	true	"the session's key: 1 to 32 characters; or in the query"
-//	@Param			Idempotency-Key	header		string	false	"1 to 64 visible ASCII characters: a repetition is not applied again"
+//	@Param			Idempotency-Key	header		string	false	"1 to 64 visible ASCII characters: a repetition is not applied again; or idempotency_key in the query"
 //	@Param			offer			body		offer	true	"the offer"
 //	@Success		200				{object}	envelope	"done (msg empty), or SdpAlreadyExist"
 //	@Failure		400				{object}	envelope	"KeyIsEmpty, KeyIsTooLong, DataIsEmpty, BodyIsNotJSON, BodyIsNotUTF8, IdempotencyKeyIsInvalid"
@@ -43,7 +43,7 @@ func (s *Server) openSession(c *fiber.Ctx) error {
 //	@Accept		plain
 //	@Produce	json
 //	@Param		key				header		string		true	"the session's key: 1 to 32 characters; or in the query"
-//	@Param		Idempotency-Key	header		string		false	"1 to 64 visible ASCII characters: a repetition is not applied again"
+//	@Param		Idempotency-Key	header		string		false	"1 to 64 visible ASCII characters: a repetition is not applied again; or idempotency_key in the query"
 //	@Param		sdp				body		string		true	"the sdp: opaque text, valid UTF-8"
 //	@Success	200				{object}	envelope	"done (msg empty), or SdpAlreadyExist, KeyNotFound, KeyIsExpired"
 //	@Failure	400				{object}	envelope	"KeyIsEmpty, KeyIsTooLong, BodyIsEmpty, BodyIsNotUTF8, IdempotencyKeyIsInvalid"

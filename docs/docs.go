@@ -40,7 +40,7 @@ const docTemplate = `{
                     },
                     {
                         "type": "string",
-                        "description": "1 to 64 visible ASCII characters: a repetition is not applied again",
+                        "description": "1 to 64 visible ASCII characters: a repetition is not applied again; or idempotency_key in the query",
                         "name": "Idempotency-Key",
                         "in": "header"
                     },
@@ -124,7 +124,7 @@ const docTemplate = `{
                     },
                     {
                         "type": "string",
-                        "description": "1 to 64 visible ASCII characters: a repetition is not applied again",
+                        "description": "1 to 64 visible ASCII characters: a repetition is not applied again; or idempotency_key in the query",
                         "name": "Idempotency-Key",
                         "in": "header"
                     },
@@ -326,7 +326,7 @@ const docTemplate = `{
                     },
                     {
                         "type": "string",
-                        "description": "1 to 64 visible ASCII characters: a repetition is not applied again",
+                        "description": "1 to 64 visible ASCII characters: a repetition is not applied again; or idempotency_key in the query",
                         "name": "Idempotency-Key",
                         "in": "header"
                     },
@@ -478,7 +478,7 @@ const docTemplate = `{
                     },
                     {
                         "type": "string",
-                        "description": "1 to 64 visible ASCII characters: a repetition is not applied again",
+                        "description": "1 to 64 visible ASCII characters: a repetition is not applied again; or idempotency_key in the query",
                         "name": "Idempotency-Key",
                         "in": "header"
                     },
@@ -701,7 +701,7 @@ const docTemplate = `{
                     },
                     {
                         "type": "string",
-                        "description": "1 to 64 visible ASCII characters: a repetition is not applied again",
+                        "description": "1 to 64 visible ASCII characters: a repetition is not applied again; or idempotency_key in the query",
                         "name": "Idempotency-Key",
                         "in": "header"
                     },

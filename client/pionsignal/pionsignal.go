@@ -58,6 +58,8 @@ var (
 	ErrDTLS = errors.New("DTLS failed")
 	// ErrClosed says that the PeerConnection was closed meanwhile, by this program or by the peer.
 	ErrClosed = errors.New("the PeerConnection was closed")
+	// ErrSealed says that the peer was given a secret and this side was not: see WithSeal.
+	ErrSealed = errors.New("the peer seals what it says")
 	// ErrUsed says that the PeerConnection has a description already; a handshake needs a fresh one.
 	ErrUsed = errors.New("the PeerConnection is not new")
 )

@@ -67,3 +67,20 @@ func TestOfAnotherSecret(t *testing.T) {
 		t.Errorf("offer: got %v, want %v", err, context.Canceled)
 	}
 }
+
+// TestWithoutTheSecret: who has none is told that the peer has one.
+func TestWithoutTheSecret(t *testing.T) {
+	w := newWorld(t)
+	offers, answers := newPC(t), newPC(t)
+	channel(t, offers)
+	ctx, stop := context.WithCancel(within(t, 20*time.Second))
+	offered := make(chan error, 1)
+	go func() {
+		offered <- pionsignal.Offer(ctx, offers, w.session("key", client.Offer), pionsignal.WithSeal(keys(t, "one")))
+	}()
+	if err := pionsignal.Answer(ctx, answers, w.session("key", client.Answer)); !errors.Is(err, pionsignal.ErrSealed) {
+		t.Errorf("answer: got %v, want %v", err, pionsignal.ErrSealed)
+	}
+	stop()
+	<-offered
+}

@@ -44,10 +44,14 @@ func (w words) candidates(texts []string) error {
 }
 
 func (w words) readDescription(payload string) (string, error) {
-	if w.seal == nil {
+	switch {
+	case w.seal != nil:
+		return w.seal.OpenSDP(payload)
+	case seal.Sealed(payload):
+		return "", ErrSealed
+	default:
 		return payload, nil
 	}
-	return w.seal.OpenSDP(payload)
 }
 
 func (w words) readCandidate(payload string) (string, error) {
