@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"strings"
 	"time"
@@ -42,7 +41,7 @@ func (s *Server) detach(c *fasthttp.RequestCtx, run func(*conn)) bool {
 // surviveDetached is survive for a detached connection: a bug costs that one.
 func (s *Server) surviveDetached(conn *conn) {
 	if r := recover(); r != nil {
-		s.log.Error("BUG: a waiting request panicked", "panic", fmt.Sprint(r), "stack", stack())
+		s.logPanic(r)
 		conn.Close()
 	}
 }
@@ -100,7 +99,7 @@ func (s *Server) answerParked(conn *conn, q *question, wait cache.Wait, last boo
 func (s *Server) askParked(q *question, wait cache.Wait) (body []byte, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			s.log.Error("BUG: a waiting request panicked", "panic", fmt.Sprint(r), "stack", stack())
+			s.logPanic(r)
 			body, err = nil, custerrors.InternalError
 		}
 	}()

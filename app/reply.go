@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"runtime/debug"
 	"strconv"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
@@ -111,6 +111,12 @@ func refuseIn(c *fasthttp.RequestCtx, body []byte, msg custerrors.Error) {
 	}
 }
 
+// retryAfter is what a client that is refused for now is told to wait, in seconds.
+const retryAfter = "1"
+
+// maxAge is how long a browser may remember a preflight.
+const maxAge = 24 * time.Hour
+
 // writeEnvelope is refuse for the admin listener.
 func writeEnvelope(w http.ResponseWriter, msg custerrors.Error) {
 	w.Header().Set("Content-Type", fiber.MIMEApplicationJSON)
@@ -184,5 +190,3 @@ func refuseBroken(c *fasthttp.RequestCtx, err error) {
 		refuse(c, custerrors.RequestIsInvalid)
 	}
 }
-
-func stack() string { return string(debug.Stack()) }

@@ -13,9 +13,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
@@ -143,19 +143,18 @@ func (s *Server) Handle(c *fasthttp.RequestCtx) {
 
 func (s *Server) survive(c *fasthttp.RequestCtx) {
 	if r := recover(); r != nil {
-		s.log.Error("BUG: a request panicked", "panic", fmt.Sprint(r), "stack", stack())
+		s.logPanic(r)
 		c.Response.Reset()
 		refuse(c, custerrors.InternalError)
 	}
+}
+
+// logPanic logs what a request panicked with; it is called by the deferred function that recovered it.
+func (s *Server) logPanic(r any) {
+	s.log.Error("BUG: a request panicked", "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
 }
 
 // quiet drops fasthttp's own log: it speaks of single connections, which clients break as they like, and may quote requests.
 type quiet struct{}
 
 func (quiet) Printf(string, ...any) {}
-
-// retryAfter is what a client that is refused for now is told to wait, in seconds.
-const retryAfter = "1"
-
-// maxAge is how long a browser may remember a preflight.
-const maxAge = 24 * time.Hour
