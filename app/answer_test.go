@@ -33,13 +33,17 @@ var wantStatus = map[custerrors.Error]int{
 	custerrors.IdempotencyKeyIsInvalid: 400,
 	custerrors.RequestIsInvalid:        400,
 
+	custerrors.NotAuthenticated:     401,
+	custerrors.NotAllowed:           403,
 	custerrors.RouteNotFound:        404,
 	custerrors.MethodNotAllowed:     405,
 	custerrors.RequestIsTooSlow:     408,
 	custerrors.BodyIsTooLong:        413,
 	custerrors.QueueIsFull:          429,
+	custerrors.TooManyRequests:      429,
 	custerrors.HeaderIsTooLong:      431,
 	custerrors.CacheOverrunMaxCost:  503,
+	custerrors.ServerIsOverloaded:   503,
 	custerrors.ServerIsShuttingDown: 503,
 }
 

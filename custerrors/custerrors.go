@@ -81,10 +81,14 @@ const (
 	RouteNotFound Error = "路由未找到"
 	// MethodNotAllowed says that the route has no such method; the Allow header lists those it has.
 	MethodNotAllowed Error = "请求方法不允许"
-	// NotAllowed says that the client may not do this.
+	// NotAuthenticated says that this server asks for a token, and that the request has none, or one that is not valid (now).
+	NotAuthenticated Error = "未认证"
+	// NotAllowed says that the client may not do this: its token is for another key or role, or somebody else holds the role.
 	NotAllowed Error = "没有权限"
 	// TooManyRequests says that the client asks too often; Retry-After says when to ask again.
 	TooManyRequests Error = "请求太频繁"
+	// ServerIsOverloaded says that this server has as many connections or waiting requests as it takes; ask again soon.
+	ServerIsOverloaded Error = "服务过载"
 	// ServerIsShuttingDown says that this server ends; ask again, and another one may answer.
 	ServerIsShuttingDown Error = "服务正在关闭"
 	// InternalError says that this server has a bug.
@@ -100,6 +104,8 @@ func (e Error) Status() int {
 	case KeyIsEmpty, KeyIsTooLong, DataIsEmpty, BodyIsEmpty, BodyIsNotUTF8, BodyIsNotJSON,
 		CursorIsInvalid, WaitIsInvalid, IdempotencyKeyIsInvalid, RequestIsInvalid:
 		return 400
+	case NotAuthenticated:
+		return 401
 	case NotAllowed:
 		return 403
 	case RouteNotFound:
@@ -114,7 +120,7 @@ func (e Error) Status() int {
 		return 429
 	case HeaderIsTooLong:
 		return 431
-	case CacheOverrunMaxCost, StoreIsUnavailable, ServerIsShuttingDown:
+	case CacheOverrunMaxCost, StoreIsUnavailable, ServerIsOverloaded, ServerIsShuttingDown:
 		return 503
 	default: // CtxIsEmpty, InternalError, and the texts for the log: a client that sees one has found a bug here.
 		return 500

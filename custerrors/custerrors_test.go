@@ -39,6 +39,8 @@ func TestFixedTexts(t *testing.T) {
 		{custerrors.SdpAlreadyExist, "sdp已存在", 200},
 		{custerrors.CandidateNoValues, "candidate没有值", 200},
 		{custerrors.StoreIsUnavailable, "存储不可用", 503},
+		{custerrors.NotAuthenticated, "未认证", 401},
+		{custerrors.ServerIsOverloaded, "服务过载", 503},
 	}
 	for _, tt := range tests {
 		if got := tt.got.Error(); got != tt.want {

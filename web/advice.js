@@ -32,6 +32,8 @@ const ADVICE = {
   Unreachable: ['The server cannot be reached', ['Is this device online? Is the server running?', TRY_AGAIN]],
   BrokenAnswer: ['Something else answered', ['A proxy or a sign-in page of the network may stand between: reload this page.']],
   CacheOverrunMaxCost: ['The server is full', ['Try again in a minute.']],
+  NotAuthenticated: ['This server asks for a token', ['Ask whoever runs it: this page was opened without one.']],
+  ServerIsOverloaded: ['The server is busy', ['Try again in a minute.']],
   TooManyRequests: ['Too fast', ['Wait a minute, then try again.']],
   StoreIsUnavailable: ['The server has trouble', ['Try again in a minute.']],
   ServerIsShuttingDown: ['The server is being restarted', ['Try again in a moment.']],

@@ -296,8 +296,8 @@ export type SignalCode =
   | 'QueueIsFull' | 'DataIsEmpty' | 'BodyIsEmpty' | 'BodyIsNotUTF8' | 'BodyIsNotJSON' | 'BodyIsTooLong'
   | 'SdpNoValues' | 'SdpAlreadyExist' | 'CandidateNoValues'
   | 'CursorIsInvalid' | 'WaitIsInvalid' | 'IdempotencyKeyIsInvalid' | 'RequestIsInvalid' | 'RequestIsTooSlow'
-  | 'HeaderIsTooLong' | 'RouteNotFound' | 'MethodNotAllowed' | 'NotAllowed' | 'TooManyRequests'
-  | 'ServerIsShuttingDown' | 'StoreIsUnavailable' | 'InternalError'
+  | 'HeaderIsTooLong' | 'RouteNotFound' | 'MethodNotAllowed' | 'NotAuthenticated' | 'NotAllowed' | 'TooManyRequests'
+  | 'ServerIsOverloaded' | 'ServerIsShuttingDown' | 'StoreIsUnavailable' | 'InternalError'
   /** No answer came: no network, a wrong URL, or the page's Content-Security-Policy forbids it. */
   | 'Unreachable'
   /** What came is not an answer of this protocol. */
