@@ -28,6 +28,10 @@ type Config struct {
 	ReadTimeout time.Duration
 	IdleTimeout time.Duration
 
+	// AllowOrigins are the origins whose pages may use the server, as https://example.org; with "*" among them, which is the
+	// default, any may.
+	AllowOrigins []string
+
 	// Drain bounds how long running requests may take at shutdown.
 	Drain time.Duration
 }
@@ -45,6 +49,7 @@ func DefaultConfig() Config {
 		CandidateBytes: 4 << 10,
 		BodyBytes:      256 << 10,
 		MaxWait:        30 * time.Second,
+		AllowOrigins:   []string{anyOrigin},
 		ReadTimeout:    10 * time.Second, // a body of 256 KiB at 200 kbit/s
 		IdleTimeout:    75 * time.Second, // more than the 60 s that proxies commonly keep theirs
 		Drain:          8 * time.Second,  // of the 10 s that process managers commonly give
@@ -75,6 +80,12 @@ func (c *Config) Validate() error {
 	check(c.MaxWait >= 0, "--wait is %v, must be 0 or more", c.MaxWait)
 	check(c.ReadTimeout > 0, "read timeout is %v, must be more than 0", c.ReadTimeout)
 	check(c.IdleTimeout > 0, "idle timeout is %v, must be more than 0", c.IdleTimeout)
+	check(len(c.AllowOrigins) > 0, "--allow-origins is empty, must be * or a list of origins")
+	for _, origin := range c.AllowOrigins {
+		if err := checkOrigin(origin); err != nil {
+			errs = append(errs, err)
+		}
+	}
 	check(c.Drain > 0, "drain is %v, must be more than 0", c.Drain)
 	return errors.Join(errs...)
 }

@@ -26,8 +26,7 @@ const streamHead = "HTTP/1.1 200 OK\r\n" +
 	"Content-Type: text/event-stream\r\n" +
 	"Cache-Control: no-store, no-transform\r\n" +
 	"X-Accel-Buffering: no\r\n" +
-	"Access-Control-Allow-Origin: *\r\n" +
-	"Connection: close\r\n\r\n"
+	"Connection: close\r\n"
 
 const (
 	eventID      = "id: "
@@ -81,7 +80,7 @@ func (s *Server) streamEvents(role cache.Role) fiber.Handler {
 		default:
 		}
 		st := stream{
-			mail: s.mail, role: role, after: after,
+			mail: s.mail, role: role, after: after, buf: s.origins.appendLines([]byte(streamHead), c.Context()),
 			key: cache.Key(strings.Clone(string(key))), // the request is gone when the stream runs
 		}
 		// fasthttp's own streams put a pipe and two buffers between; this writes to the connection.
@@ -98,12 +97,12 @@ type stream struct {
 	key   cache.Key
 	role  cache.Role
 	after cache.Cursor
-	buf   []byte
+	buf   []byte // to be written; at first the answer's head
 }
 
 // run streams until the session, the connection or the server ends. The caller closes the connection.
 func (s *stream) run(conn *conn) {
-	s.buf = append(s.buf, streamHead...)
+	s.buf = append(s.buf, "\r\n"...)
 	s.buf = append(s.buf, eventComment...) // so that the reader knows at once that it is connected
 	present := present(conn)
 	for {

@@ -133,6 +133,7 @@ type request struct {
 	line   string // method and path
 	key    string // the header
 	header [][2]string
+	host   string // none: the server's address
 	body   string
 }
 
@@ -154,6 +155,9 @@ func (s *server) try(ctx context.Context, r request) (answer, error) {
 	req, err := http.NewRequestWithContext(ctx, method, s.url+path, strings.NewReader(r.body))
 	if err != nil {
 		return answer{}, err
+	}
+	if r.host != "" {
+		req.Host = r.host
 	}
 	if r.key != "" {
 		req.Header["key"] = []string{r.key}

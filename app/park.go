@@ -68,6 +68,7 @@ func (s *Server) park(c *fasthttp.RequestCtx, q question, wait cache.Wait) bool 
 		return false // fasthttp knows how to answer the older ones
 	}
 	q.key = cache.Key(strings.Clone(string(q.key))) // the request is gone when it is answered
+	q.origin = strings.Clone(s.origins.of(c))
 	last := c.Request.ConnectionClose()
 	return s.detach(c, func(conn *conn) {
 		if s.answerParked(conn, &q, wait, last) {
@@ -84,6 +85,7 @@ func (s *Server) answerParked(conn *conn, q *question, wait cache.Wait, last boo
 	defer s.contexts.Put(c)
 	c.Response.Reset()
 	s.finish(c, body, err)
+	s.origins.mark(c, q.origin)
 	if last {
 		c.SetConnectionClose()
 	}

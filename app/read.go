@@ -19,6 +19,8 @@ type question struct {
 	limit int        // of what is taken
 	shape *shape
 	after cache.Cursor // moved on by ask, so that who asks again asks the same session
+
+	origin string // what the answer is to name, once the request is gone
 }
 
 // take answers a request that takes.

@@ -172,7 +172,7 @@ func (s *Server) handleError(c *fiber.Ctx, err error) error {
 
 // refuseBroken is fasthttp's error handler: it puts into the envelope what is refused before there is a request. fasthttp
 // closes the connection afterwards.
-func refuseBroken(c *fasthttp.RequestCtx, err error) {
+func (s *Server) refuseBroken(c *fasthttp.RequestCtx, err error) {
 	late := false
 	if conn, ok := c.Conn().(*conn); ok {
 		conn.rest.Store(true)
@@ -189,4 +189,5 @@ func refuseBroken(c *fasthttp.RequestCtx, err error) {
 	default:
 		refuse(c, custerrors.RequestIsInvalid)
 	}
+	s.origins.mark(c, "") // what it came from is not known
 }

@@ -34,6 +34,7 @@ type Server struct {
 	fiber    *fiber.App
 	route    fasthttp.RequestHandler // Fiber's
 	admin    *http.Server
+	origins  origins
 	batches  sync.Pool // of *cache.Batch
 	contexts sync.Pool // of *fasthttp.RequestCtx, to answer parked requests with
 
@@ -52,6 +53,7 @@ func New(config Config, store cache.Store, log *slog.Logger) (*Server, error) {
 		store:    store,
 		mail:     cache.NewMailroom(store),
 		log:      log,
+		origins:  newOrigins(config.AllowOrigins),
 		batches:  sync.Pool{New: func() any { return new(cache.Batch) }},
 		contexts: sync.Pool{New: func() any { return new(fasthttp.RequestCtx) }},
 	}
@@ -67,7 +69,7 @@ func New(config Config, store cache.Store, log *slog.Logger) (*Server, error) {
 	s.route = s.fiber.Handler()
 	server := s.fiber.Server()
 	server.Handler = s.Handle
-	server.ErrorHandler = refuseBroken
+	server.ErrorHandler = s.refuseBroken
 	server.ConnState = follow
 	server.Logger = quiet{}
 	server.CloseOnShutdown = true
@@ -127,6 +129,20 @@ func (s *Server) Serve(ctx context.Context, listener, admin net.Listener) error 
 // hot: every request passes here.
 func (s *Server) Handle(c *fasthttp.RequestCtx) {
 	defer s.survive(c)
+	if s.origins == nil {
+		s.dispatch(c)
+		return
+	}
+	if !s.origins.admits(c) {
+		s.origins.refuse(c)
+		return
+	}
+	s.dispatch(c)
+	s.origins.mark(c, s.origins.of(c))
+}
+
+// dispatch gives the request to Fiber's router, or answers what is not for it.
+func (s *Server) dispatch(c *fasthttp.RequestCtx) {
 	switch string(c.Method()) {
 	case fasthttp.MethodGet, fasthttp.MethodPost, fasthttp.MethodDelete, fasthttp.MethodHead,
 		fasthttp.MethodPut, fasthttp.MethodPatch:
@@ -146,6 +162,7 @@ func (s *Server) survive(c *fasthttp.RequestCtx) {
 		s.logPanic(r)
 		c.Response.Reset()
 		refuse(c, custerrors.InternalError)
+		s.origins.mark(c, s.origins.of(c))
 	}
 }
 
