@@ -24,9 +24,7 @@ import (
 //	@Failure	429				{object}	envelope	"QueueIsFull"
 //	@Failure	503				{object}	envelope	"CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router		/{role}/candidate [post]
-func (s *Server) postCandidate(role cache.Role) fiber.Handler {
-	return func(c *fiber.Ctx) error { return s.postText(c, role, cache.Candidate) }
-}
+func (s *Server) postCandidate(c *fiber.Ctx, v visit) error { return s.postText(c, v, cache.Candidate) }
 
 // postCandidates appends candidates to the role's log, all or none.
 //
@@ -44,18 +42,16 @@ func (s *Server) postCandidate(role cache.Role) fiber.Handler {
 //	@Failure	429				{object}	envelope	"QueueIsFull"
 //	@Failure	503				{object}	envelope	"CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router		/{role}/candidates [post]
-func (s *Server) postCandidates(role cache.Role) fiber.Handler {
-	return func(c *fiber.Ctx) error {
-		w, err := s.beginWrite(c)
-		if err != nil {
-			return s.fail(c.Context(), err)
-		}
-		defer s.endWrite(&w)
-		if err := s.readCandidates(w.batch, w.body); err != nil {
-			return s.fail(c.Context(), err)
-		}
-		return s.wrote(c, s.store.Append(c.Context(), w.key, role, w.token, w.batch))
+func (s *Server) postCandidates(c *fiber.Ctx, v visit) error {
+	w, err := s.beginWrite(c)
+	if err != nil {
+		return s.fail(c.Context(), err)
 	}
+	defer s.endWrite(&w)
+	if err := s.readCandidates(w.batch, w.body); err != nil {
+		return s.fail(c.Context(), err)
+	}
+	return s.wrote(c, s.store.Append(c.Context(), v.key, v.role, w.token, w.batch))
 }
 
 // takeCandidate takes the other role's oldest candidate that is not taken.
@@ -71,8 +67,8 @@ func (s *Server) postCandidates(role cache.Role) fiber.Handler {
 //	@Failure		400		{object}	envelope	"KeyIsEmpty, KeyIsTooLong, WaitIsInvalid"
 //	@Failure		503		{object}	envelope	"ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router			/{role}/candidate [get]
-func (s *Server) takeCandidate(role cache.Role) fiber.Handler {
-	return func(c *fiber.Ctx) error { return s.take(c, role, cache.Candidate, 1, &text) }
+func (s *Server) takeCandidate(c *fiber.Ctx, v visit) error {
+	return s.take(c, v, cache.Candidate, 1, &text)
 }
 
 // takeCandidates takes all of the other role's candidates that are not taken.
@@ -88,6 +84,6 @@ func (s *Server) takeCandidate(role cache.Role) fiber.Handler {
 //	@Failure		400		{object}	envelope	"KeyIsEmpty, KeyIsTooLong, WaitIsInvalid"
 //	@Failure		503		{object}	envelope	"ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router			/{role}/candidates [get]
-func (s *Server) takeCandidates(role cache.Role) fiber.Handler {
-	return func(c *fiber.Ctx) error { return s.take(c, role, cache.Candidate, math.MaxInt, &arrayOfText) }
+func (s *Server) takeCandidates(c *fiber.Ctx, v visit) error {
+	return s.take(c, v, cache.Candidate, math.MaxInt, &arrayOfText)
 }

@@ -61,34 +61,28 @@ var formEvent = cache.Form{
 //	@Failure		400				{object}	envelope	"KeyIsEmpty, KeyIsTooLong, CursorIsInvalid"
 //	@Failure		503				{object}	envelope	"ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router			/{role}/events [get]
-func (s *Server) streamEvents(role cache.Role) fiber.Handler {
-	return func(c *fiber.Ctx) error {
-		key, err := keyOf(c)
-		if err != nil {
-			return s.fail(c.Context(), err)
-		}
-		after, err := parseCursor(c.Request().Header.Peek("Last-Event-ID"))
-		if err == nil && after == 0 {
-			after, err = cursorOf(c)
-		}
-		if err != nil {
-			return s.fail(c.Context(), err)
-		}
-		select {
-		case <-s.mail.Closing():
-			return s.fail(c.Context(), custerrors.ServerIsShuttingDown)
-		default:
-		}
-		st := stream{
-			mail: s.mail, role: role, after: after, buf: s.origins.appendLines([]byte(streamHead), c.Context()),
-			key: cache.Key(strings.Clone(string(key))), // the request is gone when the stream runs
-		}
-		// fasthttp's own streams put a pipe and two buffers between; this writes to the connection.
-		if !s.detach(c.Context(), func(conn *conn) { st.run(conn); conn.Close() }) {
-			return s.fail(c.Context(), custerrors.RequestIsInvalid)
-		}
-		return nil
+func (s *Server) streamEvents(c *fiber.Ctx, v visit) error {
+	after, err := parseCursor(c.Request().Header.Peek("Last-Event-ID"))
+	if err == nil && after == 0 {
+		after, err = cursorOf(c)
 	}
+	if err != nil {
+		return s.fail(c.Context(), err)
+	}
+	select {
+	case <-s.mail.Closing():
+		return s.fail(c.Context(), custerrors.ServerIsShuttingDown)
+	default:
+	}
+	st := stream{
+		mail: s.mail, role: v.role, after: after, buf: s.origins.appendLines([]byte(streamHead), c.Context()),
+		key: cache.Key(strings.Clone(string(v.key))), // the request is gone when the stream runs
+	}
+	// fasthttp's own streams put a pipe and two buffers between; this writes to the connection.
+	if !s.detach(c.Context(), func(conn *conn) { st.run(conn); conn.Close() }) {
+		return s.fail(c.Context(), custerrors.RequestIsInvalid)
+	}
+	return nil
 }
 
 // stream is one reader of events. It is owned by the goroutine that runs it.

@@ -26,16 +26,12 @@ type question struct {
 // take answers a request that takes.
 //
 // hot: an empty poll and a take come here.
-func (s *Server) take(c *fiber.Ctx, to cache.Role, kind cache.Kind, limit int, shape *shape) error {
-	key, err := keyOf(c)
-	if err != nil {
-		return s.fail(c.Context(), err)
-	}
+func (s *Server) take(c *fiber.Ctx, v visit, kind cache.Kind, limit int, shape *shape) error {
 	wait, err := s.waitOf(c)
 	if err != nil {
 		return s.fail(c.Context(), err)
 	}
-	return s.answer(c.Context(), question{key: key, to: to, kind: kind, limit: limit, shape: shape}, wait)
+	return s.answer(c.Context(), question{key: v.key, to: v.role, kind: kind, limit: limit, shape: shape}, wait)
 }
 
 // answer replies to the question, at once or within the wait.
@@ -97,7 +93,7 @@ func endMessages(dst []byte, at int, next cache.Cursor, err error) ([]byte, erro
 	return append(dst, messages.after...), nil
 }
 
-// readMessagesOf returns everything the other role has written after the cursor.
+// getMessages returns everything the other role has written after the cursor.
 //
 //	@Summary		Read the other role's messages after a cursor
 //	@Description	Removes nothing: a repeated request gets the same messages again, and a client that lost an answer loses nothing.
@@ -113,18 +109,12 @@ func endMessages(dst []byte, at int, next cache.Cursor, err error) ([]byte, erro
 //	@Failure		400		{object}	envelope	"KeyIsEmpty, KeyIsTooLong, CursorIsInvalid, WaitIsInvalid"
 //	@Failure		503		{object}	envelope	"ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router			/{role}/messages [get]
-func (s *Server) readMessagesOf(role cache.Role) fiber.Handler {
-	return func(c *fiber.Ctx) error {
-		key, err := keyOf(c)
-		if err != nil {
-			return s.fail(c.Context(), err)
-		}
-		after, wait, err := s.placeOf(c)
-		if err != nil {
-			return s.fail(c.Context(), err)
-		}
-		return s.answer(c.Context(), question{key: key, to: role, after: after}, wait)
+func (s *Server) getMessages(c *fiber.Ctx, v visit) error {
+	after, wait, err := s.placeOf(c)
+	if err != nil {
+		return s.fail(c.Context(), err)
 	}
+	return s.answer(c.Context(), question{key: v.key, to: v.role, after: after}, wait)
 }
 
 // postMessages writes and then answers as the GET does.
@@ -148,30 +138,28 @@ func (s *Server) readMessagesOf(role cache.Role) fiber.Handler {
 //	@Failure		429				{object}	envelope	"QueueIsFull"
 //	@Failure		503				{object}	envelope	"CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router			/{role}/messages [post]
-func (s *Server) postMessages(role cache.Role) fiber.Handler {
-	return func(c *fiber.Ctx) error {
-		after, wait, err := s.placeOf(c)
-		if err != nil {
-			return s.fail(c.Context(), err)
-		}
-		w, err := s.beginWrite(c)
-		if err != nil {
-			return s.fail(c.Context(), err)
-		}
-		body, err := s.exchange(c.Context(), &w, role, after, wait.For == 0)
-		s.endWrite(&w) // before a wait, which needs none of it
-		if isNothing(err) && wait.For > 0 {
-			c.Response().SwapBody(body)
-			return s.answer(c.Context(), question{key: w.key, to: role, after: after}, wait)
-		}
-		return s.finish(c.Context(), body, err)
+func (s *Server) postMessages(c *fiber.Ctx, v visit) error {
+	after, wait, err := s.placeOf(c)
+	if err != nil {
+		return s.fail(c.Context(), err)
 	}
+	w, err := s.beginWrite(c)
+	if err != nil {
+		return s.fail(c.Context(), err)
+	}
+	body, err := s.exchange(c.Context(), v, &w, after, wait.For == 0)
+	s.endWrite(&w) // before a wait, which needs none of it
+	if isNothing(err) && wait.For > 0 {
+		c.Response().SwapBody(body)
+		return s.answer(c.Context(), question{key: v.key, to: v.role, after: after}, wait)
+	}
+	return s.finish(c.Context(), body, err)
 }
 
 // exchange applies the body of POST messages and begins the reply. emptyIsFine says that no message is an answer too.
 //
 // hot: a handshake is mostly this.
-func (s *Server) exchange(c *fasthttp.RequestCtx, w *write, role cache.Role, after cache.Cursor, emptyIsFine bool,
+func (s *Server) exchange(c *fasthttp.RequestCtx, v visit, w *write, after cache.Cursor, emptyIsFine bool,
 ) ([]byte, error) {
 	body := append(c.Response.SwapBody(nil)[:0], envelopeBegin...)
 	ttl, err := s.readMessages(w.batch, w.body)
@@ -179,7 +167,7 @@ func (s *Server) exchange(c *fasthttp.RequestCtx, w *write, role cache.Role, aft
 		return body, err
 	}
 	body, at := beginMessages(body)
-	body, next, err := s.store.Exchange(c, body, w.key, role, ttl, w.token, w.batch, after, math.MaxInt, &messages.form)
+	body, next, err := s.store.Exchange(c, body, v.key, v.role, ttl, w.token, w.batch, after, math.MaxInt, &messages.form)
 	if emptyIsFine && isNothing(err) {
 		err = nil
 	}

@@ -135,7 +135,6 @@ func bodyOf(c *fiber.Ctx) ([]byte, error) {
 
 // write is a request that writes: what all POSTs have in common.
 type write struct {
-	key   cache.Key
 	token cache.Token
 	body  []byte
 	batch *cache.Batch // empty
@@ -143,9 +142,6 @@ type write struct {
 
 // beginWrite reads what all POSTs have in common. endWrite must follow if there is no error.
 func (s *Server) beginWrite(c *fiber.Ctx) (w write, err error) {
-	if w.key, err = keyOf(c); err != nil {
-		return w, err
-	}
 	if w.token, err = tokenOf(c); err != nil {
 		return w, err
 	}

@@ -7,22 +7,22 @@ import (
 )
 
 // routes registers every route. Paths are spelled out for each role, because Fiber finds a fixed path in half the time that
-// one with a parameter takes. GET is registered without Fiber's own HEAD, which would run the same handler, and take.
+// one with a parameter takes.
 func (s *Server) routes() {
 	for _, role := range cache.Roles {
 		path := "/" + role.String()
-		s.get(path+"/sdp", s.takeSDP(role))
-		s.get(path+"/candidate", s.takeCandidate(role))
-		s.get(path+"/candidates", s.takeCandidates(role))
-		s.get(path+"/messages", s.readMessagesOf(role))
-		s.get(path+"/events", s.streamEvents(role))
-		s.fiber.Post(path+"/candidate", s.postCandidate(role))
-		s.fiber.Post(path+"/candidates", s.postCandidates(role))
-		s.fiber.Post(path+"/messages", s.postMessages(role))
+		s.api(fiber.MethodGet, path+"/sdp", role, s.takeSDP)
+		s.api(fiber.MethodGet, path+"/candidate", role, s.takeCandidate)
+		s.api(fiber.MethodGet, path+"/candidates", role, s.takeCandidates)
+		s.api(fiber.MethodGet, path+"/messages", role, s.getMessages)
+		s.api(fiber.MethodGet, path+"/events", role, s.streamEvents)
+		s.api(fiber.MethodPost, path+"/candidate", role, s.postCandidate)
+		s.api(fiber.MethodPost, path+"/candidates", role, s.postCandidates)
+		s.api(fiber.MethodPost, path+"/messages", role, s.postMessages)
 	}
-	s.fiber.Post("/offer/sdp", s.openSession)
-	s.fiber.Post("/answer/sdp", s.answerSession)
-	s.fiber.Delete("/session", s.endSession)
+	s.api(fiber.MethodPost, "/offer/sdp", cache.Offer, s.openSession)
+	s.api(fiber.MethodPost, "/answer/sdp", cache.Answer, s.answerSession)
+	s.api(fiber.MethodDelete, "/session", 0, s.endSession)
 
 	s.get("/healthz", s.health)
 	s.get("/readyz", s.ready)
@@ -30,7 +30,7 @@ func (s *Server) routes() {
 	s.swaggerRoutes()
 }
 
-// get registers a handler for GET, and for HEAD one that does nothing: HEAD never takes anything.
+// get registers a handler for GET, and for HEAD one that does nothing.
 func (s *Server) get(path string, handler fiber.Handler) {
 	s.fiber.Add(fiber.MethodGet, path, handler)
 	s.fiber.Add(fiber.MethodHead, path, done)

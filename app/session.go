@@ -23,7 +23,7 @@ import (
 //	@Failure		413				{object}	envelope	"BodyIsTooLong"
 //	@Failure		503				{object}	envelope	"CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router			/offer/sdp [post]
-func (s *Server) openSession(c *fiber.Ctx) error {
+func (s *Server) openSession(c *fiber.Ctx, v visit) error {
 	w, err := s.beginWrite(c)
 	if err != nil {
 		return s.fail(c.Context(), err)
@@ -33,7 +33,7 @@ func (s *Server) openSession(c *fiber.Ctx) error {
 	if err != nil {
 		return s.fail(c.Context(), err)
 	}
-	return s.wrote(c, s.store.Open(c.Context(), w.key, ttl, w.token, w.batch))
+	return s.wrote(c, s.store.Open(c.Context(), v.key, ttl, w.token, w.batch))
 }
 
 // answerSession puts the answer's sdp.
@@ -50,12 +50,12 @@ func (s *Server) openSession(c *fiber.Ctx) error {
 //	@Failure	413				{object}	envelope	"BodyIsTooLong"
 //	@Failure	503				{object}	envelope	"CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router		/answer/sdp [post]
-func (s *Server) answerSession(c *fiber.Ctx) error { return s.postText(c, cache.Answer, cache.SDP) }
+func (s *Server) answerSession(c *fiber.Ctx, v visit) error { return s.postText(c, v, cache.SDP) }
 
 // postText appends one payload that comes as text to the role's log.
 //
 // hot: a trickled candidate comes here.
-func (s *Server) postText(c *fiber.Ctx, role cache.Role, kind cache.Kind) error {
+func (s *Server) postText(c *fiber.Ctx, v visit, kind cache.Kind) error {
 	w, err := s.beginWrite(c)
 	if err != nil {
 		return s.fail(c.Context(), err)
@@ -64,7 +64,7 @@ func (s *Server) postText(c *fiber.Ctx, role cache.Role, kind cache.Kind) error 
 	if err := s.addText(w.batch, kind, w.body); err != nil {
 		return s.fail(c.Context(), err)
 	}
-	return s.wrote(c, s.store.Append(c.Context(), w.key, role, w.token, w.batch))
+	return s.wrote(c, s.store.Append(c.Context(), v.key, v.role, w.token, w.batch))
 }
 
 // wrote replies to a write that has nothing to return.
@@ -88,9 +88,7 @@ func (s *Server) wrote(c *fiber.Ctx, err error) error {
 //	@Failure		400		{object}	envelope	"KeyIsEmpty, KeyIsTooLong, WaitIsInvalid"
 //	@Failure		503		{object}	envelope	"ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router			/{role}/sdp [get]
-func (s *Server) takeSDP(role cache.Role) fiber.Handler {
-	return func(c *fiber.Ctx) error { return s.take(c, role, cache.SDP, 1, &text) }
-}
+func (s *Server) takeSDP(c *fiber.Ctx, v visit) error { return s.take(c, v, cache.SDP, 1, &text) }
 
 // endSession ends the session for both roles.
 //
@@ -101,10 +99,6 @@ func (s *Server) takeSDP(role cache.Role) fiber.Handler {
 //	@Success	200	{object}	envelope	"done (msg empty), or KeyNotFound, KeyIsExpired"
 //	@Failure	400	{object}	envelope	"KeyIsEmpty, KeyIsTooLong"
 //	@Router		/session [delete]
-func (s *Server) endSession(c *fiber.Ctx) error {
-	key, err := keyOf(c)
-	if err != nil {
-		return s.fail(c.Context(), err)
-	}
-	return s.wrote(c, s.store.End(c.Context(), key))
+func (s *Server) endSession(c *fiber.Ctx, v visit) error {
+	return s.wrote(c, s.store.End(c.Context(), v.key))
 }

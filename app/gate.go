@@ -1,0 +1,39 @@
+package app
+
+import (
+	"github.com/gofiber/fiber/v2"
+
+	"signal-server/cache"
+)
+
+// visit is a request of the API that was let in: who asks, and for which session.
+type visit struct {
+	key  cache.Key  // lives as long as the request
+	role cache.Role // whose path it came by; none for what both may do
+}
+
+// handler answers a request that was let in.
+type handler func(c *fiber.Ctx, v visit) error
+
+// api registers the handler of a route of the signaling API, behind the gate.
+func (s *Server) api(method, path string, role cache.Role, handle handler) {
+	s.fiber.Add(method, path, func(c *fiber.Ctx) error {
+		v, err := s.enter(c, role)
+		if err != nil {
+			return s.fail(c.Context(), err)
+		}
+		return handle(c, v)
+	})
+	if method == fiber.MethodGet { // not Fiber's own HEAD, which would run the same handler, and take
+		s.fiber.Add(fiber.MethodHead, path, done)
+	}
+}
+
+// enter is the gate: it lets a request in, or says why not.
+//
+// hot: every request of the API passes here, once.
+func (s *Server) enter(c *fiber.Ctx, role cache.Role) (v visit, err error) {
+	v.role = role
+	v.key, err = keyOf(c)
+	return v, err
+}
