@@ -45,13 +45,13 @@ func (s *Server) postCandidate(c *fiber.Ctx, v visit) error { return s.postText(
 func (s *Server) postCandidates(c *fiber.Ctx, v visit) error {
 	w, err := s.beginWrite(c)
 	if err != nil {
-		return s.fail(c.Context(), err)
+		return err
 	}
 	defer s.endWrite(&w)
 	if err := s.readCandidates(w.batch, w.body); err != nil {
-		return s.fail(c.Context(), err)
+		return err
 	}
-	return s.wrote(c, s.store.Append(c.Context(), v.key, v.role, w.token, w.batch))
+	return wrote(c, s.store.Append(c.Context(), v.key, v.role, w.token, w.batch))
 }
 
 // takeCandidate takes the other role's oldest candidate that is not taken.

@@ -67,11 +67,11 @@ func (s *Server) streamEvents(c *fiber.Ctx, v visit) error {
 		after, err = cursorOf(c)
 	}
 	if err != nil {
-		return s.fail(c.Context(), err)
+		return err
 	}
 	select {
 	case <-s.mail.Closing():
-		return s.fail(c.Context(), custerrors.ServerIsShuttingDown)
+		return custerrors.ServerIsShuttingDown
 	default:
 	}
 	st := stream{
@@ -80,7 +80,7 @@ func (s *Server) streamEvents(c *fiber.Ctx, v visit) error {
 	}
 	// fasthttp's own streams put a pipe and two buffers between; this writes to the connection.
 	if !s.detach(c.Context(), func(conn *conn) { st.run(conn); conn.Close() }) {
-		return s.fail(c.Context(), custerrors.RequestIsInvalid)
+		return custerrors.RequestIsInvalid
 	}
 	return nil
 }

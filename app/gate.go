@@ -12,17 +12,20 @@ type visit struct {
 	role cache.Role // whose path it came by; none for what both may do
 }
 
-// handler answers a request that was let in.
+// handler answers a request that was let in, or returns why it cannot.
 type handler func(c *fiber.Ctx, v visit) error
 
 // api registers the handler of a route of the signaling API, behind the gate.
 func (s *Server) api(method, path string, role cache.Role, handle handler) {
 	s.fiber.Add(method, path, func(c *fiber.Ctx) error {
 		v, err := s.enter(c, role)
-		if err != nil {
-			return s.fail(c.Context(), err)
+		if err == nil {
+			err = handle(c, v)
 		}
-		return handle(c, v)
+		if err != nil {
+			s.fail(c.Context(), err) // not by Fiber, which takes its time
+		}
+		return nil
 	})
 	if method == fiber.MethodGet { // not Fiber's own HEAD, which would run the same handler, and take
 		s.fiber.Add(fiber.MethodHead, path, done)

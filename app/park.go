@@ -84,7 +84,9 @@ func (s *Server) answerParked(conn *conn, q *question, wait cache.Wait, last boo
 	c, _ := s.contexts.Get().(*fasthttp.RequestCtx)
 	defer s.contexts.Put(c)
 	c.Response.Reset()
-	s.finish(c, body, err)
+	if err := finish(c, body, err); err != nil {
+		s.fail(c, err)
+	}
 	s.origins.mark(c, q.origin)
 	if last {
 		c.SetConnectionClose()

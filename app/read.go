@@ -29,7 +29,7 @@ type question struct {
 func (s *Server) take(c *fiber.Ctx, v visit, kind cache.Kind, limit int, shape *shape) error {
 	wait, err := s.waitOf(c)
 	if err != nil {
-		return s.fail(c.Context(), err)
+		return err
 	}
 	return s.answer(c.Context(), question{key: v.key, to: v.role, kind: kind, limit: limit, shape: shape}, wait)
 }
@@ -46,7 +46,7 @@ func (s *Server) answer(c *fasthttp.RequestCtx, q question, wait cache.Wait) err
 		}
 		body, err = s.askAgain(c, body[:0], &q, wait)
 	}
-	return s.finish(c, body, err)
+	return finish(c, body, err)
 }
 
 // askAgain is ask for somebody who has waited before and may have left since.
@@ -112,7 +112,7 @@ func endMessages(dst []byte, at int, next cache.Cursor, err error) ([]byte, erro
 func (s *Server) getMessages(c *fiber.Ctx, v visit) error {
 	after, wait, err := s.placeOf(c)
 	if err != nil {
-		return s.fail(c.Context(), err)
+		return err
 	}
 	return s.answer(c.Context(), question{key: v.key, to: v.role, after: after}, wait)
 }
@@ -141,11 +141,11 @@ func (s *Server) getMessages(c *fiber.Ctx, v visit) error {
 func (s *Server) postMessages(c *fiber.Ctx, v visit) error {
 	after, wait, err := s.placeOf(c)
 	if err != nil {
-		return s.fail(c.Context(), err)
+		return err
 	}
 	w, err := s.beginWrite(c)
 	if err != nil {
-		return s.fail(c.Context(), err)
+		return err
 	}
 	body, err := s.exchange(c.Context(), v, &w, after, wait.For == 0)
 	s.endWrite(&w) // before a wait, which needs none of it
@@ -153,7 +153,7 @@ func (s *Server) postMessages(c *fiber.Ctx, v visit) error {
 		c.Response().SwapBody(body)
 		return s.answer(c.Context(), question{key: v.key, to: v.role, after: after}, wait)
 	}
-	return s.finish(c.Context(), body, err)
+	return finish(c.Context(), body, err)
 }
 
 // exchange applies the body of POST messages and begins the reply. emptyIsFine says that no message is an answer too.

@@ -45,14 +45,14 @@ var (
 
 const messagesBegin = `","messages":[`
 
-// finish replies with body, which is the response's own buffer with the envelope begun and data in it, or with the msg that
-// err carries.
+// finish replies with body, which is the response's own buffer with the envelope begun and data in it, or puts the buffer back
+// and returns err.
 //
 // hot: no allocation; the buffer is fasthttp's, from its pool.
-func (s *Server) finish(c *fasthttp.RequestCtx, body []byte, err error) error {
+func finish(c *fasthttp.RequestCtx, body []byte, err error) error {
 	if err != nil {
-		refuseIn(c, body, s.msg(c, err))
-		return nil
+		c.Response.SwapBody(body)
+		return err
 	}
 	c.Response.SwapBody(append(body, envelopeEnd...))
 	setHeaders(c)
@@ -67,10 +67,7 @@ func done(c *fiber.Ctx) error {
 }
 
 // fail replies with the msg that err carries.
-func (s *Server) fail(c *fasthttp.RequestCtx, err error) error {
-	refuse(c, s.msg(c, err))
-	return nil
-}
+func (s *Server) fail(c *fasthttp.RequestCtx, err error) { refuse(c, s.msg(c, err)) }
 
 // msg returns the msg that err carries. An error that is not of custerrors is a fault of this server or its store, and is
 // logged.
@@ -92,11 +89,8 @@ func (s *Server) msg(c *fasthttp.RequestCtx, err error) custerrors.Error {
 // refuse replies with msg and its status.
 //
 // hot: an empty poll is a refusal.
-func refuse(c *fasthttp.RequestCtx, msg custerrors.Error) { refuseIn(c, c.Response.SwapBody(nil), msg) }
-
-// refuseIn is refuse in a buffer that is the response's own.
-func refuseIn(c *fasthttp.RequestCtx, body []byte, msg custerrors.Error) {
-	body = append(body[:0], `{"msg":"`...)
+func refuse(c *fasthttp.RequestCtx, msg custerrors.Error) {
+	body := append(c.Response.SwapBody(nil)[:0], `{"msg":"`...)
 	body = append(body, msg...) // no msg needs escaping, a test says
 	c.Response.SwapBody(append(body, `","data":null}`...))
 	setHeaders(c)
@@ -167,7 +161,8 @@ func (s *Server) handleError(c *fiber.Ctx, err error) error {
 			err = custerrors.MethodNotAllowed
 		}
 	}
-	return s.fail(c.Context(), err)
+	s.fail(c.Context(), err)
+	return nil
 }
 
 // refuseBroken is fasthttp's error handler: it puts into the envelope what is refused before there is a request. fasthttp

@@ -26,14 +26,14 @@ import (
 func (s *Server) openSession(c *fiber.Ctx, v visit) error {
 	w, err := s.beginWrite(c)
 	if err != nil {
-		return s.fail(c.Context(), err)
+		return err
 	}
 	defer s.endWrite(&w)
 	ttl, err := s.readOffer(w.batch, w.body)
 	if err != nil {
-		return s.fail(c.Context(), err)
+		return err
 	}
-	return s.wrote(c, s.store.Open(c.Context(), v.key, ttl, w.token, w.batch))
+	return wrote(c, s.store.Open(c.Context(), v.key, ttl, w.token, w.batch))
 }
 
 // answerSession puts the answer's sdp.
@@ -58,19 +58,19 @@ func (s *Server) answerSession(c *fiber.Ctx, v visit) error { return s.postText(
 func (s *Server) postText(c *fiber.Ctx, v visit, kind cache.Kind) error {
 	w, err := s.beginWrite(c)
 	if err != nil {
-		return s.fail(c.Context(), err)
+		return err
 	}
 	defer s.endWrite(&w)
 	if err := s.addText(w.batch, kind, w.body); err != nil {
-		return s.fail(c.Context(), err)
+		return err
 	}
-	return s.wrote(c, s.store.Append(c.Context(), v.key, v.role, w.token, w.batch))
+	return wrote(c, s.store.Append(c.Context(), v.key, v.role, w.token, w.batch))
 }
 
 // wrote replies to a write that has nothing to return.
-func (s *Server) wrote(c *fiber.Ctx, err error) error {
+func wrote(c *fiber.Ctx, err error) error {
 	if err != nil {
-		return s.fail(c.Context(), err)
+		return err
 	}
 	return done(c)
 }
@@ -100,5 +100,5 @@ func (s *Server) takeSDP(c *fiber.Ctx, v visit) error { return s.take(c, v, cach
 //	@Failure	400	{object}	envelope	"KeyIsEmpty, KeyIsTooLong"
 //	@Router		/session [delete]
 func (s *Server) endSession(c *fiber.Ctx, v visit) error {
-	return s.wrote(c, s.store.End(c.Context(), v.key))
+	return wrote(c, s.store.End(c.Context(), v.key))
 }
