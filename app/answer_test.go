@@ -78,6 +78,9 @@ func newAnswer(resp *http.Response, body []byte) answer {
 // envelope is every answer's shape, byte for byte.
 var envelope = regexp.MustCompile(`^\{"msg":"(?:|[^"\\]+","data":null\}$|","data":)`)
 
+// retryAfter is none, or one to three seconds: those who are refused together are not to come back together.
+var retryAfter = regexp.MustCompile(`^[1-3]?$`)
+
 // check reports what an answer lacks that every answer has. what names the request: its method and path, where it has them.
 func (a answer) check(t testing.TB, what string) {
 	t.Helper()
@@ -87,14 +90,16 @@ func (a answer) check(t testing.TB, what string) {
 	if want, ok := wantStatus[a.msg]; !ok || a.status != want {
 		t.Errorf("%s: got the status %d with msg %q, want %d (a status of PROTOCOL: %v)", what, a.status, a.msg, want, ok)
 	}
-	wantRetry, wantExpose := "", ""
+	wantExpose := ""
 	if a.status == 429 || a.status == 503 {
-		wantRetry, wantExpose = "1", "Retry-After"
+		wantExpose = "Retry-After"
+	}
+	if got := a.header.Get("Retry-After"); (got != "") != (wantExpose != "") || !retryAfter.MatchString(got) {
+		t.Errorf("%s: header Retry-After: got %q with status %d, want a number of seconds with 429 and 503 only", what, got, a.status)
 	}
 	for name, want := range map[string]string{
 		"Content-Type":                  "application/json",
 		"Access-Control-Allow-Origin":   "*",
-		"Retry-After":                   wantRetry,
 		"Access-Control-Expose-Headers": wantExpose,
 	} {
 		if got := strings.Join(a.header.Values(name), " & "); got != want {

@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"time"
@@ -100,13 +101,18 @@ func refuse(c *fasthttp.RequestCtx, msg custerrors.Error) {
 	}
 	c.Response.SetStatusCode(status)
 	if status == fasthttp.StatusTooManyRequests || status == fasthttp.StatusServiceUnavailable {
-		c.Response.Header.Set(fasthttp.HeaderRetryAfter, retryAfter)
-		c.Response.Header.Set(fasthttp.HeaderAccessControlExposeHeaders, fasthttp.HeaderRetryAfter)
+		setRetryAfter(c, time.Second)
 	}
 }
 
-// retryAfter is what a client that is refused for now is told to wait, in seconds.
-const retryAfter = "1"
+// setRetryAfter tells a client that is refused for now how long to wait, in whole seconds (RFC 9110, Section 10.2.3), and up to half
+// as long again, 2 s at the least, so that those who are refused together do not come back together.
+func setRetryAfter(c *fasthttp.RequestCtx, after time.Duration) {
+	seconds := int64((after + time.Second - 1) / time.Second)
+	seconds += rand.Int64N(max(seconds/2, 2) + 1)
+	c.Response.Header.SetBytesV(fasthttp.HeaderRetryAfter, strconv.AppendInt(nil, seconds, 10))
+	c.Response.Header.Set(fasthttp.HeaderAccessControlExposeHeaders, fasthttp.HeaderRetryAfter)
+}
 
 // maxAge is how long a browser may remember a preflight.
 const maxAge = 24 * time.Hour
