@@ -5,6 +5,7 @@ import (
 	"math"
 	"reflect"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -16,6 +17,37 @@ type bytes int64
 
 // String writes the size in the largest unit that it is a multiple of.
 func (b bytes) String() string { return units.Base2Bytes(b).String() }
+
+// rate is how many events in how much time: 50/s, 60/m, or off. A client may have them all at once, and gets them back evenly.
+type rate struct {
+	events int           // 0: off
+	per    time.Duration // a second, a minute or an hour
+}
+
+// units of a rate, by their name.
+var rateUnits = map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}
+
+// String writes the rate as it is read.
+func (r rate) String() string {
+	for name, per := range rateUnits {
+		if r.events > 0 && r.per == per {
+			return fmt.Sprintf("%d/%s", r.events, name)
+		}
+	}
+	return "off"
+}
+
+func parseRate(text string) (rate, error) {
+	if text == "off" {
+		return rate{}, nil
+	}
+	number, unit, _ := strings.Cut(text, "/")
+	n, err := strconv.Atoi(number)
+	if err != nil || n < 1 || n > math.MaxInt32 || rateUnits[unit] == 0 {
+		return rate{}, fmt.Errorf("a rate such as 50/s, 60/m or 100/h, or off")
+	}
+	return rate{n, rateUnits[unit]}, nil
+}
 
 // mistakes collects what is wrong with the values of flags, so that all of it is told at once; kong would stop at the first.
 // A flag with a wrong value gets its default, so that the others can be checked; nothing else may be done with them then.
@@ -57,6 +89,20 @@ func (m *mistakes) ints() kong.Option {
 			return 0, fmt.Errorf("a whole number")
 		}
 		return n, nil
+	}))
+}
+
+func (m *mistakes) rates() kong.Option {
+	return kong.TypeMapper(reflect.TypeFor[rate](), mapper(m, parseRate))
+}
+
+func (m *mistakes) shares() kong.Option {
+	return kong.KindMapper(reflect.Float64, mapper(m, func(text string) (float64, error) {
+		f, err := strconv.ParseFloat(text, 64)
+		if err != nil || f < 0 || f > 1 {
+			return 0, fmt.Errorf("a share from 0 to 1")
+		}
+		return f, nil
 	}))
 }
 

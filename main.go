@@ -23,19 +23,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/alecthomas/kong"
 
-	"signal-server/app"
-	"signal-server/cache"
-	"signal-server/cache/memory"
-	"signal-server/cache/redis"
 	"signal-server/client"
 	"signal-server/client/bridge"
 )
@@ -44,26 +38,10 @@ import (
 type cli struct {
 	LogFormat string `enum:"text,json" default:"text" help:"How log lines look: text or json."`
 
-	Serve  serve     `cmd:"" default:"withargs" help:"Serve the signaling API. This is what happens without a command."`
-	Bridge bridgeCmd `cmd:"" help:"Let an unmodified pion-to-pion program meet its peer through a server."`
-}
-
-type serve struct {
-	Listen string `default:":8080" help:"Address to serve the API on, as host:port."`
-	Admin  string `default:"127.0.0.1:9090" help:"Address to serve health on for operators, as host:port; empty: none."`
-
-	Store  string `default:"memory" help:"Where sessions are kept: memory, or the URL of a Redis or Valkey (redis, rediss, redis-sentinel, redis-cluster)."`
-	Memory bytes  `default:"1GiB" help:"Memory for sessions; when it is used up no new session is taken."`
-
-	TTL      time.Duration `default:"30s" help:"How long a session lives without a request, at the most and by default."`
-	Lifetime time.Duration `default:"5m" help:"How long a session lives at the most."`
-	Wait     time.Duration `default:"30s" help:"How long a request may wait, at the most."`
-
-	MaxSDP        bytes `default:"64KiB" name:"max-sdp" help:"Size of an sdp, at the most."`
-	MaxCandidate  bytes `default:"4KiB" help:"Size of a candidate, at the most."`
-	MaxCandidates int   `default:"128" help:"Candidates of one role of a session, at the most."`
-	MaxSession    bytes `default:"256KiB" help:"Size of all payloads of a session, at the most."`
-	MaxBody       bytes `default:"256KiB" help:"Size of a request's body, at the most."`
+	Serve       serve          `cmd:"" default:"withargs" help:"Serve the signaling API. This is what happens without a command."`
+	Bridge      bridgeCmd      `cmd:"" help:"Let an unmodified pion-to-pion program meet its peer through a server."`
+	Healthcheck healthcheckCmd `cmd:"" help:"Ask a server on this machine whether it is alive; the exit status tells."`
+	Token       tokenCmd       `cmd:"" help:"Make a token: print it, and append its line, which is what the server needs, to a tokens file."`
 }
 
 type bridgeCmd struct {
@@ -90,7 +68,7 @@ func run(args []string) error {
 		kong.Name("signal-server"),
 		kong.Description("An HTTP signaling server for WebRTC. Every flag is also an environment variable: SIGNAL_LISTEN and so on."),
 		kong.DefaultEnvars("SIGNAL"),
-		wrong.durations(), wrong.ints(), wrong.bytes(),
+		wrong.durations(), wrong.ints(), wrong.bytes(), wrong.rates(), wrong.shares(),
 	)
 	if err != nil {
 		return fmt.Errorf("BUG: the command line: %w", err)
@@ -102,10 +80,19 @@ func run(args []string) error {
 	log := slog.New(handler(c.LogFormat))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if strings.HasPrefix(parsed.Command(), "bridge") {
+	switch command, _, _ := strings.Cut(parsed.Command(), " "); command {
+	case "bridge":
 		return c.Bridge.run(ctx, log, wrong)
+	case "token":
+		return c.Token.run(os.Stdout, wrong)
+	case "healthcheck":
+		return c.Healthcheck.run(ctx, wrong)
+	default:
+		if c.Serve.PrintConfig && len(wrong) == 0 {
+			return printConfig(os.Stdout, parsed.Flags())
+		}
+		return c.Serve.run(ctx, log, wrong)
 	}
-	return c.Serve.run(ctx, log, wrong)
 }
 
 func handler(format string) slog.Handler {
@@ -113,85 +100,6 @@ func handler(format string) slog.Handler {
 		return slog.NewJSONHandler(os.Stderr, nil)
 	}
 	return slog.NewTextHandler(os.Stderr, nil)
-}
-
-func (c *serve) run(ctx context.Context, log *slog.Logger, wrong mistakes) error {
-	config := c.config()
-	wrong = append(wrong, config.Validate())
-	if c.Memory < memory.MinMemory {
-		wrong = append(wrong, fmt.Errorf("--memory is %d bytes, must be %d or more", c.Memory, memory.MinMemory))
-	}
-	if c.Store != inMemory && !inRedis(c.Store) {
-		wrong = append(wrong, fmt.Errorf("--store is %q, must be memory or the URL of a Redis", kindOf(c.Store)))
-	}
-	if err := errors.Join(wrong...); err != nil {
-		return err
-	}
-	store, err := c.open(ctx, config.Limits)
-	if err != nil {
-		return err
-	}
-	defer store.Close()
-	return serveStore(ctx, c, config, store, log)
-}
-
-const inMemory = "memory"
-
-// inRedis reports whether --store is a URL that package redis knows.
-func inRedis(store string) bool {
-	return strings.HasPrefix(store, "redis") && strings.Contains(store, "://")
-}
-
-// kindOf is --store for people to read: of a URL, which may hold a password, the scheme.
-func kindOf(store string) string {
-	kind, _, _ := strings.Cut(store, "://")
-	return kind
-}
-
-func (c *serve) open(ctx context.Context, limits cache.Limits) (cache.Store, error) {
-	if c.Store == inMemory {
-		return memory.New(memory.Config{Limits: limits, Memory: int64(c.Memory)})
-	}
-	store, err := redis.Open(ctx, c.Store, limits)
-	if err != nil {
-		return nil, fmt.Errorf("--store: %w", err)
-	}
-	return store, nil
-}
-
-func serveStore(ctx context.Context, c *serve, config app.Config, store cache.Store, log *slog.Logger) error {
-	server, err := app.New(config, store, log)
-	if err != nil {
-		return err
-	}
-	listener, err := net.Listen("tcp", c.Listen)
-	if err != nil {
-		return err
-	}
-	var admin net.Listener
-	if c.Admin != "" {
-		if admin, err = net.Listen("tcp", c.Admin); err != nil {
-			listener.Close()
-			return err
-		}
-		log.Info("serving health for operators", "address", admin.Addr().String())
-	}
-	log.Info("serving", "address", listener.Addr().String(), "store", kindOf(c.Store), "memory", c.Memory.String())
-	defer log.Info("stopped")
-	return server.Serve(ctx, listener, admin)
-}
-
-func (c *serve) config() app.Config {
-	config := app.DefaultConfig()
-	config.Limits.TTL = c.TTL
-	config.Limits.Lifetime = c.Lifetime
-	config.Limits.Candidates = c.MaxCandidates
-	config.Limits.SessionBytes = int(c.MaxSession)
-	config.SDPBytes = int(c.MaxSDP)
-	config.CandidateBytes = int(c.MaxCandidate)
-	config.BodyBytes = int(c.MaxBody)
-	config.MaxWait = c.Wait
-	return config
 }
 
 func (c *bridgeCmd) run(ctx context.Context, log *slog.Logger, wrong mistakes) error {

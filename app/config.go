@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"signal-server/app/auth"
 	"signal-server/cache"
 )
 
@@ -28,9 +29,16 @@ type Config struct {
 	ReadTimeout time.Duration
 	IdleTimeout time.Duration
 
+	// Guard says who may use the API; nil: everybody. The caller owns it and closes it after Serve has returned.
+	Guard *auth.Guard
+
 	// AllowOrigins are the origins whose pages may use the server, as https://example.org; with "*" among them, which is the
 	// default, any may.
 	AllowOrigins []string
+
+	// ShutdownDelay is how long the server serves on after it was told to end, while /readyz fails: load balancers need that long
+	// to see it and to send nobody here any more.
+	ShutdownDelay time.Duration
 
 	// Drain bounds how long running requests may take at shutdown.
 	Drain time.Duration
@@ -78,15 +86,16 @@ func (c *Config) Validate() error {
 		"--max-body is %d, must be what one payload may have (%d) or more, up to %d",
 		c.BodyBytes, max(c.SDPBytes, c.CandidateBytes), maxBytes)
 	check(c.MaxWait >= 0, "--wait is %v, must be 0 or more", c.MaxWait)
-	check(c.ReadTimeout > 0, "read timeout is %v, must be more than 0", c.ReadTimeout)
-	check(c.IdleTimeout > 0, "idle timeout is %v, must be more than 0", c.IdleTimeout)
+	check(c.ReadTimeout > 0, "--read-timeout is %v, must be more than 0", c.ReadTimeout)
+	check(c.IdleTimeout > 0, "--idle-timeout is %v, must be more than 0", c.IdleTimeout)
 	check(len(c.AllowOrigins) > 0, "--allow-origins is empty, must be * or a list of origins")
 	for _, origin := range c.AllowOrigins {
 		if err := checkOrigin(origin); err != nil {
 			errs = append(errs, err)
 		}
 	}
-	check(c.Drain > 0, "drain is %v, must be more than 0", c.Drain)
+	check(c.ShutdownDelay >= 0, "--shutdown-delay is %v, must be 0 or more", c.ShutdownDelay)
+	check(c.Drain > 0, "--drain is %v, must be more than 0", c.Drain)
 	return errors.Join(errs...)
 }
 

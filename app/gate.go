@@ -37,6 +37,8 @@ func (s *Server) api(method, path string, role cache.Role, handle handler) {
 // hot: every request of the API passes here, once.
 func (s *Server) enter(c *fiber.Ctx, role cache.Role) (v visit, err error) {
 	v.role = role
-	v.key, err = keyOf(c)
-	return v, err
+	if v.key, err = keyOf(c); err != nil {
+		return v, err
+	}
+	return v, s.authorize(c, &v)
 }

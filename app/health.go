@@ -36,10 +36,8 @@ func (s *Server) ready(c *fiber.Ctx) error {
 
 // readiness returns why new sessions are not taken, or "".
 func (s *Server) readiness(ctx context.Context) custerrors.Error {
-	select {
-	case <-s.mail.Closing():
+	if s.leaving.Load() {
 		return custerrors.ServerIsShuttingDown
-	default:
 	}
 	err := s.store.Ready(ctx)
 	if err != nil && custerrors.Of(err) == custerrors.InternalError {

@@ -100,6 +100,9 @@ func refuse(c *fasthttp.RequestCtx, msg custerrors.Error) {
 		return
 	}
 	c.Response.SetStatusCode(status)
+	if status == fasthttp.StatusUnauthorized {
+		c.Response.Header.Set(fasthttp.HeaderWWWAuthenticate, challenge)
+	}
 	if status == fasthttp.StatusTooManyRequests || status == fasthttp.StatusServiceUnavailable {
 		setRetryAfter(c, time.Second)
 	}
@@ -150,7 +153,7 @@ func preflight(c *fasthttp.RequestCtx) {
 	h := &c.Response.Header
 	h.Set(fasthttp.HeaderAccessControlAllowOrigin, "*")
 	h.Set(fasthttp.HeaderAccessControlAllowMethods, "GET, HEAD, POST, DELETE, OPTIONS")
-	h.Set(fasthttp.HeaderAccessControlAllowHeaders, "key, Content-Type, Idempotency-Key, Last-Event-ID")
+	h.Set(fasthttp.HeaderAccessControlAllowHeaders, "key, Authorization, Content-Type, Idempotency-Key, Last-Event-ID")
 	h.Set(fasthttp.HeaderAccessControlExposeHeaders, fasthttp.HeaderRetryAfter)
 	h.Set(fasthttp.HeaderAccessControlMaxAge, strconv.Itoa(int(maxAge.Seconds())))
 	c.SetStatusCode(fasthttp.StatusNoContent)

@@ -16,6 +16,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
@@ -39,6 +40,7 @@ type Server struct {
 	contexts sync.Pool // of *fasthttp.RequestCtx, to answer parked requests with
 
 	// atomic
+	leaving  atomic.Bool  // it was told to end
 	detached atomic.Int64 // connections taken from fasthttp: event streams, and requests that wait
 }
 
@@ -82,9 +84,9 @@ func New(config Config, store cache.Store, log *slog.Logger) (*Server, error) {
 	return s, nil
 }
 
-// Serve serves the API on listener and the admin routes on admin, which may be nil, until ctx ends. Then it stops accepting,
-// ends all waits with custerrors.ServerIsShuttingDown, lets what runs finish for at most Config.Drain, and returns nil; or
-// earlier, the error that ended it. It closes both listeners.
+// Serve serves the API on listener and the admin routes on admin, which may be nil, until ctx ends. Then it says that it is not
+// ready, serves on for Config.ShutdownDelay, stops accepting, ends all waits with custerrors.ServerIsShuttingDown, lets what
+// runs finish for at most Config.Drain, and returns nil; or earlier, the error that ended it. It closes both listeners.
 func (s *Server) Serve(ctx context.Context, listener, admin net.Listener) error {
 	patrol := newPatrol(s.config.ReadTimeout, s.config.IdleTimeout, s.config.ReadTimeout)
 	defer patrol.stop()
@@ -97,11 +99,21 @@ func (s *Server) Serve(ctx context.Context, listener, admin net.Listener) error 
 	}
 
 	var err error
+	stopped := func(e error) {
+		serving--
+		err = fmt.Errorf("serving stopped: %w", e)
+	}
 	select {
 	case <-ctx.Done():
-	case err = <-failed:
-		serving--
-		err = fmt.Errorf("serving stopped: %w", err)
+		s.leaving.Store(true)
+		select {
+		case <-time.After(s.config.ShutdownDelay):
+		case e := <-failed:
+			stopped(e)
+		}
+	case e := <-failed:
+		s.leaving.Store(true)
+		stopped(e)
 	}
 
 	s.mail.Close()

@@ -192,3 +192,32 @@ func TestAdminRoutes(t *testing.T) {
 		t.Errorf("Serve: got %v, want nil", err)
 	}
 }
+
+// TestShutdownDelay checks that a server that was told to end serves on, and says that it is not ready, so that whoever sends it
+// clients can stop before it stops.
+func TestShutdownDelay(t *testing.T) {
+	const delay = 400 * ms
+	s := serve(t, func(o *options) { o.config.ShutdownDelay = delay })
+	s.do(t, request{line: "POST /offer/sdp", key: "k", body: open("o")}).expect(t, "before", "", "")
+	wait := s.start(t, request{line: "GET /offer/sdp?wait=30", key: "k"})
+	s.grow(t, "k", 1, 0)
+	began := time.Now()
+	ended := make(chan struct{})
+	go func() {
+		s.stop()
+		close(ended)
+	}()
+	for s.do(t, request{line: "GET /readyz"}).msg != custerrors.ServerIsShuttingDown {
+		if time.Since(began) > delay {
+			t.Fatal("/readyz: got ready until the end, want ServerIsShuttingDown")
+		}
+	}
+	s.do(t, request{line: "GET /healthz"}).expect(t, "/healthz in the delay", "", "")
+	s.do(t, request{line: "GET /answer/sdp", key: "k"}).expect(t, "a take in the delay", "", `"o"`)
+	s.do(t, request{line: "POST /answer/sdp", key: "k", body: "a"}).expect(t, "a write in the delay", "", "")
+	wait().expect(t, "a wait from before", "", `"a"`)
+	<-ended
+	if got := time.Since(began); got < delay {
+		t.Errorf("Serve returned after %v, want not before %v", got, delay)
+	}
+}

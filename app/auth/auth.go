@@ -1,0 +1,105 @@
+// Package auth says who may use the server: who shows a token that the operator has listed, or a JWT that somebody whom the
+// operator trusts has signed.
+//
+//	tokens file ──────┐
+//	secret file ──────┤   rules: one    Check(token) ─▶ Grant: any session, or one key, one role
+//	JWKS file ────────┼──▶ snapshot, ◀──────────────
+//	JWKS URL ─fetched─┘   replaced whole             ─▶ custerrors.NotAuthenticated, whatever the reason
+//
+// It is given the token's bytes and knows neither where in a request they stood nor what the answer looks like: no HTTP but for
+// fetching keys, no Fiber. A token is shown by whoever holds it (a bearer token, RFC 6750), so the server belongs behind TLS.
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+
+	"signal-server/cache"
+)
+
+// Config says what a Guard asks for. The zero Config asks for nothing: everybody may use the server. Where several sources
+// are named, a token of any of them will do.
+type Config struct {
+	// TokensFile lists tokens by their hashes, one a line; Mint says how a line looks.
+	TokensFile string
+
+	// JWTSecretFile holds the secret that JWTs are signed with by HS256: 32 bytes or more, line breaks at its end not counted.
+	JWTSecretFile string
+
+	// JWKSURL and JWKSFile name the key set (RFC 7517, Section 5) of who signs JWTs by RS256, ES256 or EdDSA; one of them at
+	// the most. The URL is https, or http on this machine.
+	JWKSURL  string
+	JWKSFile string
+
+	// Audience is what a JWT's aud must be or have among others, Issuer what its iss must be; empty: they are not looked at.
+	// Without Audience a JWT that was made for another service of the same issuer is good here, too (RFC 8725, Section 3.9).
+	Audience string
+	Issuer   string
+}
+
+// Validate returns all mistakes at once, one line each, in the words of the command line. It reads no file and reaches nobody.
+func (c *Config) Validate() error {
+	var errs []error
+	if c.JWKSURL != "" && c.JWKSFile != "" {
+		errs = append(errs, errors.New("--auth-jwks-url and --auth-jwks-file exclude each other"))
+	}
+	if c.JWKSURL != "" && !fetchable(c.JWKSURL) { // it is not repeated: its query may be somebody's secret
+		errs = append(errs, errors.New("--auth-jwks-url must be like https://example.org/keys, or http:// and a loopback address; without a password"))
+	}
+	for _, claim := range []struct{ flag, value string }{
+		{"--auth-jwt-audience", c.Audience},
+		{"--auth-jwt-issuer", c.Issuer},
+	} {
+		if claim.value != "" && !c.takesJWTs() {
+			errs = append(errs, fmt.Errorf("%s is for JWTs: it needs --auth-jwt-secret-file, --auth-jwks-url or --auth-jwks-file", claim.flag))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Config) takesJWTs() bool { return c.JWTSecretFile != "" || c.JWKSURL != "" || c.JWKSFile != "" }
+
+// fetchable reports whether keys may come from this URL: not over a network in plain, where anybody could put in his own.
+func fetchable(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
+		return false
+	}
+	switch u.Scheme {
+	case "https":
+		return true
+	case "http":
+		ip := net.ParseIP(u.Hostname())
+		return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+	default:
+		return false
+	}
+}
+
+// Grant is what a token is good for. The zero Grant is good for everything.
+type Grant struct {
+	// Key is the one session key that the token is good for; empty: any.
+	Key cache.Key
+	// Role is the one role that the token may act as; zero: either.
+	Role cache.Role
+	// Name is what the tokens file calls the token: for people who read logs, and nothing that anybody proved. A JWT has none.
+	Name string
+}
+
+// Allows reports whether the token's holder may do something with the session of this key as that role. Role zero is a request
+// that acts as neither, as DELETE /session: who may be one side of a session may end it.
+func (g Grant) Allows(key cache.Key, role cache.Role) bool {
+	return (g.Key == "" || g.Key == key) && (g.Role == 0 || role == 0 || g.Role == role)
+}
+
+// parseRole returns the role of this name.
+func parseRole(name string) (cache.Role, bool) {
+	for _, role := range cache.Roles {
+		if name == role.String() {
+			return role, true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,151 @@
+package auth
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"signal-server/cache"
+)
+
+// leeway is by how much the clocks of issuer and server may differ.
+const leeway = 30 * time.Second
+
+// The algorithms that are taken (RFC 7518, Section 3.1; RFC 8037, Section 3.1). Each belongs to one kind of key, and a key is
+// found by its algorithm as well as its name, so that none is ever used with another's: a public RSA key is never a secret of
+// HS256 (RFC 8725, Section 3.1).
+const (
+	hs256 = "HS256"
+	rs256 = "RS256"
+	es256 = "ES256"
+	eddsa = "EdDSA"
+)
+
+// verifier checks JWTs (RFC 7519). It is not changed once it is made.
+type verifier struct {
+	secret []byte
+	keys   keySet
+	parser *jwt.Parser
+}
+
+func newVerifier(secret []byte, keys keySet, audience, issuer string) *verifier {
+	var algorithms []string
+	if secret != nil {
+		algorithms = append(algorithms, hs256)
+	}
+	if keys != nil {
+		algorithms = append(algorithms, rs256, es256, eddsa)
+	}
+	options := []jwt.ParserOption{
+		jwt.WithValidMethods(algorithms),
+		jwt.WithStrictDecoding(),
+		jwt.WithExpirationRequired(),
+		jwt.WithIssuedAt(),
+		jwt.WithLeeway(leeway),
+	}
+	if audience != "" {
+		options = append(options, jwt.WithAudience(audience))
+	}
+	if issuer != "" {
+		options = append(options, jwt.WithIssuer(issuer))
+	}
+	return &verifier{secret: secret, keys: keys, parser: jwt.NewParser(options...)}
+}
+
+// shapedAsJWT reports whether the token is three parts of base64url (RFC 7515, Section 7.1). It keeps what could not be one, line
+// breaks included, which base64 decoders skip, from being decoded.
+func shapedAsJWT(token []byte) bool {
+	dots := 0
+	for _, c := range token {
+		switch {
+		case c == '.':
+			dots++
+		case !alphanumeric(rune(c)) && c != '-' && c != '_':
+			return false
+		}
+	}
+	return dots == 2
+}
+
+// verify returns what the token is good for and when it expires; why is "" if it is good.
+func (v *verifier) verify(token string) (grant Grant, expiry time.Time, why reason) {
+	claims := make(jwt.MapClaims) // unlike a struct's fields, told apart by capitals: RFC 7519, Section 10.1.1
+	if _, err := v.parser.ParseWithClaims(token, claims, v.key); err != nil {
+		return Grant{}, time.Time{}, reasonOf(err)
+	}
+	grant, ok := grantOf(claims)
+	exp, err := claims.GetExpirationTime()
+	if !ok || err != nil || exp == nil {
+		return Grant{}, time.Time{}, claimIsNotValid
+	}
+	return grant, exp.Time, ""
+}
+
+// key returns the key to verify the token with, by the token's header.
+func (v *verifier) key(token *jwt.Token) (any, error) {
+	// The library does not look at it: whatever is in it, this server does not understand it (RFC 7515, Section 4.1.11).
+	if _, ok := token.Header["crit"]; ok {
+		return nil, critical
+	}
+	algorithm := token.Method.Alg()
+	if algorithm == hs256 {
+		return v.secret, nil
+	}
+	kid, named := token.Header["kid"]
+	if !named {
+		return v.keys.only(algorithm)
+	}
+	name, ok := kid.(string)
+	if !ok {
+		return nil, malformed
+	}
+	return v.keys.find(algorithm, name)
+}
+
+// grantOf reads the claims that bind a token: key, the session key it is good for, and role. One that is there and not
+// understood is no reason to leave it out.
+func grantOf(claims jwt.MapClaims) (g Grant, ok bool) {
+	if claim, bound := claims["key"]; bound {
+		text, _ := claim.(string)
+		key, err := cache.ParseKey(text)
+		if err != nil {
+			return Grant{}, false
+		}
+		g.Key = cache.Key(strings.Clone(string(key)))
+	}
+	if claim, bound := claims["role"]; bound {
+		name, _ := claim.(string)
+		if g.Role, ok = parseRole(name); !ok {
+			return Grant{}, false
+		}
+	}
+	return g, true
+}
+
+// reasonOf returns the library's error in this package's words: its own hold pieces of the token.
+func reasonOf(err error) reason {
+	if why, ok := errors.AsType[reason](err); ok {
+		return why
+	}
+	for _, known := range [...]struct {
+		err error
+		why reason
+	}{
+		{jwt.ErrTokenMalformed, malformed},
+		{jwt.ErrTokenUnverifiable, wrongAlgorithm}, // one that it does not know
+		{jwt.ErrTokenRequiredClaimMissing, claimIsMissing},
+		{jwt.ErrTokenExpired, expired},
+		{jwt.ErrTokenNotValidYet, notYetValid},
+		{jwt.ErrTokenUsedBeforeIssued, notYetValid},
+		{jwt.ErrTokenInvalidAudience, wrongAudience},
+		{jwt.ErrTokenInvalidIssuer, wrongIssuer},
+		{jwt.ErrTokenInvalidClaims, claimIsNotValid},
+	} {
+		if errors.Is(err, known.err) {
+			return known.why
+		}
+	}
+	return wrongSignature // or an algorithm that is not taken: the library calls both so
+}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"signal-server/cache/redis"
+)
+
+// printConfig writes what each flag of the command is set to, as the lines of an environment file that would set it so again,
+// but for secrets, which are masked.
+func printConfig(w io.Writer, flags []*kong.Flag) error {
+	for _, flag := range flags {
+		if len(flag.Envs) == 0 || flag.Name == "help" {
+			continue
+		}
+		value := fmt.Sprint(flag.Target.Interface())
+		if list, ok := flag.Target.Interface().([]string); ok {
+			value = strings.Join(list, ",")
+		}
+		if flag.Name == "store" && value != inMemory {
+			value = redis.Redact(value)
+		}
+		if _, err := fmt.Fprintf(w, "%s=%s\n", flag.Envs[0], quoted(value)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// quoted returns the value as a shell and systemd read it (systemd.exec(5), EnvironmentFile).
+func quoted(value string) string {
+	special := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("_-./:,@%+=", r)
+	}
+	if !strings.ContainsFunc(value, special) {
+		return value
+	}
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "$", `\$`, "`", "\\`").Replace(value) + `"`
+}

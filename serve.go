@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+
+	"signal-server/app"
+	"signal-server/app/auth"
+	"signal-server/cache"
+	"signal-server/cache/memory"
+	"signal-server/cache/redis"
+)
+
+func (c *serve) run(ctx context.Context, log *slog.Logger, wrong mistakes) error {
+	config := c.config()
+	wrong = append(wrong, config.Validate(), c.checkStore(config.Limits))
+	guard, err := c.guard(ctx, log)
+	if err := errors.Join(append(wrong, err)...); err != nil {
+		return err
+	}
+	defer guard.Close()
+	config.Guard = guard
+	if c.CheckConfig {
+		return nil
+	}
+	store, err := c.open(ctx, config.Limits)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+
+	reloading, end := context.WithCancel(context.Background())
+	var reloads sync.WaitGroup
+	reloads.Go(func() { reloadOn(reloading, log, map[string]reloadable{"tokens and keys": guard}) })
+	defer reloads.Wait()
+	defer end()
+	return c.serve(ctx, config, store, log)
+}
+
+// guard returns who may use the server.
+func (c *serve) guard(ctx context.Context, log *slog.Logger) (*auth.Guard, error) {
+	config := auth.Config{
+		TokensFile:    c.AuthTokensFile,
+		JWTSecretFile: c.AuthJWTSecretFile,
+		JWKSURL:       c.AuthJWKSURL,
+		JWKSFile:      c.AuthJWKSFile,
+		Audience:      c.AuthJWTAudience,
+		Issuer:        c.AuthJWTIssuer,
+	}
+	return auth.Open(ctx, config, log)
+}
+
+const inMemory = "memory"
+
+// checkStore returns what is wrong with where sessions are to be kept, as far as that can be told without reaching it.
+func (c *serve) checkStore(limits cache.Limits) error {
+	var errs []error
+	if c.Memory < memory.MinMemory {
+		errs = append(errs, fmt.Errorf("--memory is %d bytes, must be %d or more", c.Memory, memory.MinMemory))
+	}
+	switch {
+	case c.Store == inMemory:
+	case strings.HasPrefix(c.Store, "redis") && strings.Contains(c.Store, "://"):
+		if err := redis.Check(c.Store, limits); err != nil {
+			errs = append(errs, fmt.Errorf("--store: %w", err))
+		}
+	default:
+		errs = append(errs, fmt.Errorf("--store is %q, must be memory or the URL of a Redis", kindOf(c.Store)))
+	}
+	return errors.Join(errs...)
+}
+
+// kindOf is --store for people to read: of a URL, which may hold a password, the scheme.
+func kindOf(store string) string {
+	kind, _, _ := strings.Cut(store, "://")
+	return kind
+}
+
+func (c *serve) open(ctx context.Context, limits cache.Limits) (cache.Store, error) {
+	if c.Store == inMemory {
+		return memory.New(memory.Config{Limits: limits, Memory: int64(c.Memory)})
+	}
+	store, err := redis.Open(ctx, c.Store, limits)
+	if err != nil {
+		return nil, fmt.Errorf("--store: %w", err)
+	}
+	return store, nil
+}
+
+// serve serves over the store until ctx ends.
+func (c *serve) serve(ctx context.Context, config app.Config, store cache.Store, log *slog.Logger) error {
+	server, err := app.New(config, store, log)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return err
+	}
+	var admin net.Listener
+	if c.Admin != "" {
+		if admin, err = net.Listen("tcp", c.Admin); err != nil {
+			listener.Close()
+			return err
+		}
+		log.Info("serving operators", "address", admin.Addr().String())
+	}
+	log.Info("serving", "address", listener.Addr().String(), "store", kindOf(c.Store), "memory", c.Memory.String())
+	defer log.Info("stopped")
+	return server.Serve(ctx, listener, admin)
+}
+
+func (c *serve) config() app.Config {
+	config := app.DefaultConfig()
+	config.Limits.TTL = c.TTL
+	config.Limits.Lifetime = c.Lifetime
+	config.Limits.Candidates = c.MaxCandidates
+	config.Limits.SessionBytes = int(c.MaxSession)
+	config.SDPBytes = int(c.MaxSDP)
+	config.CandidateBytes = int(c.MaxCandidate)
+	config.BodyBytes = int(c.MaxBody)
+	config.MaxWait = c.Wait
+	config.AllowOrigins = c.AllowOrigins
+	config.ReadTimeout = c.ReadTimeout
+	config.IdleTimeout = c.IdleTimeout
+	config.ShutdownDelay = c.ShutdownDelay
+	config.Drain = c.Drain
+	return config
+}
