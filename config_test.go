@@ -8,7 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // TestPrintConfig checks that what is printed sets the same again, in a shell, and shows no secret.
@@ -87,6 +89,92 @@ func TestHealthcheckFails(t *testing.T) {
 		out, err := command(t, nil, append([]string{"healthcheck"}, tt.args...)...).CombinedOutput()
 		if err == nil || !bytes.Contains(out, []byte(tt.want)) {
 			t.Errorf("healthcheck %v: got %v, %s, want a failure and %q", tt.args, err, out, tt.want)
+		}
+	}
+}
+
+// TestReload checks that SIGHUP has tokens read again, and that a file with a mistake changes nothing.
+func TestReload(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "tokens")
+	mint := func() string {
+		out, err := command(t, nil, "token", "--file", file).Output()
+		if err != nil {
+			t.Fatalf("token: %v", err)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	first := mint()
+	p := run(t, nil, "--listen=127.0.0.1:0", "--admin=", "--auth-tokens-file="+file)
+	status := func(token string) int {
+		request, err := http.NewRequest(http.MethodGet, p.url+"/answer/sdp?key=k", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", "Bearer "+token)
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		return response.StatusCode
+	}
+	second := mint()
+	if got := [...]int{status(first), status(second)}; got != [...]int{200, 401} {
+		t.Errorf("before SIGHUP: got %v, want the first token to be good", got)
+	}
+	p.cmd.Process.Signal(syscall.SIGHUP)
+	for began := time.Now(); status(second) != 200; {
+		if time.Since(began) > patience {
+			t.Fatalf("after SIGHUP: got the second token refused, want it to be good; the log:\n%s", p.log)
+		}
+	}
+	if err := os.WriteFile(file, []byte("nonsense\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.cmd.Process.Signal(syscall.SIGHUP)
+	for began := time.Now(); !strings.Contains(p.log.String(), "not read again"); {
+		if time.Since(began) > patience {
+			t.Fatalf("after SIGHUP with a mistake: got no word of it; the log:\n%s", p.log)
+		}
+	}
+	if got := [...]int{status(first), status(second)}; got != [...]int{200, 200} {
+		t.Errorf("after SIGHUP with a mistake: got %v, want both tokens to be good", got)
+	}
+	p.end(t, syscall.SIGTERM)
+}
+
+// TestSecondSignal checks that who sends a second signal does not wait for the delay.
+func TestSecondSignal(t *testing.T) {
+	p := run(t, nil, "--listen=127.0.0.1:0", "--admin=", "--shutdown-delay=1h")
+	p.cmd.Process.Signal(syscall.SIGTERM)
+	for began := time.Now(); ; {
+		if response, err := http.Get(p.url + "/readyz"); err == nil {
+			response.Body.Close()
+			if response.StatusCode == 503 {
+				break
+			}
+		}
+		if time.Since(began) > patience {
+			t.Fatal("got ready after SIGTERM, want /readyz to fail")
+		}
+	}
+	p.cmd.Process.Signal(syscall.SIGTERM)
+	if err := <-p.ended; err == nil || !strings.Contains(err.Error(), "terminated") {
+		t.Errorf("after the second signal: got %v, want the end by it", err)
+	}
+}
+
+func TestCheckConfig(t *testing.T) {
+	if out, err := command(t, nil, "--check-config").CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("the defaults: got %v, %s, want silence", err, out)
+	}
+	out, err := command(t, nil, "--check-config", "--ttl=0s", "--auth-tokens-file=/nowhere", "--store=redis://h?timeout=soon").CombinedOutput()
+	if err == nil {
+		t.Error("three mistakes: got nil, want an error")
+	}
+	for _, want := range []string{"--ttl is 0s", "/nowhere", "timeout is \"soon\""} {
+		if !bytes.Contains(out, []byte(want)) {
+			t.Errorf("three mistakes: got\n%swant %s", out, want)
 		}
 	}
 }

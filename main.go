@@ -80,6 +80,7 @@ func run(args []string) error {
 	log := slog.New(handler(c.LogFormat))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // the second signal does what signals do: whoever sends it does not want to wait
 	switch command, _, _ := strings.Cut(parsed.Command(), " "); command {
 	case "bridge":
 		return c.Bridge.run(ctx, log, wrong)
