@@ -1,0 +1,67 @@
+package main
+
+import (
+	"testing"
+	"time"
+)
+
+func TestRate(t *testing.T) {
+	for text, want := range map[string]rate{
+		"off": {}, "1/s": {1, time.Second}, "60/m": {60, time.Minute}, "100/h": {100, time.Hour}, "2147483647/s": {1<<31 - 1, time.Second},
+	} {
+		got, err := parseRate(text)
+		if err != nil || got != want || got.String() != text {
+			t.Errorf("%s: got %v %q %v, want %v", text, got, got.String(), err, want)
+		}
+	}
+	for _, text := range []string{"", "0/s", "-1/s", "1", "1/", "/s", "1/d", "1/s/m", "1.5/s", "1 / s", "2147483648/s", "OFF", "1e3/s"} {
+		if got, err := parseRate(text); err == nil {
+			t.Errorf("%q: got %v, want it refused", text, got)
+		}
+	}
+}
+
+// FuzzRate reads any text: what is taken is written as it can be read again, as the same rate.
+func FuzzRate(f *testing.F) {
+	for _, text := range []string{"off", "50/s", "60/m", "1/h", "0/s", "/", "9999999999/s"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		r, err := parseRate(text)
+		if err != nil {
+			return
+		}
+		if again, err := parseRate(r.String()); err != nil || again != r {
+			t.Errorf("%q: got %v, which is written %q and read as %v %v", text, r, r, again, err)
+		}
+	})
+}
+
+// FuzzQuoted writes any value for an environment file: it is one line, and nothing in it is special to a shell that is not quoted.
+func FuzzQuoted(f *testing.F) {
+	for _, value := range []string{"", "plain", `$x "y" \z`, "`id`", "a b", "redis://u:p@h?x=1&y=2"} {
+		f.Add(value)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		got := quoted(value)
+		if got == value {
+			return // nothing special is in it
+		}
+		if len(got) < 2 || got[0] != '"' || got[len(got)-1] != '"' {
+			t.Fatalf("%q: got %q, want it in quotes", value, got)
+		}
+		var plain []byte
+		for i := 1; i < len(got)-1; i++ {
+			switch got[i] {
+			case '\\':
+				i++
+			case '"', '$', '`':
+				t.Fatalf("%q: got %q, want %q escaped", value, got, got[i])
+			}
+			plain = append(plain, got[i])
+		}
+		if string(plain) != value {
+			t.Errorf("%q: got %q, which is read as %q", value, got, plain)
+		}
+	})
+}
