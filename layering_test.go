@@ -41,6 +41,7 @@ var layers = []struct {
 		bigcache, rueidis, module + "/client", module + "/client/bridge/...", module + "/client/pionsignal/...",
 		module + "/client/seal/...",
 	}},
+	{module + "/app/auth/...", []string{fiber, fasthttp, module + "/app", module + "/app/jsontext"}}, // it knows tokens, not requests
 	{module + "/client/...", []string{fiber, fasthttp, bigcache, rueidis}},
 }
 

@@ -59,7 +59,9 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-func (c *Config) takesJWTs() bool { return c.JWTSecretFile != "" || c.JWKSURL != "" || c.JWKSFile != "" }
+func (c *Config) takesJWTs() bool {
+	return c.JWTSecretFile != "" || c.JWKSURL != "" || c.JWKSFile != ""
+}
 
 // fetchable reports whether keys may come from this URL: not over a network in plain, where anybody could put in his own.
 func fetchable(text string) bool {

@@ -18,7 +18,7 @@ const (
 )
 
 // fetchFrom returns the way to the JWK Set at this URL, which is fetchable. Redirects are not followed: where the keys come
-// from is for the operator to say.
+// from is for the operator to say. A proxy that HTTPS_PROXY names is used, as by every Go program.
 func fetchFrom(from string) source {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DisableKeepAlives = true // the next time is minutes away

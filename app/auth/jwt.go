@@ -134,7 +134,7 @@ func reasonOf(err error) reason {
 		why reason
 	}{
 		{jwt.ErrTokenMalformed, malformed},
-		{jwt.ErrTokenUnverifiable, wrongAlgorithm}, // one that it does not know
+		{jwt.ErrTokenUnverifiable, wrongAlgorithm},
 		{jwt.ErrTokenRequiredClaimMissing, claimIsMissing},
 		{jwt.ErrTokenExpired, expired},
 		{jwt.ErrTokenNotValidYet, notYetValid},
@@ -147,5 +147,5 @@ func reasonOf(err error) reason {
 			return known.why
 		}
 	}
-	return wrongSignature // or an algorithm that is not taken: the library calls both so
+	return wrongSignature
 }

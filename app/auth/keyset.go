@@ -15,8 +15,9 @@ import (
 	"github.com/go-jose/go-jose/v4/json"
 )
 
-// RSA keys have that many bits: fewer can be factored (RFC 7518, Section 3.3), more cost too much for each token.
-const minRSABits, maxRSABits = 2048, 8192
+// minRSABits is how many bits an RSA key has at least: shorter ones can be factored (RFC 7518, Section 3.3). The library takes none
+// above 4096: each token that claims to be signed with it would cost too much.
+const minRSABits = 2048
 
 // keySet is the public keys that JWTs may be signed with. It is not changed once it is made.
 type keySet map[keyName]crypto.PublicKey
@@ -96,6 +97,7 @@ var errOtherPurpose = errors.New("for another purpose")
 // parseKey reads one JWK. The name has its id even if there is an error, as far as that could be read.
 func parseKey(raw []byte) (keyName, crypto.PublicKey, error) {
 	var purpose struct {
+		Kty        string   `json:"kty"`
 		Kid        string   `json:"kid"`
 		Use        string   `json:"use"`
 		Operations []string `json:"key_ops"`
@@ -110,6 +112,8 @@ func parseKey(raw []byte) (keyName, crypto.PublicKey, error) {
 	}
 	var jwk jose.JSONWebKey
 	switch err := json.Unmarshal(raw, &jwk); {
+	case errors.Is(err, jose.ErrUnsupportedKeyType) && purpose.Kty == "RSA":
+		return name, nil, fmt.Errorf("it has more than %d bits", jose.MaxRSAModulusBits)
 	case errors.Is(err, jose.ErrUnsupportedKeyType):
 		return name, nil, errOtherPurpose
 	case err != nil:
@@ -134,8 +138,8 @@ func parseKey(raw []byte) (keyName, crypto.PublicKey, error) {
 func algorithmOf(key any) (string, error) {
 	switch key := key.(type) {
 	case *rsa.PublicKey:
-		if bits := key.N.BitLen(); bits < minRSABits || bits > maxRSABits {
-			return "", fmt.Errorf("it has %d bits, must have %d to %d", bits, minRSABits, maxRSABits)
+		if bits := key.N.BitLen(); bits < minRSABits {
+			return "", fmt.Errorf("it has %d bits, must have %d or more", bits, minRSABits)
 		}
 		return rs256, nil
 	case *ecdsa.PublicKey:
