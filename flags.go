@@ -20,8 +20,8 @@ func (b bytes) String() string { return units.Base2Bytes(b).String() }
 
 // rate is how many events in how much time: 50/s, 60/m, or off. A client may have them all at once, and gets them back evenly.
 type rate struct {
-	events int           // 0: off
-	per    time.Duration // a second, a minute or an hour
+	Events int           // 0: off
+	Per    time.Duration // a second, a minute or an hour
 }
 
 // units of a rate, by their name.
@@ -30,8 +30,8 @@ var rateUnits = map[string]time.Duration{"s": time.Second, "m": time.Minute, "h"
 // String writes the rate as it is read.
 func (r rate) String() string {
 	for name, per := range rateUnits {
-		if r.events > 0 && r.per == per {
-			return fmt.Sprintf("%d/%s", r.events, name)
+		if r.Events > 0 && r.Per == per {
+			return fmt.Sprintf("%d/%s", r.Events, name)
 		}
 	}
 	return "off"

@@ -11,14 +11,15 @@ import (
 
 	"signal-server/app"
 	"signal-server/app/auth"
+	"signal-server/app/limit"
 	"signal-server/cache"
 	"signal-server/cache/memory"
 	"signal-server/cache/redis"
 )
 
 func (c *serve) run(ctx context.Context, log *slog.Logger, wrong mistakes) error {
-	config := c.config()
-	wrong = append(wrong, config.Validate(), c.checkStore(config.Limits))
+	config, err := c.config()
+	wrong = append(wrong, err, config.Validate(), c.checkStore(config.Limits))
 	guard, err := c.guard(ctx, log)
 	if err := errors.Join(append(wrong, err)...); err != nil {
 		return err
@@ -115,7 +116,7 @@ func (c *serve) serve(ctx context.Context, config app.Config, store cache.Store,
 	return server.Serve(ctx, listener, admin)
 }
 
-func (c *serve) config() app.Config {
+func (c *serve) config() (app.Config, error) {
 	config := app.DefaultConfig()
 	config.Limits.TTL = c.TTL
 	config.Limits.Lifetime = c.Lifetime
@@ -130,5 +131,18 @@ func (c *serve) config() app.Config {
 	config.IdleTimeout = c.IdleTimeout
 	config.ShutdownDelay = c.ShutdownDelay
 	config.Drain = c.Drain
-	return config
+	config.Clients = limit.Config{
+		Requests:  limit.Rate(c.RateRequests),
+		Opens:     limit.Rate(c.RateOpens),
+		WrongKeys: limit.Rate(c.RateWrongKeys),
+		Block:     c.BlockFor,
+		Waits:     c.MaxClientWaits,
+	}
+	config.MaxWaits = c.MaxWaits
+	proxies, err := limit.ParseProxies(c.TrustedProxies)
+	if err != nil {
+		return config, fmt.Errorf("--trusted-proxies %w", err)
+	}
+	config.Proxies = proxies
+	return config, nil
 }

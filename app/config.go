@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"signal-server/app/auth"
+	"signal-server/app/limit"
 	"signal-server/cache"
 )
 
@@ -29,8 +30,24 @@ type Config struct {
 	ReadTimeout time.Duration
 	IdleTimeout time.Duration
 
+	// MaxConnections bounds how many connections are open at once; 0: as many as there are descriptors. One more is answered
+	// custerrors.ServerIsOverloaded and closed.
+	MaxConnections int
+
+	// HSTS is how long browsers that were answered over TLS are to insist on it; 0: they are not told to.
+	HSTS time.Duration
+
 	// Guard says who may use the API; nil: everybody. The caller owns it and closes it after Serve has returned.
 	Guard *auth.Guard
+
+	// Clients is how much each client may ask for; the zero value: any number of anything. Proxies says whose X-Forwarded-For is
+	// believed when clients are told apart.
+	Clients limit.Config
+	Proxies limit.Proxies
+
+	// MaxWaits bounds how many requests wait, and event streams are open, at once; 0: no bound. Over it:
+	// custerrors.ServerIsOverloaded.
+	MaxWaits int
 
 	// AllowOrigins are the origins whose pages may use the server, as https://example.org; with "*" among them, which is the
 	// default, any may.
@@ -58,9 +75,10 @@ func DefaultConfig() Config {
 		BodyBytes:      256 << 10,
 		MaxWait:        30 * time.Second,
 		AllowOrigins:   []string{anyOrigin},
-		ReadTimeout:    10 * time.Second, // a body of 256 KiB at 200 kbit/s
-		IdleTimeout:    75 * time.Second, // more than the 60 s that proxies commonly keep theirs
-		Drain:          8 * time.Second,  // of the 10 s that process managers commonly give
+		ReadTimeout:    10 * time.Second,     // a body of 256 KiB at 200 kbit/s
+		IdleTimeout:    75 * time.Second,     // more than the 60 s that proxies commonly keep theirs
+		HSTS:           180 * 24 * time.Hour, // outlasts a holiday, and the time of a mistake is not a year
+		Drain:          8 * time.Second,      // of the 10 s that process managers commonly give
 	}
 }
 
@@ -86,8 +104,13 @@ func (c *Config) Validate() error {
 		"--max-body is %d, must be what one payload may have (%d) or more, up to %d",
 		c.BodyBytes, max(c.SDPBytes, c.CandidateBytes), maxBytes)
 	check(c.MaxWait >= 0, "--wait is %v, must be 0 or more", c.MaxWait)
+	check(c.MaxWaits >= 0, "--max-waits is %d, must be 0 or more", c.MaxWaits)
+	check(c.Clients.Waits >= 0, "--max-client-waits is %d, must be 0 or more", c.Clients.Waits)
+	check(c.Clients.Block > 0 || c.Clients.WrongKeys.Events == 0, "--block-for is %v, must be more than 0", c.Clients.Block)
 	check(c.ReadTimeout > 0, "--read-timeout is %v, must be more than 0", c.ReadTimeout)
 	check(c.IdleTimeout > 0, "--idle-timeout is %v, must be more than 0", c.IdleTimeout)
+	check(c.MaxConnections >= 0, "--max-connections is %d, must be 0 or more", c.MaxConnections)
+	check(c.HSTS == 0 || c.HSTS >= time.Second, "--hsts is %v, must be 0 or 1s or more", c.HSTS)
 	check(len(c.AllowOrigins) > 0, "--allow-origins is empty, must be * or a list of origins")
 	for _, origin := range c.AllowOrigins {
 		if err := checkOrigin(origin); err != nil {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -12,13 +13,23 @@ import (
 
 // conn is a connection under patrol. Reads come from one goroutine, and so do writes.
 type conn struct {
-	net.Conn
-	patrol *patrol
+	// set at construction
+	net.Conn          // what requests are read from
+	socket   net.Conn // what lies below it: the same, or what TLS is spoken on
+	tls      *tls.Conn
+	patrol   *patrol
+	plain    []byte // what a client that speaks HTTP where TLS is spoken is told
+
 	// What the connection does and since which round: phase in the lowest bits, the round above.
 	state atomic.Int64
 	kept  atomic.Int32 // how many times Close is to do nothing
 	rest  atomic.Bool  // the client may still be sending a request that was refused
 	late  atomic.Bool  // the patrol has cut its request short
+	whole atomic.Bool  // TLS is up, and no write has failed: the client is to be told of the end
+
+	// guarded by patrol.mu
+	lingers bool // it closes by itself
+	away    bool // it is not served
 
 	// owned by whoever serves it: reads and writes alternate
 	begun bool   // a request has begun: a byte of it has come
@@ -29,12 +40,13 @@ type conn struct {
 
 // The phases of a connection. The patrol acts on those that block.
 const (
-	phaseServing = iota // a request is worked on, or held by ?wait
-	phaseIdle           // reading, and no request has begun
-	phaseRequest        // reading a request that has begun, or the first one
-	phaseReply          // writing
-	phaseBits    = 2
-	phaseMask    = 1<<phaseBits - 1
+	phaseServing   = iota // a request is worked on, or held by ?wait
+	phaseIdle             // reading, and no request has begun
+	phaseRequest          // reading a request that has begun, or the first one
+	phaseReply            // writing
+	phaseHandshake        // of TLS: reading and writing
+	phaseBits      = 3
+	phaseMask      = 1<<phaseBits - 1
 )
 
 // enter begins a phase now; become goes over to one that began when the last one did.
@@ -77,6 +89,9 @@ func (c *conn) Write(b []byte) (int, error) {
 	before := c.state.Load()
 	c.enter(phaseReply)
 	n, err := c.Conn.Write(b)
+	if err != nil {
+		c.whole.Store(false)
+	}
 	c.state.Store(before) // it may have been an interim answer (100 Continue), or the one to an earlier request
 	return n, err
 }
@@ -86,8 +101,8 @@ func (c *conn) Write(b []byte) (int, error) {
 //
 // hot: twice a request.
 func follow(nc net.Conn, state fasthttp.ConnState) {
-	c, ok := nc.(*conn)
-	if !ok {
+	c := patrolled(nc)
+	if c == nil {
 		return
 	}
 	switch state {
@@ -105,14 +120,16 @@ func (c *conn) keep(hijacked net.Conn) {
 	c.kept.Add(1)
 	c.begun = false
 	c.dry = true
+	var left []byte
 	var b [512]byte
 	for {
 		n, err := hijacked.Read(b[:])
-		c.left = append(c.left, b[:n]...)
+		left = append(left, b[:n]...)
 		if err != nil {
 			break
 		}
 	}
+	c.left = append(left, c.left...) // which came after it
 	c.dry = false
 }
 
@@ -136,18 +153,35 @@ func (c *conn) Close() error {
 	if c.patrol.dismiss(c) {
 		return nil
 	}
-	return c.Conn.Close()
+	return c.socket.Close()
 }
 
-// linger closes the connection of a client that was refused before it had sent everything. To close at once would reset the
-// connection, and the reset would overtake the answer (RFC 9112, Section 9.6).
+// linger closes the connection of a client that was refused before it had sent everything, or that is told of the end by TLS,
+// which may block. To close at once would reset the connection, and the reset would overtake the answer (RFC 9112,
+// Section 9.6).
 func (c *conn) linger() {
-	defer c.Close()
-	tcp, ok := c.Conn.(interface{ CloseWrite() error })
-	if !ok || tcp.CloseWrite() != nil || c.Conn.SetReadDeadline(time.Now().Add(lingerFor)) != nil {
+	defer c.leave()
+	if c.whole.Load() {
+		c.tls.CloseWrite() // RFC 8446, Section 6.1; the socket is closed whether or not it succeeds
+	}
+	if c.rest.Load() {
+		c.drain()
+	}
+}
+
+// drain shuts down this side of the connection, and reads until the client has shut down its own.
+func (c *conn) drain() {
+	half, ok := c.socket.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil || c.socket.SetReadDeadline(time.Now().Add(lingerFor)) != nil {
 		return
 	}
-	io.CopyN(io.Discard, c.Conn, lingerBytes)
+	io.CopyN(io.Discard, c.socket, lingerBytes)
+}
+
+// leave closes the connection now.
+func (c *conn) leave() {
+	c.patrol.forget(c)
+	c.socket.Close()
 }
 
 // A client that goes on sending after its refusal is listened to for this long, and this much.

@@ -74,12 +74,17 @@ func (s *Server) streamEvents(c *fiber.Ctx, v visit) error {
 		return custerrors.ServerIsShuttingDown
 	default:
 	}
+	held, err := s.hold(&v)
+	if err != nil {
+		return err
+	}
 	st := stream{
 		mail: s.mail, role: v.role, after: after, buf: s.origins.appendLines([]byte(streamHead), c.Context()),
 		key: cache.Key(strings.Clone(string(v.key))), // the request is gone when the stream runs
 	}
 	// fasthttp's own streams put a pipe and two buffers between; this writes to the connection.
-	if !s.detach(c.Context(), func(conn *conn) { st.run(conn); conn.Close() }) {
+	if !s.detach(c.Context(), func(conn *conn) { defer held.release(); st.run(conn); conn.Close() }) {
+		held.release()
 		return custerrors.RequestIsInvalid
 	}
 	return nil

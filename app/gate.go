@@ -1,6 +1,8 @@
 package app
 
 import (
+	"net/netip"
+
 	"github.com/gofiber/fiber/v2"
 
 	"signal-server/cache"
@@ -10,6 +12,8 @@ import (
 type visit struct {
 	key  cache.Key  // lives as long as the request
 	role cache.Role // whose path it came by; none for what both may do
+
+	client netip.Addr // who asks, if clients are limited
 }
 
 // handler answers a request that was let in, or returns why it cannot.
@@ -23,6 +27,7 @@ func (s *Server) api(method, path string, role cache.Role, handle handler) {
 			err = handle(c, v)
 		}
 		if err != nil {
+			s.noteWrongKey(&v, err)
 			s.fail(c.Context(), err) // not by Fiber, which takes its time
 		}
 		return nil
@@ -37,6 +42,9 @@ func (s *Server) api(method, path string, role cache.Role, handle handler) {
 // hot: every request of the API passes here, once.
 func (s *Server) enter(c *fiber.Ctx, role cache.Role) (v visit, err error) {
 	v.role = role
+	if err := s.limitRequest(c, &v); err != nil { // first: it is the cheapest
+		return v, err
+	}
 	if v.key, err = keyOf(c); err != nil {
 		return v, err
 	}

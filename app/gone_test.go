@@ -3,7 +3,6 @@ package app_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -23,14 +22,14 @@ var takes = []struct{ line, byLine, byBody, data string }{
 // taker gets it.
 func TestNothingIsTakenForAClientThatHasLeft(t *testing.T) {
 	s := serve(t)
-	for how, leave := range map[string]func(*net.TCPConn){
-		"closed": func(c *net.TCPConn) { c.Close() },
-		"reset":  func(c *net.TCPConn) { c.SetLinger(0); c.Close() },
-		"closed, with bytes of a next request on their way": func(c *net.TCPConn) {
+	for how, leave := range map[string]func(*peer){
+		"closed": func(c *peer) { c.Close() },
+		"reset":  func(c *peer) { c.SetLinger(0); c.Close() },
+		"closed, with bytes of a next request on their way": func(c *peer) {
 			c.Write([]byte("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"))
 			c.Close()
 		},
-		"reset, with bytes of a next request on their way": func(c *net.TCPConn) {
+		"reset, with bytes of a next request on their way": func(c *peer) {
 			c.Write([]byte("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"))
 			c.SetLinger(0)
 			c.Close()

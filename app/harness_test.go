@@ -38,11 +38,15 @@ type options struct {
 	config app.Config
 	memory int64                         // bytes
 	wrap   func(cache.Store) cache.Store // puts something before the store
+
+	listener func(net.Listener) net.Listener // puts something before the listener
 }
 
 // server is a running server on loopback.
 type server struct {
-	addr   string // host:port
+	app    *app.Server
+	over   transport
+	addr   string // host:port, or a path
 	url    string
 	store  *watched
 	log    *logs
@@ -67,16 +71,21 @@ func serve(t testing.TB, changes ...func(*options)) *server {
 	if err != nil {
 		t.Fatalf("app.New: got %v, want a server", err)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	s.over = transportOf(t)
+	listener := s.over.listen(t)
+	if o.listener != nil {
+		listener = o.listener(listener)
 	}
 	s.addr = listener.Addr().String()
-	s.url = "http://" + s.addr
-	transport := &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}
+	s.url = s.over.scheme() + "://" + s.over.host(s.addr)
+	transport := &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true, TLSClientConfig: trusting()}
+	transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, s.over.network(), s.addr)
+	}
 	s.client = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
 	}}
+	s.app = a
 	ctx, cancel := context.WithCancel(context.Background())
 	var serving sync.WaitGroup
 	serving.Go(func() {
@@ -197,13 +206,13 @@ func (s *server) start(t testing.TB, r request) func() answer {
 }
 
 // dial opens a connection to the server, which is closed at the end of the test.
-func (s *server) dial(t testing.TB) (*net.TCPConn, *bufio.Reader) {
+func (s *server) dial(t testing.TB) (*peer, *bufio.Reader) {
 	t.Helper()
-	conn, err := net.Dial("tcp", s.addr)
+	w, err := s.over.dial(s.addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(30 * time.Second)) // only so that a test which fails comes to an end
-	return conn.(*net.TCPConn), bufio.NewReader(conn)
+	t.Cleanup(func() { w.Close() })
+	w.SetDeadline(time.Now().Add(30 * time.Second)) // only so that a test which fails comes to an end
+	return w, bufio.NewReader(w)
 }

@@ -289,9 +289,9 @@ func TestMistakesInTheConfiguration(t *testing.T) {
 		"--max-candidate":  func(c *app.Config) { c.CandidateBytes = 0 },
 		"--max-body":       func(c *app.Config) { c.BodyBytes = c.SDPBytes - 1 },
 		"--wait":           func(c *app.Config) { c.MaxWait = -1 },
-		"read timeout":     func(c *app.Config) { c.ReadTimeout = 0 },
-		"idle timeout":     func(c *app.Config) { c.IdleTimeout = 0 },
-		"drain":            func(c *app.Config) { c.Drain = 0 },
+		"--read-timeout":   func(c *app.Config) { c.ReadTimeout = 0 },
+		"--idle-timeout":   func(c *app.Config) { c.IdleTimeout = 0 },
+		"--drain":          func(c *app.Config) { c.Drain = 0 },
 	} {
 		c := good
 		change(&c)

@@ -20,8 +20,8 @@ const stayFor = 25 * time.Millisecond
 // detach takes the request's connection away from fasthttp and has run own it, in a goroutine of its own, once the handler has
 // returned. It reports whether it can: run is not called otherwise. run closes the connection or serves it further.
 func (s *Server) detach(c *fasthttp.RequestCtx, run func(*conn)) bool {
-	conn, ok := c.Conn().(*conn)
-	if !ok {
+	conn := patrolled(c.Conn())
+	if conn == nil {
 		return false // a connection of a test, not under patrol
 	}
 	c.HijackSetNoResponse(true)
@@ -62,8 +62,8 @@ func (s *Server) drainDetached(ctx context.Context) {
 }
 
 // park has the question answered, within the wait, by a goroutine that holds little, and the connection served
-// further afterwards. It reports whether it can.
-func (s *Server) park(c *fasthttp.RequestCtx, q question, wait cache.Wait) bool {
+// further afterwards. It reports whether it can; held is released when it has been answered then.
+func (s *Server) park(c *fasthttp.RequestCtx, q question, wait cache.Wait, held hold) bool {
 	if !c.Request.Header.IsHTTP11() {
 		return false // fasthttp knows how to answer the older ones
 	}
@@ -71,15 +71,16 @@ func (s *Server) park(c *fasthttp.RequestCtx, q question, wait cache.Wait) bool 
 	q.origin = strings.Clone(s.origins.of(c))
 	last := c.Request.ConnectionClose()
 	return s.detach(c, func(conn *conn) {
-		if s.answerParked(conn, &q, wait, last) {
-			s.fiber.Server().ServeConn(conn) // until it is closed, or parked again
+		if s.answerParked(conn, &q, wait, held, last) {
+			s.fiber.Server().ServeConn(conn.served()) // until it is closed, or parked again
 		}
 	})
 }
 
 // answerParked waits and replies. It reports whether the connection can be served further, and has closed it otherwise.
-func (s *Server) answerParked(conn *conn, q *question, wait cache.Wait, last bool) bool {
+func (s *Server) answerParked(conn *conn, q *question, wait cache.Wait, held hold, last bool) bool {
 	body, err := s.askParked(q, wait)
+	held.release()
 
 	c, _ := s.contexts.Get().(*fasthttp.RequestCtx)
 	defer s.contexts.Put(c)
@@ -88,6 +89,7 @@ func (s *Server) answerParked(conn *conn, q *question, wait cache.Wait, last boo
 		s.fail(c, err)
 	}
 	s.origins.mark(c, q.origin)
+	s.strict.markOver(&c.Response, conn)
 	if last {
 		c.SetConnectionClose()
 	}

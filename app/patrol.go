@@ -1,7 +1,6 @@
 package app
 
 import (
-	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,6 +16,7 @@ type patrol struct {
 	// set at construction, in rounds
 	request, idle, reply int64
 
+	silence  time.Duration // that a client may keep after it was written to
 	every    time.Duration
 	stopping chan struct{} // closed by stop
 	stopped  sync.WaitGroup
@@ -28,6 +28,7 @@ type patrol struct {
 	mu sync.Mutex
 	// guarded by mu
 	conns     map[*conn]struct{}
+	away      int // of conns, those that are turned away
 	ended     bool
 	lingering sync.WaitGroup // added to under mu, before ended
 }
@@ -38,6 +39,7 @@ func newPatrol(request, idle, reply time.Duration) *patrol {
 	rounds := func(d time.Duration) int64 { return int64((d + every - 1) / every) }
 	p := &patrol{
 		request: rounds(request), idle: rounds(idle), reply: rounds(reply),
+		silence:  reply,
 		every:    every,
 		stopping: make(chan struct{}),
 		conns:    make(map[*conn]struct{}),
@@ -59,22 +61,62 @@ func (p *patrol) stop() {
 	p.mu.Lock()
 	p.ended = true
 	for c := range p.conns {
-		c.Conn.Close()
+		c.socket.Close() // not TLS, which would say goodbye first
 	}
 	p.mu.Unlock()
 	p.lingering.Wait()
+}
+
+// admit takes the connection under patrol, unless that would make more than limit; 0 means none.
+func (p *patrol) admit(c *conn, limit int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if limit > 0 && len(p.conns)-p.away >= limit {
+		return false
+	}
+	p.conns[c] = struct{}{}
+	return true
 }
 
 // dismiss takes the connection out of the patrol, if it may be closed at once, or has it linger. It reports whether it lingers.
 func (p *patrol) dismiss(c *conn) (lingers bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if c.rest.Swap(false) && !p.ended {
+	switch {
+	case c.lingers:
+		return true
+	case (c.rest.Load() || c.whole.Load()) && !p.ended:
+		c.lingers = true
 		p.lingering.Go(c.linger)
 		return true
 	}
 	delete(p.conns, c)
 	return false
+}
+
+// forget takes out of the patrol a connection that has lingered.
+func (p *patrol) forget(c *conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.conns, c)
+	if c.away {
+		p.away--
+	}
+}
+
+// turnAway has the connection linger, which admit has not taken, and meanwhile told. It reports whether it may: only so many are
+// told at once.
+func (p *patrol) turnAway(c *conn, tell func(*conn)) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended || p.away >= maxAway {
+		return false
+	}
+	p.away++
+	p.conns[c] = struct{}{}
+	c.away, c.lingers = true, true
+	p.lingering.Go(func() { tell(c) })
+	return true
 }
 
 func (p *patrol) walk() {
@@ -98,42 +140,31 @@ func (p *patrol) walkPast(round int64) {
 		lasted := round - state>>phaseBits
 		switch state & phaseMask {
 		case phaseIdle:
-			if lasted > p.idle || p.hurried.Load() {
-				c.late.Store(true)
-				c.Conn.SetReadDeadline(past)
-			}
+			p.cut(c, lasted-p.idle)
 		case phaseRequest:
-			if lasted > p.request || p.hurried.Load() {
-				c.late.Store(true)
-				c.Conn.SetReadDeadline(past)
-			}
+			p.cut(c, lasted-p.request)
 		case phaseReply:
 			if lasted > p.reply {
-				c.Conn.SetWriteDeadline(past)
+				c.socket.SetWriteDeadline(past)
+			}
+		case phaseHandshake:
+			if lasted > p.request || p.hurried.Load() {
+				c.socket.SetDeadline(past)
 			}
 		}
 	}
 }
 
-var past = time.Unix(1, 0)
-
-// guard returns a listener whose connections are under patrol.
-func (p *patrol) guard(l net.Listener) net.Listener { return &guarded{l, p} }
-
-type guarded struct {
-	net.Listener
-	patrol *patrol
-}
-
-func (g *guarded) Accept() (net.Conn, error) {
-	raw, err := g.Listener.Accept()
-	if err != nil {
-		return nil, err
+// cut ends the reading of a connection that has read for so many rounds too long. The answer to it can still be written.
+func (p *patrol) cut(c *conn, tooLong int64) {
+	if tooLong <= 0 && !p.hurried.Load() {
+		return
 	}
-	c := &conn{Conn: raw, patrol: g.patrol, fresh: true}
-	c.enter(phaseServing)
-	g.patrol.mu.Lock()
-	g.patrol.conns[c] = struct{}{}
-	g.patrol.mu.Unlock()
-	return c, nil
+	c.late.Store(true)
+	c.socket.SetReadDeadline(past)
+	if tooLong > p.reply { // TLS may write to read: the answer to a KeyUpdate (RFC 8446, Section 4.6.3)
+		c.socket.SetWriteDeadline(past)
+	}
 }
+
+var past = time.Unix(1, 0)

@@ -6,17 +6,15 @@ import (
 )
 
 // present returns a function that reports whether the client of the connection is still there. fasthttp does not tell a
-// handler that waits. A client that has shut down only its sending side counts as gone, as it does in net/http. It is nil,
-// which means always, for a connection that is not the system's, as in tests.
+// handler that waits. A client that has shut down only its sending side, of the connection or of TLS, counts as gone, as it does
+// in net/http. The function is nil, which means always, for a connection that is not the system's, as in tests; it is to be
+// called by whoever serves the connection.
 func present(of net.Conn) func() bool {
-	for {
-		above, ok := of.(interface{ NetConn() net.Conn }) // a conn under patrol, or TLS
-		if !ok {
-			break
-		}
-		of = above.NetConn()
+	var over *conn // if it has to be asked for TLS
+	if c := patrolled(of); c != nil && c.tls != nil {
+		over = c
 	}
-	c, ok := of.(syscall.Conn)
+	c, ok := bottom(of).(syscall.Conn)
 	if !ok {
 		return nil
 	}
@@ -25,8 +23,24 @@ func present(of net.Conn) func() bool {
 		if err != nil {
 			return false
 		}
-		there := false
-		err = raw.Control(func(fd uintptr) { there = open(int(fd)) })
-		return err == nil && there
+		var there, unread bool
+		ask := func() bool {
+			err := raw.Control(func(fd uintptr) { there, unread = look(int(fd)) })
+			there = there && err == nil
+			return unread
+		}
+		ask()
+		return there && (over == nil || !over.hungUp(ask))
+	}
+}
+
+// bottom returns the connection below all others: below one under patrol, and below TLS.
+func bottom(of net.Conn) net.Conn {
+	for {
+		above, ok := of.(interface{ NetConn() net.Conn })
+		if !ok {
+			return of
+		}
+		of = above.NetConn()
 	}
 }

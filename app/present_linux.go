@@ -2,13 +2,13 @@ package app
 
 import "golang.org/x/sys/unix"
 
-// open reports whether the other side has neither closed nor broken the connection. The system knows also where bytes of a
-// next request lie before the end.
-func open(fd int) bool {
-	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
-	if err != nil {
-		return peek(fd) // a Unix socket
+// look reports whether the other side has neither closed nor broken the connection, and whether something is there to read. The
+// system knows the first also where bytes of a next request lie before the end, of TCP as of a Unix socket.
+func look(fd int) (there, unread bool) {
+	poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN | unix.POLLRDHUP}}
+	if _, err := unix.Poll(poll, 0); err != nil {
+		return err == unix.EINTR, true
 	}
-	const established = 1 // TCP_ESTABLISHED of the kernel's net/tcp_states.h
-	return info.State == established
+	got := poll[0].Revents
+	return got&(unix.POLLRDHUP|unix.POLLHUP|unix.POLLERR|unix.POLLNVAL) == 0, got&unix.POLLIN != 0
 }

@@ -31,20 +31,26 @@ func (s *Server) take(c *fiber.Ctx, v visit, kind cache.Kind, limit int, shape *
 	if err != nil {
 		return err
 	}
-	return s.answer(c.Context(), question{key: v.key, to: v.role, kind: kind, limit: limit, shape: shape}, wait)
+	return s.answer(c.Context(), &v, question{key: v.key, to: v.role, kind: kind, limit: limit, shape: shape}, wait)
 }
 
 // answer replies to the question, at once or within the wait.
-func (s *Server) answer(c *fasthttp.RequestCtx, q question, wait cache.Wait) error {
+func (s *Server) answer(c *fasthttp.RequestCtx, v *visit, q question, wait cache.Wait) error {
 	here := wait
 	here.For = min(wait.For, stayFor)
 	body, err := s.ask(c, c.Response.SwapBody(nil)[:0], &q, here)
 	if wait.For > here.For && here.Covers(err, q.to) {
+		s.noteWrongKey(v, err)
+		held, full := s.hold(v)
+		if full != nil {
+			return finish(c, body, full)
+		}
 		wait.For -= here.For
-		if s.park(c, q, wait) {
+		if s.park(c, q, wait, held) {
 			return nil
 		}
 		body, err = s.askAgain(c, body[:0], &q, wait)
+		held.release()
 	}
 	return finish(c, body, err)
 }
@@ -114,7 +120,7 @@ func (s *Server) getMessages(c *fiber.Ctx, v visit) error {
 	if err != nil {
 		return err
 	}
-	return s.answer(c.Context(), question{key: v.key, to: v.role, after: after}, wait)
+	return s.answer(c.Context(), &v, question{key: v.key, to: v.role, after: after}, wait)
 }
 
 // postMessages writes and then answers as the GET does.
@@ -147,31 +153,41 @@ func (s *Server) postMessages(c *fiber.Ctx, v visit) error {
 	if err != nil {
 		return err
 	}
-	body, err := s.exchange(c.Context(), v, &w, after, wait.For == 0)
+	body, next, since, err := s.exchange(c.Context(), v, &w, after, wait.For == 0)
 	s.endWrite(&w) // before a wait, which needs none of it
 	if isNothing(err) && wait.For > 0 {
 		c.Response().SwapBody(body)
-		return s.answer(c.Context(), question{key: v.key, to: v.role, after: after}, wait)
+		wait.Since = since
+		return s.answer(c.Context(), &v, question{key: v.key, to: v.role, after: next}, wait)
 	}
 	return finish(c.Context(), body, err)
 }
 
-// exchange applies the body of POST messages and begins the reply. emptyIsFine says that no message is an answer too.
+// exchange applies the body of POST messages and begins the reply. emptyIsFine says that no message is an answer too. Beside the
+// reply it returns the cursor to go on waiting by, which is of the session that was written to, and what is known of that one.
 //
 // hot: a handshake is mostly this.
 func (s *Server) exchange(c *fasthttp.RequestCtx, v visit, w *write, after cache.Cursor, emptyIsFine bool,
-) ([]byte, error) {
+) ([]byte, cache.Cursor, cache.Lease, error) {
 	body := append(c.Response.SwapBody(nil)[:0], envelopeBegin...)
 	ttl, err := s.readMessages(w.batch, w.body)
+	if err == nil {
+		err = s.limitOpen(&v, w.batch)
+	}
 	if err != nil {
-		return body, err
+		return body, after, cache.Lease{}, err
 	}
 	body, at := beginMessages(body)
 	body, next, err := s.store.Exchange(c, body, v.key, v.role, ttl, w.token, w.batch, after, math.MaxInt, &messages.form)
+	var since cache.Lease
+	if v.role == cache.Offer && w.batch.HasSDP() && isNothing(err) { // it has opened the session, just now or when it came first
+		since = cache.Lease{Epoch: next.Epoch(), TTL: s.config.Limits.SessionTTL(ttl), Left: s.config.Limits.Lifetime}
+	}
 	if emptyIsFine && isNothing(err) {
 		err = nil
 	}
-	return endMessages(body, at, next, err)
+	body, err = endMessages(body, at, next, err)
+	return body, next, since, err
 }
 
 // isNothing reports whether the error says only that nothing is there yet.

@@ -68,7 +68,13 @@ func done(c *fiber.Ctx) error {
 }
 
 // fail replies with the msg that err carries.
-func (s *Server) fail(c *fasthttp.RequestCtx, err error) { refuse(c, s.msg(c, err)) }
+func (s *Server) fail(c *fasthttp.RequestCtx, err error) {
+	after := time.Second
+	if t, ok := err.(tooFast); ok {
+		after = time.Duration(t)
+	}
+	refuseFor(c, s.msg(c, err), after)
+}
 
 // msg returns the msg that err carries. An error that is not of custerrors is a fault of this server or its store, and is
 // logged.
@@ -90,7 +96,10 @@ func (s *Server) msg(c *fasthttp.RequestCtx, err error) custerrors.Error {
 // refuse replies with msg and its status.
 //
 // hot: an empty poll is a refusal.
-func refuse(c *fasthttp.RequestCtx, msg custerrors.Error) {
+func refuse(c *fasthttp.RequestCtx, msg custerrors.Error) { refuseFor(c, msg, time.Second) }
+
+// refuseFor is refuse of somebody who may ask again after a while.
+func refuseFor(c *fasthttp.RequestCtx, msg custerrors.Error, after time.Duration) {
 	body := append(c.Response.SwapBody(nil)[:0], `{"msg":"`...)
 	body = append(body, msg...) // no msg needs escaping, a test says
 	c.Response.SwapBody(append(body, `","data":null}`...))
@@ -104,7 +113,7 @@ func refuse(c *fasthttp.RequestCtx, msg custerrors.Error) {
 		c.Response.Header.Set(fasthttp.HeaderWWWAuthenticate, challenge)
 	}
 	if status == fasthttp.StatusTooManyRequests || status == fasthttp.StatusServiceUnavailable {
-		setRetryAfter(c, time.Second)
+		setRetryAfter(c, after)
 	}
 }
 
@@ -113,8 +122,9 @@ func refuse(c *fasthttp.RequestCtx, msg custerrors.Error) {
 func setRetryAfter(c *fasthttp.RequestCtx, after time.Duration) {
 	seconds := int64((after + time.Second - 1) / time.Second)
 	seconds += rand.Int64N(max(seconds/2, 2) + 1)
-	c.Response.Header.SetBytesV(fasthttp.HeaderRetryAfter, strconv.AppendInt(nil, seconds, 10))
-	c.Response.Header.Set(fasthttp.HeaderAccessControlExposeHeaders, fasthttp.HeaderRetryAfter)
+	var digits [20]byte
+	c.Response.Header.SetCanonical(headerRetryAfter, strconv.AppendInt(digits[:0], seconds, 10))
+	c.Response.Header.SetCanonical(headerExpose, headerRetryAfter)
 }
 
 // maxAge is how long a browser may remember a preflight.
@@ -144,6 +154,8 @@ func setHeaders(c *fasthttp.RequestCtx) {
 var (
 	headerAllowOrigin  = []byte(fasthttp.HeaderAccessControlAllowOrigin)
 	valueAnyOrigin     = []byte("*")
+	headerRetryAfter   = []byte(fasthttp.HeaderRetryAfter)
+	headerExpose       = []byte(fasthttp.HeaderAccessControlExposeHeaders)
 	headerCacheControl = []byte(fasthttp.HeaderCacheControl)
 	valueNoStore       = []byte("no-store")
 )

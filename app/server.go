@@ -21,6 +21,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
+	"signal-server/app/limit"
 	"signal-server/cache"
 	"signal-server/custerrors"
 )
@@ -36,11 +37,15 @@ type Server struct {
 	route    fasthttp.RequestHandler // Fiber's
 	admin    *http.Server
 	origins  origins
-	batches  sync.Pool // of *cache.Batch
-	contexts sync.Pool // of *fasthttp.RequestCtx, to answer parked requests with
+	limits   *limit.Limiter // nil: there are none
+	strict   strict         // set by Serve, before there are connections
+	batches  sync.Pool      // of *cache.Batch
+	contexts sync.Pool      // of *fasthttp.RequestCtx, to answer parked requests with
 
 	// atomic
 	leaving  atomic.Bool  // it was told to end
+	waits    atomic.Int64 // requests that wait, and event streams
+	arrivals arrivals     // connections that were not served
 	detached atomic.Int64 // connections taken from fasthttp: event streams, and requests that wait
 }
 
@@ -56,6 +61,7 @@ func New(config Config, store cache.Store, log *slog.Logger) (*Server, error) {
 		mail:     cache.NewMailroom(store),
 		log:      log,
 		origins:  newOrigins(config.AllowOrigins),
+		limits:   limit.New(config.Clients),
 		batches:  sync.Pool{New: func() any { return new(cache.Batch) }},
 		contexts: sync.Pool{New: func() any { return new(fasthttp.RequestCtx) }},
 	}
@@ -90,9 +96,11 @@ func New(config Config, store cache.Store, log *slog.Logger) (*Server, error) {
 func (s *Server) Serve(ctx context.Context, listener, admin net.Listener) error {
 	patrol := newPatrol(s.config.ReadTimeout, s.config.IdleTimeout, s.config.ReadTimeout)
 	defer patrol.stop()
+	s.speakTLS()
 	failed := make(chan error, 2) // each of the two goroutines sends once
 	serving := 1
-	go func() { failed <- s.fiber.Server().Serve(patrol.guard(listener)) }()
+	guarded := s.guard(listener, patrol)
+	go func() { failed <- s.fiber.Server().Serve(guarded) }()
 	if admin != nil {
 		serving++
 		go func() { failed <- s.admin.Serve(admin) }()

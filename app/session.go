@@ -33,6 +33,9 @@ func (s *Server) openSession(c *fiber.Ctx, v visit) error {
 	if err != nil {
 		return err
 	}
+	if err := s.limitOpen(&v, w.batch); err != nil {
+		return err
+	}
 	return wrote(c, s.store.Open(c.Context(), v.key, ttl, w.token, w.batch))
 }
 

@@ -107,6 +107,14 @@ type Limits struct {
 	SessionBytes int
 }
 
+// SessionTTL returns the TTL of a session that is opened with this wish: at the most l.TTL, which zero or less means too.
+func (l *Limits) SessionTTL(wish time.Duration) time.Duration {
+	if wish <= 0 {
+		return l.TTL
+	}
+	return min(wish, l.TTL)
+}
+
 // Grace is how long after its end a session is remembered: long enough to tell custerrors.KeyIsExpired from KeyNotFound.
 const Grace = 30 * time.Second
 

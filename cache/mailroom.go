@@ -48,6 +48,9 @@ type Wait struct {
 	For time.Duration
 	// Unopened lets every role wait for a session that is not open yet, not the answerer only.
 	Unopened bool
+	// Since is what the caller knows of the session from a call just before, which found nothing: Read spares the first look then,
+	// and a store elsewhere two trips. The zero Lease is of a caller who knows nothing.
+	Since Lease
 	// Present reports whether the one who waits is still there; nil means always. It is asked after each sleep, before
 	// anything is taken: what is taken for somebody who has left is lost.
 	Present func() bool
@@ -76,9 +79,13 @@ func (m *Mailroom) Take(ctx context.Context, dst []byte, key Key, to Role, kind 
 // Read is Store.Read, and waits as Take does while there is nothing to read.
 func (m *Mailroom) Read(ctx context.Context, dst []byte, key Key, to Role, after Cursor, limit int, form *Form, w Wait,
 ) ([]byte, Cursor, error) {
-	out, next, err := m.store.Read(ctx, dst, key, to, after, limit, form)
-	if w.For <= 0 || !w.Covers(err, to) {
-		return out, next, err
+	out, next := dst, after
+	var err error
+	if w.For <= 0 || w.Since.Epoch == 0 {
+		out, next, err = m.store.Read(ctx, dst, key, to, after, limit, form)
+		if w.For <= 0 || !w.Covers(err, to) {
+			return out, next, err
+		}
 	}
 	_, err = m.wait(ctx, key, to, next.Epoch(), w, func(epoch uint64) error {
 		if next == 0 && epoch != 0 {
@@ -120,7 +127,9 @@ func (m *Mailroom) wait(ctx context.Context, key Key, to Role, epoch uint64, w W
 		m.bells.Put(bell)
 	}()
 
-	over := time.Now().Add(w.For)
+	began := time.Now()
+	over := began.Add(w.For)
+	lease, end := w.Since, began.Add(w.Since.Left) // of the session, once it is known
 	timer := time.NewTimer(w.For)
 	defer timer.Stop()
 	for {
@@ -134,20 +143,21 @@ func (m *Mailroom) wait(ctx context.Context, key Key, to Role, epoch uint64, w W
 				return epoch, custerrors.KeyIsExpired
 			}
 		} else {
-			lease, err := m.store.Touch(ctx, key)
-			switch {
-			case err == custerrors.KeyIsExpired, err == custerrors.KeyNotFound:
-				left = min(left, time.Millisecond) // it has just ended: the next look says how
-			case err != nil:
-				return epoch, err
-			case epoch == 0:
-				epoch = lease.Epoch
-			case epoch != lease.Epoch:
-				return epoch, custerrors.KeyIsExpired
+			if lease.Epoch == 0 { // a look renews, but does not say for how long
+				lease, err = m.store.Touch(ctx, key)
+				end = time.Now().Add(lease.Left)
+				switch {
+				case err == custerrors.KeyIsExpired, err == custerrors.KeyNotFound: // it has just ended: the next look says how
+				case err != nil:
+					return epoch, err
+				case epoch == 0:
+					epoch = lease.Epoch
+				case epoch != lease.Epoch:
+					return epoch, custerrors.KeyIsExpired
+				}
 			}
-			if err == nil { // half a TTL keeps it alive; a little after its last moment, to find it ended
-				left = min(left, max(lease.TTL/2, time.Millisecond), lease.Left+time.Millisecond)
-			}
+			// Half a TTL keeps it alive; a little after its last moment, to find it ended.
+			left = min(left, max(lease.TTL/2, time.Millisecond), max(time.Until(end), 0)+time.Millisecond)
 		}
 		timer.Reset(left)
 		select {

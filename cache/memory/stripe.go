@@ -90,9 +90,7 @@ func (s *stripe) openLocked(k id, now, ttl time.Duration, token uint64, b *cache
 	if !s.budget.take(int64(reserved)+recordCost, s.budget.open) {
 		return custerrors.CacheOverrunMaxCost
 	}
-	if ttl <= 0 || ttl > limits.TTL {
-		ttl = limits.TTL
-	}
+	ttl = limits.SessionTTL(ttl)
 	r := s.records.take()
 	r.id = k
 	r.epoch = cache.NewEpoch()

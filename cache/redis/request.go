@@ -114,8 +114,5 @@ func clampLimit(n int) uint16 { return uint16(min(n, cache.MaxLog)) }
 
 // clampTTL returns the milliseconds that a session gets which asks for that TTL.
 func (s *Store) clampTTL(ttl time.Duration) int64 {
-	if ttl <= 0 || ttl > s.limits.TTL {
-		ttl = s.limits.TTL
-	}
-	return max(ttl.Milliseconds(), 1)
+	return max(s.limits.SessionTTL(ttl).Milliseconds(), 1)
 }

@@ -35,9 +35,10 @@ const (
 	defaultPrefix      = "signal:"
 	maxPrefix          = 32 // bytes
 
-	// flushDelay is how long a connection gathers commands before it writes them: with 256 callers it halves the CPU that an
-	// operation costs here and in the server, and one caller alone is not delayed.
-	flushDelay = 20 * time.Microsecond
+	// flushDelay is how long a connection gathers commands before it writes them: with 256 callers 20 µs halve the CPU that an
+	// operation costs here and in the server, and 100 µs save another tenth of it where 64 peers connect at once. One caller alone
+	// is not delayed.
+	flushDelay = 100 * time.Microsecond
 
 	// keepAlive is how long a silent connection is trusted; then it is asked for a PONG, and has the timeout for it.
 	keepAlive = time.Second
