@@ -1,0 +1,140 @@
+package attack_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// insideVariable tells the test binary that it runs inside a namespace that a test made.
+const insideVariable = "SIGNAL_ATTACK_INSIDE_NAMESPACE"
+
+// TestAbandoned has clients vanish in the middle of long polls and event streams: no packet of theirs comes any more, no end of
+// their connections. The server finds out by itself and gives back what they held.
+func TestAbandoned(t *testing.T) {
+	need(t, "ip")
+	if os.Getenv(insideVariable) == "" {
+		insideNamespace(t)
+		return
+	}
+	// Two ends of a cable: the server at one, the clients at the other, in a namespace of theirs.
+	for _, command := range []string{
+		"link set lo up",
+		"netns add clients",
+		"link add server0 type veth peer name client0 netns clients",
+		"address add 192.0.2.1/24 dev server0", // RFC 5737: addresses for documentation, nobody's
+		"link set server0 up",
+		"-n clients address add 192.0.2.2/24 dev client0",
+		"-n clients link set client0 up",
+	} {
+		if out, err := exec.Command("ip", strings.Fields(command)...).CombinedOutput(); err != nil {
+			skip(t, "ip "+command+": "+err.Error()+": "+string(bytes.TrimSpace(out)))
+		}
+	}
+	t.Cleanup(func() { exec.Command("ip", "netns", "delete", "clients").Run() })
+
+	n := 10_000
+	if testing.Short() {
+		n = 400
+	}
+	s := start(t, exec.Command(program, "--listen=192.0.2.1:8080", "--admin=", "--wait=2s", "--read-timeout=2s", "--idle-timeout=4s"))
+	eventually(t, "the server is idle", func() bool { return s.descriptors(t) < 20 })
+	before := s.descriptors(t)
+
+	clients := exec.Command("ip", "netns", "exec", "clients", os.Args[0], "-test.run=^TestClientsThatVanish$", "-test.count=1")
+	clients.Env = append(os.Environ(), fmt.Sprintf("%s=%d", clientsVariable, n))
+	var said output
+	clients.Stdout, clients.Stderr = &said, &said
+	clients.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := clients.Start(); err != nil {
+		t.Fatal(err)
+	}
+	exited := make(chan error, 1)
+	go func() { exited <- clients.Wait() }()
+	eventually(t, "all clients are there", func() bool {
+		select {
+		case err := <-exited:
+			t.Fatalf("the clients: %v\n%s", err, &said)
+		default:
+		}
+		return s.descriptors(t) >= before+n
+	})
+	began := time.Now()
+	if out, err := exec.Command("ip", "link", "delete", "server0").CombinedOutput(); err != nil { // the cable is cut
+		t.Fatalf("%v: %s", err, out)
+	}
+	// The address has gone with the cable; what the server sends goes nowhere.
+	eventually(t, "the server has given up on those who vanished", func() bool { return s.descriptors(t) <= before+2 })
+	t.Logf("%d clients vanished from polls and streams: all were found out after %v, resident %d MB", n, time.Since(began).Round(time.Second), s.resident(t)>>20)
+	clients.Process.Kill()
+	<-exited
+}
+
+// insideNamespace runs the calling test again inside a network namespace, and a mount namespace for the names of others, which end
+// with that process.
+func insideNamespace(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.count=1", fmt.Sprintf("-test.short=%t", testing.Short()))
+	cmd.Env = append(os.Environ(), insideVariable+"=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS, Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	var said output
+	cmd.Stdout, cmd.Stderr = &said, &said
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = 5 * time.Second
+	if err := cmd.Start(); err != nil {
+		skip(t, "no network namespace can be made here: "+err.Error())
+	}
+	group := cmd.Process.Pid
+	err := cmd.Wait()
+	syscall.Kill(-group, syscall.SIGKILL) // whatever it left behind
+	t.Logf("inside the namespace:\n%s", &said)
+	switch {
+	case err != nil:
+		t.Errorf("inside the namespace: got %v, want success", err)
+	case strings.Contains(said.String(), "--- SKIP"):
+		skip(t, "skipped inside the namespace")
+	}
+}
+
+// clientsVariable tells the test binary to be as many clients.
+const clientsVariable = "SIGNAL_ATTACK_CLIENTS"
+
+// TestClientsThatVanish is the clients' side of TestAbandoned, in a process of its own.
+func TestClientsThatVanish(t *testing.T) {
+	var n int
+	if _, err := fmt.Sscan(os.Getenv(clientsVariable), &n); err != nil {
+		t.Skip("the other side of TestAbandoned")
+	}
+	for i := range n {
+		conn, err := net.Dial("tcp", "192.0.2.1:8080")
+		if err != nil {
+			t.Fatal(err)
+		}
+		target := "/answer/events?key=%d" // never opened
+		if i%2 == 0 {
+			target = "/answer/messages?wait=30&key=%d"
+		}
+		fmt.Fprintf(conn, "GET "+target+" HTTP/1.1\r\nHost: x\r\n\r\n", i)
+		if i%2 == 0 { // it is answered when its wait is over, and asks again as long as there is a network
+			go func() {
+				b := make([]byte, 4096)
+				for {
+					if _, err := conn.Read(b); err != nil {
+						return
+					}
+					fmt.Fprintf(conn, "GET "+target+" HTTP/1.1\r\nHost: x\r\n\r\n", i)
+				}
+			}()
+		}
+	}
+	time.Sleep(2 * patience)
+}

@@ -1,0 +1,221 @@
+package attack_test
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// program is the server, built once.
+var program string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "attack")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		program = filepath.Join(dir, "signal-server")
+		build := exec.Command("go", "build", "-o", program, "signal-server")
+		if out, err := build.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+			return 1
+		}
+		return m.Run()
+	}())
+}
+
+// need skips the test, or fails it where CI=true, when a program is missing.
+func need(t testing.TB, programs ...string) {
+	t.Helper()
+	for _, program := range programs {
+		if _, err := exec.LookPath(program); err != nil {
+			skip(t, program+" is missing")
+		}
+	}
+}
+
+func skip(t testing.TB, why string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatal(why)
+	}
+	t.Skip(why)
+}
+
+// patience bounds what a test waits for, so that one that fails comes to an end.
+const patience = 60 * time.Second
+
+// server is the program while it serves.
+type server struct {
+	cmd         *exec.Cmd
+	addr, admin string // host:port
+	log         *output
+	ended       chan error // gets what Wait returned
+}
+
+// output is written by one goroutine and read by another.
+type output struct {
+	mu sync.Mutex
+	// guarded by mu
+	text bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+var (
+	serving   = regexp.MustCompile(`msg=serving address=(\S+)`)
+	operators = regexp.MustCompile(`msg="serving operators" address=(\S+)`)
+)
+
+// serve starts the program on free ports of the loopback and waits until it serves. It is ended with the test, and fails it if
+// it does not end as it should or has logged an error.
+func serve(t testing.TB, args ...string) *server {
+	t.Helper()
+	return start(t, exec.Command(program, append([]string{"--listen=127.0.0.1:0", "--admin=127.0.0.1:0"}, args...)...))
+}
+
+func start(t testing.TB, cmd *exec.Cmd) *server {
+	t.Helper()
+	s := &server{cmd: cmd, log: new(output), ended: make(chan error, 1)}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	up := make(chan struct{})
+	go func() {
+		for lines := bufio.NewScanner(stderr); lines.Scan(); {
+			fmt.Fprintln(s.log, lines.Text())
+			if m := operators.FindStringSubmatch(lines.Text()); m != nil {
+				s.admin = m[1]
+			}
+			if m := serving.FindStringSubmatch(lines.Text()); m != nil {
+				s.addr = m[1]
+				close(up)
+			}
+		}
+		s.ended <- cmd.Wait()
+	}()
+	select {
+	case <-up:
+	case <-s.ended:
+		t.Fatalf("got no address, want one; the log:\n%s", s.log)
+	}
+	t.Cleanup(func() { s.end(t) })
+	return s
+}
+
+func (s *server) url() string { return "http://" + s.addr }
+
+// end ends the program as an operator does, once.
+func (s *server) end(t testing.TB) {
+	t.Helper()
+	if s.cmd.Process.Signal(syscall.SIGTERM) != nil {
+		return // it has been ended
+	}
+	select {
+	case err := <-s.ended:
+		if err != nil {
+			t.Errorf("the server: got %v, want exit status 0", err)
+		}
+	case <-time.After(patience):
+		s.cmd.Process.Kill()
+		t.Error("the server does not end after SIGTERM")
+	}
+	if text := s.log.String(); strings.Contains(text, "level=ERROR") || strings.Contains(text, "panic") {
+		t.Errorf("the log: got\n%.4000s\nwant no error", text)
+	}
+}
+
+// resident returns how many bytes of the server are in memory.
+func (s *server) resident(t testing.TB) int {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(status), "VmRSS:")
+	kib, err := strconv.Atoi(strings.Fields(rest)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kib << 10
+}
+
+// cpu returns the CPU time that the server has used.
+func (s *server) cpu(t testing.TB) time.Duration {
+	t.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')'):]))
+	ticks := 0
+	for _, field := range fields[12:14] { // utime and stime of proc(5), in hundredths of a second
+		n, err := strconv.Atoi(field)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond
+}
+
+// descriptors returns how many files and sockets the server has open.
+func (s *server) descriptors(t testing.TB) int {
+	t.Helper()
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}
+
+// eventually waits until the condition holds, and fails the test if it never does.
+func eventually(t testing.TB, what string, condition func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !condition(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// alive checks that the server answers.
+func (s *server) alive(t testing.TB) {
+	t.Helper()
+	c := http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := c.Get(s.url() + "/healthz")
+	if err != nil {
+		t.Fatalf("the server does not answer: %v", err)
+	}
+	response.Body.Close()
+}

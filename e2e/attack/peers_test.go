@@ -1,0 +1,198 @@
+package attack_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"signal-server/client"
+	"signal-server/custerrors"
+)
+
+// peers are normal clients that connect, pair after pair, while something else happens.
+type peers struct {
+	client *client.Client
+	stop   context.CancelFunc
+	done   sync.WaitGroup
+
+	mu sync.Mutex
+	// guarded by mu
+	took      []time.Duration
+	restarted int
+	failed    []error
+}
+
+// pairs is how many handshakes of normal peers run at once.
+const pairs = 4
+
+// connecting starts normal peers against the server at url. extra goes into every request.
+func connecting(t testing.TB, url string, extra http.Header) *peers {
+	t.Helper()
+	transport := &http.Transport{MaxIdleConnsPerHost: 2 * pairs}
+	c, err := client.New(url, client.WithHTTPClient(&http.Client{Transport: adding{transport, extra}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	p := &peers{client: c, stop: stop}
+	for range pairs {
+		p.done.Go(func() {
+			for ctx.Err() == nil {
+				p.connect()
+			}
+		})
+	}
+	t.Cleanup(func() {
+		stop()
+		p.done.Wait()
+		transport.CloseIdleConnections()
+	})
+	return p
+}
+
+// adding adds a header to every request.
+type adding struct {
+	http.RoundTripper
+	header http.Header
+}
+
+func (a adding) RoundTrip(r *http.Request) (*http.Response, error) {
+	if len(a.header) > 0 {
+		r = r.Clone(r.Context())
+		for name, values := range a.header {
+			r.Header[name] = values
+		}
+	}
+	return a.RoundTripper.RoundTrip(r)
+}
+
+// connect is one handshake: it starts over, as an application does, when the server has lost the session.
+func (p *peers) connect() {
+	began := time.Now()
+	for {
+		err := p.handshake(rand.Text())
+		gone := errors.Is(err, custerrors.KeyNotFound) || errors.Is(err, custerrors.KeyIsExpired)
+		p.mu.Lock()
+		switch {
+		case err == nil:
+			p.took = append(p.took, time.Since(began))
+		case gone && time.Since(began) < patience:
+			p.restarted++
+		default:
+			p.failed = append(p.failed, err)
+		}
+		p.mu.Unlock()
+		if !gone {
+			return
+		}
+	}
+}
+
+func (p *peers) handshake(key string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	offerer, err := p.client.Session(key, client.Offer)
+	if err != nil {
+		return err
+	}
+	answerer, err := p.client.Session(key, client.Answer)
+	if err != nil {
+		return err
+	}
+	offer, answer := strings.Repeat("offer of "+key+" ", 60), strings.Repeat("answer of "+key+" ", 60)
+	var both sync.WaitGroup
+	var errs [2]error
+	both.Go(func() {
+		got, err := offerer.Exchange(ctx, client.Write{SDP: offer, Candidates: []string{"o1", "o2"}}, "", 20*time.Second)
+		errs[0] = compare(got, err, answer, "a1")
+	})
+	both.Go(func() {
+		got, err := answerer.Messages(ctx, "", 20*time.Second)
+		if errs[1] = compare(got, err, offer, "o1", "o2"); errs[1] == nil {
+			_, errs[1] = answerer.Exchange(ctx, client.Write{SDP: answer, Candidates: []string{"a1"}}, got.Next, 0)
+		}
+	})
+	both.Wait()
+	if err := errors.Join(errs[0], errs[1]); err != nil {
+		return err
+	}
+	offerer.End(ctx) // both have what they need: the session ends by itself, if this does not get through
+	return nil
+}
+
+func compare(got client.Batch, err error, want ...string) error {
+	if err != nil {
+		return err
+	}
+	if len(got.Messages) == 0 { // the wait was over, or the session has gone with the server
+		return custerrors.KeyIsExpired
+	}
+	for i, m := range got.Messages {
+		if i >= len(want) || m.Data != want[i] {
+			return fmt.Errorf("message %d of %d: got %.40q…", i, len(got.Messages), m.Data)
+		}
+	}
+	if len(got.Messages) < len(want) {
+		return fmt.Errorf("got %d messages, want %d", len(got.Messages), len(want))
+	}
+	return nil
+}
+
+// figures are of the handshakes of some time.
+type figures struct {
+	handshakes, restarted int
+	p50, p99              time.Duration
+}
+
+func (f figures) String() string {
+	return fmt.Sprintf("%d handshakes, p50 %v, p99 %v", f.handshakes, f.p50.Round(10*time.Microsecond), f.p99.Round(10*time.Microsecond))
+}
+
+// take returns the figures since the last take, and fails the test if a handshake failed.
+func (p *peers) take(t testing.TB) (f figures) {
+	t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, err := range p.failed[:min(3, len(p.failed))] {
+		t.Errorf("one of %d handshakes that failed: %v", len(p.failed), err)
+	}
+	if f.handshakes, f.restarted = len(p.took), p.restarted; f.handshakes > 0 {
+		slices.Sort(p.took)
+		f.p50, f.p99 = p.took[len(p.took)/2], p.took[len(p.took)*99/100]
+	}
+	p.took, p.failed, p.restarted = nil, nil, 0
+	return f
+}
+
+// during runs the attack while normal peers connect, and returns their figures before and in it. They do complete in it.
+func (p *peers) during(t testing.TB, attack func()) (before, in figures) {
+	t.Helper()
+	p.settle()
+	before = p.take(t)
+	attack()
+	in = p.take(t)
+	if in.handshakes == 0 {
+		t.Error("no handshake of normal peers completed in the attack")
+	}
+	return before, in
+}
+
+// settle lets the peers run for a while.
+func (p *peers) settle() {
+	for range 100 {
+		p.mu.Lock()
+		n := len(p.took)
+		p.mu.Unlock()
+		if n >= 300 {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
