@@ -1,6 +1,6 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help test race lint fmt generate drift run load smoke bench
+.PHONY: help test race lint fmt generate drift run load smoke cluster bench soak
 
 tool = "$$(go -C .ci/tools tool -n $(1))"
 
@@ -42,6 +42,12 @@ load: ## start the server and run the load tests; TARGET=http://host: against th
 
 smoke: ## run each load test for three seconds
 	SMOKE=1 k6/run
+
+cluster: ## start three nodes, a Redis Cluster of six and nginx, and run the load through it; STAY=1: to play with
+	e2e/fleet/run
+
+soak: ## load with clients that die for an hour, or FOR=5m; writes the page's section
+	go -C bench run ./soak -for $(or $(FOR),1h) -docs ../docs
 
 bench: ## measure everything beside others, a quarter of an hour; writes docs/benchmarks.md
 	go -C bench run .

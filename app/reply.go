@@ -113,15 +113,23 @@ func refuseFor(c *fasthttp.RequestCtx, msg custerrors.Error, after time.Duration
 		c.Response.Header.Set(fasthttp.HeaderWWWAuthenticate, challenge)
 	}
 	if status == fasthttp.StatusTooManyRequests || status == fasthttp.StatusServiceUnavailable {
-		setRetryAfter(c, after)
+		setRetryAfter(c, after, spreads(msg))
 	}
 }
 
-// setRetryAfter tells a client that is refused for now how long to wait, in whole seconds (RFC 9110, Section 10.2.3), and up to half
-// as long again, 2 s at the least, so that those who are refused together do not come back together.
-func setRetryAfter(c *fasthttp.RequestCtx, after time.Duration) {
+// spreads reports whether those who are refused with msg are to come back at different times. Who finds a store that fails over, or
+// a server that is replaced, is to come back soon, and finds more room than before.
+func spreads(msg custerrors.Error) bool {
+	return msg != custerrors.StoreIsUnavailable && msg != custerrors.ServerIsShuttingDown
+}
+
+// setRetryAfter tells a client that is refused for now how long to wait, in whole seconds (RFC 9110, Section 10.2.3). With
+// spread it is up to half as long again, 2 s at the least, so that those who are refused together do not come back together.
+func setRetryAfter(c *fasthttp.RequestCtx, after time.Duration, spread bool) {
 	seconds := int64((after + time.Second - 1) / time.Second)
-	seconds += rand.Int64N(max(seconds/2, 2) + 1)
+	if spread {
+		seconds += rand.Int64N(max(seconds/2, 2) + 1)
+	}
 	var digits [20]byte
 	c.Response.Header.SetCanonical(headerRetryAfter, strconv.AppendInt(digits[:0], seconds, 10))
 	c.Response.Header.SetCanonical(headerExpose, headerRetryAfter)

@@ -127,6 +127,7 @@ func TestTimes(t *testing.T) {
 			{"exp a string", claims{"exp": "4102444800"}, false},
 			{"exp null", claims{"exp": (*int)(nil)}, false},
 			{"exp in the far past", claims{"exp": -math.MaxFloat64}, false},
+			{"exp beyond all years", claims{"exp": 1e300}, false},
 			{"exp 29 s ago", claims{"exp": at(-29 * time.Second)}, true},
 			{"exp 30 s ago", claims{"exp": at(-30 * time.Second)}, false},
 			{"nbf in 30 s", claims{"nbf": at(30 * time.Second)}, true},

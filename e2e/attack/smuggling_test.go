@@ -125,6 +125,12 @@ func exchange(t *testing.T, addr, sent string) (statuses []int) {
 // nginx starts one in front of the server and returns its address.
 func nginx(t *testing.T, upstream string) string {
 	t.Helper()
+	return nginxBy(t, "../nginx.conf", "{{upstream}}", upstream)
+}
+
+// nginxBy starts one by this configuration, where text stands for placeholder, and returns its address.
+func nginxBy(t *testing.T, file, placeholder, text string) string {
+	t.Helper()
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -132,13 +138,13 @@ func nginx(t *testing.T, upstream string) string {
 	addr := free.Addr().String()
 	free.Close()
 	folder := t.TempDir()
-	template, err := os.ReadFile("../nginx.conf")
+	template, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	config := filepath.Join(folder, "nginx.conf")
-	text := strings.NewReplacer("{{listen}}", addr, "{{upstream}}", upstream, "{{folder}}", folder).Replace(string(template))
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+	filled := strings.NewReplacer("{{listen}}", addr, placeholder, text, "{{folder}}", folder).Replace(string(template))
+	if err := os.WriteFile(config, []byte(filled), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("nginx", "-p", folder, "-c", config, "-g", "worker_processes 1;")

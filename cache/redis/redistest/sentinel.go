@@ -15,7 +15,8 @@ type Watched struct {
 	Sentinels       []*Server
 }
 
-const watchedName = "sessions"
+// WatchedName is what the sentinels call the master.
+const WatchedName = "sessions"
 
 // StartSentinel starts one.
 func StartSentinel(t testing.TB) *Watched {
@@ -27,7 +28,7 @@ func StartSentinel(t testing.TB) *Watched {
 		s := newServer(t, freePort(t))
 		config := filepath.Join(s.dir, "sentinel.conf")
 		text := fmt.Sprintf("port %[1]s\nbind 127.0.0.1\ndir %[2]s\nlogfile %[2]s/log\nsentinel monitor %[3]s 127.0.0.1 %[4]s 2\n"+
-			"sentinel down-after-milliseconds %[3]s 1000\nsentinel failover-timeout %[3]s 5000\n", s.Port, s.dir, watchedName, w.Master.Port)
+			"sentinel down-after-milliseconds %[3]s 1000\nsentinel failover-timeout %[3]s 5000\n", s.Port, s.dir, WatchedName, w.Master.Port)
 		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -36,8 +37,8 @@ func StartSentinel(t testing.TB) *Watched {
 		w.Sentinels = append(w.Sentinels, s)
 	}
 	for _, s := range w.Sentinels {
-		s.waitFor("num-other-sentinels\n2", "SENTINEL", "MASTER", watchedName)
-		s.waitFor("num-slaves\n1", "SENTINEL", "MASTER", watchedName)
+		s.waitFor("num-other-sentinels\n2", "SENTINEL", "MASTER", WatchedName)
+		s.waitFor("num-slaves\n1", "SENTINEL", "MASTER", WatchedName)
 	}
 	return w
 }
@@ -48,5 +49,5 @@ func (w *Watched) URL(more string) string {
 	for _, s := range w.Sentinels {
 		hosts = append(hosts, s.Address)
 	}
-	return "redis-sentinel://" + strings.Join(hosts, ",") + "/?master=" + watchedName + more
+	return "redis-sentinel://" + strings.Join(hosts, ",") + "/?master=" + WatchedName + more
 }
