@@ -24,6 +24,9 @@ func (b *bench) conditions(took time.Duration) string {
 		}
 		text += fmt.Sprintf(", PeerServer %s on node %s", peerVersion(b.peer), strings.TrimSpace(string(node)))
 	}
+	if redisInstalled() {
+		text += ", Redis " + redisVersion()
+	}
 	text += fmt.Sprintf(". Each server was a process of its own on one core, the load ran on the other; the candidates took turns "+
 		"in %d rounds, with a new process each. The load checked %d answers: none was lost, doubled, mixed up or wrong.",
 		b.size.rounds, b.faults.checked.Load())

@@ -21,6 +21,14 @@ func offerMessages(l *line, key string) error {
 	return l.expect("POST", "/offer/messages?wait=20", key, l.body, l.want)
 }
 
+// offerMessagesAndEnd is offerMessages, and ends the session: the answerer wrote its last before the offerer's wait was over.
+func offerMessagesAndEnd(l *line, key string) error {
+	if err := offerMessages(l, key); err != nil {
+		return err
+	}
+	return l.expect("DELETE", "/session", key, nil, []byte(done))
+}
+
 func answerMessages(l *line, key string) error {
 	l.want = appendNews(l.want[:0], key, "offer")
 	got, err := l.fetch("GET", "/answer/messages?wait=20", key, nil, l.want)

@@ -19,6 +19,7 @@ import (
 	"signal-server/app"
 	"signal-server/cache"
 	"signal-server/cache/memory"
+	"signal-server/cache/redis"
 )
 
 // memoryConn is a connection without a network: reading from it makes the next request, writing to it checks an answer. It is
@@ -29,6 +30,7 @@ type memoryConn struct {
 	// set at construction
 	kind    *kind
 	keys    []string
+	repeat  int  // requests for each key
 	checked bool // answers are this server's
 	begin   <-chan struct{}
 	ended   *sync.WaitGroup
@@ -36,6 +38,7 @@ type memoryConn struct {
 
 	// owned by the server's goroutine
 	sent          int
+	body          []byte // scratch
 	request, want []byte
 	tag, wantTag  int // where the number stands in them, that counts up; -1: nowhere
 }
@@ -43,12 +46,12 @@ type memoryConn struct {
 // Read implements net.Conn. It makes one request at a time, by the shortest way: only its number changes, within a session.
 func (c *memoryConn) Read(b []byte) (int, error) {
 	<-c.begin
-	if c.sent == len(c.keys)*c.kind.repeat {
+	if c.sent == len(c.keys)*c.repeat {
 		return 0, io.EOF
 	}
-	n := c.sent%c.kind.repeat + 1
+	n := c.sent%c.repeat + 1
 	if n == 1 {
-		c.compose(c.keys[c.sent/c.kind.repeat])
+		c.compose(c.keys[c.sent/c.repeat])
 	}
 	c.sent++
 	number(c.request, c.tag, n)
@@ -57,17 +60,19 @@ func (c *memoryConn) Read(b []byte) (int, error) {
 }
 
 func (c *memoryConn) compose(key string) {
-	var body []byte
 	if c.kind.body != nil {
-		body = c.kind.body(nil, key, 1)
+		c.body = c.kind.body(c.body[:0], key, 1)
 	}
-	c.request = appendRequest(c.request[:0], c.kind.method, c.kind.target, key, body)
+	c.request = appendRequest(c.request[:0], c.kind.method, c.kind.target, key, c.body)
 	c.want = append(c.want[:0], headEnd...)
 	if c.checked {
 		c.want = c.kind.answer(c.want, key, 1)
 	}
 	first := appendTag(nil, key, "offer", 1)
 	c.tag, c.wantTag = bytes.Index(c.request, first), bytes.Index(c.want, first)
+	if _, behind, found := bytes.Cut(c.want, []byte(anyCursor)); found { // an answer of many payloads is the same each time
+		c.want, c.wantTag = behind, -1
+	}
 }
 
 // number writes the number of a payload in its tag.
@@ -121,8 +126,8 @@ func (l *memoryListener) Close() error {
 
 func (l *memoryListener) Addr() net.Addr { return &net.TCPAddr{} }
 
-// measureInMemory returns what a request of that kind takes, of about that many over memory connections: to this server or to
-// Fiber with a handler that does nothing.
+// measureInMemory returns what a request of that kind takes, of about that many over memory connections, to what: server, this
+// server with the memory store; the URL of a Redis, this server with that; or fiber, Fiber with a handler that does nothing.
 func measureInMemory(what string, k *kind, procs, requests int) (r spent, err error) {
 	const conns = 16
 	runtime.GOMAXPROCS(procs)
@@ -131,9 +136,13 @@ func measureInMemory(what string, k *kind, procs, requests int) (r spent, err er
 	var wrong atomic.Int64
 	listener := &memoryListener{conns: make(chan net.Conn, conns), closed: closed}
 	var keys []string
+	repeat := k.repeat
+	if k.fresh {
+		repeat = 1
+	}
 	for range conns {
-		c := &memoryConn{kind: k, checked: what == "server", begin: begin, ended: &ended, wrong: &wrong}
-		for range max(1, requests/conns/k.repeat) {
+		c := &memoryConn{kind: k, repeat: repeat, checked: what != "fiber", begin: begin, ended: &ended, wrong: &wrong}
+		for range max(1, requests/conns/repeat) {
 			c.keys = append(c.keys, newKey())
 		}
 		keys = append(keys, c.keys...)
@@ -141,8 +150,8 @@ func measureInMemory(what string, k *kind, procs, requests int) (r spent, err er
 		listener.conns <- c
 	}
 	serving := make(chan error, 1)
-	if what == "server" {
-		err = serveMemory(listener, k, keys, serving)
+	if what != "fiber" {
+		err = serveInMemory(listener, what, k, keys, serving)
 	} else {
 		empty := fiber.New(fiber.Config{DisableStartupMessage: true})
 		empty.Add(k.method, k.target, func(*fiber.Ctx) error { return nil })
@@ -152,6 +161,8 @@ func measureInMemory(what string, k *kind, procs, requests int) (r spent, err er
 		return r, err
 	}
 	runtime.GC() // what was prepared is not measured
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
 	cpu, begun := cpuTime(unix.CLOCK_PROCESS_CPUTIME_ID), time.Now()
 	close(begin)
 	allEnded := make(chan struct{})
@@ -164,33 +175,29 @@ func measureInMemory(what string, k *kind, procs, requests int) (r spent, err er
 	case err := <-serving:
 		return r, fmt.Errorf("serving ended: %w", err)
 	}
-	asked := time.Duration(len(keys) * k.repeat)
+	asked := time.Duration(len(keys) * repeat)
 	r = spent{CPU: (cpuTime(unix.CLOCK_PROCESS_CPUTIME_ID) - cpu) / asked, Wall: time.Since(begun) / asked}
+	runtime.ReadMemStats(&after)
+	r.Allocs = float64(after.Mallocs-before.Mallocs) / float64(asked)
 	if n := wrong.Load(); n > 0 {
 		return r, fmt.Errorf("%d answers are wrong", n)
 	}
 	return r, nil
 }
 
-// serveMemory serves the whole server on the listener, with the sessions of the keys open.
-func serveMemory(listener net.Listener, k *kind, keys []string, serving chan<- error) error {
+// serveInMemory serves the whole server on the listener, with the sessions of the keys open, unless requests of the kind do that.
+func serveInMemory(listener net.Listener, what string, k *kind, keys []string, serving chan<- error) error {
 	config := app.DefaultConfig()
 	config.Limits.TTL, config.Limits.Lifetime = time.Hour, time.Hour // the last sessions wait for long
-	store, err := memory.New(memory.Config{Limits: config.Limits, Memory: 4 << 30})
+	store, err := openStore(what, config.Limits)
 	if err != nil {
 		return err
 	}
 	for _, key := range keys {
-		var batch cache.Batch
-		add := func(kind cache.Kind, p payload) {
-			wire := p.appendWire(nil)
-			batch.Add(cache.Frame{Kind: kind, Size: len(p.appendText(nil)), Wire: wire})
+		if k.fresh {
+			break
 		}
-		add(cache.SDP, sdp(key, "offer"))
-		for n := 1; n <= k.prepared; n++ {
-			add(cache.Candidate, k.candidate(key, "offer", n))
-		}
-		if err := store.Open(context.Background(), cache.Key(key), 0, "", &batch); err != nil {
+		if err := store.Open(context.Background(), cache.Key(key), 0, "", handshakeBatch(key, "offer", k.prepared, k.candidate)); err != nil {
 			return err
 		}
 	}
@@ -200,4 +207,24 @@ func serveMemory(listener net.Listener, k *kind, keys []string, serving chan<- e
 	}
 	go func() { serving <- errors.Join(server.Serve(context.Background(), listener, nil), store.Close()) }()
 	return nil
+}
+
+func openStore(what string, limits cache.Limits) (cache.Store, error) {
+	if what == "server" {
+		return memory.New(memory.Config{Limits: limits, Memory: 4 << 30})
+	}
+	return redis.Open(context.Background(), what, limits)
+}
+
+// handshakeBatch returns an sdp of the role, and so many candidates.
+func handshakeBatch(key, role string, n int, candidate func(key, role string, n int) payload) *cache.Batch {
+	b := new(cache.Batch)
+	add := func(kind cache.Kind, p payload) {
+		b.Add(cache.Frame{Kind: kind, Size: len(p.appendText(nil)), Wire: p.appendWire(nil)})
+	}
+	add(cache.SDP, sdp(key, role))
+	for i := 1; i <= n; i++ {
+		add(cache.Candidate, candidate(key, role, i))
+	}
+	return b
 }

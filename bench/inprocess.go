@@ -91,9 +91,12 @@ func (b *bench) secondCore(ctx context.Context) error {
 }
 
 // spent is what a request took in process.
-type spent struct{ CPU, Wall time.Duration }
+type spent struct {
+	CPU, Wall time.Duration
+	Allocs    float64
+}
 
-// inChild measures requests of that kind to what, server or fiber, in a process of its own.
+// inChild measures requests of that kind to what, in a process of its own: see measureInMemory.
 func (b *bench) inChild(ctx context.Context, what string, k *kind, procs int) (spent, error) {
 	cmd := exec.CommandContext(ctx, executable(), "serve", "inprocess", what, k.name, strconv.Itoa(procs), strconv.Itoa(b.size.operations))
 	on := &b.cores.server
@@ -131,8 +134,8 @@ func measureInprocess(args []string) error {
 	if err != nil {
 		return errors.New(usage)
 	}
-	for i := range inprocessKinds {
-		if k := inprocessKinds[i].kind; k.name == args[1] {
+	for i := range kinds {
+		if k := &kinds[i]; k.name == args[1] {
 			r, err := measureInMemory(args[0], k, procs, requests)
 			if err != nil {
 				return err

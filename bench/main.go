@@ -1,7 +1,7 @@
 // Command bench measures this server beside others, side by side in one run on one machine, and writes docs/benchmarks.md and
 // docs/benchmarks.svg. It is for Linux, and is run by hand:
 //
-//	go -C bench run . [-rounds 10] [-only requests,handshakes,memory,handoff,inprocess]
+//	go -C bench run . [-rounds 10] [-only requests,handshakes,memory,handoff,inprocess,redis]
 //
 //	one core: a server, a process of its own          another core: this process
 //	signal-server, bare fasthttp, net/http,   ◀─────▶ asks over keep-alive connections, checks every answer,
@@ -64,6 +64,7 @@ var groups = []group{
 	{"memory", (*bench).memory},
 	{"handoff", (*bench).handoff},
 	{"inprocess", (*bench).inprocess},
+	{"redis", (*bench).redis},
 }
 
 func main() {

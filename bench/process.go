@@ -22,9 +22,11 @@ type candidate struct {
 	name string
 	argv func(port string) []string
 	env  []string
+
+	besideLoad bool // on the load's core: what a server needs, and what is not to take that server's core
 }
 
-// process is a candidate that runs, on the server's core.
+// process is a candidate that runs, on its core.
 type process struct {
 	candidate
 	addr string // host:port
@@ -70,7 +72,11 @@ func (b *bench) start(ctx context.Context, c candidate) (*process, error) {
 	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}, c.env...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := startOn(&b.cores.server, p.cmd); err != nil {
+	on := &b.cores.server
+	if c.besideLoad {
+		on = &b.cores.load
+	}
+	if err := startOn(on, p.cmd); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", c.name, err)
 	}
 	p.clock = cpuClock(p.cmd.Process.Pid)

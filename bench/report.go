@@ -29,8 +29,8 @@ type bar struct {
 	name       string
 	got        series
 	decimals   int
-	limit, aim float64
-	atLeast    bool // the limit is one from below
+	limit, aim float64 // aim 0: none beyond the limit
+	atLeast    bool    // the limit is one from below
 }
 
 func (b *bar) met() bool {
@@ -45,6 +45,13 @@ func (b *bar) sign() string {
 		return "≥"
 	}
 	return "≤"
+}
+
+func (b *bar) hope() string {
+	if b.aim == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.*f", b.decimals, b.aim)
 }
 
 func (b *bar) verdict() string {
@@ -70,7 +77,7 @@ func (r *report) barTable() table {
 	}
 	for _, b := range r.bars {
 		t.add(b.name, b.got.span(b.decimals), fmt.Sprintf("%s %.*f", b.sign(), b.decimals, b.limit),
-			fmt.Sprintf("%.*f", b.decimals, b.aim), b.verdict())
+			b.hope(), b.verdict())
 	}
 	return t
 }

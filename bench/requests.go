@@ -26,11 +26,13 @@ func always(answer string) func([]byte, string, int) []byte {
 	return func(dst []byte, _ string, _ int) []byte { return append(dst, answer...) }
 }
 
-// The places of kinds that are measured in process too.
+// The places of kinds.
 const (
 	kindPost = iota
 	kindPoll
 	kindTake
+	kindRead
+	kindOpen
 )
 
 var kinds = []kind{
@@ -49,13 +51,13 @@ var kinds = []kind{
 		answer: func(dst []byte, key string, n int) []byte { return appendOne(dst, long(key, "offer", n)) },
 		limit:  1.18, aim: 1.06,
 	},
-	{
+	kindRead: {
 		name: "messages read, sdp and 6 candidates", method: "GET", target: "/answer/messages", repeat: 128,
 		prepared: candidatesASide, candidate: short,
 		answer: func(dst []byte, key string, _ int) []byte { return appendNews(dst, key, "offer") },
 		limit:  1.18, aim: 1.06,
 	},
-	{
+	kindOpen: {
 		name: "POST messages, sdp and 6 candidates", method: "POST", target: "/offer/messages", repeat: 32,
 		fresh:  true,
 		body:   func(dst []byte, key string, _ int) []byte { return appendPost(dst, key, "offer") },

@@ -19,10 +19,13 @@ import (
 //	fasthttp  fasthttp with its defaults; its handler waits for a minute
 //	nethttp   net/http with its defaults; its handler does the same
 //	twin      the messages flow on net/http: see twin.go
-//	inprocess not a server: see inprocess.go
+//	inprocess, rediscalls: not servers, see inprocess.go and redisstore.go
 func serve(args []string) error {
 	if len(args) > 0 && args[0] == "inprocess" {
 		return measureInprocess(args[1:])
+	}
+	if len(args) > 0 && args[0] == "rediscalls" {
+		return measureRedisCalls(args[1:])
 	}
 	if len(args) < 2 {
 		return errors.New("serve KIND ADDRESS [SIZE]")
