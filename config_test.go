@@ -16,7 +16,7 @@ import (
 // TestPrintConfig checks that what is printed sets the same again, in a shell, and shows no secret.
 func TestPrintConfig(t *testing.T) {
 	args := []string{
-		"--print-config", "--listen=127.0.0.1:0", "--memory=96MiB", "--ttl=20s", "--rate-opens=60/m", "--access-log=0.25",
+		"--print-config", "--listen=127.0.0.1:0", "--memory=96MiB", "--ttl=20s", "--rate-opens=60/m", "--trusted-proxies=10.0.0.0/8,loopback",
 		"--allow-origins=https://a.example,https://b.example:8443", "--store=redis-cluster://user:ge%20heim@h1,h2:7001?timeout=1s&prefix=$x",
 	}
 	printed, err := command(t, nil, args...).CombinedOutput()
@@ -24,7 +24,7 @@ func TestPrintConfig(t *testing.T) {
 		t.Fatalf("got %v, %s", err, printed)
 	}
 	for _, want := range []string{
-		"SIGNAL_LISTEN=127.0.0.1:0\n", "SIGNAL_MEMORY=96MiB\n", "SIGNAL_TTL=20s\n", "SIGNAL_RATE_OPENS=60/m\n", "SIGNAL_ACCESS_LOG=0.25\n",
+		"SIGNAL_LISTEN=127.0.0.1:0\n", "SIGNAL_MEMORY=96MiB\n", "SIGNAL_TTL=20s\n", "SIGNAL_RATE_OPENS=60/m\n", "SIGNAL_TRUSTED_PROXIES=10.0.0.0/8,loopback\n",
 		"SIGNAL_LOG_FORMAT=text\n", "SIGNAL_ALLOW_ORIGINS=https://a.example,https://b.example:8443\n", "user:xxxxx@h1,h2:7001",
 	} {
 		if !bytes.Contains(printed, []byte(want)) {

@@ -96,16 +96,6 @@ func (m *mistakes) rates() kong.Option {
 	return kong.TypeMapper(reflect.TypeFor[rate](), mapper(m, parseRate))
 }
 
-func (m *mistakes) shares() kong.Option {
-	return kong.KindMapper(reflect.Float64, mapper(m, func(text string) (float64, error) {
-		f, err := strconv.ParseFloat(text, 64)
-		if err != nil || f < 0 || f > 1 {
-			return 0, fmt.Errorf("a share from 0 to 1")
-		}
-		return f, nil
-	}))
-}
-
 func (m *mistakes) bytes() kong.Option {
 	return kong.TypeMapper(reflect.TypeFor[bytes](), mapper(m, func(text string) (bytes, error) {
 		if n, err := strconv.ParseInt(text, 10, 64); err == nil && n >= 0 {

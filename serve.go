@@ -139,6 +139,7 @@ func (c *serve) config() (app.Config, error) {
 		Waits:     c.MaxClientWaits,
 	}
 	config.MaxWaits = c.MaxWaits
+	config.MaxConnections = c.MaxConnections
 	proxies, err := limit.ParseProxies(c.TrustedProxies)
 	if err != nil {
 		return config, fmt.Errorf("--trusted-proxies %w", err)

@@ -12,17 +12,8 @@ type serve struct {
 }
 
 type listening struct {
-	Listen string `default:":8080" help:"Address to serve the API on: host:port, unix:/path, or systemd for a socket that it passes."`
-	Admin  string `default:"127.0.0.1:9090" help:"Address for operators (health, metrics, profiles): host:port, unix:/path, or systemd:NAME; empty: none."`
-
-	TLSCert string `name:"tls-cert" placeholder:"FILE" help:"Certificate chain, PEM; served over TLS then, and read again when the file changes."`
-	TLSKey  string `name:"tls-key" placeholder:"FILE" help:"The certificate's private key, PEM."`
-
-	ACMEDomain    []string      `name:"acme-domain" placeholder:"DOMAIN,…" help:"Domains to get certificates for by itself, from Let's Encrypt. By this you accept its terms."`
-	ACMECache     string        `name:"acme-cache" default:"acme" placeholder:"DIR" help:"Directory to keep these certificates in."`
-	ACMEEmail     string        `name:"acme-email" placeholder:"ADDRESS" help:"Address for news about them."`
-	ACMEDirectory string        `name:"acme-directory" placeholder:"URL" help:"Another authority's ACME directory."`
-	HSTS          time.Duration `name:"hsts" default:"4320h" help:"How long browsers are to insist on TLS, once they have had it (Strict-Transport-Security); 0: not at all."`
+	Listen string `default:":8080" help:"Address to serve the API on: host:port."`
+	Admin  string `default:"127.0.0.1:9090" help:"Address for operators (health), as host:port; empty: none."`
 
 	MaxConnections int `help:"Connections at once, at the most; 0: as many as there are descriptors." default:"0"`
 }
@@ -50,7 +41,6 @@ type access struct {
 	AuthJWTAudience   string `name:"auth-jwt-audience" placeholder:"TEXT" help:"What a JWT's aud must have."`
 	AuthJWTIssuer     string `name:"auth-jwt-issuer" placeholder:"TEXT" help:"What a JWT's iss must be."`
 
-	RoleTickets  bool     `help:"Who opens or first answers a session holds that role until its end, by a ticket: nobody else who knows the key can read or write as it."`
 	AllowOrigins []string `default:"*" placeholder:"ORIGIN,…" help:"Origins whose pages may use the server, as https://example.org; *: any."`
 }
 
@@ -63,8 +53,7 @@ type clients struct {
 	BlockFor       time.Duration `default:"1m" help:"How long the first block lasts; each further one is twice as long, up to an hour."`
 	MaxClientWaits int           `default:"0" help:"Requests of one client that wait, and event streams, at once; 0: any number."`
 
-	MaxSessions int `default:"0" help:"Sessions at once, at the most, in the memory store; 0: as many as fit into the memory."`
-	MaxWaits    int `default:"0" help:"Requests that wait, and event streams, at once; 0: any number."`
+	MaxWaits int `default:"0" help:"Requests that wait, and event streams, at once; 0: any number."`
 }
 
 type operation struct {
@@ -72,7 +61,6 @@ type operation struct {
 	Drain         time.Duration `default:"8s" help:"How long what runs may take at the end."`
 	ReadTimeout   time.Duration `default:"10s" help:"How long a request may take to arrive."`
 	IdleTimeout   time.Duration `default:"75s" help:"How long a connection may stay open between two requests."`
-	AccessLog     float64       `default:"0" placeholder:"SHARE" help:"Share of the requests that are logged, 0 to 1."`
 
 	PrintConfig bool `env:"-" help:"Print what the server would run with, secrets masked, and exit."`
 	CheckConfig bool `env:"-" help:"Check flags and the files that they name, and exit."`
