@@ -46,7 +46,7 @@ func TestHashFlooding(t *testing.T) {
 	}
 	costs := make(map[string]time.Duration)
 	for _, kind := range kinds {
-		s := serve(t, "--memory=256MiB")
+		s := serve(t, "--memory=1GiB")
 		keys := make([]string, n)
 		for i := range keys {
 			keys[i] = kind.key(i)

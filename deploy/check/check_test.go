@@ -1,0 +1,126 @@
+// Package check reads what stands in deploy/ with the parsers of the programs that it is for.
+package check
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/compose-spec/compose-go/v2/loader"
+	"github.com/compose-spec/compose-go/v2/types"
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	"sigs.k8s.io/yaml"
+)
+
+// TestCompose loads the compose file as docker compose does, and checks that it is the fleet that it says.
+func TestCompose(t *testing.T) {
+	project, err := loader.LoadWithContext(context.Background(), types.ConfigDetails{
+		WorkingDir:  "../compose",
+		ConfigFiles: []types.ConfigFile{{Filename: "../compose/compose.yaml"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := func(prefix string) (n int) {
+		for name := range project.Services {
+			if strings.HasPrefix(name, prefix) {
+				n++
+			}
+		}
+		return n
+	}
+	if nodes, redis := count("node"), count("redis"); nodes != 3 || redis != 6 {
+		t.Errorf("got %d nodes and %d Redis servers, want 3 and 6", nodes, redis)
+	}
+	for name, service := range project.Services {
+		if strings.HasPrefix(name, "redis") && !strings.Contains(strings.Join(service.Command, " "), "--maxmemory-policy noeviction") {
+			t.Errorf("%s: got %q, want it never to evict", name, service.Command)
+		}
+		for _, volume := range service.Volumes {
+			if _, err := os.Stat(volume.Source); err != nil {
+				t.Errorf("%s: a volume: %v", name, err)
+			}
+		}
+		if service.Build != nil {
+			if _, err := os.Stat(service.Build.Context + "/" + service.Build.Dockerfile); err != nil {
+				t.Errorf("%s: the Dockerfile: %v", name, err)
+			}
+		}
+	}
+	for name := range project.Services["node1"].Environment {
+		if strings.HasPrefix(name, "SIGNAL_") && !flags(t)[name] {
+			t.Errorf("node1: %s is no flag of the server", name)
+		}
+	}
+}
+
+// TestKubernetes reads each manifest strictly: an unknown field is a mistake.
+func TestKubernetes(t *testing.T) {
+	text, err := os.ReadFile("../kubernetes/signal-server.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := make(map[string]int)
+	for _, document := range bytes.Split(text, []byte("\n---\n")) {
+		var head struct{ Kind, APIVersion string }
+		if err := yaml.Unmarshal(document, &head); err != nil {
+			t.Fatal(err)
+		}
+		kinds[head.Kind]++
+		object, ok := map[string]any{
+			"v1 ConfigMap": &corev1.ConfigMap{}, "v1 Service": &corev1.Service{},
+			"apps/v1 Deployment": &appsv1.Deployment{}, "apps/v1 StatefulSet": &appsv1.StatefulSet{}, "batch/v1 Job": &batchv1.Job{},
+			"policy/v1 PodDisruptionBudget": &policyv1.PodDisruptionBudget{}, "networking.k8s.io/v1 NetworkPolicy": &networkingv1.NetworkPolicy{},
+		}[head.APIVersion+" "+head.Kind]
+		if !ok {
+			t.Errorf("got a %s of %s, which this test does not know", head.Kind, head.APIVersion)
+			continue
+		}
+		if err := yaml.UnmarshalStrict(document, object); err != nil {
+			t.Errorf("%s: %v", head.Kind, err)
+		}
+		switch object := object.(type) {
+		case *corev1.ConfigMap:
+			for name := range object.Data {
+				if strings.HasPrefix(name, "SIGNAL_") && !flags(t)[name] {
+					t.Errorf("%s is no flag of the server", name)
+				}
+			}
+		case *appsv1.Deployment:
+			if got := *object.Spec.Replicas; got != 3 {
+				t.Errorf("nodes: got %d, want 3", got)
+			}
+		case *appsv1.StatefulSet:
+			if got := *object.Spec.Replicas; got != 6 {
+				t.Errorf("Redis servers: got %d, want 6", got)
+			}
+		}
+	}
+	for kind, want := range map[string]int{"Deployment": 1, "StatefulSet": 1, "Service": 2, "Job": 1, "ConfigMap": 1} {
+		if kinds[kind] != want {
+			t.Errorf("%s: got %d, want %d", kind, kinds[kind], want)
+		}
+	}
+}
+
+// flags returns the environment variables that the README lists flags of.
+func flags(t *testing.T) map[string]bool {
+	t.Helper()
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := make(map[string]bool)
+	for _, part := range strings.Split(string(readme), "`--")[1:] {
+		name, _, _ := strings.Cut(part, "`")
+		name, _, _ = strings.Cut(name, " ")
+		known["SIGNAL_"+strings.ToUpper(strings.ReplaceAll(name, "-", "_"))] = true
+	}
+	return known
+}
