@@ -74,6 +74,10 @@ func (s *Server) streamEvents(c *fiber.Ctx, v visit) error {
 		return custerrors.ServerIsShuttingDown
 	default:
 	}
+	if s.limits != nil { // a stream waits for a session that is not open yet: whether there is one, only a look tells
+		_, err := s.store.Touch(c.Context(), v.key)
+		s.noteWrongKey(&v, err)
+	}
 	held, err := s.hold(&v)
 	if err != nil {
 		return err

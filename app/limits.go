@@ -24,7 +24,7 @@ func (s *Server) limitRequest(c *fiber.Ctx, v *visit) error {
 	if s.limits == nil {
 		return nil
 	}
-	v.client = s.config.Proxies.Client(addressOf(c.Context().RemoteAddr()), lastOf(c.Context(), fasthttp.HeaderXForwardedFor))
+	v.client = s.config.Proxies.Client(addressOf(c.Context().RemoteAddr()), allOf(c.Context(), fasthttp.HeaderXForwardedFor)...)
 	if after := s.limits.Request(v.client); after > 0 {
 		return tooFast(after)
 	}
@@ -57,14 +57,12 @@ func addressOf(a net.Addr) netip.Addr {
 	return netip.Addr{}
 }
 
-// lastOf returns the last header of that name: the one that the proxy next to this server has written, if it does not join them.
-func lastOf(c *fasthttp.RequestCtx, name string) []byte {
-	first := c.Request.Header.Peek(name)
-	if first == nil {
+// allOf returns all headers of that name, which most requests have none of. They live as long as the request.
+func allOf(c *fasthttp.RequestCtx, name string) [][]byte {
+	if c.Request.Header.Peek(name) == nil {
 		return nil
 	}
-	all := c.Request.Header.PeekAll(name)
-	return all[len(all)-1]
+	return c.Request.Header.PeekAll(name)
 }
 
 // hold is a request that waits or a stream, and counts as long as it does. Its release ends that.

@@ -1,49 +1,39 @@
 // Package limit says how much one client may ask for: requests, new sessions, wrong keys, waits at once. It knows addresses and
 // rates, not what a request is.
 //
-//	address ──Proxies──▶ client ──▶ Limiter ──▶ how long to wait before asking again
+//	peer, X-Forwarded-For ──Proxies──▶ client ──Limiter──▶ how long to wait before asking again; 0: go on
+//	                                              │
+//	                          a hash under a private seed picks a shard
+//	                                              ▼
+//	                         shard: known clients │ blocked clients
+//	                                least recently used go first, each among their own
 //
-// A client is an IPv4 address, or a /64 of IPv6, which is what one customer has (RFC 6177). Memory is bounded by a number of
-// clients: who was not heard of for longest is forgotten first, and begins anew. Clients that are blocked are kept apart, so that
-// no crowd of other addresses makes a block forgotten, but only as many others that are blocked later.
+// A client is an IPv4 address, or a /64 of IPv6, which is the least that one customer has (RFC 6177). Memory is bounded by a number
+// of clients, and set aside at the start.
+//
+// What is promised when more addresses come than are remembered: who was not heard of for longest is forgotten, and begins anew with
+// full buckets. Whoever wants that for himself has to ask from as many other addresses as are remembered, and could have asked for
+// what he is after from these. Blocks are kept apart: they outlast any number of addresses, and are forgotten early only for others
+// that are blocked later, an eighth of Clients and more.
 package limit
 
 import (
 	"hash/maphash"
 	"net/netip"
-	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/hashicorp/golang-lru/v2/simplelru"
-	"golang.org/x/time/rate"
-
 	"signal-server/cache"
 )
-
-// Rate is so many events in a time: a client may have all of them at once, and gets them back evenly. The zero Rate is no limit.
-type Rate struct {
-	Events int
-	Per    time.Duration
-}
-
-func (r Rate) on() bool { return r.Events > 0 }
-
-// limiter returns a full bucket, or nil where there is no limit.
-func (r Rate) limiter() *rate.Limiter {
-	if !r.on() {
-		return nil
-	}
-	return rate.NewLimiter(rate.Limit(float64(r.Events)/r.Per.Seconds()), r.Events)
-}
 
 // Config says how much each client may have. The zero Config limits nothing.
 type Config struct {
 	Requests Rate // of any kind
 	Opens    Rate // sessions opened
 
-	// WrongKeys is how many different keys that no session has a client may ask for. Who asks for more is refused until the next
-	// one is due, and who goes on asking all the same is blocked for Block, and twice as long each further time, up to an hour.
+	// WrongKeys is how many different keys that no session has a client may ask for. Who asks for more is refused, whatever he asks
+	// for, until the next one is due. Who goes on all the same is blocked: for Block, and twice as long each further time, up to an
+	// hour or Block if that is longer. An hour after its end a block is forgiven.
 	WrongKeys Rate
 	Block     time.Duration
 
@@ -53,58 +43,23 @@ type Config struct {
 	Clients int
 }
 
-// DefaultClients is how many clients are remembered unless the configuration says otherwise. One takes about 500 bytes.
+// DefaultClients is how many clients are remembered unless the configuration says otherwise: 10.5 MiB, 168 bytes for each.
 const DefaultClients = 1 << 16
 
-const (
-	maxBlock = time.Hour
-	// patience is how many requests a client that has used up its wrong keys may go on to make before it is blocked: those that
-	// are under way already, and the retries of a client that means well.
-	patience = 20
-	// rememberedKeys is how many wrong keys of a client are known to be the same when it asks again: an answerer that comes before
-	// its offerer asks for one key over and over, and does not guess.
-	rememberedKeys = 8
-	stripes        = 16
-)
-
-// Limiter counts what clients do. Its methods may be called concurrently; none blocks, and none allocates for a known client.
+// Limiter counts what clients do. Its methods may be called concurrently. None allocates, and none waits but for a shard's lock,
+// under which nothing is done but counting. A client is an address as Proxies.Client returns it.
 type Limiter struct {
 	// set at construction
-	config  Config
-	seed    maphash.Seed // private, so that no client can aim at a stripe or at a remembered key
-	stripes [stripes]stripe
+	requests, opens, wrongKeys meter
+	waits                      int32
+	block                      time.Duration
+	base                       time.Time    // time is counted from here
+	seed                       maphash.Seed // private, so that no client can aim at a shard, or at another's place in it
+	keySeed                    maphash.Seed
+	shards                     []shard // a power of two
 
 	// atomic
 	refused [reasons]atomic.Int64
-}
-
-// stripe holds the clients of one part of all addresses.
-type stripe struct {
-	mu sync.Mutex
-	// guarded by mu
-	clients *simplelru.LRU[netip.Addr, *client]
-	blocked *simplelru.LRU[netip.Addr, block]
-}
-
-// client is what is known of one.
-type client struct {
-	requests, opens, wrongKeys *rate.Limiter // nil: no limit; safe for concurrent use
-
-	waits atomic.Int64
-
-	mu sync.Mutex
-	// guarded by mu
-	keys     [rememberedKeys]uint64 // the last wrong ones
-	next     int                    // where the next goes
-	strikes  int                    // requests since wrong keys were used up
-	slowed   bool
-	nextFrom time.Time // when the next wrong key is due, while slowed
-}
-
-// block is a client that is refused everything.
-type block struct {
-	until time.Time
-	times int // that it has been blocked
 }
 
 // Reason is why a client was refused.
@@ -130,178 +85,202 @@ func Reasons() []Reason { return []Reason{Requests, Opens, WrongKeys, Blocked, W
 
 // New returns a Limiter, or nil if the config limits nothing.
 func New(config Config) *Limiter {
-	if config.Clients == 0 {
-		config.Clients = DefaultClients
+	l := &Limiter{
+		requests:  config.Requests.meter(),
+		opens:     config.Opens.meter(),
+		wrongKeys: config.WrongKeys.meter(),
+		waits:     int32(min(max(config.Waits, 0), 1<<30)),
+		block:     config.Block,
+		base:      time.Now(),
+		seed:      maphash.MakeSeed(),
+		keySeed:   maphash.MakeSeed(),
 	}
-	if config == (Config{Clients: config.Clients, Block: config.Block}) {
+	if !l.requests.on() && !l.opens.on() && !l.wrongKeys.on() && l.waits == 0 {
 		return nil
 	}
-	l := &Limiter{config: config, seed: maphash.MakeSeed()}
-	for i := range l.stripes {
-		// The error is for a size below one.
-		l.stripes[i].clients, _ = simplelru.NewLRU[netip.Addr, *client](max(1, config.Clients/stripes), nil)
-		l.stripes[i].blocked, _ = simplelru.NewLRU[netip.Addr, block](max(1, config.Clients/stripes/4), nil)
+	clients := config.Clients
+	if clients <= 0 {
+		clients = DefaultClients
 	}
+	l.shards = newShards(clients, l.hash)
 	return l
+}
+
+// Request counts a request of the client. It returns 0 if it may be served, and otherwise in how long the client may ask again.
+//
+// hot: every request of a server that has limits.
+func (l *Limiter) Request(client netip.Addr) time.Duration {
+	id, now := idOf(client), time.Since(l.base)
+	s := l.shard(id)
+	s.mu.Lock()
+	reason, after := l.requestLocked(s, id, now)
+	s.mu.Unlock()
+	return l.refuse(reason, after)
+}
+
+func (l *Limiter) requestLocked(s *shard, id id, now time.Duration) (Reason, time.Duration) {
+	if after := s.blockedLocked(id, now); after > 0 {
+		return Blocked, after
+	}
+	var st *state
+	switch {
+	case l.requests.on():
+		st = s.meetLocked(id)
+	case l.wrongKeys.on():
+		st = s.knownLocked(id) // who has done nothing wrong need not be known
+	}
+	if st == nil {
+		return 0, 0
+	}
+	if after := l.slowedLocked(s, id, st, now); after > 0 {
+		if until := s.blockedLocked(id, now); until > 0 {
+			return Blocked, until
+		}
+		return WrongKeys, after
+	}
+	if !l.requests.on() {
+		return 0, 0
+	}
+	if after := l.requests.due(st.requests, now); after > 0 {
+		return Requests, after
+	}
+	l.requests.take(&st.requests, now)
+	return 0, 0
+}
+
+// Open counts a session that the client is about to open. It returns what Request does.
+func (l *Limiter) Open(client netip.Addr) time.Duration {
+	id, now := idOf(client), time.Since(l.base)
+	s := l.shard(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if after := s.blockedLocked(id, now); after > 0 {
+		return l.refuse(Blocked, after)
+	}
+	if !l.opens.on() {
+		return 0
+	}
+	st := s.meetLocked(id)
+	if after := l.opens.due(st.opens, now); after > 0 {
+		return l.refuse(Opens, after)
+	}
+	l.opens.take(&st.opens, now)
+	return 0
+}
+
+// WrongKey counts a key that no session has and the client has asked for. The same one again counts once, as long as it is among
+// the client's last 16: an answerer that comes before its offerer asks for one key over and over, and does not guess. The key is
+// not kept, but 32 bits of its hash under a private seed.
+//
+// It is to be called before a request waits for that key, not after: or many guesses could wait side by side before the first
+// one counts. What was let in beside each other is counted in full, so it gains nothing either: it has to be paid back before the
+// next request, and is a reason to block if it is more than twice the rate's events.
+func (l *Limiter) WrongKey(client netip.Addr, key cache.Key) {
+	if !l.wrongKeys.on() {
+		return
+	}
+	id, now := idOf(client), time.Since(l.base)
+	hash := uint32(maphash.String(l.keySeed, string(key))) | 1 // 0 is no key
+	s := l.shard(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.blockedLocked(id, now) > 0 {
+		return // it was let in before; one block is enough for all that
+	}
+	st := s.meetLocked(id)
+	if st.recallLocked(hash) {
+		return
+	}
+	l.wrongKeys.take(&st.wrongKeys, now)
+	if l.wrongKeys.debt(st.wrongKeys, now) > 2*l.wrongKeys.window {
+		s.blockLocked(id, st, now, l.block)
+	}
+}
+
+// Held is a wait that counts; Release ends it. The zero Held counts for nobody.
+type Held struct {
+	limiter *Limiter
+	id      id
+	birth   uint64
+}
+
+// Wait counts a wait that begins. It reports whether the client may have one more; Release must follow then, once. The count is
+// exact as long as the client is remembered; forgotten, it starts at none.
+func (l *Limiter) Wait(client netip.Addr) (Held, bool) {
+	if l.waits == 0 {
+		return Held{}, true
+	}
+	id := idOf(client)
+	s := l.shard(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.meetLocked(id)
+	if st.waits >= l.waits {
+		l.refused[Waits].Add(1)
+		return Held{}, false
+	}
+	st.waits++
+	return Held{l, id, st.birth}, true
+}
+
+// Release ends the wait. It does no harm when the client has been forgotten meanwhile, even if it has come back.
+func (h Held) Release() {
+	if h.limiter == nil {
+		return
+	}
+	s := h.limiter.shard(h.id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if st := s.knownLocked(h.id); st != nil && st.birth == h.birth && st.waits > 0 {
+		st.waits--
+	}
 }
 
 // Refused returns how many requests were refused for that reason.
 func (l *Limiter) Refused(r Reason) int64 { return l.refused[r].Load() }
 
-// Known returns how many clients are remembered, and how many of them are blocked or have been.
+// Known returns how many clients are remembered, and how many are blocked now. It looks at all blocks there are, for some 10 µs
+// a thousand, one shard at a time: it is for metrics.
 func (l *Limiter) Known() (clients, blocked int) {
-	for i := range l.stripes {
-		s := &l.stripes[i]
+	now := time.Since(l.base)
+	for i := range l.shards {
+		s := &l.shards[i]
 		s.mu.Lock()
 		clients += s.clients.Len()
-		blocked += s.blocked.Len()
+		blocked += s.countBlockedLocked(now)
 		s.mu.Unlock()
 	}
 	return clients, blocked
 }
 
+// refuse counts a refusal, if it is one.
 func (l *Limiter) refuse(r Reason, after time.Duration) time.Duration {
+	if after <= 0 {
+		return 0
+	}
 	l.refused[r].Add(1)
-	return max(after, time.Millisecond)
+	return after
 }
 
-func (l *Limiter) stripe(addr netip.Addr) *stripe {
-	return &l.stripes[maphash.Comparable(l.seed, addr)%stripes]
+// id is a client: an IPv6 address, or an IPv4 address mapped into one. Both are never the same, because of IPv6 only the first 64
+// bits are used.
+type id [16]byte
+
+// idOf takes IPv6 by /64 whether Proxies.Client has done so or not.
+func idOf(client netip.Addr) id {
+	if !client.IsValid() {
+		return id{15: 1} // all who have no address are one
+	}
+	id := id(client.As16())
+	if client.Is6() && !client.Is4In6() {
+		clear(id[8:])
+	}
+	return id
 }
 
-// find returns what is known of the client, and for how long it is blocked.
-func (l *Limiter) find(addr netip.Addr, now time.Time) (*client, time.Duration) {
-	s := l.stripe(addr)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.blocked.Len() > 0 {
-		if b, ok := s.blocked.Peek(addr); ok && now.Before(b.until) {
-			return nil, b.until.Sub(now)
-		}
-	}
-	c, ok := s.clients.Get(addr)
-	if !ok {
-		c = &client{
-			requests: l.config.Requests.limiter(), opens: l.config.Opens.limiter(), wrongKeys: l.config.WrongKeys.limiter(),
-		}
-		s.clients.Add(addr, c)
-	}
-	return c, 0
-}
+func (l *Limiter) hash(id id) uint64 { return maphash.Bytes(l.seed, id[:]) }
 
-// Request counts a request of the client. It returns 0 if it may be served, and otherwise how long the client is to wait before it
-// asks again.
-//
-// hot: every request of a server that has limits.
-func (l *Limiter) Request(addr netip.Addr) time.Duration {
-	now := time.Now()
-	c, blocked := l.find(addr, now)
-	if c == nil {
-		return l.refuse(Blocked, blocked)
-	}
-	if c.requests != nil && !c.requests.AllowN(now, 1) {
-		return l.refuse(Requests, due(c.requests, now))
-	}
-	if c.wrongKeys == nil {
-		return 0
-	}
-	c.mu.Lock()
-	if !c.slowed || !now.Before(c.nextFrom) {
-		c.slowed = false
-		c.mu.Unlock()
-		return 0
-	}
-	c.strikes++
-	strikes, wait := c.strikes, c.nextFrom.Sub(now)
-	c.mu.Unlock()
-	if strikes > patience {
-		return l.refuse(Blocked, l.block(addr, c, now))
-	}
-	return l.refuse(WrongKeys, wait)
-}
-
-// due returns how long it takes until the bucket has one again.
-func due(bucket *rate.Limiter, now time.Time) time.Duration {
-	return time.Duration((1 - bucket.TokensAt(now)) / float64(bucket.Limit()) * float64(time.Second))
-}
-
-// block blocks the client, and returns for how long.
-func (l *Limiter) block(addr netip.Addr, c *client, now time.Time) time.Duration {
-	c.mu.Lock()
-	c.strikes, c.slowed = 0, false
-	c.mu.Unlock()
-	s := l.stripe(addr)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	b, _ := s.blocked.Peek(addr)
-	length := min(l.config.Block<<min(b.times, 12), maxBlock)
-	s.blocked.Add(addr, block{until: now.Add(length), times: b.times + 1})
-	return length
-}
-
-// Open counts a session that the client is about to open. It returns what Request does.
-func (l *Limiter) Open(addr netip.Addr) time.Duration {
-	now := time.Now()
-	c, blocked := l.find(addr, now)
-	switch {
-	case c == nil:
-		return l.refuse(Blocked, blocked)
-	case c.opens != nil && !c.opens.AllowN(now, 1):
-		return l.refuse(Opens, due(c.opens, now))
-	default:
-		return 0
-	}
-}
-
-// WrongKey counts a key that no session has and the client has asked for. The same one again counts once, as long as it is among
-// the client's last few.
-func (l *Limiter) WrongKey(addr netip.Addr, key cache.Key) {
-	if !l.config.WrongKeys.on() {
-		return
-	}
-	now := time.Now()
-	c, _ := l.find(addr, now)
-	if c == nil {
-		return
-	}
-	hash := maphash.String(l.seed, string(key))
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, known := range c.keys {
-		if known == hash {
-			return
-		}
-	}
-	c.keys[c.next] = hash
-	c.next = (c.next + 1) % rememberedKeys
-	if !c.wrongKeys.AllowN(now, 1) || c.wrongKeys.TokensAt(now) < 1 {
-		c.slowed, c.strikes = true, 0
-		c.nextFrom = now.Add(due(c.wrongKeys, now))
-	}
-}
-
-// Held is a wait that counts; Release ends it. The zero Held is of a client without a limit.
-type Held struct{ client *client }
-
-// Wait counts a wait that begins. It reports whether the client may have one more; Release must follow then, once.
-func (l *Limiter) Wait(addr netip.Addr) (Held, bool) {
-	if l.config.Waits == 0 {
-		return Held{}, true
-	}
-	c, _ := l.find(addr, time.Now())
-	if c == nil || c.waits.Add(1) > int64(l.config.Waits) {
-		if c != nil {
-			c.waits.Add(-1)
-		}
-		l.refuse(Waits, 0)
-		return Held{}, false
-	}
-	return Held{c}, true
-}
-
-// Release ends the wait. It does no harm when the client has been forgotten meanwhile.
-func (h Held) Release() {
-	if h.client != nil {
-		h.client.waits.Add(-1)
-	}
+// shard picks by the lower half of the hash; in its tables the upper half does.
+func (l *Limiter) shard(id id) *shard {
+	return &l.shards[l.hash(id)&uint64(len(l.shards)-1)]
 }

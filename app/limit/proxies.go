@@ -8,7 +8,8 @@ import (
 	"unsafe"
 )
 
-// Proxies are the addresses whose word for whom they ask is believed. The zero Proxies believes nobody.
+// Proxies are the addresses whose word for whom they ask is believed. The zero Proxies believes nobody. It is not changed once it
+// is made, and may be used concurrently.
 type Proxies struct {
 	networks []netip.Prefix
 	unix     bool
@@ -17,7 +18,7 @@ type Proxies struct {
 // words stand for networks.
 var words = map[string][]netip.Prefix{
 	"loopback": {netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
-	"private": { // RFC 1918, RFC 4193
+	"private": { // RFC 1918, Section 3; RFC 4193, Section 3.1
 		netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
 		netip.MustParsePrefix("fc00::/7"),
 	},
@@ -34,10 +35,8 @@ func ParseProxies(list []string) (Proxies, error) {
 			p.unix = true
 		} else if networks, ok := words[text]; ok {
 			p.networks = append(p.networks, networks...)
-		} else if network, err := netip.ParsePrefix(text); err == nil {
-			p.networks = append(p.networks, network.Masked())
-		} else if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" {
-			p.networks = append(p.networks, netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen()))
+		} else if network, ok := parseNetwork(text); ok {
+			p.networks = append(p.networks, network)
 		} else {
 			wrong = append(wrong, text)
 		}
@@ -46,6 +45,23 @@ func ParseProxies(list []string) (Proxies, error) {
 		return Proxies{}, fmt.Errorf("has %q, must be addresses, networks such as 10.0.0.0/8, loopback, private or unix", wrong)
 	}
 	return p, nil
+}
+
+// parseNetwork reads an address or a network, and takes an IPv4 one that is mapped into IPv6 for what it is.
+func parseNetwork(text string) (netip.Prefix, bool) {
+	network, err := netip.ParsePrefix(text)
+	if err != nil {
+		addr, err := netip.ParseAddr(text)
+		if err != nil || addr.Zone() != "" {
+			return netip.Prefix{}, false
+		}
+		network = netip.PrefixFrom(addr, addr.BitLen())
+	}
+	if network.Addr().Is4In6() {
+		const mapped = 96 // bits before the IPv4 address
+		network = netip.PrefixFrom(network.Addr().Unmap(), network.Bits()-mapped)
+	}
+	return network.Masked(), network.IsValid()
 }
 
 func (p *Proxies) trusted(addr netip.Addr) bool {
@@ -57,50 +73,92 @@ func (p *Proxies) trusted(addr netip.Addr) bool {
 	return false
 }
 
-// maxHops is how many addresses of a header are looked at: nobody has so many proxies.
-const maxHops = 16
+const (
+	maxHops  = 32 // addresses of a request that are looked at: nobody has so many proxies
+	maxEntry = 64 // bytes of one; the longest IPv6 address in brackets with a port has 53
+)
 
-// Client returns whom a request counts for: the address that it came from or, where that is a trusted proxy, the last one in the
-// X-Forwarded-For header that is not, and from there on whatever the client wrote. A Unix socket's peer is the zero Addr. The
-// header is the last one, if there are more, which must have been joined or is the proxy's own.
+// Client returns whom a request counts for: the address that it came from or, where that is a trusted proxy, the last one in
+// X-Forwarded-For that is not. What stands before that one was written by the client, and counts for nothing. An entry that is no
+// address, or empty, ends the walk: the proxy that passed it on answers for it. IPv6 is returned by /64, IPv4 that is mapped into IPv6 as IPv4,
+// and without zones; the zero Addr is a Unix socket's peer.
+//
+// forwarded are all X-Forwarded-For headers of the request in their order (RFC 9110, Section 5.3, makes them one list): a proxy may
+// add to the last one, or add another one below it. Nothing of them is kept. The work is bounded by maxHops, whatever they hold; an
+// entry that looks like an address and is none costs one allocation, once.
 //
 // hot: every request of a server that has limits.
-func (p *Proxies) Client(from netip.Addr, forwarded []byte) netip.Addr {
+func (p *Proxies) Client(from netip.Addr, forwarded ...[]byte) netip.Addr {
 	addr := from.Unmap().WithZone("")
-	believed := addr.IsValid() && p.trusted(addr) || !addr.IsValid() && p.unix
-	for range maxHops {
-		if !believed || len(forwarded) == 0 {
+	believed := p.unix
+	if addr.IsValid() {
+		believed = p.trusted(addr)
+	}
+	rest, hops := []byte(nil), 0
+	for believed && hops < maxHops {
+		if rest == nil {
+			if len(forwarded) == 0 {
+				break
+			}
+			rest, forwarded = forwarded[len(forwarded)-1], forwarded[:len(forwarded)-1]
+		}
+		hops++
+		entry := rest
+		if comma := bytes.LastIndexByte(rest, ','); comma >= 0 {
+			entry, rest = rest[comma+1:], rest[:comma:comma]
+		} else {
+			rest = nil
+		}
+		entry = bytes.Trim(entry, " \t") // RFC 9110, Section 5.6.3
+		hop, ok := parseHop(entry)
+		if !ok {
 			break
 		}
-		last := forwarded
-		if i := bytes.LastIndexByte(forwarded, ','); i >= 0 {
-			last, forwarded = forwarded[i+1:], forwarded[:i]
-		} else {
-			forwarded = nil
-		}
-		hop, ok := parseHop(bytes.TrimSpace(last))
-		if !ok {
-			break // the last one that can be read is to answer for it
-		}
-		addr = hop
-		believed = p.trusted(addr)
+		addr, believed = hop, p.trusted(hop)
 	}
 	return identity(addr)
 }
 
-// parseHop reads an address, which may have a port, and brackets then.
-func parseHop(text []byte) (netip.Addr, bool) {
-	s := unsafe.String(unsafe.SliceData(text), len(text)) // what is made of it does not keep it: a zone is refused
-	if strings.ContainsRune(s, '%') {
+// parseHop reads an address, which may have a port, or brackets, or both. One with a zone means something to the proxy only.
+func parseHop(entry []byte) (netip.Addr, bool) {
+	if len(entry) == 0 || len(entry) > maxEntry {
 		return netip.Addr{}, false
 	}
-	if addr, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
-		return addr.Unmap(), true
+	text := unsafe.String(unsafe.SliceData(entry), len(entry)) // lives as long as this function: addresses without zone keep none
+	if text[0] == '[' {
+		host, port, ok := strings.Cut(text[1:], "]")
+		if !ok || !isPort(port) {
+			return netip.Addr{}, false
+		}
+		text = host
+	} else if host, port, ok := strings.Cut(text, ":"); ok && strings.IndexByte(port, ':') < 0 {
+		if !isDigits(port) { // of IPv4, there being one colon only
+			return netip.Addr{}, false
+		}
+		text = host
 	}
-	if at, err := netip.ParseAddrPort(s); err == nil {
-		return at.Addr().Unmap(), true
+	for i := range len(text) {
+		// What is no address by its characters is not tried, because that allocates.
+		if c := text[i]; c != '.' && c != ':' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'f') {
+			return netip.Addr{}, false
+		}
 	}
-	return netip.Addr{}, false
+	addr, err := netip.ParseAddr(text)
+	return addr.Unmap(), err == nil
+}
+
+// isPort reports whether the text is what may follow a bracket: nothing, or a port.
+func isPort(text string) bool {
+	return text == "" || text[0] == ':' && isDigits(text[1:])
+}
+
+func isDigits(text string) bool {
+	for i := range len(text) {
+		if text[i] < '0' || text[i] > '9' {
+			return false
+		}
+	}
+	return len(text) > 0 && len(text) <= 5
 }
 
 // identity returns who counts as one client.
@@ -108,9 +166,6 @@ func identity(addr netip.Addr) netip.Addr {
 	if !addr.Is6() {
 		return addr
 	}
-	prefix, err := addr.Prefix(64)
-	if err != nil {
-		return addr
-	}
+	prefix, _ := addr.Prefix(64) // the error is for more bits than there are
 	return prefix.Addr()
 }
