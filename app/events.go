@@ -84,7 +84,8 @@ func (s *Server) streamEvents(c *fiber.Ctx, v visit) error {
 	}
 	st := stream{
 		mail: s.mail, role: v.role, after: after, buf: s.origins.appendLines([]byte(streamHead), c.Context()),
-		key: cache.Key(strings.Clone(string(v.key))), // the request is gone when the stream runs
+		key:  cache.Key(strings.Clone(string(v.key))), // the request is gone when the stream runs
+		wait: cache.Wait{For: forever, Unopened: true},
 	}
 	// fasthttp's own streams put a pipe and two buffers between; this writes to the connection.
 	if !s.detach(c.Context(), func(conn *conn) { defer held.release(); st.run(conn); conn.Close() }) {
@@ -100,21 +101,25 @@ type stream struct {
 	key   cache.Key
 	role  cache.Role
 	after cache.Cursor
+	wait  cache.Wait
 	buf   []byte // to be written; at first the answer's head
 }
+
+// forever is longer than any session lives.
+const forever = 100 * 365 * 24 * time.Hour
 
 // run streams until the session, the connection or the server ends. The caller closes the connection.
 func (s *stream) run(conn *conn) {
 	s.buf = append(s.buf, "\r\n"...)
 	s.buf = append(s.buf, eventComment...) // so that the reader knows at once that it is connected
-	present := present(conn)
+	s.wait.Present = present(conn)
+	defer s.wait.End()
 	for {
 		if _, err := conn.Write(s.buf); err != nil {
 			return // the reader has left, or was too slow and the patrol cut it off
 		}
 		s.buf = nil // most streams wait most of the time, and hold no memory then
-		msg := s.gather(cache.Wait{For: heartbeat, Unopened: true, Present: present})
-		switch msg {
+		switch msg := s.gather(); msg {
 		case "":
 		case custerrors.SdpNoValues, custerrors.CandidateNoValues, custerrors.KeyNotFound:
 			s.buf = append(s.buf, eventComment...)
@@ -130,11 +135,12 @@ func (s *stream) run(conn *conn) {
 
 // gather appends what is there, about streamBatch bytes at the most, after waiting for the first message. It returns why
 // there is none, or "".
-func (s *stream) gather(wait cache.Wait) custerrors.Error {
+func (s *stream) gather() custerrors.Error {
+	s.wait.Stay = heartbeat
 	for {
 		at := len(s.buf) + len(eventID)
 		buf := append(appendCursor(append(s.buf, eventID...), s.after), eventIDEnd...)
-		buf, next, err := s.mail.Read(context.Background(), buf, s.key, s.role, s.after, 1, &formEvent, wait)
+		buf, next, err := s.mail.Read(context.Background(), buf, s.key, s.role, s.after, 1, &formEvent, &s.wait)
 		switch {
 		case err == nil:
 		case len(s.buf) > 0:
@@ -147,6 +153,6 @@ func (s *stream) gather(wait cache.Wait) custerrors.Error {
 		if len(s.buf) >= streamBatch {
 			return ""
 		}
-		wait = cache.Wait{}
+		s.wait.Stay = -1 // what else is there, and no more
 	}
 }

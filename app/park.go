@@ -62,7 +62,7 @@ func (s *Server) drainDetached(ctx context.Context) {
 }
 
 // park has the question answered, within the wait, by a goroutine that holds little, and the connection served
-// further afterwards. It reports whether it can; held is released when it has been answered then.
+// further afterwards. It reports whether it can; the wait is ended and held released when it has been answered then.
 func (s *Server) park(c *fasthttp.RequestCtx, q question, wait cache.Wait, held hold) bool {
 	if !c.Request.Header.IsHTTP11() {
 		return false // fasthttp knows how to answer the older ones
@@ -71,15 +71,16 @@ func (s *Server) park(c *fasthttp.RequestCtx, q question, wait cache.Wait, held 
 	q.origin = strings.Clone(s.origins.of(c))
 	last := c.Request.ConnectionClose()
 	return s.detach(c, func(conn *conn) {
-		if s.answerParked(conn, &q, wait, held, last) {
+		if s.answerParked(conn, &q, &wait, held, last) {
 			s.fiber.Server().ServeConn(conn.served()) // until it is closed, or parked again
 		}
 	})
 }
 
 // answerParked waits and replies. It reports whether the connection can be served further, and has closed it otherwise.
-func (s *Server) answerParked(conn *conn, q *question, wait cache.Wait, held hold, last bool) bool {
+func (s *Server) answerParked(conn *conn, q *question, wait *cache.Wait, held hold, last bool) bool {
 	body, err := s.askParked(q, wait)
+	wait.End()
 	held.release()
 
 	c, _ := s.contexts.Get().(*fasthttp.RequestCtx)
@@ -102,7 +103,7 @@ func (s *Server) answerParked(conn *conn, q *question, wait cache.Wait, held hol
 }
 
 // askParked is askAgain, and turns a panic, which is a bug, into an answer.
-func (s *Server) askParked(q *question, wait cache.Wait) (body []byte, err error) {
+func (s *Server) askParked(q *question, wait *cache.Wait) (body []byte, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			s.logPanic(r)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"strings"
@@ -101,98 +102,89 @@ func TestWaitsThatAreTheLast(t *testing.T) {
 	working.Wait()
 }
 
-// interlude is a store that lets something happen each time that a wait has ended.
-type interlude struct {
-	cache.Store
-	mu sync.Mutex
-	// guarded by mu
-	once func()
-}
-
-func (i *interlude) Unhang(key cache.Key, to cache.Role, bell cache.Bell) {
-	i.Store.Unhang(key, to, bell)
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.once != nil {
-		i.once()
-	}
-	i.once = nil
-}
-
-// meanwhile starts a request that waits, and has f happen when its first wait has ended.
-func (i *interlude) meanwhile(t *testing.T, s *server, key, line string, f func(conn net.Conn)) *bufio.Reader {
-	t.Helper()
-	conn, br := s.dial(t)
-	done := make(chan struct{})
-	i.mu.Lock()
-	i.once = func() {
-		f(conn)
-		close(done)
-	}
-	i.mu.Unlock()
-	fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: x\r\nkey: %s\r\n\r\n", line, key)
-	<-done
-	return br
-}
-
-// TestWhatHappensBetweenTwoWaits has something happen at the very moment when the server goes from one way of waiting to another.
-func TestWhatHappensBetweenTwoWaits(t *testing.T) {
-	between := new(interlude)
-	s := serve(t, func(o *options) {
-		o.wrap = func(store cache.Store) cache.Store {
-			between.Store = store
-			return between
-		}
-	})
+// TestWhatHappensWhileAWaitIsParked has something happen about when the server goes from one way of waiting to another: a little
+// earlier, at that moment, a little later.
+func TestWhatHappensWhileAWaitIsParked(t *testing.T) {
+	s := serve(t)
 	ctx := context.Background()
+	must := func(t *testing.T, what string, err error) {
+		t.Helper()
+		if err != nil {
+			t.Errorf("%s: got %v, want nil", what, err)
+		}
+	}
 	put := func(t *testing.T, key string) {
 		var b cache.Batch
 		b.Add(cache.Frame{Kind: cache.Candidate, Size: 1, Wire: []byte("c")})
-		if err := between.Append(ctx, cache.Key(key), cache.Answer, "", &b); err != nil {
-			t.Errorf("Append: got %v, want nil", err)
-		}
+		must(t, "Append", s.store.Append(ctx, cache.Key(key), cache.Answer, "", &b))
 	}
 	opens := func(t *testing.T, key string) {
 		var b cache.Batch
 		b.Add(cache.Frame{Kind: cache.SDP, Size: 1, Wire: []byte("o")})
-		if err := between.Open(ctx, cache.Key(key), 0, "", &b); err != nil {
-			t.Errorf("Open: got %v, want nil", err)
+		must(t, "Open", s.store.Open(ctx, cache.Key(key), 0, "", &b))
+	}
+	// meanwhile starts a request that waits, and has f happen around the time at which it is parked.
+	meanwhile := func(t *testing.T, key, line string, f func(conn net.Conn), then func(br *bufio.Reader)) {
+		t.Helper()
+		conn, br := s.dial(t)
+		fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: x\r\nkey: %s\r\n\r\n", line, key)
+		s.store.await(t, key, 1)
+		time.Sleep(24*ms + rand.N(3*ms)) // it stays 25 ms
+		f(conn)
+		then(br)
+	}
+	// often has each moment met, whatever the machine is busy with.
+	often := func(t *testing.T, f func(t *testing.T)) {
+		var group sync.WaitGroup
+		for range 40 {
+			group.Go(func() { f(t) })
 		}
+		group.Wait()
 	}
 	t.Run("the client leaves, and what it waits for comes", func(t *testing.T) {
-		key := newKey()
-		opens(t, key)
-		between.meanwhile(t, s, key, "GET /offer/candidate?wait=0.2", func(conn net.Conn) {
-			conn.Close()
-			put(t, key)
+		often(t, func(t *testing.T) {
+			key := newKey()
+			opens(t, key)
+			meanwhile(t, key, "GET /offer/candidate?wait=0.2", func(conn net.Conn) {
+				conn.Close()
+				put(t, key)
+			}, func(*bufio.Reader) {
+				s.store.await(t, key, 0) // whoever would take it
+				s.do(t, request{line: "GET /offer/candidate", key: key}).expect(t, "the next taker", "", `"c"`)
+			})
 		})
-		time.Sleep(50 * ms) // for whoever would take it
-		s.do(t, request{line: "GET /offer/candidate", key: key}).expect(t, "the next taker", "", `"c"`)
 	})
 	t.Run("what it waits for comes", func(t *testing.T) {
-		key := newKey()
-		opens(t, key)
-		br := between.meanwhile(t, s, key, "GET /offer/candidate?wait=20", func(net.Conn) { put(t, key) })
-		readAnswer(t, br, "GET").expect(t, "the waiter", "", `"c"`)
+		often(t, func(t *testing.T) {
+			key := newKey()
+			opens(t, key)
+			meanwhile(t, key, "GET /offer/candidate?wait=20", func(net.Conn) { put(t, key) }, func(br *bufio.Reader) {
+				readAnswer(t, br, "GET").expect(t, "the waiter", "", `"c"`)
+			})
+		})
 	})
 	t.Run("the session that the answerer waits for opens", func(t *testing.T) {
-		key := newKey()
-		br := between.meanwhile(t, s, key, "GET /answer/sdp?wait=20", func(net.Conn) { opens(t, key) })
-		readAnswer(t, br, "GET").expect(t, "the waiter", "", `"o"`)
+		often(t, func(t *testing.T) {
+			key := newKey()
+			meanwhile(t, key, "GET /answer/sdp?wait=20", func(net.Conn) { opens(t, key) }, func(br *bufio.Reader) {
+				readAnswer(t, br, "GET").expect(t, "the waiter", "", `"o"`)
+			})
+		})
 	})
 	t.Run("the session ends, and another one opens", func(t *testing.T) {
 		for _, line := range []string{"GET /offer/candidate?wait=20", "GET /offer/messages?wait=20"} {
-			key := newKey()
-			opens(t, key)
-			br := between.meanwhile(t, s, key, line, func(net.Conn) {
-				if err := between.End(ctx, cache.Key(key)); err != nil {
-					t.Errorf("End: got %v, want nil", err)
-				}
+			often(t, func(t *testing.T) {
+				key := newKey()
 				opens(t, key)
-				put(t, key)
+				meanwhile(t, key, line, func(net.Conn) {
+					must(t, "End", s.store.End(ctx, cache.Key(key)))
+					opens(t, key)
+					put(t, key)
+				}, func(br *bufio.Reader) {
+					readAnswer(t, br, "GET").expect(t, line, custerrors.KeyIsExpired, "")
+					s.do(t, request{line: "GET /offer/candidate", key: key}).expect(t, "in the next session", "", `"c"`)
+				})
 			})
-			readAnswer(t, br, "GET").expect(t, line, custerrors.KeyIsExpired, "")
-			s.do(t, request{line: "GET /offer/candidate", key: key}).expect(t, "in the next session", "", `"c"`)
 		}
 	})
 }

@@ -36,27 +36,28 @@ func (s *Server) take(c *fiber.Ctx, v visit, kind cache.Kind, limit int, shape *
 
 // answer replies to the question, at once or within the wait.
 func (s *Server) answer(c *fasthttp.RequestCtx, v *visit, q question, wait cache.Wait) error {
-	here := wait
-	here.For = min(wait.For, stayFor)
-	body, err := s.ask(c, c.Response.SwapBody(nil)[:0], &q, here)
-	if wait.For > here.For && here.Covers(err, q.to) {
+	wait.Stay = stayFor
+	body, err := s.ask(c, c.Response.SwapBody(nil)[:0], &q, &wait)
+	if wait.Pending() {
 		s.noteWrongKey(v, err)
 		held, full := s.hold(v)
 		if full != nil {
+			wait.End()
 			return finish(c, body, full)
 		}
-		wait.For -= here.For
 		if s.park(c, q, wait, held) {
 			return nil
 		}
-		body, err = s.askAgain(c, body[:0], &q, wait)
+		body, err = s.askAgain(c, body[:0], &q, &wait)
 		held.release()
 	}
+	wait.End()
 	return finish(c, body, err)
 }
 
-// askAgain is ask for somebody who has waited before and may have left since.
-func (s *Server) askAgain(ctx context.Context, dst []byte, q *question, wait cache.Wait) ([]byte, error) {
+// askAgain is ask for the rest of a wait, by somebody who may have left since.
+func (s *Server) askAgain(ctx context.Context, dst []byte, q *question, wait *cache.Wait) ([]byte, error) {
+	wait.Stay = 0
 	if wait.Present != nil && !wait.Present() {
 		return dst, cache.ErrGone
 	}
@@ -66,7 +67,7 @@ func (s *Server) askAgain(ctx context.Context, dst []byte, q *question, wait cac
 // ask appends the beginning of a reply and what is asked for to dst, without the end of the envelope.
 //
 // hot: a cursor read comes here.
-func (s *Server) ask(ctx context.Context, dst []byte, q *question, wait cache.Wait) ([]byte, error) {
+func (s *Server) ask(ctx context.Context, dst []byte, q *question, wait *cache.Wait) ([]byte, error) {
 	dst = append(dst, envelopeBegin...)
 	if q.kind == 0 {
 		dst, at := beginMessages(dst)
@@ -153,41 +154,37 @@ func (s *Server) postMessages(c *fiber.Ctx, v visit) error {
 	if err != nil {
 		return err
 	}
-	body, next, since, err := s.exchange(c.Context(), v, &w, after, wait.For == 0)
+	body, next, err := s.exchange(c.Context(), v, &w, after, &wait)
 	s.endWrite(&w) // before a wait, which needs none of it
 	if isNothing(err) && wait.For > 0 {
 		c.Response().SwapBody(body)
-		wait.Since = since
 		return s.answer(c.Context(), &v, question{key: v.key, to: v.role, after: next}, wait)
 	}
+	wait.End()
 	return finish(c.Context(), body, err)
 }
 
-// exchange applies the body of POST messages and begins the reply. emptyIsFine says that no message is an answer too. Beside the
-// reply it returns the cursor to go on waiting by, which is of the session that was written to, and what is known of that one.
+// exchange applies the body of POST messages and begins the reply. To who does not wait, no message is an answer too. Beside the
+// reply it returns the cursor to go on waiting by, which is of the session that was written to.
 //
 // hot: a handshake is mostly this.
-func (s *Server) exchange(c *fasthttp.RequestCtx, v visit, w *write, after cache.Cursor, emptyIsFine bool,
-) ([]byte, cache.Cursor, cache.Lease, error) {
+func (s *Server) exchange(c *fasthttp.RequestCtx, v visit, w *write, after cache.Cursor, wait *cache.Wait,
+) ([]byte, cache.Cursor, error) {
 	body := append(c.Response.SwapBody(nil)[:0], envelopeBegin...)
 	ttl, err := s.readMessages(w.batch, w.body)
 	if err == nil {
 		err = s.limitOpen(&v, w.batch)
 	}
 	if err != nil {
-		return body, after, cache.Lease{}, err
+		return body, after, err
 	}
 	body, at := beginMessages(body)
-	body, next, err := s.store.Exchange(c, body, v.key, v.role, ttl, w.token, w.batch, after, math.MaxInt, &messages.form)
-	var since cache.Lease
-	if v.role == cache.Offer && w.batch.HasSDP() && isNothing(err) { // it has opened the session, just now or when it came first
-		since = cache.Lease{Epoch: next.Epoch(), TTL: s.config.Limits.SessionTTL(ttl), Left: s.config.Limits.Lifetime}
-	}
-	if emptyIsFine && isNothing(err) {
+	body, next, err := s.mail.Exchange(c, body, v.key, v.role, ttl, w.token, w.batch, after, math.MaxInt, &messages.form, wait)
+	if isNothing(err) && wait.For == 0 {
 		err = nil
 	}
 	body, err = endMessages(body, at, next, err)
-	return body, next, since, err
+	return body, next, err
 }
 
 // isNothing reports whether the error says only that nothing is there yet.

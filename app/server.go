@@ -58,7 +58,7 @@ func New(config Config, store cache.Store, log *slog.Logger) (*Server, error) {
 	s := &Server{
 		config:   config,
 		store:    store,
-		mail:     cache.NewMailroom(store),
+		mail:     cache.NewMailroom(store, config.Limits),
 		log:      log,
 		origins:  newOrigins(config.AllowOrigins),
 		limits:   limit.New(config.Clients),

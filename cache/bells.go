@@ -10,17 +10,32 @@ import (
 )
 
 // Bell is what a waiting goroutine sleeps on. It has capacity 1, so that a ring is remembered and never blocks, and is never
-// closed. A ring says "look again", no more.
-type Bell chan struct{}
+// closed. A ring says "look again", or what there would be to see.
+type Bell chan News
 
 // NewBell returns a bell that has not been rung.
 func NewBell() Bell { return make(Bell, 1) }
 
-// Ring wakes the sleeper, now or when it next goes to sleep. It never blocks.
-func (b Bell) Ring() {
+// Ring wakes the sleeper, now or when it next goes to sleep. It never blocks. Of two rings that the sleeper has not heard, what
+// they say is lost: it looks. Rings of one bell come one after the other.
+func (b Bell) Ring(n News) {
 	select {
-	case b <- struct{}{}:
-	default: // it has been rung already
+	case b <- n:
+		return
+	default:
+	}
+	b.silence()
+	select {
+	case b <- News{}:
+	default:
+	}
+}
+
+// silence forgets a ring that nobody has heard.
+func (b Bell) silence() {
+	select {
+	case <-b:
+	default:
 	}
 }
 
@@ -102,7 +117,7 @@ func (b *Bells) Unhang(key Key, to Role, bell Bell) (last bool) {
 // Ring rings every bell that hangs at the key for role to.
 //
 // hot: called after every write.
-func (b *Bells) Ring(key Key, to Role) {
+func (b *Bells) Ring(key Key, to Role, n News) {
 	if b.hung.Load() == 0 {
 		return
 	}
@@ -111,7 +126,7 @@ func (b *Bells) Ring(key Key, to Role) {
 	hung := s.bells[bellHook{key, to}]
 	if hung != nil {
 		for _, bell := range *hung {
-			bell.Ring() // never blocks, so that it may be done under the lock
+			bell.Ring(n) // never blocks, so that it may be done under the lock
 		}
 	}
 	s.mu.Unlock()

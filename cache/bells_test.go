@@ -24,17 +24,36 @@ func TestBell(t *testing.T) {
 		t.Error("new bell: got a ring, want silence")
 	}
 	for range 3 {
-		b.Ring() // never blocks
+		b.Ring(News{}) // never blocks
 	}
 	if !rung(b) || rung(b) {
 		t.Error("rung three times: got no ring, or more than one; want one that is remembered")
 	}
 }
 
+// TestBellTells wants what a ring says to be heard, unless there was another one before it was: then the sleeper has to look.
+func TestBellTells(t *testing.T) {
+	b := NewBell()
+	told := News{At: NewCursor(7, 3), Frames: []byte("frames")}
+	b.Ring(told)
+	if got := <-b; got.At != told.At || string(got.Frames) != "frames" {
+		t.Errorf("rung once: got %v, want %v", got, told)
+	}
+	for range 3 {
+		b.Ring(told)
+	}
+	if got := <-b; got.At != 0 || got.Frames != nil {
+		t.Errorf("rung three times: got %v, want to be told to look", got)
+	}
+	if rung(b) {
+		t.Error("after that: got a ring, want silence")
+	}
+}
+
 func TestBells(t *testing.T) {
 	b := NewBells()
 	one, two, answer, other := NewBell(), NewBell(), NewBell(), NewBell()
-	b.Ring("key", Offer) // nobody
+	b.Ring("key", Offer, News{}) // nobody
 	hang := func(key Key, to Role, bell Bell, want bool) {
 		t.Helper()
 		if got := b.Hang(key, to, bell); got != want {
@@ -49,7 +68,7 @@ func TestBells(t *testing.T) {
 	}
 	ring := func(key Key, to Role, want ...bool) {
 		t.Helper()
-		b.Ring(key, to)
+		b.Ring(key, to, News{})
 		for i, bell := range []Bell{one, two, answer, other} {
 			if got := rung(bell); got != want[i] {
 				t.Errorf("Ring %q for %v, bell %d: got a ring %v, want %v", key, to, i, got, want[i])
@@ -106,7 +125,7 @@ func TestBellsKeepTheirOwnKey(t *testing.T) {
 	bells := []Bell{NewBell(), NewBell(), NewBell()}
 	for i, bell := range bells {
 		call(func(key Key) { b.Hang(key, Offer, bell) })
-		b.Ring("some key", Offer)
+		b.Ring("some key", Offer, News{})
 		for j, bell := range bells[:i+1] {
 			if !rung(bell) {
 				t.Errorf("%d bells hung by a key that changed later, bell %d: got no ring, want one", i+1, j)
@@ -115,7 +134,7 @@ func TestBellsKeepTheirOwnKey(t *testing.T) {
 	}
 	for i, bell := range bells {
 		call(func(key Key) { b.Unhang(key, Offer, bell) })
-		b.Ring("some key", Offer)
+		b.Ring("some key", Offer, News{})
 		for j, bell := range bells[i+1:] {
 			if !rung(bell) {
 				t.Errorf("%d bells unhung by a key that changed later, bell %d: got no ring, want one", i+1, i+1+j)
@@ -134,7 +153,7 @@ func TestBellsAtOnce(t *testing.T) {
 			for range 500 {
 				bell := NewBell()
 				b.Hang(key, Offer, bell)
-				b.Ring(key, Offer)
+				b.Ring(key, Offer, News{})
 				if !rung(bell) {
 					t.Errorf("Ring after Hang: got no ring, want one")
 				}
@@ -149,11 +168,11 @@ func TestBellsAtOnce(t *testing.T) {
 func TestBellsAllocations(t *testing.T) {
 	b, bell := NewBells(), NewBell()
 	key := Key(strings.Repeat("k", MaxKeyLength))
-	if got := testing.AllocsPerRun(100, func() { b.Ring(key, Offer) }); got != 0 {
+	if got := testing.AllocsPerRun(100, func() { b.Ring(key, Offer, News{}) }); got != 0 {
 		t.Errorf("Ring where nobody waits: got %v allocations, want 0", got)
 	}
 	b.Hang(key, Offer, bell)
-	if got := testing.AllocsPerRun(100, func() { b.Ring(key, Offer) }); got != 0 {
+	if got := testing.AllocsPerRun(100, func() { b.Ring(key, Offer, News{}) }); got != 0 {
 		t.Errorf("Ring: got %v allocations, want 0", got)
 	}
 	b.Unhang(key, Offer, bell)
@@ -168,7 +187,7 @@ func BenchmarkBellsRing(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				board.Ring("key", Offer)
+				board.Ring("key", Offer, News{})
 			}
 		})
 	}

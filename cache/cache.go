@@ -188,8 +188,15 @@ type Store interface {
 	// Hang registers a bell that is rung after each write that role to can read, and when the session opens or is ended by
 	// End. It may ring needlessly; a store that cannot promise every ring says so. Expiry does not ring.
 	// The session need not live. Unhang takes the same bell off; afterwards it is not rung any more.
+	//
+	// What a ring says beyond "look again" is true of the session that At is of: behind At stand those messages, and the write
+	// that brought them has renewed it. It may come late, after a look has shown the same.
 	Hang(ctx context.Context, key Key, to Role, bell Bell) error
 	Unhang(key Key, to Role, bell Bell)
+
+	// Tells reports whether rings say what is new, because a look is dearer. Who waits hangs the bell before the first look then,
+	// and needs no other one.
+	Tells() bool
 
 	// Ready returns nil while the store takes new sessions, and otherwise why it does not.
 	Ready(ctx context.Context) error

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -13,12 +14,15 @@ import (
 //
 // It looks; if there is nothing it hangs a bell, and looks again; then it sleeps until bell, time or the end of the
 // mailroom, and looks once more. What is written after the second look rings the bell, what was written before it is
-// found by it, so no news is missed; a needless ring costs a look.
+// found by it, so no news is missed; a needless ring costs a look. Over a store that Tells the first look is left out, and
+// so is the one after a ring that says what is new.
 //
 // It is safe for concurrent use.
 type Mailroom struct {
 	// set at construction
-	store Store
+	store  Store
+	limits Limits
+	tells  bool
 
 	bells sync.Pool // of Bell, silent ones: a wait needs one for its whole length
 
@@ -27,10 +31,12 @@ type Mailroom struct {
 	closeOnce sync.Once
 }
 
-// NewMailroom returns a Mailroom over the store, which the caller still owns.
-func NewMailroom(store Store) *Mailroom {
+// NewMailroom returns a Mailroom over the store, which the caller still owns and which has these limits.
+func NewMailroom(store Store, limits Limits) *Mailroom {
 	return &Mailroom{
 		store:   store,
+		limits:  limits,
+		tells:   store.Tells(),
 		bells:   sync.Pool{New: func() any { return NewBell() }},
 		closing: make(chan struct{}),
 	}
@@ -42,20 +48,6 @@ func (m *Mailroom) Close() { m.closeOnce.Do(func() { close(m.closing) }) }
 // Closing returns a channel that is closed by Close.
 func (m *Mailroom) Closing() <-chan struct{} { return m.closing }
 
-// Wait says how long a call may wait for news. The zero Wait does not wait.
-type Wait struct {
-	// For is how long, at the most.
-	For time.Duration
-	// Unopened lets every role wait for a session that is not open yet, not the answerer only.
-	Unopened bool
-	// Since is what the caller knows of the session from a call just before, which found nothing: Read spares the first look then,
-	// and a store elsewhere two trips. The zero Lease is of a caller who knows nothing.
-	Since Lease
-	// Present reports whether the one who waits is still there; nil means always. It is asked after each sleep, before
-	// anything is taken: what is taken for somebody who has left is lost.
-	Present func() bool
-}
-
 // ErrGone says that the one who waited has left: nobody reads the answer.
 var ErrGone = errors.New("the waiting client has left")
 
@@ -63,118 +55,172 @@ var ErrGone = errors.New("the waiting client has left")
 // yet; everybody else is told at once. A wait keeps the session alive and ends at once when the session does: it never takes
 // from a later one of the same key. in is zero, or a cursor of the session that is meant; what comes back is one of the
 // session that was looked at, as far as a wait got to know it, to go on waiting by.
-func (m *Mailroom) Take(ctx context.Context, dst []byte, key Key, to Role, kind Kind, limit int, form *Form, in Cursor, w Wait,
+func (m *Mailroom) Take(ctx context.Context, dst []byte, key Key, to Role, kind Kind, limit int, form *Form, in Cursor, w *Wait,
 ) ([]byte, Cursor, error) {
-	out, err := m.store.Take(ctx, dst, key, to, kind, limit, form, in.Epoch())
-	if w.For <= 0 || !w.Covers(err, to) {
+	if w.For <= 0 {
+		out, err := m.store.Take(ctx, dst, key, to, kind, limit, form, in.Epoch())
 		return out, in, err
 	}
-	epoch, err := m.wait(ctx, key, to, in.Epoch(), w, func(epoch uint64) error {
+	out := dst
+	epoch, err := m.wait(ctx, key, to, in.Epoch(), w, func(epoch uint64) (err error) {
+		w.news = News{} // to take something the store has to be asked
 		out, err = m.store.Take(ctx, dst, key, to, kind, limit, form, epoch)
-		return err
+		return w.note(err, to)
 	})
 	return out, NewCursor(epoch, 0), err
 }
 
 // Read is Store.Read, and waits as Take does while there is nothing to read.
-func (m *Mailroom) Read(ctx context.Context, dst []byte, key Key, to Role, after Cursor, limit int, form *Form, w Wait,
+func (m *Mailroom) Read(ctx context.Context, dst []byte, key Key, to Role, after Cursor, limit int, form *Form, w *Wait,
 ) ([]byte, Cursor, error) {
-	out, next := dst, after
-	var err error
-	if w.For <= 0 || w.Since.Epoch == 0 {
-		out, next, err = m.store.Read(ctx, dst, key, to, after, limit, form)
-		if w.For <= 0 || !w.Covers(err, to) {
-			return out, next, err
-		}
+	if w.For <= 0 {
+		return m.store.Read(ctx, dst, key, to, after, limit, form)
 	}
-	_, err = m.wait(ctx, key, to, next.Epoch(), w, func(epoch uint64) error {
-		if next == 0 && epoch != 0 {
-			next = NewCursor(epoch, 0)
+	out, cursor := dst, after
+	_, err := m.wait(ctx, key, to, after.Epoch(), w, func(epoch uint64) (err error) {
+		if cursor == 0 && epoch != 0 {
+			cursor = NewCursor(epoch, 0)
 		}
-		out, next, err = m.store.Read(ctx, dst, key, to, next, limit, form)
-		return err
+		if w.nothing != nil {
+			switch w.news.standing(cursor) {
+			case next:
+				out, w.news = w.news.read(dst, limit, form)
+				cursor = w.news.At
+				w.nothing = custerrors.CandidateNoValues // behind the news, until the bell says more
+				return nil
+			case known:
+				w.news = News{}
+				return w.nothing
+			}
+		}
+		w.news = News{}
+		out, cursor, err = m.store.Read(ctx, dst, key, to, cursor, limit, form)
+		return w.note(err, to)
 	})
-	return out, next, err
+	return out, cursor, err
 }
 
-// Covers reports whether what role to was refused with this error may come by itself, so that waiting makes sense.
-func (w *Wait) Covers(err error, to Role) bool {
-	switch err { // stores return these as they are, not wrapped
-	case custerrors.SdpNoValues, custerrors.CandidateNoValues:
-		return true
-	case custerrors.KeyNotFound:
-		return to == Answer || w.Unopened // the offerer opens the session, so it has nobody to wait for
-	default:
-		return false
-	}
-}
-
-// wait calls look until it returns something that waiting does not change, or until the wait is over, and returns what
-// look returned last. It has look see only the session of that epoch, or if it is zero, the first one that it finds, and
-// returns which one that was.
-func (m *Mailroom) wait(ctx context.Context, key Key, to Role, epoch uint64, w Wait, look func(epoch uint64) error,
-) (uint64, error) {
-	bell, _ := m.bells.Get().(Bell)
-	if err := m.store.Hang(ctx, key, to, bell); err != nil {
-		return epoch, err
-	}
-	defer func() {
-		m.store.Unhang(key, to, bell)
-		select { // it goes back silent
-		case <-bell:
-		default:
+// Exchange is Store.Exchange, for somebody who is to wait by w for what it does not find: over a store that Tells the bell hangs
+// before. It does not sleep.
+func (m *Mailroom) Exchange(ctx context.Context, dst []byte, key Key, from Role, ttl time.Duration, token Token, b *Batch,
+	after Cursor, limit int, form *Form, w *Wait,
+) ([]byte, Cursor, error) {
+	if m.tells && w.For > 0 {
+		if err := m.hang(ctx, key, from, w); err != nil {
+			return dst, after, err
 		}
-		m.bells.Put(bell)
-	}()
+	}
+	out, cursor, err := m.store.Exchange(ctx, dst, key, from, ttl, token, b, after, limit, form)
+	if w.For > 0 && (err == custerrors.SdpNoValues || err == custerrors.CandidateNoValues) {
+		w.note(err, from)
+		if from == Offer && b.HasSDP() { // it has opened the session, just now or when it came first
+			w.know(Lease{Epoch: cursor.Epoch(), TTL: m.limits.SessionTTL(ttl), Left: m.limits.Lifetime})
+		}
+	}
+	return out, cursor, err
+}
 
-	began := time.Now()
-	over := began.Add(w.For)
-	lease, end := w.Since, began.Add(w.Since.Left) // of the session, once it is known
-	timer := time.NewTimer(w.For)
-	defer timer.Stop()
-	for {
-		err := look(epoch)
-		left := time.Until(over)
-		if left <= 0 || !w.Covers(err, to) {
+// wait calls look until it returns something that waiting does not change, or until the wait or the stay is over, and returns
+// what look returned last. It has look see only the session of that epoch, or if it is zero, the first one that it finds, and
+// returns which one that was.
+func (m *Mailroom) wait(ctx context.Context, key Key, to Role, epoch uint64, w *Wait, look func(epoch uint64) error,
+) (uint64, error) {
+	stay := w.begin()
+	if epoch == 0 {
+		epoch = w.lease.Epoch
+	}
+	if w.bell == nil {
+		if !m.tells && w.nothing == nil {
+			if err := look(epoch); !w.covers(err, to) {
+				return epoch, err
+			}
+		}
+		if err := m.hang(ctx, key, to, w); err != nil {
 			return epoch, err
 		}
-		if err == custerrors.KeyNotFound {
-			if epoch != 0 { // it has ended, and the store has forgotten it already
-				return epoch, custerrors.KeyIsExpired
+	}
+	for {
+		if w.nothing == nil || w.news.At != 0 {
+			if err := look(epoch); !w.covers(err, to) {
+				return epoch, err
 			}
-		} else {
-			if lease.Epoch == 0 { // a look renews, but does not say for how long
-				lease, err = m.store.Touch(ctx, key)
-				end = time.Now().Add(lease.Left)
-				switch {
-				case err == custerrors.KeyIsExpired, err == custerrors.KeyNotFound: // it has just ended: the next look says how
-				case err != nil:
-					return epoch, err
-				case epoch == 0:
-					epoch = lease.Epoch
-				case epoch != lease.Epoch:
-					return epoch, custerrors.KeyIsExpired
-				}
-			}
-			// Half a TTL keeps it alive; a little after its last moment, to find it ended.
-			left = min(left, max(lease.TTL/2, time.Millisecond), max(time.Until(end), 0)+time.Millisecond)
 		}
-		timer.Reset(left)
+		var err error
+		if epoch, err = m.identify(ctx, key, epoch, w); err != nil {
+			return epoch, err
+		}
+		if w.nothing == nil {
+			continue
+		}
+		if !time.Now().Before(w.over) {
+			return epoch, w.nothing
+		}
+		if err := m.sleep(ctx, w, stay); err != nil || w.pending {
+			return epoch, cmp.Or(err, w.nothing)
+		}
+	}
+}
+
+// identify gets to know which session a look has seen, for how long it lives, and whether it is the one that is meant.
+func (m *Mailroom) identify(ctx context.Context, key Key, epoch uint64, w *Wait) (uint64, error) {
+	if w.nothing == custerrors.KeyNotFound {
+		if epoch != 0 { // it has ended, and the store has forgotten it already
+			return epoch, custerrors.KeyIsExpired
+		}
+		return 0, nil
+	}
+	if w.lease.Epoch == 0 { // a look renews, but does not say for how long
+		lease, err := m.store.Touch(ctx, key)
+		if err == custerrors.KeyIsExpired || err == custerrors.KeyNotFound { // it has just ended: the next look says how
+			w.nothing = nil
+			return epoch, nil
+		}
+		if err != nil {
+			return epoch, err
+		}
+		w.know(lease)
+	}
+	if epoch != 0 && epoch != w.lease.Epoch {
+		return epoch, custerrors.KeyIsExpired
+	}
+	return w.lease.Epoch, nil
+}
+
+// sleep returns when the bell has rung or it is time to look again, and has w look then unless it was told what there is to see;
+// or when the stay is over, and has w pending then.
+func (m *Mailroom) sleep(ctx context.Context, w *Wait, stay time.Time) error {
+	until, staying := w.sleepUntil(), false
+	if stay.Before(until) {
+		until, staying = stay, true
+	}
+	timer := time.NewTimer(time.Until(until))
+	defer timer.Stop()
+	select {
+	case w.news = <-w.bell: // before all else: the stay may be none
+	default:
 		select {
-		case <-bell:
+		case w.news = <-w.bell:
 		case <-timer.C:
+			if staying {
+				w.pending = true
+				return nil
+			}
 		case <-m.closing:
-			return epoch, custerrors.ServerIsShuttingDown
+			return custerrors.ServerIsShuttingDown
 		case <-ctx.Done():
 			select { // a server that shuts down ends both, and this is what it wants to say
 			case <-m.closing:
-				return epoch, custerrors.ServerIsShuttingDown
+				return custerrors.ServerIsShuttingDown
 			default:
-				return epoch, ctx.Err()
+				return ctx.Err()
 			}
 		}
-		if w.Present != nil && !w.Present() {
-			return epoch, ErrGone
-		}
 	}
+	if w.news.At == 0 {
+		w.nothing = nil
+	}
+	if w.Present != nil && !w.Present() {
+		return ErrGone
+	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package cachetest
 
 import (
+	"bytes"
 	"sync"
 	"time"
 
@@ -13,7 +14,7 @@ func (b *broken) hears(ring func(what string, to cache.Role) bool) {
 	b.deaf = true
 	b.ring = func(what string, key cache.Key, to cache.Role) {
 		if ring(what, to) {
-			b.board.Ring(key, to)
+			b.board.Ring(key, to, cache.News{})
 		}
 	}
 }
@@ -60,7 +61,7 @@ var bellFaults = []fault{
 		breaks: func(b *broken) {
 			b.deaf, b.ring = true, func(string, cache.Key, cache.Role) {}
 			b.append = func(key cache.Key, from cache.Role, token cache.Token, batch *cache.Batch) error {
-				b.board.Ring(key, from.Other())
+				b.board.Ring(key, from.Other(), cache.News{})
 				yield()
 				return b.model.Append(ctx, key, from, token, batch)
 			}
@@ -71,6 +72,58 @@ var bellFaults = []fault{
 		name:    "Unhang leaves the bell",
 		breaks:  func(b *broken) { b.unhang = func(cache.Key, cache.Role, cache.Bell) {} },
 		foundBy: []string{"bell/all that hang, until unhung", "arguments/are not kept"},
+	},
+}
+
+// tells has rings say something else than they should, where that is more than "look again".
+func (b *broken) says(change func(cache.News) cache.News) {
+	b.tells = func(n cache.News) cache.News {
+		if len(n.Frames) == 0 {
+			return n
+		}
+		return change(n)
+	}
+}
+
+var newsFaults = []fault{
+	{
+		name:    "a ring says where its news end, not where they begin",
+		breaks:  func(b *broken) { b.says(func(n cache.News) cache.News { n.At++; return n }) },
+		foundBy: []string{"bell/what it says is so"},
+	},
+	{
+		name: "a ring tells of another session",
+		breaks: func(b *broken) {
+			b.says(func(n cache.News) cache.News { n.At ^= 1 << 16; return n })
+		},
+		foundBy: []string{"bell/what it says is so"},
+	},
+	{
+		name: "a ring tells half of its news",
+		breaks: func(b *broken) {
+			b.says(func(n cache.News) cache.News {
+				if _, rest, _ := cache.NextFrame(n.Frames); len(rest) > 0 {
+					n.At, n.Frames = n.At+1, rest
+				}
+				return n
+			})
+		},
+		foundBy: []string{"bell/what it says is so"},
+	},
+	{
+		name: "a ring tells of candidates that are held back",
+		breaks: func(b *broken) {
+			b.tells = func(n cache.News) cache.News { return n }
+			b.deaf, b.ring = true, func(string, cache.Key, cache.Role) {}
+			b.append = func(key cache.Key, from cache.Role, token cache.Token, batch *cache.Batch) error {
+				err := b.model.Append(ctx, key, from, token, batch)
+				b.in(key, func(s *session) {
+					b.board.Ring(key, from.Other(), cache.News{At: cache.NewCursor(s.epoch, 0), Frames: bytes.Clone(batch.Frames())})
+				})
+				return err
+			}
+		},
+		foundBy: []string{"bell/what it says is so", "wait/news ends it"},
 	},
 }
 

@@ -14,6 +14,7 @@ var bellChecks = []check{
 	{name: "bell/rings both roles at End", run: bellEnds},
 	{name: "bell/all that hang, until unhung", run: bellAll},
 	{name: "bell/rung when the news can be read", run: bellAfterNews},
+	{name: "bell/what it says is so", run: bellTells},
 }
 
 // hang puts a new bell up at the store.
@@ -29,19 +30,27 @@ func (r *rig) hang(store cache.Store, key cache.Key, to cache.Role) cache.Bell {
 // wantRung wants a ring, by now in virtual time and soon in real time, and takes it.
 func (r *rig) wantRung(what string, bell cache.Bell) {
 	r.Helper()
+	if _, rung := r.heard(bell); !rung {
+		r.Errorf("%s: got no ring, want one", what)
+	}
+}
+
+// heard takes a ring, if there is one by now in virtual time or soon in real time.
+func (r *rig) heard(bell cache.Bell) (n cache.News, rung bool) {
 	if r.h.Virtual {
 		r.settle()
 		select {
-		case <-bell:
+		case n = <-bell:
+			return n, true
 		default:
-			r.Errorf("%s: got no ring, want one", what)
+			return n, false
 		}
-		return
 	}
 	select {
-	case <-bell:
+	case n = <-bell:
+		return n, true
 	case <-time.After(slack):
-		r.Errorf("%s: got no ring, want one", what)
+		return n, false
 	}
 }
 
@@ -156,5 +165,64 @@ func bellAfterNews(r *rig) {
 				return
 			}
 		}
+	}
+}
+
+// bellTells wants each ring either to say nothing, or all that has become readable and where that begins.
+func bellTells(r *rig) {
+	for _, writes := range [][][]cache.Frame{
+		{{sdp("a"), cand("1"), cand("2")}, {cand("3")}, cands("4", "5")},
+		{{cand("1"), sdp("a")}, {cand("2")}},                             // a batch in another order
+		{{cand("1")}, {cand("2")}, {sdp("a")}, {cand("3")}, {cand("4")}}, // candidates that are held back
+	} {
+		r.open("k", sdp("o"))
+		epoch := r.epoch("k")
+		after := cache.NewCursor(epoch, 0)
+		for _, store := range r.nodes {
+			r.tellsOpen(store)
+		}
+		bell := r.hang(r.last(), "k", cache.Offer)
+		for _, write := range writes {
+			r.append("k", cache.Answer, write...)
+			r.wantTrue("Append", "k", cache.Offer, bell, after)
+			if _, next, err := r.read("k", cache.Offer, after, r.limits.Candidates+1); err == nil {
+				after = next
+			}
+		}
+		r.last().Unhang("k", cache.Offer, bell)
+		r.end("k")
+	}
+}
+
+// tellsOpen wants what the rings say at Open to be so.
+func (r *rig) tellsOpen(store cache.Store) {
+	r.Helper()
+	offer, answer := r.hang(store, "opened", cache.Offer), r.hang(store, "opened", cache.Answer)
+	defer store.Unhang("opened", cache.Offer, offer)
+	defer store.Unhang("opened", cache.Answer, answer)
+	r.open("opened", sdp("o"), cand("1"))
+	r.wantTrue("Open, for answer", "opened", cache.Answer, answer, 0)
+	r.wantTrue("Open, for offer", "opened", cache.Offer, offer, 0)
+	r.end("opened")
+}
+
+// wantTrue wants a ring to say nothing, or what role to can read after the cursor.
+func (r *rig) wantTrue(what string, key cache.Key, to cache.Role, bell cache.Bell, after cache.Cursor) {
+	r.Helper()
+	n, rung := r.heard(bell)
+	if !rung {
+		r.Errorf("%s: got no ring, want one", what)
+		return
+	}
+	if n.At == 0 {
+		return
+	}
+	var got []cache.Frame
+	for f, rest, ok := cache.NextFrame(n.Frames); ok; f, rest, ok = cache.NextFrame(rest) {
+		got = append(got, f)
+	}
+	want, _, err := r.read(key, to, after, r.limits.Candidates+1)
+	if text(got...) != want || n.At.Epoch() != r.epoch(key) || n.At.Position() != after.Position() {
+		r.Errorf("%s: got news %q at %x, want %q (%s) of session %x behind %d", what, text(got...), n.At, want, said(err), r.epoch(key), after.Position())
 	}
 }

@@ -59,7 +59,7 @@ func (b *broken) looks(fault func(key cache.Key)) {
 }
 
 // faults are the ways in which a store may be wrong.
-var faults = slices.Concat(openFaults, writeFaults, exchangeFaults, readFaults, epochFaults, bellFaults, timeFaults, raceFaults)
+var faults = slices.Concat(openFaults, writeFaults, exchangeFaults, readFaults, epochFaults, bellFaults, newsFaults, timeFaults, raceFaults)
 
 type fault struct {
 	name    string

@@ -50,7 +50,8 @@ func (r *rig) awaitTakeIn(m *cache.Mailroom, key cache.Key, to cache.Role, kind 
 	letters := make(chan letter, 1)
 	r.background(func() {
 		start := time.Now()
-		out, next, err := m.Take(r.ctx, dst(), key, to, kind, 10, &plain, in, w)
+		defer w.End()
+		out, next, err := m.Take(r.ctx, dst(), key, to, kind, 10, &plain, in, &w)
 		letters <- letter{text: r.appended("Take", out, err), next: next, err: err, took: time.Since(start)}
 	})
 	return letters
@@ -60,7 +61,8 @@ func (r *rig) awaitRead(m *cache.Mailroom, key cache.Key, to cache.Role, after c
 	letters := make(chan letter, 1)
 	r.background(func() {
 		start := time.Now()
-		out, next, err := m.Read(r.ctx, dst(), key, to, after, 10, &plain, w)
+		defer w.End()
+		out, next, err := m.Read(r.ctx, dst(), key, to, after, 10, &plain, &w)
 		letters <- letter{text: r.appended("Read", out, err), next: next, err: err, took: time.Since(start)}
 	})
 	return letters
@@ -78,7 +80,7 @@ func (r *rig) wantLetter(what string, letters <-chan letter, took time.Duration,
 }
 
 // mailroom is over another node than most writes.
-func (r *rig) mailroom() *cache.Mailroom { return cache.NewMailroom(r.last()) }
+func (r *rig) mailroom() *cache.Mailroom { return cache.NewMailroom(r.last(), r.limits) }
 
 func waitBeforeOpen(r *rig) {
 	m, w := r.mailroom(), cache.Wait{For: long}
@@ -254,7 +256,9 @@ func waitContext(r *rig) {
 	letters := make(chan letter, 1)
 	r.background(func() {
 		start := time.Now()
-		out, _, err := m.Take(ctx, dst(), "k", cache.Offer, cache.SDP, 1, &plain, 0, cache.Wait{For: long})
+		w := cache.Wait{For: long}
+		defer w.End()
+		out, _, err := m.Take(ctx, dst(), "k", cache.Offer, cache.SDP, 1, &plain, 0, &w)
 		letters <- letter{text: r.appended("Take", out, err), err: err, took: time.Since(start)}
 	})
 	r.settle()

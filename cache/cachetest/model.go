@@ -16,6 +16,7 @@ type model struct {
 	// set at construction
 	limits cache.Limits
 	bells  *cache.Bells
+	tells  func(cache.News) cache.News // what a ring says of what it should; nil: nothing
 
 	mu sync.Mutex
 	// guarded by mu
@@ -135,7 +136,8 @@ func (m *model) openLocked(key cache.Key, ttl time.Duration, token cache.Token, 
 	}
 	s.add(cache.Offer, token, b)
 	m.sessions[cache.Key(strings.Clone(string(key)))] = s
-	m.ring(key, cache.Roles[:]...)
+	m.tell(key, cache.Offer, cache.News{At: cache.NewCursor(s.epoch, 0)})
+	m.tell(key, cache.Answer, s.news(cache.Offer, b))
 	return nil
 }
 
@@ -157,7 +159,7 @@ func (m *model) appendLocked(key cache.Key, from cache.Role, token cache.Token, 
 		return err
 	}
 	s.add(from, token, b)
-	m.ring(key, from.Other())
+	m.tell(key, from.Other(), s.news(from, b))
 	return nil
 }
 
@@ -281,16 +283,45 @@ func (m *model) End(_ context.Context, key cache.Key) error {
 		return err
 	}
 	m.endLocked(key, time.Now())
-	m.ring(key, cache.Roles[:]...)
+	for _, role := range cache.Roles {
+		m.bells.Ring(key, role, cache.News{})
+	}
 	return nil
 }
 
-// ring is called with mu held: a bell never blocks, and who wakes finds the news when mu is free.
-func (m *model) ring(key cache.Key, roles ...cache.Role) {
-	for _, role := range roles {
-		m.bells.Ring(key, role)
+// tell is called with mu held: a bell never blocks, and who wakes finds the news when mu is free.
+func (m *model) tell(key cache.Key, to cache.Role, n cache.News) {
+	if m.tells == nil {
+		n = cache.News{}
+	} else if n.At != 0 {
+		n = m.tells(n)
 	}
+	m.bells.Ring(key, to, n)
 }
+
+// news returns what is to be read behind what was there, now that role from has added the batch.
+func (s *session) news(from cache.Role, b *cache.Batch) cache.News {
+	l := s.logs[from]
+	before := len(l.candidates) - b.Candidates()
+	if l.sdp == nil || b.HasSDP() && before > 0 { // they are held back, or others were until now
+		return cache.News{}
+	}
+	var sdp, candidates cache.Batch
+	for f, rest, ok := cache.NextFrame(b.Frames()); ok; f, rest, ok = cache.NextFrame(rest) {
+		if f.Kind == cache.SDP {
+			sdp.Add(f)
+		} else {
+			candidates.Add(f)
+		}
+	}
+	n := cache.News{At: cache.NewCursor(s.epoch, 1+before), Frames: append(sdp.Frames(), candidates.Frames()...)}
+	if b.HasSDP() {
+		n.At = cache.NewCursor(s.epoch, 0)
+	}
+	return n
+}
+
+func (m *model) Tells() bool { return m.tells != nil }
 
 func (m *model) Hang(_ context.Context, key cache.Key, to cache.Role, bell cache.Bell) error {
 	m.bells.Hang(key, to, bell)

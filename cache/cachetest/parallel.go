@@ -219,9 +219,11 @@ func (p *peers) shake(self cache.Role) {
 		post(1)
 		posted = 2
 	}
-	m, after, read := cache.NewMailroom(p.r.node()), cache.Cursor(0), 0
+	m, after, read := cache.NewMailroom(p.r.node(), p.r.limits), cache.Cursor(0), 0
 	for read < messagesEach {
-		out, next, err := m.Read(p.r.ctx, nil, p.key, self, after, 2, &plain, cache.Wait{For: long})
+		w := cache.Wait{For: long}
+		out, next, err := m.Read(p.r.ctx, nil, p.key, self, after, 2, &plain, &w)
+		w.End()
 		if err != nil {
 			p.r.Errorf("%s, %v: got %v after %d messages, want %d", p.key, self, err, read, messagesEach)
 			return

@@ -86,7 +86,7 @@ var exchangeFaults = []fault{
 	{
 		name: "an exchange does not ring",
 		breaks: func(b *broken) {
-			b.deaf, b.ring = true, func(_ string, key cache.Key, to cache.Role) { b.board.Ring(key, to) }
+			b.deaf, b.ring = true, func(_ string, key cache.Key, to cache.Role) { b.board.Ring(key, to, cache.News{}) }
 		},
 		foundBy: []string{"exchange/rings as a write does"},
 	},

@@ -63,6 +63,17 @@ func TestModel(t *testing.T) {
 	Run(t, modelHarness())
 }
 
+func TestModelThatTells(t *testing.T) {
+	t.Parallel()
+	h := modelHarness()
+	h.New = nodes(func(limits cache.Limits) cache.Store {
+		m := newModel(limits)
+		m.tells = func(n cache.News) cache.News { return n }
+		return m
+	})
+	Run(t, h)
+}
+
 func TestModelWithOneNode(t *testing.T) {
 	t.Parallel()
 	h := modelHarness()

@@ -38,14 +38,16 @@ func wakeupPingPong(r *rig) {
 	ctx, cancel := context.WithCancel(r.ctx)
 	side := func(store cache.Store, self cache.Role) {
 		defer cancel() // who gives up does not leave the other one waiting
-		m := cache.NewMailroom(store)
+		m := cache.NewMailroom(store, r.limits)
 		for i := range rounds {
 			f := cand(fmt.Sprintf("%d", i))
 			if self == cache.Offer {
 				r.wantError("Append", store.Append(ctx, "k", self, "", batch(f)), nil)
 			}
 			start := time.Now()
-			out, _, err := m.Take(ctx, dst(), "k", self, cache.Candidate, 1, &plain, 0, cache.Wait{For: long})
+			w := cache.Wait{For: long}
+			out, _, err := m.Take(ctx, dst(), "k", self, cache.Candidate, 1, &plain, 0, &w)
+			w.End()
 			if err != nil && ctx.Err() != nil && i < rounds-1 {
 				return
 			}
@@ -79,7 +81,9 @@ func wakeupReaders(r *rig) {
 		m, after := r.mailroom(), cache.Cursor(0)
 		for after.Position() <= news {
 			start := time.Now()
-			out, next, err := m.Read(ctx, dst(), "k", cache.Answer, after, 1, &plain, cache.Wait{For: long})
+			w := cache.Wait{For: long}
+			out, next, err := m.Read(ctx, dst(), "k", cache.Answer, after, 1, &plain, &w)
+			w.End()
 			want := cand(fmt.Sprintf("%d", after.Position()))
 			if after == 0 {
 				want.Kind = cache.SDP

@@ -154,7 +154,7 @@ func (s *Store) Append(_ context.Context, key cache.Key, from cache.Role, token 
 	err := stripe.appendLocked(k, now, from, hash, b, &s.limits)
 	stripe.mu.Unlock()
 	if err == nil {
-		s.bells.Ring(key, from.Other())
+		s.bells.Ring(key, from.Other(), cache.News{})
 	}
 	return err
 }
@@ -222,7 +222,7 @@ func (s *Store) Exchange(_ context.Context, dst []byte, key cache.Key, from cach
 	if from == cache.Offer && b.HasSDP() {
 		s.ringBoth(key)
 	} else {
-		s.bells.Ring(key, from.Other())
+		s.bells.Ring(key, from.Other(), cache.News{})
 	}
 	return dst, next, err
 }
@@ -260,8 +260,8 @@ func (s *Store) End(_ context.Context, key cache.Key) error {
 }
 
 func (s *Store) ringBoth(key cache.Key) {
-	s.bells.Ring(key, cache.Offer)
-	s.bells.Ring(key, cache.Answer)
+	s.bells.Ring(key, cache.Offer, cache.News{})
+	s.bells.Ring(key, cache.Answer, cache.News{})
 }
 
 // Hang implements cache.Store. It always succeeds, and no ring is missed.
@@ -272,6 +272,9 @@ func (s *Store) Hang(_ context.Context, key cache.Key, to cache.Role, bell cache
 
 // Unhang implements cache.Store.
 func (s *Store) Unhang(key cache.Key, to cache.Role, bell cache.Bell) { s.bells.Unhang(key, to, bell) }
+
+// Tells implements cache.Store: a look costs as little as a ring.
+func (s *Store) Tells() bool { return false }
 
 // Ready implements cache.Store. The error is custerrors.CacheOverrunMaxCost.
 func (s *Store) Ready(context.Context) error {

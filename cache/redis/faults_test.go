@@ -149,7 +149,7 @@ func TestWaitOutlastsFailure(t *testing.T) {
 	defer near.Close()
 	defer far.Close()
 	ctx := context.Background()
-	m := cache.NewMailroom(far)
+	m := cache.NewMailroom(far, benchLimits())
 	key := func(i int) cache.Key { return cache.Key(fmt.Sprintf("k%d", i)) }
 	for i := range readers {
 		if err := near.Open(ctx, key(i), 0, "", sdpBatch("o")); err != nil {
@@ -161,7 +161,9 @@ func TestWaitOutlastsFailure(t *testing.T) {
 	var restored time.Time
 	for i := range readers {
 		waiting.Go(func() {
-			out, _, err := m.Read(ctx, nil, key(i), cache.Offer, 0, math.MaxInt, &benchForm, cache.Wait{For: 25 * time.Second})
+			w := cache.Wait{For: 25 * time.Second}
+			defer w.End()
+			out, _, err := m.Read(ctx, nil, key(i), cache.Offer, 0, math.MaxInt, &benchForm, &w)
 			if want := `{"s":"a"}`; err != nil || string(out) != want {
 				t.Errorf("Read: got %q (%v), want %q", out, err, want)
 			}
@@ -236,9 +238,11 @@ func TestSlow(t *testing.T) {
 	if took := time.Since(begin); took < 200*time.Millisecond || took > 2*time.Second {
 		t.Errorf("1000 calls at once: got answers after %v, want 200 ms or a little more", took)
 	}
-	m := cache.NewMailroom(s)
+	m := cache.NewMailroom(s, benchLimits())
 	begin = time.Now()
-	_, _, err := m.Read(ctx, nil, "k", cache.Offer, 0, 1, &benchForm, cache.Wait{For: time.Second})
+	w := cache.Wait{For: time.Second}
+	_, _, err := m.Read(ctx, nil, "k", cache.Offer, 0, 1, &benchForm, &w)
+	w.End()
 	if took := time.Since(begin); err != custerrors.SdpNoValues || took > 4*time.Second {
 		t.Errorf("Read with a wait of 1 s: got %v after %v, want %v within 2 s or so", err, took, custerrors.SdpNoValues)
 	}

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -89,15 +90,25 @@ func (n *news) dial(address string, node rueidis.Client) (*line, error) {
 	return l, nil
 }
 
-// heard is called by a line's reader.
+// heard is called by a line's reader. A message is who has news: 1 offer, 2 answer, 3 both; and, unless they have to look, a cursor
+// (8 bytes, little endian) and the frames behind it, which are the answerer's where a session opens.
 func (n *news) heard(m rueidis.PubSubMessage) {
-	switch m.Message {
-	case "1":
-		n.ring(m.Channel, cache.Offer)
-	case "2":
-		n.ring(m.Channel, cache.Answer)
-	default:
-		n.ring(m.Channel, cache.Roles[:]...)
+	if m.Message == "" {
+		return // not ours
+	}
+	who, told := m.Message[0], cache.News{}
+	if text := unsafeBytes(m.Message[1:]); len(text) >= 8 {
+		told = cache.News{At: cache.Cursor(binary.LittleEndian.Uint64(text)), Frames: text[8:]}
+	}
+	if who != '2' {
+		toOffer := told
+		if who == '3' {
+			toOffer.Frames = nil
+		}
+		n.bells.Ring(cache.Key(m.Channel), cache.Offer, toOffer)
+	}
+	if who != '1' {
+		n.bells.Ring(cache.Key(m.Channel), cache.Answer, told)
 	}
 }
 

@@ -107,9 +107,10 @@ func (n *news) unhang(channel string, to cache.Role, bell cache.Bell) {
 	}
 }
 
-func (n *news) ring(channel string, to ...cache.Role) {
-	for _, role := range to {
-		n.bells.Ring(cache.Key(channel), role)
+// ringBoth has all look who wait for the channel's session.
+func (n *news) ringBoth(channel string) {
+	for _, role := range cache.Roles {
+		n.bells.Ring(cache.Key(channel), role, cache.News{})
 	}
 }
 
@@ -209,7 +210,7 @@ func (n *news) mend() {
 				break // the next tick tries again
 			}
 			for _, channel := range some {
-				n.ring(channel, cache.Roles[:]...)
+				n.ringBoth(channel)
 			}
 		}
 	}

@@ -9,7 +9,7 @@
 //	                                         s2  the answer's sdp      c21 c22 …  its candidates
 //	                                         t1… t2…  idempotency tokens, by role
 //	                         signal:{id}-    the tombstone, cache.Grace longer
-//	                         signal:{id}     the channel: who has news, 1 offer, 2 answer, 3 both
+//	                         signal:{id}     the channel: who has news, 1 offer, 2 answer, 3 both; and which, see heard
 //
 // What is stored of a payload is its frame, as in cache.Batch, so that a node only puts a form around it. Time is the server's,
 // and TTLs are its key expiry. Keys of clients are not stored.
@@ -226,6 +226,9 @@ func (s *Store) channel(key cache.Key) string {
 	var name [maxPrefix + idSize + 2]byte
 	return string(appendName(name[:0], s.prefix, key))
 }
+
+// Tells implements cache.Store: a look is a script and a round trip, and costs several times what news do.
+func (s *Store) Tells() bool { return true }
 
 // Ready implements cache.Store. It does not ask: it says what was seen within the last second.
 func (s *Store) Ready(context.Context) error {

@@ -1,0 +1,128 @@
+package cache
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"signal-server/custerrors"
+)
+
+// Wait is somebody's waiting for news of one session, as one role, in one call of a Mailroom or, for who goes on elsewhere or
+// has more than one answer to give, in several. The caller sets the fields, and End must follow the last call. The zero Wait
+// does not wait, and needs no End. It is not safe for concurrent use; it may be copied, to be used and ended in one place.
+type Wait struct {
+	// For is how long the wait is, at the most, from the first call on. It is not changed between calls.
+	For time.Duration
+	// Stay is how long one call takes at the most, if it is over before the wait is; zero: as long as the wait. Less than zero:
+	// the call does not sleep.
+	Stay time.Duration
+	// Unopened lets every role wait for a session that is not open yet, not the answerer only.
+	Unopened bool
+	// Present reports whether the one who waits is still there; nil means always. It is asked after each sleep, before
+	// anything is taken: what is taken for somebody who has left is lost.
+	Present func() bool
+
+	// What the mailroom keeps from one call to the next.
+	mail    *Mailroom // whose bell it is
+	bell    Bell      // hangs at the store; nil: not yet
+	key     Key       // where it hangs: a copy
+	to      Role
+	over    time.Time
+	lease   Lease     // of the session, once it is known
+	end     time.Time // of that
+	nothing error     // what the latest look found, which was nothing; nil: the next call has to look
+	looked  time.Time // when: it has renewed the session
+	news    News      // that have been rung and are not read
+	pending bool
+}
+
+// Pending reports whether the latest call returned because its stay was over, and not the wait.
+func (w *Wait) Pending() bool { return w.pending }
+
+// End takes the bell down. It may be called twice.
+func (w *Wait) End() {
+	if w.bell == nil {
+		return
+	}
+	w.mail.store.Unhang(w.key, w.to, w.bell)
+	w.bell.silence() // it goes back silent
+	w.mail.bells.Put(w.bell)
+	w.bell = nil
+}
+
+// covers reports whether what role to was refused with this error may come by itself, so that waiting makes sense.
+func (w *Wait) covers(err error, to Role) bool {
+	switch err { // stores return these as they are, not wrapped
+	case custerrors.SdpNoValues, custerrors.CandidateNoValues:
+		return true
+	case custerrors.KeyNotFound:
+		return to == Answer || w.Unopened // the offerer opens the session, so it has nobody to wait for
+	default:
+		return false
+	}
+}
+
+// begin begins a call, and returns when it has to be over.
+func (w *Wait) begin() (stay time.Time) {
+	now := time.Now()
+	if w.over.IsZero() {
+		w.over = now.Add(w.For)
+	}
+	w.pending = false
+	if w.Stay == 0 {
+		return w.over
+	}
+	return now.Add(w.Stay)
+}
+
+// note notes what a look has said to role to, and returns it.
+func (w *Wait) note(said error, to Role) error {
+	w.nothing = nil
+	if w.covers(said, to) {
+		w.nothing, w.looked = said, time.Now()
+	}
+	return said
+}
+
+// know notes what is known of the session as of now.
+func (w *Wait) know(l Lease) {
+	w.lease, w.looked = l, time.Now()
+	w.end = w.looked.Add(l.Left)
+}
+
+// sleepUntil returns when to look although no bell has rung.
+func (w *Wait) sleepUntil() time.Time {
+	if w.nothing == custerrors.KeyNotFound {
+		return w.over
+	}
+	// Half a TTL keeps it alive; a little after its last moment, to find it ended.
+	look := w.looked.Add(max(w.lease.TTL/2, time.Millisecond))
+	end := w.end
+	if end.Before(w.looked) { // by a clock of its own, the store has it live a little longer
+		end = w.looked
+	}
+	if end = end.Add(time.Millisecond); end.Before(look) {
+		look = end
+	}
+	if w.over.Before(look) {
+		return w.over
+	}
+	return look
+}
+
+// hang hangs the bell of the wait, if it does not hang yet.
+func (m *Mailroom) hang(ctx context.Context, key Key, to Role, w *Wait) error {
+	if w.bell != nil {
+		return nil
+	}
+	bell, _ := m.bells.Get().(Bell)
+	key = Key(strings.Clone(string(key)))
+	if err := m.store.Hang(ctx, key, to, bell); err != nil {
+		m.bells.Put(bell)
+		return err
+	}
+	w.mail, w.bell, w.key, w.to = m, bell, key, to
+	w.nothing = nil // it was found before
+	return nil
+}
