@@ -85,6 +85,62 @@ func BenchmarkHandshake(b *testing.B) {
 	b.ReportMetric((ownCPU(b)-self)*1e6/float64(b.N), "node-µs/op")
 }
 
+// BenchmarkMeeting is a handshake whose peers wait for each other, 64 at once: the four requests of the messages flow.
+func BenchmarkMeeting(b *testing.B) {
+	server := redistest.Start(b)
+	store := open(b, server.URL(""), benchLimits())
+	defer store.Close()
+	mail := cache.NewMailroom(store, benchLimits())
+	ctx := context.Background()
+	var n atomic.Int64
+	before, self := serverCPU(server), ownCPU(b)
+	b.SetParallelism(32)
+	b.ReportAllocs()
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		batch := description()
+		keys, answered := make(chan cache.Key), make(chan error)
+		go func() {
+			batch, dst := description(), make([]byte, 0, 16<<10)
+			for key := range keys {
+				w := cache.Wait{For: time.Minute}
+				_, next, err := mail.Read(ctx, dst, key, cache.Answer, 0, math.MaxInt, &benchForm, &w)
+				w.End()
+				if err == nil {
+					_, _, err = store.Exchange(ctx, dst, key, cache.Answer, 0, "", batch, next, math.MaxInt, &benchForm)
+				}
+				answered <- err
+			}
+			close(answered)
+		}()
+		dst := make([]byte, 0, 16<<10)
+		for pb.Next() {
+			key := cache.Key("m" + strconv.FormatInt(n.Add(1), 36))
+			keys <- key
+			w := cache.Wait{For: time.Minute}
+			_, next, err := mail.Exchange(ctx, dst, key, cache.Offer, 0, "", batch, 0, math.MaxInt, &benchForm, &w)
+			if err == custerrors.SdpNoValues {
+				_, _, err = mail.Read(ctx, dst, key, cache.Offer, next, math.MaxInt, &benchForm, &w)
+			}
+			w.End()
+			if err != nil {
+				b.Errorf("the offerer: got %v, want none", err)
+			}
+			if err := <-answered; err != custerrors.CandidateNoValues {
+				b.Errorf("the answerer: got %v, want %v", err, custerrors.CandidateNoValues)
+			}
+			if err := store.End(ctx, key); err != nil {
+				b.Errorf("End: got %v, want none", err)
+			}
+		}
+		close(keys)
+		<-answered
+	})
+	b.StopTimer()
+	b.ReportMetric((serverCPU(server)-before)*1e6/float64(b.N), "redis-µs/op")
+	b.ReportMetric((ownCPU(b)-self)*1e6/float64(b.N), "node-µs/op")
+}
+
 // BenchmarkTouch is the smallest call, by 256 callers at once: to compare with redis-benchmark.
 func BenchmarkTouch(b *testing.B) {
 	server := redistest.Start(b)

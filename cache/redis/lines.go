@@ -15,8 +15,12 @@ var errClosed = errors.New("the store is closed")
 
 // line is the connection over which one server's news come.
 type line struct {
+	// set at construction
 	address string
 	conn    rueidis.DedicatedClient
+
+	// owned by the connection's reader
+	half rueidis.PubSubMessage // the first half of news that have an sdp
 }
 
 // failure is why a server could not be dialed, lately.
@@ -69,7 +73,7 @@ func (n *news) dial(address string, node rueidis.Client) (*line, error) {
 	conn, _ := node.Dedicate()
 	l := &line{address: address, conn: conn}
 	lost := conn.SetPubSubHooks(rueidis.PubSubHooks{
-		OnMessage:      n.heard,
+		OnMessage:      func(m rueidis.PubSubMessage) { n.heard(l, m) },
 		OnSubscription: func(s rueidis.PubSubSubscription) { n.subscribed(l, s) },
 	})
 	if err := conn.Do(n.deadlines.context(), conn.B().Ping().Build()).Error(); err != nil {
@@ -91,24 +95,45 @@ func (n *news) dial(address string, node rueidis.Client) (*line, error) {
 }
 
 // heard is called by a line's reader. A message is who has news: 1 offer, 2 answer, 3 both; and, unless they have to look, a cursor
-// (8 bytes, little endian) and the frames behind it, which are the answerer's where a session opens.
-func (n *news) heard(m rueidis.PubSubMessage) {
-	if m.Message == "" {
-		return // not ours
+// (8 bytes, little endian) and the frames of the candidates behind it. Behind the beginning, the sdp's frame comes before them, and
+// is the next message: in Lua it costs Redis ten times as much to put an sdp and something else together as to send it once more.
+func (n *news) heard(l *line, m rueidis.PubSubMessage) {
+	if l.half.Message != "" {
+		first := l.half
+		l.half = rueidis.PubSubMessage{}
+		if first.Channel == m.Channel {
+			n.tell(m.Channel, first.Message[0], cursorOf(first.Message), append([]byte(m.Message), first.Message[toldSize:]...))
+			return
+		}
 	}
-	who, told := m.Message[0], cache.News{}
-	if text := unsafeBytes(m.Message[1:]); len(text) >= 8 {
-		told = cache.News{At: cache.Cursor(binary.LittleEndian.Uint64(text)), Frames: text[8:]}
+	switch {
+	case m.Message == "": // not ours
+	case len(m.Message) < toldSize:
+		n.tell(m.Channel, m.Message[0], 0, nil)
+	case cursorOf(m.Message).Position() == 0:
+		l.half = m
+	default:
+		n.tell(m.Channel, m.Message[0], cursorOf(m.Message), unsafeBytes(m.Message[toldSize:]))
+	}
+}
+
+const toldSize = 1 + 8 // bytes: who, and the cursor
+
+func cursorOf(told string) cache.Cursor {
+	return cache.Cursor(binary.LittleEndian.Uint64(unsafeBytes(told[1:])))
+}
+
+// tell rings who has news, and says what they are; to the offerer of a session that opens, that he has nothing to read yet.
+func (n *news) tell(channel string, who byte, at cache.Cursor, frames []byte) {
+	told := cache.News{At: at, Frames: frames}
+	if who != '1' {
+		n.bells.Ring(cache.Key(channel), cache.Answer, told)
+	}
+	if who == '3' {
+		told.Frames = nil
 	}
 	if who != '2' {
-		toOffer := told
-		if who == '3' {
-			toOffer.Frames = nil
-		}
-		n.bells.Ring(cache.Key(m.Channel), cache.Offer, toOffer)
-	}
-	if who != '1' {
-		n.bells.Ring(cache.Key(m.Channel), cache.Answer, told)
+		n.bells.Ring(cache.Key(channel), cache.Offer, told)
 	}
 }
 

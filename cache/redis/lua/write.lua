@@ -4,7 +4,7 @@
 -- room is how many bytes the session may still write although maxmemory is reached: so that new sessions are refused before
 -- running ones.
 local ROOM = 4096 -- beside as much as the first write
-local MAX_TOLD = 16384 -- bytes of frames that news bring; who is told of more looks
+local MAX_SDP, MAX_CANDS = 16384, 4096 -- bytes of frames that news bring; who is told of more looks
 local BEGIN = '\0\0\0\0\0\0\0\0'
 local from, opens, reads, after, limit, fresh, askedttl, life, bytes, more, maxmore, maxsize =
   struct.unpack('<I1I1I1c8I2c6I4I4I4I4I4I4', ARGV[1])
@@ -67,12 +67,14 @@ if not refused and not seen then
   end
   redis.call('PEXPIREAT', KEYS[1], deadline)
   if refused then return refused end
-  -- The news, with what they are if that is all that has become readable: see news.go.
+  -- The news, with what they are if that is all that has become readable: see line.heard.
   local news = opens == 1 and '3' or from == 1 and '2' or '1'
-  if flags % 2 == SDP and (sdp == '' or n == more) and need <= MAX_TOLD then
-    news = news .. struct.pack('<I2', sdp == '' and 1 + n - more or 0) .. epoch .. sdp .. cands
+  if flags % 2 == SDP and (sdp == '' or n == more) and #sdp <= MAX_SDP and #cands <= MAX_CANDS then
+    redis.call('SPUBLISH', KEYS[1], news .. struct.pack('<I2', sdp == '' and 1 + n - more or 0) .. epoch .. cands)
+    if sdp ~= '' then redis.call('SPUBLISH', KEYS[1], sdp) end
+  else
+    redis.call('SPUBLISH', KEYS[1], news)
   end
-  redis.call('SPUBLISH', KEYS[1], news)
   m = w[4]
   if from == 2 then index = META_SIZE else index = META_SIZE + 2 * k1 end
 elseif lives then
