@@ -19,6 +19,7 @@ func (s *Server) routes() {
 		s.api(fiber.MethodPost, path+"/candidate", role, s.postCandidate)
 		s.api(fiber.MethodPost, path+"/candidates", role, s.postCandidates)
 		s.api(fiber.MethodPost, path+"/messages", role, s.postMessages)
+		s.api(fiber.MethodPost, path+"/outcome", role, s.postOutcome)
 	}
 	s.api(fiber.MethodPost, "/offer/sdp", cache.Offer, s.openSession)
 	s.api(fiber.MethodPost, "/answer/sdp", cache.Answer, s.answerSession)

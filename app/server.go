@@ -41,6 +41,7 @@ type Server struct {
 	strict   strict         // set by Serve, before there are connections
 	batches  sync.Pool      // of *cache.Batch
 	contexts sync.Pool      // of *fasthttp.RequestCtx, to answer parked requests with
+	outcomes *outcomes
 
 	// atomic
 	leaving  atomic.Bool  // it was told to end
@@ -64,6 +65,7 @@ func New(config Config, store cache.Store, log *slog.Logger) (*Server, error) {
 		limits:   limit.New(config.Clients),
 		batches:  sync.Pool{New: func() any { return new(cache.Batch) }},
 		contexts: sync.Pool{New: func() any { return new(fasthttp.RequestCtx) }},
+		outcomes: newOutcomes(),
 	}
 	s.fiber = fiber.New(fiber.Config{
 		AppName:                      "signal-server",

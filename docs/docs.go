@@ -773,6 +773,71 @@ const docTemplate = `{
                 }
             }
         },
+        "/{role}/outcome": {
+            "post": {
+                "description": "What the operator sees of it is a success rate, by the type of the reporter's own candidate, and times. It writes\nnothing to the session, and may come up to 30 s after its end. Each role's first report of a session is counted, what\ncomes after it is answered the same. With the key in the query and a body of type text/plain, as navigator.sendBeacon\nsends it, a page of another origin needs no preflight.",
+                "consumes": [
+                    "application/json",
+                    "text/plain"
+                ],
+                "produces": [
+                    "application/json"
+                ],
+                "tags": [
+                    "operation"
+                ],
+                "summary": "Report how the attempt to connect ended",
+                "parameters": [
+                    {
+                        "enum": [
+                            "offer",
+                            "answer"
+                        ],
+                        "type": "string",
+                        "description": "who reports",
+                        "name": "role",
+                        "in": "path",
+                        "required": true
+                    },
+                    {
+                        "type": "string",
+                        "description": "the session's key: 1 to 32 characters; or in the query",
+                        "name": "key",
+                        "in": "header",
+                        "required": true
+                    },
+                    {
+                        "description": "how it ended",
+                        "name": "outcome",
+                        "in": "body",
+                        "required": true,
+                        "schema": {
+                            "$ref": "#/definitions/Outcome"
+                        }
+                    }
+                ],
+                "responses": {
+                    "200": {
+                        "description": "done (msg empty), or KeyNotFound",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
+                    "400": {
+                        "description": "KeyIsEmpty, KeyIsTooLong, BodyIsEmpty, BodyIsNotJSON, BodyIsNotUTF8",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
+                    "503": {
+                        "description": "ServerIsShuttingDown, StoreIsUnavailable",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    }
+                }
+            }
+        },
         "/{role}/sdp": {
             "get": {
                 "description": "Destructive: the sdp goes to one taker, once. The answerer may wait before the session is opened.",
@@ -907,6 +972,37 @@ const docTemplate = `{
                 }
             }
         },
+        "Outcome": {
+            "type": "object",
+            "required": [
+                "ms",
+                "result"
+            ],
+            "properties": {
+                "candidate_type": {
+                    "description": "The type of the reporter's own candidate in the pair that was selected; only, and always, where the result is connected.",
+                    "type": "string",
+                    "enum": [
+                        "host",
+                        "srflx",
+                        "prflx",
+                        "relay"
+                    ]
+                },
+                "ms": {
+                    "description": "How long it took, in milliseconds, 0 or more. More than an hour counts as an hour.",
+                    "type": "number",
+                    "example": 1234
+                },
+                "result": {
+                    "type": "string",
+                    "enum": [
+                        "connected",
+                        "failed"
+                    ]
+                }
+            }
+        },
         "Post": {
             "type": "object",
             "properties": {
@@ -941,7 +1037,7 @@ const docTemplate = `{
             "name": "classic"
         },
         {
-            "description": "Health",
+            "description": "Health, and how connections ended",
             "name": "operation"
         }
     ]
