@@ -51,7 +51,7 @@ func (s *Server) postCandidates(c *fiber.Ctx, v visit) error {
 	if err := s.readCandidates(w.batch, w.body); err != nil {
 		return err
 	}
-	return wrote(c, s.store.Append(c.Context(), v.key, v.role, w.token, w.batch))
+	return s.put(c, &v, 0, &w)
 }
 
 // takeCandidate takes the other role's oldest candidate that is not taken.

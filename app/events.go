@@ -66,6 +66,9 @@ func (s *Server) streamEvents(c *fiber.Ctx, v visit) error {
 	if err == nil && after == 0 {
 		after, err = cursorOf(c)
 	}
+	if err == nil {
+		after, err = v.from(after)
+	}
 	if err != nil {
 		return err
 	}

@@ -43,6 +43,9 @@ func (s *Server) postOutcome(c *fiber.Ctx, v visit) error {
 	if err != nil && err != custerrors.KeyIsExpired {
 		return err
 	}
+	if v.session != 0 {
+		lease.Epoch = v.session // which may have ended, and another one of the key live
+	}
 	s.outcomes.add(v.key, v.role, lease.Epoch, out, took)
 	return done(c)
 }

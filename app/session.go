@@ -1,9 +1,12 @@
 package app
 
 import (
+	"time"
+
 	"github.com/gofiber/fiber/v2"
 
 	"signal-server/cache"
+	"signal-server/custerrors"
 )
 
 // openSession opens a session and puts the offer's sdp.
@@ -36,7 +39,7 @@ func (s *Server) openSession(c *fiber.Ctx, v visit) error {
 	if err := s.limitOpen(&v, w.batch); err != nil {
 		return err
 	}
-	return wrote(c, s.store.Open(c.Context(), v.key, ttl, w.token, w.batch))
+	return s.put(c, &v, ttl, &w)
 }
 
 // answerSession puts the answer's sdp.
@@ -67,7 +70,19 @@ func (s *Server) postText(c *fiber.Ctx, v visit, kind cache.Kind) error {
 	if err := s.addText(w.batch, kind, w.body); err != nil {
 		return err
 	}
-	return wrote(c, s.store.Append(c.Context(), v.key, v.role, w.token, w.batch))
+	return s.put(c, &v, 0, &w)
+}
+
+// put writes what w holds, and opens a session if that is the offer's sdp.
+func (s *Server) put(c *fiber.Ctx, v *visit, ttl time.Duration, w *write) error {
+	switch {
+	case s.config.Tickets != nil:
+		return wrote(c, s.putTicketed(c.Context(), v, ttl, w))
+	case w.opens(v.role):
+		return wrote(c, s.store.Open(c.Context(), v.key, ttl, w.token, w.batch))
+	default:
+		return wrote(c, s.store.Append(c.Context(), v.key, v.role, w.token, w.batch))
+	}
 }
 
 // wrote replies to a write that has nothing to return.
@@ -103,5 +118,14 @@ func (s *Server) takeSDP(c *fiber.Ctx, v visit) error { return s.take(c, v, cach
 //	@Failure	400	{object}	envelope	"KeyIsEmpty, KeyIsTooLong"
 //	@Router		/session [delete]
 func (s *Server) endSession(c *fiber.Ctx, v visit) error {
+	if v.session != 0 {
+		lease, err := s.store.Touch(c.Context(), v.key)
+		if err == nil && lease.Epoch != v.session {
+			err = custerrors.KeyIsExpired
+		}
+		if err != nil {
+			return err
+		}
+	}
 	return wrote(c, s.store.End(c.Context(), v.key))
 }
