@@ -355,3 +355,30 @@ func TestTicketsAreOff(t *testing.T) {
 		a.wantNoTicket(t, r.line)
 	}
 }
+
+// TestTicketsDoNotAllocate counts what requests take from the heap that show a ticket, and those that get one.
+func TestTicketsDoNotAllocate(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector allocates")
+	}
+	d := newDirect(t, roomy, ticketing)
+	defer d.store.Close()
+	offer := d.do(t, "POST /offer/sdp", hotKey, open(hotSDP)).granted(t, "the offer", offerTicket)
+	answer := d.do(t, "POST /answer/sdp", hotKey, hotSDP).granted(t, "the answer", answerTicket)
+	for name, set := range map[string]func(){
+		"POST candidate": func() { d.set("POST /offer/candidate", hotKey, hotCandidate, showing(offerTicket, offer)...) },
+		"GET messages":   func() { d.set("GET /answer/messages", hotKey, "", showing(answerTicket, answer)...) },
+		"POST messages": func() {
+			d.set("POST /offer/messages", hotKey, `{"candidates":[`+quote(hotCandidate)+`]}`, showing(offerTicket, offer)...)
+		},
+		"POST sdp, repeated": func() { d.set("POST /answer/sdp", hotKey, hotSDP, showing(answerTicket, answer)...) },
+	} {
+		set()
+		for range 100 {
+			d.handle()
+		}
+		if got, want := testing.AllocsPerRun(1000, d.handle), 0.0; got != want {
+			t.Errorf("%s: allocations: got %v, want %v", name, got, want)
+		}
+	}
+}
