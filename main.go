@@ -15,7 +15,7 @@
 //	@tag.name		classic
 //	@tag.description	One payload a request; what is taken is gone
 //	@tag.name		operation
-//	@tag.description	Health
+//	@tag.description	Health, and how connections ended
 package main
 
 import (

@@ -121,6 +121,11 @@ var hots = []hot{
 		},
 	},
 	{
+		"POST outcome",
+		func(t testing.TB, d *direct) { opens(t, d); again("POST /offer/outcome", connected)(t, d) },
+		succeed,
+	},
+	{
 		"POST offer/sdp and DELETE",
 		func(t testing.TB, d *direct) {
 			d.do(t, "DELETE /session", hotKey, "")

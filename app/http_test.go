@@ -35,6 +35,8 @@ var wantMethods = map[string][]string{
 	"/answer/candidates": {"GET", "HEAD", "POST"},
 	"/offer/messages":    {"GET", "HEAD", "POST"},
 	"/answer/messages":   {"GET", "HEAD", "POST"},
+	"/offer/outcome":     {"POST"},
+	"/answer/outcome":    {"POST"},
 	"/offer/events":      {"GET", "HEAD"},
 	"/answer/events":     {"GET", "HEAD"},
 	"/session":           {"DELETE"},

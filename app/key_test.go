@@ -26,6 +26,8 @@ var keyed = []struct{ line, body string }{
 	{"POST /answer/messages", `{"sdp":"a"}`},
 	{"GET /offer/messages", ""},
 	{"GET /answer/messages", ""},
+	{"POST /offer/outcome", `{"result":"connected","candidate_type":"host","ms":1}`},
+	{"POST /answer/outcome", `{"result":"failed","ms":1}`},
 	{"DELETE /session", ""},
 }
 

@@ -165,6 +165,9 @@ const (
 	memberTTL members = 1 << iota
 	memberSDP
 	memberCandidates
+	memberResult
+	memberType
+	memberMS
 )
 
 // once makes the Reader fail if the member was read before: which of two is meant, nobody knows (RFC 8259, Section 4).

@@ -28,6 +28,15 @@ type post struct {
 	KeyTTL float64 `json:"key_ttl" example:"30"`
 } // @name Post
 
+// report is the body of POST outcome.
+type report struct {
+	Result string `json:"result" enums:"connected,failed" binding:"required"`
+	// The type of the reporter's own candidate in the pair that was selected; only, and always, where the result is connected.
+	CandidateType string `json:"candidate_type" enums:"host,srflx,prflx,relay"`
+	// How long it took, in milliseconds, 0 or more. More than an hour counts as an hour.
+	MS float64 `json:"ms" example:"1234" binding:"required"`
+} // @name Outcome
+
 // news is the data of an answer with messages.
 type news struct {
 	// Where to go on from: the next request's after.

@@ -120,9 +120,10 @@ const Grace = 30 * time.Second
 
 // Lease says which session of a key lives, and how long it still has.
 type Lease struct {
-	Epoch uint64        // tells it from others of the same key, as its cursors do
-	TTL   time.Duration // it ends when nothing valid asks for it that long; the asking just now has renewed it
-	Left  time.Duration // it ends then at the latest
+	Epoch    uint64        // tells it from others of the same key, as its cursors do
+	TTL      time.Duration // it ends when nothing valid asks for it that long; the asking just now has renewed it
+	Left     time.Duration // it ends then at the latest
+	Answered bool          // the answer's sdp is put, taken or not
 }
 
 // Form is how payloads are written out: before each one SDP or Candidate by its kind, after each one After, between two
@@ -175,11 +176,12 @@ type Store interface {
 	// Exchange writes b as role from, by Open if from is Offer and b has an sdp and by Append otherwise, and then reads as Read
 	// does for the same role, in one step: one trip to a store that is elsewhere. The cursor is looked at first: if it is of
 	// a session that has ended (KeyIsExpired) or lies behind what the log holds (CursorIsInvalid), or if the write is
-	// refused, nothing is written or read. SdpNoValues and CandidateNoValues leave the write done.
+	// refused, nothing is written or read. SdpNoValues and CandidateNoValues leave the write done. With limit zero it only writes,
+	// and without an error the cursor comes back where it was, with the epoch of the session that was written to.
 	Exchange(ctx context.Context, dst []byte, key Key, from Role, ttl time.Duration, token Token, b *Batch,
 		after Cursor, limit int, form *Form) ([]byte, Cursor, error)
 
-	// Touch renews the session's TTL and says which one it is and how long it still has.
+	// Touch renews the session's TTL and says which one it is, how long it still has, and whether it is answered.
 	Touch(ctx context.Context, key Key) (Lease, error)
 
 	// End ends the session for both roles and gives its memory back.

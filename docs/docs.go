@@ -52,6 +52,12 @@ const docTemplate = `{
                         "schema": {
                             "type": "string"
                         }
+                    },
+                    {
+                        "type": "string",
+                        "description": "the answerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Answer-Ticket",
+                        "in": "header"
                     }
                 ],
                 "responses": {
@@ -59,6 +65,12 @@ const docTemplate = `{
                         "description": "done (msg empty), or SdpAlreadyExist, KeyNotFound, KeyIsExpired",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "headers": {
+                            "X-Answer-Ticket": {
+                                "type": "string",
+                                "description": "with --role-tickets: what the answerer shows from now on"
+                            }
                         }
                     },
                     "400": {
@@ -143,6 +155,12 @@ const docTemplate = `{
                         "description": "done (msg empty), or SdpAlreadyExist",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "headers": {
+                            "X-Offer-Ticket": {
+                                "type": "string",
+                                "description": "with --role-tickets: what the offerer shows from now on"
+                            }
                         }
                     },
                     "400": {
@@ -207,6 +225,18 @@ const docTemplate = `{
                         "name": "key",
                         "in": "header",
                         "required": true
+                    },
+                    {
+                        "type": "string",
+                        "description": "the offerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Offer-Ticket",
+                        "in": "header"
+                    },
+                    {
+                        "type": "string",
+                        "description": "the answerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Answer-Ticket",
+                        "in": "header"
                     }
                 ],
                 "responses": {
@@ -259,6 +289,18 @@ const docTemplate = `{
                         "description": "seconds to wait while there is nothing, 30 at most",
                         "name": "wait",
                         "in": "query"
+                    },
+                    {
+                        "type": "string",
+                        "description": "the offerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Offer-Ticket",
+                        "in": "header"
+                    },
+                    {
+                        "type": "string",
+                        "description": "the answerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Answer-Ticket",
+                        "in": "header"
                     }
                 ],
                 "responses": {
@@ -338,6 +380,18 @@ const docTemplate = `{
                         "schema": {
                             "type": "string"
                         }
+                    },
+                    {
+                        "type": "string",
+                        "description": "the offerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Offer-Ticket",
+                        "in": "header"
+                    },
+                    {
+                        "type": "string",
+                        "description": "the answerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Answer-Ticket",
+                        "in": "header"
                     }
                 ],
                 "responses": {
@@ -408,6 +462,18 @@ const docTemplate = `{
                         "description": "seconds to wait while there is nothing, 30 at most",
                         "name": "wait",
                         "in": "query"
+                    },
+                    {
+                        "type": "string",
+                        "description": "the offerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Offer-Ticket",
+                        "in": "header"
+                    },
+                    {
+                        "type": "string",
+                        "description": "the answerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Answer-Ticket",
+                        "in": "header"
                     }
                 ],
                 "responses": {
@@ -493,6 +559,18 @@ const docTemplate = `{
                                 "type": "string"
                             }
                         }
+                    },
+                    {
+                        "type": "string",
+                        "description": "the offerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Offer-Ticket",
+                        "in": "header"
+                    },
+                    {
+                        "type": "string",
+                        "description": "the answerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Answer-Ticket",
+                        "in": "header"
                     }
                 ],
                 "responses": {
@@ -569,6 +647,18 @@ const docTemplate = `{
                         "description": "the same, where a client cannot set headers; the header wins",
                         "name": "after",
                         "in": "query"
+                    },
+                    {
+                        "type": "string",
+                        "description": "the offerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Offer-Ticket",
+                        "in": "header"
+                    },
+                    {
+                        "type": "string",
+                        "description": "the answerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Answer-Ticket",
+                        "in": "header"
                     }
                 ],
                 "responses": {
@@ -633,6 +723,18 @@ const docTemplate = `{
                         "description": "seconds to wait while there is nothing, 30 at most",
                         "name": "wait",
                         "in": "query"
+                    },
+                    {
+                        "type": "string",
+                        "description": "the offerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Offer-Ticket",
+                        "in": "header"
+                    },
+                    {
+                        "type": "string",
+                        "description": "the answerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Answer-Ticket",
+                        "in": "header"
                     }
                 ],
                 "responses": {
@@ -725,6 +827,18 @@ const docTemplate = `{
                         "schema": {
                             "$ref": "#/definitions/Post"
                         }
+                    },
+                    {
+                        "type": "string",
+                        "description": "the offerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Offer-Ticket",
+                        "in": "header"
+                    },
+                    {
+                        "type": "string",
+                        "description": "the answerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Answer-Ticket",
+                        "in": "header"
                     }
                 ],
                 "responses": {
@@ -744,6 +858,16 @@ const docTemplate = `{
                                     }
                                 }
                             ]
+                        },
+                        "headers": {
+                            "X-Answer-Ticket": {
+                                "type": "string",
+                                "description": "with --role-tickets: what the answerer shows from now on"
+                            },
+                            "X-Offer-Ticket": {
+                                "type": "string",
+                                "description": "with --role-tickets: what the offerer shows from now on"
+                            }
                         }
                     },
                     "400": {
@@ -766,6 +890,83 @@ const docTemplate = `{
                     },
                     "503": {
                         "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    }
+                }
+            }
+        },
+        "/{role}/outcome": {
+            "post": {
+                "description": "What the operator sees of it is a success rate, by the type of the reporter's own candidate, and times. It writes\nnothing to the session, and may come up to 30 s after its end. Each role's first report of a session is counted, what\ncomes after it is answered the same. With the key in the query and a body of type text/plain, as navigator.sendBeacon\nsends it, a page of another origin needs no preflight.",
+                "consumes": [
+                    "application/json",
+                    "text/plain"
+                ],
+                "produces": [
+                    "application/json"
+                ],
+                "tags": [
+                    "operation"
+                ],
+                "summary": "Report how the attempt to connect ended",
+                "parameters": [
+                    {
+                        "enum": [
+                            "offer",
+                            "answer"
+                        ],
+                        "type": "string",
+                        "description": "who reports",
+                        "name": "role",
+                        "in": "path",
+                        "required": true
+                    },
+                    {
+                        "type": "string",
+                        "description": "the session's key: 1 to 32 characters; or in the query",
+                        "name": "key",
+                        "in": "header",
+                        "required": true
+                    },
+                    {
+                        "description": "how it ended",
+                        "name": "outcome",
+                        "in": "body",
+                        "required": true,
+                        "schema": {
+                            "$ref": "#/definitions/Outcome"
+                        }
+                    },
+                    {
+                        "type": "string",
+                        "description": "the offerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Offer-Ticket",
+                        "in": "header"
+                    },
+                    {
+                        "type": "string",
+                        "description": "the answerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Answer-Ticket",
+                        "in": "header"
+                    }
+                ],
+                "responses": {
+                    "200": {
+                        "description": "done (msg empty), or KeyNotFound",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
+                    "400": {
+                        "description": "KeyIsEmpty, KeyIsTooLong, BodyIsEmpty, BodyIsNotJSON, BodyIsNotUTF8",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
+                    "503": {
+                        "description": "ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
@@ -807,6 +1008,18 @@ const docTemplate = `{
                         "description": "seconds to wait while there is nothing, 30 at most",
                         "name": "wait",
                         "in": "query"
+                    },
+                    {
+                        "type": "string",
+                        "description": "the offerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Offer-Ticket",
+                        "in": "header"
+                    },
+                    {
+                        "type": "string",
+                        "description": "the answerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Answer-Ticket",
+                        "in": "header"
                     }
                 ],
                 "responses": {
@@ -907,6 +1120,37 @@ const docTemplate = `{
                 }
             }
         },
+        "Outcome": {
+            "type": "object",
+            "required": [
+                "ms",
+                "result"
+            ],
+            "properties": {
+                "candidate_type": {
+                    "description": "The type of the reporter's own candidate in the pair that was selected; only, and always, where the result is connected.",
+                    "type": "string",
+                    "enum": [
+                        "host",
+                        "srflx",
+                        "prflx",
+                        "relay"
+                    ]
+                },
+                "ms": {
+                    "description": "How long it took, in milliseconds, 0 or more. More than an hour counts as an hour.",
+                    "type": "number",
+                    "example": 1234
+                },
+                "result": {
+                    "type": "string",
+                    "enum": [
+                        "connected",
+                        "failed"
+                    ]
+                }
+            }
+        },
         "Post": {
             "type": "object",
             "properties": {
@@ -941,7 +1185,7 @@ const docTemplate = `{
             "name": "classic"
         },
         {
-            "description": "Health",
+            "description": "Health, and how connections ended",
             "name": "operation"
         }
     ]

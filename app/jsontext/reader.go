@@ -100,19 +100,25 @@ func (r *Reader) More(first *bool, closing byte) bool {
 
 // Name reads a member's name and the colon behind it.
 func (r *Reader) Name() string {
-	inside, _ := r.String()
+	name := r.Text()
 	r.expect(':')
 	if r.err != nil {
 		return ""
 	}
-	if n := plain(inside); n == len(inside) {
+	return name
+}
+
+// Text reads a string and returns the text that it stands for. It is for names and words: one with escapes is allocated.
+func (r *Reader) Text() string {
+	inside, _ := r.String()
+	if plain(inside) == len(inside) {
 		return unsafeString(inside)
 	}
-	var name string // a name with escapes is so rare that it may allocate
-	if err := json.Unmarshal(append(append([]byte{'"'}, inside...), '"'), &name); err != nil {
+	var text string // a name with escapes is so rare that it may allocate
+	if err := json.Unmarshal(append(append([]byte{'"'}, inside...), '"'), &text); err != nil {
 		r.fail(ErrSyntax)
 	}
-	return name
+	return text
 }
 
 // Null reads null if it is next, and reports whether it was.

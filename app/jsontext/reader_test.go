@@ -131,6 +131,23 @@ func TestName(t *testing.T) {
 	}
 }
 
+func TestText(t *testing.T) {
+	for text, want := range map[string]string{
+		`"a"`: "a", ` "" `: "", `"conn\u0065cted"`: "connected", `"\"\\\/\b"`: "\"\\/\b", `"é\u00e9\ud83d\udd11"`: "éé🔑",
+	} {
+		r := NewReader([]byte(text))
+		if got := r.Text(); got != want || r.End() != nil {
+			t.Errorf("%s: got %q, %v, want %q", text, got, r.End(), want)
+		}
+	}
+	for text, want := range map[string]error{`a`: ErrSyntax, `"a`: ErrSyntax, `null`: ErrSyntax, `"\ud800"`: ErrUTF8, "\"\xff\"": ErrUTF8} {
+		r := NewReader([]byte(text))
+		if got := r.Text(); got != "" || r.End() != want {
+			t.Errorf("%s: got %q, %v, want nothing, %v", text, got, r.End(), want)
+		}
+	}
+}
+
 // TestAReaderThatFailedStaysSo calls everything after a failure: the first error counts, and nothing more is read.
 func TestAReaderThatFailedStaysSo(t *testing.T) {
 	for want, text := range map[error]string{ErrSyntax: `x"a":[1]`, ErrUTF8: "\"\xff\"\"a\":[1]"} {
@@ -145,7 +162,7 @@ func TestAReaderThatFailedStaysSo(t *testing.T) {
 		r.Begin('[')
 		first := true
 		inside, size := r.String()
-		if more, name, null, number := r.More(&first, ']'), r.Name(), r.Null(), r.Number(); more || name != "" || null || number != 0 ||
+		if more, name, null, number := r.More(&first, ']'), r.Name()+r.Text(), r.Null(), r.Number(); more || name != "" || null || number != 0 ||
 			inside != nil || size != 0 {
 			t.Errorf("after a failure: got %v, %q, %v, %v, %q, %d, want nothing", more, name, null, number, inside, size)
 		}

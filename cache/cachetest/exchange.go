@@ -14,6 +14,7 @@ var exchangeChecks = []check{
 	{name: "exchange/refused, it writes and reads nothing", limits: fewCandidates, run: exchangeRefused},
 	{name: "exchange/its cursor is looked at first", run: exchangeCursor},
 	{name: "exchange/repeated, it reads again", run: exchangeRepeated},
+	{name: "exchange/of no messages, it says where it wrote", run: exchangeOfNone},
 	{name: "exchange/rings as a write does", run: exchangeRings},
 	{name: "exchange/ttl asked for and ttl given", place: virtual, run: exchangeTTL},
 }
@@ -150,6 +151,48 @@ func exchangeRepeated(r *rig) {
 	r.wantAppend(nil, "k", cache.Answer, "answer", cand("2"))
 	r.wantAll("k", cache.Answer, sdp("o"), cand("1"))
 	r.wantAll("k", cache.Offer, sdp("a"), cand("2"))
+}
+
+func exchangeOfNone(r *rig) {
+	none := func(key cache.Key, from cache.Role, token cache.Token, after cache.Cursor, frames ...cache.Frame) cache.Cursor {
+		r.Helper()
+		got, next, err := r.exchange(key, from, token, after, 0, frames...)
+		if err != nil || got != "" || next.Epoch() == 0 || next.Position() != after.Position() {
+			r.Errorf("Exchange of no messages by %v: got %.200q (%s) and cursor %x, want nothing and one where %x is", from, got, said(err),
+				next, after)
+		}
+		return next
+	}
+	start := none("k", cache.Offer, "open", 0, sdp("o"), cand("1"))
+	if got := none("k", cache.Offer, "open", 0, sdp("o"), cand("1")); got != start {
+		r.Errorf("Exchange repeated: got cursor %x, want the same, %x", got, start)
+	}
+	none("k", cache.Answer, "", 0, cand("2"))
+	none("k", cache.Answer, "", start, sdp("a"))
+	end := r.wantExchange(with(sdp("a"), cand("2")), "k", cache.Offer, "", start, cand("3"))
+	if got := none("k", cache.Offer, "", end, cand("4")); got != end {
+		r.Errorf("Exchange of no messages, of which there are none: got cursor %x, want the same, %x", got, end)
+	}
+	lease, err := r.node().Touch(r.ctx, "k")
+	if got, want := start.Epoch(), lease.Epoch; err != nil || got != want {
+		r.Errorf("Exchange of no messages: got epoch %x, want the session's, %x (%s)", got, want, said(err))
+	}
+	r.wantAll("k", cache.Answer, sdp("o"), cand("1"), cand("3"), cand("4"))
+	r.wantAll("k", cache.Offer, sdp("a"), cand("2"))
+
+	refused := func(want error, from cache.Role, after cache.Cursor, frames ...cache.Frame) {
+		r.Helper()
+		_, _, err := r.exchange("k", from, "", after, 0, frames...)
+		r.wantError("Exchange of no messages by "+from.String(), err, want)
+	}
+	refused(custerrors.SdpAlreadyExist, cache.Offer, 0, sdp("p"))
+	refused(custerrors.SdpAlreadyExist, cache.Answer, start, sdp("b"))
+	refused(custerrors.CursorIsInvalid, cache.Offer, end+1, cand("5"))
+	r.end("k")
+	refused(custerrors.KeyIsExpired, cache.Offer, start, cand("5"))
+	r.open("k", sdp("p"))
+	refused(custerrors.KeyIsExpired, cache.Offer, start, cand("5")) // another session of the key lives
+	r.wantAll("k", cache.Answer, sdp("p"))
 }
 
 func exchangeRings(r *rig) {

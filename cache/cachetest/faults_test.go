@@ -137,6 +137,17 @@ var openFaults = []fault{
 		foundBy: []string{"end/for both roles", "linear/calls on one session"},
 	},
 	{
+		name: "is answered by a candidate",
+		breaks: func(b *broken) {
+			b.touch = func(key cache.Key) (cache.Lease, error) {
+				lease, err := b.model.Touch(ctx, key)
+				b.in(key, func(s *session) { lease.Answered = len(s.logs[cache.Answer].candidates) > 0 })
+				return lease, err
+			}
+		},
+		foundBy: []string{"touch/says whether it is answered", "model/any sequence of calls has the model's answers"},
+	},
+	{
 		name: "a refused Open forgets the end",
 		breaks: func(b *broken) {
 			b.open = func(key cache.Key, ttl time.Duration, token cache.Token, batch *cache.Batch) error {

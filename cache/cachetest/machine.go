@@ -249,7 +249,7 @@ func (m *machine) exchange(t *rapid.T) {
 	if m.heldBack(key, from, after.model) {
 		return // the contract leaves open whether that is behind the end, and so whether it is written
 	}
-	limit := rapid.IntRange(1, 4).Draw(t, "limit")
+	limit := rapid.IntRange(0, 4).Draw(t, "limit")
 	got, next, err := m.node().Exchange(m.ctx, dst(), key, from, ttl, token, b, after.store, limit, &plain)
 	want, wantNext, wantErr := m.model.Exchange(m.ctx, dst(), key, from, ttl, token, b, after.model, limit, &plain)
 	m.same("Exchange", key, err, wantErr, append(m.alsoOf(after, wantErr), m.alsoOpen(b)...)...)
@@ -314,6 +314,9 @@ func (m *machine) touchOrEnd(t *rapid.T) {
 	m.same("Touch", key, err, wantErr)
 	if err == nil {
 		m.sameCursor("Touch", cache.NewCursor(got.Epoch, 0), cache.NewCursor(want.Epoch, 0))
+	}
+	if err == nil && got.Answered != want.Answered {
+		m.fail("Touch: got %+v, want it answered: %v", got, want.Answered)
 	}
 	if err == nil && m.virtual && (got.Left != want.Left || got.TTL != want.TTL && got.TTL != min(want.TTL, want.Left)) {
 		m.fail("Touch: got %+v, want %+v", got, want)

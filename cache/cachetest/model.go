@@ -228,6 +228,8 @@ func (m *model) readLocked(dst []byte, key cache.Key, to cache.Role, after cache
 	}
 	begin := after.Position()
 	switch {
+	case limit == 0:
+		return dst, cache.NewCursor(s.epoch, begin), nil
 	case len(messages) == 0:
 		return dst, cache.NewCursor(s.epoch, 0), custerrors.SdpNoValues
 	case begin == len(messages):
@@ -273,7 +275,9 @@ func (m *model) Touch(_ context.Context, key cache.Key) (cache.Lease, error) {
 	if err != nil {
 		return cache.Lease{}, err
 	}
-	return cache.Lease{Epoch: s.epoch, TTL: s.ttl, Left: m.limits.Lifetime - time.Since(s.opened)}, nil
+	return cache.Lease{
+		Epoch: s.epoch, TTL: s.ttl, Left: m.limits.Lifetime - time.Since(s.opened), Answered: s.logs[cache.Answer].sdp != nil,
+	}, nil
 }
 
 func (m *model) End(_ context.Context, key cache.Key) error {

@@ -19,6 +19,7 @@ var openChecks = []check{
 	{name: "open/a full batch does not disturb a live session", limits: fewCandidates, run: openFullOnLive},
 	{name: "open/the key can be used again", limits: fewCandidates, run: openAgain},
 	{name: "open/each session has its epoch", run: openEpochs},
+	{name: "touch/says whether it is answered", run: touchAnswered},
 	{name: "end/for both roles", run: endBothRoles},
 	{name: "end/a refused open changes nothing", limits: fewCandidates, run: endRefusedOpen},
 	{name: "ready/a store with room is", run: readyWithRoom},
@@ -72,6 +73,29 @@ func openNotTwice(r *rig) {
 
 	r.wantTake("k", cache.Answer, cache.SDP, 1, sdp("first"))
 	r.wantOpen(custerrors.SdpAlreadyExist, "k", "", sdp("fourth")) // taken is put all the same
+}
+
+func touchAnswered(r *rig) {
+	want := func(when string, want bool) {
+		r.Helper()
+		lease, err := r.node().Touch(r.ctx, "k")
+		if err != nil || lease.Answered != want {
+			r.Errorf("Touch %s: got %+v (%s), want it answered: %v", when, lease, said(err), want)
+		}
+	}
+	r.open("k", sdp("o"), cand("1"))
+	want("of a session just open", false)
+	r.append("k", cache.Answer, cand("2"))
+	want("after a candidate of the answerer", false)
+	r.wantTake("k", cache.Answer, cache.SDP, 1, sdp("o"))
+	want("after the offer is taken", false)
+	r.append("k", cache.Answer, sdp("a"))
+	want("after the answer", true)
+	r.wantTake("k", cache.Offer, cache.SDP, 1, sdp("a"))
+	want("after the answer is taken", true)
+	r.end("k")
+	r.open("k", sdp("o"))
+	want("of another session of the key", false)
 }
 
 func openCandidateLimit(r *rig) {

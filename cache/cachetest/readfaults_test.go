@@ -84,6 +84,19 @@ var exchangeFaults = []fault{
 		foundBy: []string{"exchange/repeated, it reads again"},
 	},
 	{
+		name: "an exchange of no messages says nothing",
+		breaks: func(b *broken) {
+			b.swap = func(dst []byte, e exchange) ([]byte, cache.Cursor, error) {
+				out, next, err := b.model.swap(dst, e)
+				if e.limit == 0 {
+					next = e.after
+				}
+				return out, next, err
+			}
+		},
+		foundBy: []string{"exchange/of no messages, it says where it wrote"},
+	},
+	{
 		name: "an exchange does not ring",
 		breaks: func(b *broken) {
 			b.deaf, b.ring = true, func(_ string, key cache.Key, to cache.Role) { b.board.Ring(key, to, cache.News{}) }

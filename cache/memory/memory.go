@@ -238,7 +238,7 @@ func (s *Store) Touch(_ context.Context, key cache.Key) (cache.Lease, error) {
 	if err != nil {
 		return cache.Lease{}, err
 	}
-	return cache.Lease{Epoch: r.epoch, TTL: r.ttl, Left: r.end - now}, nil
+	return cache.Lease{Epoch: r.epoch, TTL: r.ttl, Left: r.end - now, Answered: r.log(cache.Answer).sdp.first != 0}, nil
 }
 
 // End implements cache.Store.

@@ -271,6 +271,8 @@ func (s *stripe) readLocked(dst []byte, r *record, to cache.Role, after cache.Cu
 	l := r.log(to.Other())
 	begin, total := after.Position(), l.readable()
 	switch {
+	case limit == 0:
+		return dst, cache.NewCursor(r.epoch, begin), nil
 	case total == 0:
 		return dst, cache.NewCursor(r.epoch, 0), custerrors.SdpNoValues
 	case begin == total:

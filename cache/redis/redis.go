@@ -183,7 +183,11 @@ func (s *Store) Exchange(_ context.Context, dst []byte, key cache.Key, from cach
 	if err != nil {
 		return dst, after, err
 	}
-	return appendAnswer(dst, answer, after, form)
+	out, next, err := appendAnswer(dst, answer, after, form)
+	if limit == 0 && (err == custerrors.SdpNoValues || err == custerrors.CandidateNoValues) {
+		err = nil // nothing was asked for
+	}
+	return out, next, err
 }
 
 // Touch implements cache.Store.
@@ -193,14 +197,15 @@ func (s *Store) Touch(_ context.Context, key cache.Key) (cache.Lease, error) {
 	if err != nil {
 		return cache.Lease{}, err
 	}
-	var b [14]byte
+	var b [15]byte
 	if text, _ := answer.ToString(); copy(b[:], text) < len(b) {
 		return cache.Lease{}, errDamaged
 	}
 	return cache.Lease{
-		Epoch: uint64(binary.LittleEndian.Uint32(b[:])) | uint64(binary.LittleEndian.Uint16(b[4:]))<<32,
-		TTL:   time.Duration(binary.LittleEndian.Uint32(b[6:])) * time.Millisecond,
-		Left:  time.Duration(binary.LittleEndian.Uint32(b[10:])) * time.Millisecond,
+		Epoch:    uint64(binary.LittleEndian.Uint32(b[:])) | uint64(binary.LittleEndian.Uint16(b[4:]))<<32,
+		TTL:      time.Duration(binary.LittleEndian.Uint32(b[6:])) * time.Millisecond,
+		Left:     time.Duration(binary.LittleEndian.Uint32(b[10:])) * time.Millisecond,
+		Answered: b[14] != 0,
 	}, nil
 }
 
