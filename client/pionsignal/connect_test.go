@@ -48,7 +48,7 @@ func connectAfter(t *testing.T, w *world, key, offerAfter, answerAfter string, o
 	}
 }
 
-func TestConnectInFourRequests(t *testing.T) {
+func TestConnectInFourRequestsAndTwoReports(t *testing.T) {
 	for _, c := range []struct{ name, offerAfter, answerAfter string }{
 		{"answerer first", "GET /answer/messages", ""},
 		{"offerer first", "", "POST /offer/messages"},
@@ -64,10 +64,12 @@ func TestConnectInFourRequests(t *testing.T) {
 			took := time.Since(begin)
 			talk(t, dc)
 
+			w.client.Wait()
 			got := w.wire.take()
 			t.Logf("%d requests, %v: %s", len(got), took.Round(time.Millisecond), strings.Join(got, ", "))
 			want := []string{
-				"DELETE /session", "GET /answer/messages?wait", "POST /answer/messages", "POST /offer/messages?wait",
+				"DELETE /session", "GET /answer/messages?wait", "POST /answer/messages", "POST /answer/outcome",
+				"POST /offer/messages?wait", "POST /offer/outcome",
 			}
 			slices.Sort(got)
 			if !slices.Equal(got, want) {

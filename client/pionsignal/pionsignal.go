@@ -88,6 +88,11 @@ func WithCursor(c *client.Cursor) Option { return func(h *handshake) { h.cursor 
 // that does not open is an error, seal.ErrBroken or seal.ErrNotSealed; such a candidate is logged and left out.
 func WithSeal(keys *seal.Keys) Option { return func(h *handshake) { h.keys = keys } }
 
+// WithoutReport keeps it from the server how the handshake ended. By default the server's operator is told: connected, over what
+// type of local candidate (host, srflx, prflx, relay) and after how many milliseconds, or failed; see client.Session.Report. A
+// handshake that the caller gave up, by cancelling the context or closing the PeerConnection, has no outcome.
+func WithoutReport() Option { return func(h *handshake) { h.silent = true } }
+
 // Offer connects pc as the offerer: it creates the offer, opens the session with it, and returns nil when ICE and DTLS are
 // connected. Before, pc has at least one data channel or transceiver.
 //
@@ -124,6 +129,7 @@ func start(ctx context.Context, pc *webrtc.PeerConnection, session *client.Sessi
 		session:    session,
 		log:        slog.New(slog.DiscardHandler),
 		batchDelay: DefaultBatchDelay,
+		began:      time.Now(),
 		cursor:     new(client.Cursor),
 		out:        newOutbox(),
 		link:       newLink(),
