@@ -36,7 +36,8 @@ export type Role = 'offer' | 'answer';
  * - Payloads are the JSON of an `RTCSessionDescriptionInit` and of `RTCIceCandidateInit`s; the last candidate has an empty
  *   `candidate`, which is the end of candidates.
  *
- * A handshake is four requests where candidates are gathered at once, and one or two more where they trickle.
+ * A handshake is four requests where candidates are gathered at once, and one or two more where they trickle; at the end each side
+ * reports the outcome in one more, which nobody waits for.
  *
  * @throws {SignalError} `SdpAlreadyExist` if another pair uses the key; `Unreachable` if the server did not answer once within
  * 15 s; and what else the server refuses for good. A server that is full, or is being restarted, is waited for.
@@ -91,6 +92,13 @@ export interface ConnectOptions {
    * that no offer is answered twice while its session still lives.
    */
   after?: string;
+  /**
+   * Tells the server at the end how it ended, so that its operator sees how many connect: `connected`, with the type of this side's
+   * candidate (`host`, `srflx`, `prflx` or `relay`) and the milliseconds it took, or `failed`. `true` by default. It is best effort,
+   * and neither delays nor fails anything. Nothing is told of an attempt that was given up: by the signal (unless that timed out,
+   * as `AbortSignal.timeout` does), by closing `pc`, by leaving the page; or whose place was taken.
+   */
+  report?: boolean;
   /** Where requests have the key; see {@link SessionOptions.keyIn}. */
   keyIn?: 'header' | 'query';
   /** Replaces `fetch`. */
@@ -204,6 +212,12 @@ export class Session {
    */
   events(options?: { after?: string; signal?: AbortSignal }): AsyncGenerator<Message & { cursor: string }, never, void>;
 
+  /**
+   * Tells the server how this role's attempt to connect ended. It may come up to 30 s after the session's end, and is sent once.
+   * Rejects with `RouteNotFound` where the server takes no reports. `keepalive` lets the request outlive the page.
+   */
+  report(outcome: Outcome, options?: { signal?: AbortSignal; keepalive?: boolean }): Promise<void>;
+
   /** Ends the session for both roles. It is no error if there is none. `keepalive` lets the request outlive the page. */
   end(options?: { signal?: AbortSignal; keepalive?: boolean }): Promise<void>;
 }
@@ -259,6 +273,15 @@ export interface Write {
   candidates?: readonly string[];
   /** As in {@link Session.putSdp}. */
   ttl?: number;
+}
+
+/** How an attempt to connect ended. */
+export interface Outcome {
+  result: 'connected' | 'failed';
+  /** Of the local candidate that the connection uses: always where it is connected, and only there. */
+  candidateType?: 'host' | 'srflx' | 'prflx' | 'relay';
+  /** From the beginning of the attempt to its end. */
+  ms: number;
 }
 
 export interface Message {

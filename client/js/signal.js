@@ -171,6 +171,11 @@ export class Session {
     return this.#batch({ method: 'POST', path: `/${this.#role}/messages`, after, wait, body }, signal);
   }
 
+  async report({ result, candidateType, ms }, { signal, keepalive = false } = {}) {
+    const body = JSON.stringify({ result, candidate_type: candidateType, ms: Math.round(ms) });
+    await this.#attempt({ method: 'POST', path: `/${this.#role}/outcome`, body, keepalive }, '', signal);
+  }
+
   async end({ signal, keepalive = false } = {}) {
     try {
       await this.#ask({ method: 'DELETE', path: '/session', once: true, keepalive }, signal);
@@ -681,12 +686,25 @@ const CLOSED_CHECK = 500;
 /** How long the request that ends a session may take. It is a courtesy: the session would expire. */
 const END_TIMEOUT = 2_000;
 
+/** How long the report of the outcome may take; nobody waits for it. As in the Go client. */
+const REPORT_TIMEOUT = 5_000;
+
+/** How long the end of the session waits for the report, which the server then knows to belong to this session of the key. */
+const REPORT_LEAD = 500;
+
 const DEFAULTS = {
   timeout: 300_000, // as long as a session lives at the most
   connectTimeout: 30_000, // ICE gives up by itself after 15 s or so, unless a TURN server keeps it waiting
   batchDelay: 50, // a burst of host candidates comes sooner, a STUN server may be far away; as in pionsignal
+  report: true,
   after: '',
 };
+
+/**
+ * Failures that are no outcome: of a page that gave up or could not begin, and of a side whose place was taken, whose report would
+ * pass for that of the one who has it.
+ */
+const UNCOUNTED = new Set(['Closed', 'AlreadyConnected', 'NothingToConnect', 'SdpAlreadyExist']);
 
 /** How long a server that has never answered is tried: longer than a restart takes, and if the URL is wrong, time does not help. */
 const FIRST_CONTACT = 15_000;
@@ -730,6 +748,7 @@ class Negotiation {
   #phase = ''; // the last state told that is not passing
   #events; // reads come by server-sent events
   #opened = false; // the session may be open, and by this side
+  #left = new Limit(); // aborted when the page is left
 
   constructor(pc, options) {
     if (typeof pc?.setLocalDescription !== 'function') throw new TypeError('pc is not an RTCPeerConnection');
@@ -741,8 +760,13 @@ class Negotiation {
   }
 
   async run() {
-    const leave = () => this.#endSession(); // at once: a page that goes has no later
+    const began = performance.now();
+    const leave = () => { // at once: a page that goes has no later
+      this.#left.abort();
+      this.#endSession();
+    };
     globalThis.addEventListener?.('pagehide', leave);
+    let reported;
     try {
       this.#verdict.watch();
       this.#ready = this.#prepare();
@@ -750,13 +774,47 @@ class Negotiation {
       this.#rounds().catch((error) => this.#verdict.trouble(error));
       await this.#verdict.passed;
       this.#enter('connected');
+      reported = this.#report('connected', began);
       return { cursor: this.#round.cursor, rounds: this.#round.number };
+    } catch (error) {
+      if (this.#counts(error)) reported = this.#report('failed', began);
+      throw error;
     } finally {
       this.#verdict.close();
       this.#stop.abort(new DOMException('the negotiation is over', 'AbortError'));
-      globalThis.removeEventListener?.('pagehide', leave);
-      this.#endSession();
+      this.#endSession(reported);
+      const over = () => globalThis.removeEventListener?.('pagehide', leave);
+      if (reported) reported.then(over);
+      else over();
     }
+  }
+
+  /**
+   * Has the server told how it ended, whatever comes of that, and returns what the end of the session has to wait for: nothing if
+   * there is no report.
+   */
+  #report(result, began) {
+    if (!this.#options.report || !this.#session || this.#left.signal.aborted) return undefined;
+    const ms = performance.now() - began;
+    const limit = new Limit();
+    limit.arm(REPORT_TIMEOUT);
+    const told = this.#tellOutcome(result, ms, limit.signal).catch(() => {}).finally(() => limit.release());
+    this.#left.arm(REPORT_LEAD);
+    return unlessAborted(told, this.#left.signal).catch(() => {}).finally(() => this.#left.release());
+  }
+
+  async #tellOutcome(result, ms, signal) {
+    const connected = result === 'connected';
+    const candidateType = connected ? await unlessAborted(localCandidateType(this.#pc), signal) : undefined;
+    if (connected && !candidateType) return; // the browser does not say, and the server takes no guesses
+    await this.#session.report({ result, candidateType, ms }, { signal, keepalive: true });
+  }
+
+  /** Reports whether an attempt that failed so is one of those of which an operator wants to know how many succeed. */
+  #counts(error) {
+    const { signal } = this.#options;
+    if (signal?.aborted && error === signal.reason) return error?.name === 'TimeoutError'; // AbortSignal.timeout
+    return !UNCOUNTED.has(error.code);
   }
 
   /** Makes the Session, and before it what it needs of the secret. */
@@ -1050,13 +1108,14 @@ class Negotiation {
    * success it takes nothing away: an offerer that is connected has finished ICE and DTLS with the answerer, who needs nothing
    * more to be connected as well. Candidates that neither side has posted by then are not posted any more in any case.
    */
-  #endSession() {
+  #endSession(reported) {
     if (!this.#opened) return;
     this.#opened = false;
     const name = this.#name();
     const limit = new Limit();
     limit.arm(END_TIMEOUT);
-    const ending = this.#session.end({ signal: limit.signal, keepalive: true }).catch(() => {}).finally(() => {
+    const end = () => this.#session.end({ signal: limit.signal, keepalive: true });
+    const ending = (reported ? reported.then(end) : end()).catch(() => {}).finally(() => {
       limit.release();
       if (endings.get(name) === ending) endings.delete(name);
     });
@@ -1333,6 +1392,20 @@ class Outbox {
     this.#candidates = [];
     return { texts, all: this.#complete };
   }
+}
+
+/**
+ * Returns the type of this side's candidate that the connection uses. A browser whose transports do not name their pair of
+ * candidates, which older ones did not, has nominated it (RFC 8445, Section 7.2.2), and perhaps others that carry little.
+ */
+async function localCandidateType(pc) {
+  const stats = await pc.getStats();
+  const all = [...stats.values()];
+  const selected = all.find(({ type, selectedCandidatePairId }) => type === 'transport' && selectedCandidatePairId);
+  const pair = selected ? stats.get(selected.selectedCandidatePairId)
+    : all.filter(({ type, state, nominated }) => type === 'candidate-pair' && state === 'succeeded' && nominated)
+      .reduce((most, next) => (next.bytesSent > (most?.bytesSent ?? -1) ? next : most), undefined);
+  return stats.get(pair?.localCandidateId)?.candidateType;
 }
 
 /** Payloads as they are, for peers without a secret. */

@@ -23,6 +23,7 @@ export class FakeServer {
   refusals = []; // codes to answer the next requests with, or functions that make a Response
   events = 'yes'; // 'no': there is no such route; 'held': a proxy keeps the stream to itself
   maxCandidates = 128;
+  outcomes = []; // as reported: { role, result, candidate_type, ms, live }; undefined: there is no such route
   #sleepers = new Set();
 
   /** What stands in for fetch. */
@@ -87,6 +88,7 @@ export class FakeServer {
       case 'GET /sdp': return this.#wait(context, () => this.#take(context, 'sdp'));
       case 'GET /candidate': return this.#wait(context, () => this.#take(context, 'candidate'));
       case 'GET /candidates': return this.#wait(context, () => this.#take(context, 'candidates'));
+      case 'POST /outcome': return this.#report(context);
       case 'DELETE /session': return this.#end(context);
       default: return ['RouteNotFound', null];
     }
@@ -161,6 +163,11 @@ export class FakeServer {
     this.ended.add(key);
     this.#wake();
     return ['', null];
+  }
+
+  #report({ key, role, body }) {
+    this.outcomes?.push({ role, ...JSON.parse(body), live: this.sessions.has(key) });
+    return [this.outcomes ? '' : 'RouteNotFound', null];
   }
 
   /** Looks until there is something, the time is over, or the client has gone. */
