@@ -79,7 +79,8 @@ export interface ConnectOptions {
   ttl?: number;
   /**
    * For the offerer: if a session of that key is open, ends it instead of failing with `SdpAlreadyExist`. For a page that may have
-   * left one behind, and only where nobody else offers under the key. `false` by default.
+   * left one behind, and only where nobody else offers under the key. `false` by default. A server with `--role-tickets` lets nobody
+   * do that but the page that has opened the session.
    */
   replace?: boolean;
   /**
@@ -158,7 +159,12 @@ export class ConnectError extends Error {
 // ─── Session ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /**
- * One side of the session of a key, over HTTP. It holds no connection and no state: it need not be closed, any number may exist.
+ * One side of the session of a key, over HTTP. It holds no connection: it need not be closed, any number may exist.
+ *
+ * All it remembers is the ticket of its role, where the server gives tickets (`--role-tickets`): then only the Session that has opened
+ * a session, or was the first to answer in it, can go on as that role. Another one, and a page that was reloaded, cannot: they are
+ * refused with `NotAllowed` until the session has ended. A ticket that the server does not know any more, because it was restarted,
+ * means `KeyIsExpired`.
  *
  * Each role writes a log, at most one sdp and then candidates, and reads the other's. Payloads are text, opaque to the server.
  * A request that failed for the moment is repeated as {@link RetryOptions} says, where that cannot do harm: writes carry a token
@@ -232,7 +238,7 @@ export interface SessionOptions {
    * Where requests have the key. By default in the header, where access logs do not show it, if the server is of the page's own
    * origin, and otherwise in the query. There a header would cost a preflight for every request, because browsers remember them
    * per URL; in exchange the key is in the access logs of the server and of proxies before it, for whom it is of use as long as
-   * the session lives, seconds as a rule. A key that is not ASCII is always in the query.
+   * the session lives, seconds as a rule. A key that is not ASCII is always in the query. A role's ticket goes where the key goes.
    */
   keyIn?: 'header' | 'query';
   /** Replaces `fetch`. */

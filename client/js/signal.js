@@ -113,6 +113,9 @@ const STREAM_STALL = 40_000;
 
 const MAX_KEY = 32; // characters (Unicode code points)
 
+/** The headers by which a server with --role-tickets gives the ticket of a role, and takes it. */
+const TICKET = { offer: 'X-Offer-Ticket', answer: 'X-Answer-Ticket' };
+
 export class Session {
   #base;
   #key;
@@ -124,6 +127,7 @@ export class Session {
   #timeout;
   #onAnswer;
   #onRetry;
+  #ticket = ''; // of this role in the session that lives, if the server gave one
 
   constructor({ url, key, role, keyIn, fetch, retry, timeout = ANSWER_TIMEOUT, onAnswer, onRetry }) {
     this.#base = baseOf(url);
@@ -143,8 +147,9 @@ export class Session {
   get role() { return this.#role; }
 
   async putSdp(sdp, { ttl, signal } = {}) {
-    const body = this.#role === 'offer' ? JSON.stringify({ key_ttl: seconds(ttl), data: sdp }) : sdp;
-    await this.#ask({ method: 'POST', path: `/${this.#role}/sdp`, body }, signal);
+    const opens = this.#role === 'offer';
+    const body = opens ? JSON.stringify({ key_ttl: seconds(ttl), data: sdp }) : sdp;
+    await this.#ask({ method: 'POST', path: `/${this.#role}/sdp`, body, opens }, signal);
   }
 
   takeSdp(options) { return this.#take('sdp', null, options); }
@@ -168,7 +173,8 @@ export class Session {
 
   exchange({ sdp, candidates, ttl }, { after = '', wait = 0, signal } = {}) {
     const body = JSON.stringify({ key_ttl: seconds(ttl), sdp, candidates });
-    return this.#batch({ method: 'POST', path: `/${this.#role}/messages`, after, wait, body }, signal);
+    const opens = this.#role === 'offer' && sdp !== undefined;
+    return this.#batch({ method: 'POST', path: `/${this.#role}/messages`, after, wait, body, opens }, signal);
   }
 
   async report({ result, candidateType, ms }, { signal, keepalive = false } = {}) {
@@ -244,6 +250,7 @@ export class Session {
     const limit = new Limit(signal);
     limit.arm((request.wait ?? 0) + this.#timeout);
     const name = `${request.method} ${request.path}`;
+    const known = request.opens ? '' : this.#ticket;
     let response, text;
     try {
       response = await this.#send(request, token, limit.signal);
@@ -254,8 +261,31 @@ export class Session {
     } finally {
       limit.release();
     }
-    return this.#dataOf(response, text, name);
+    const given = response.headers.get(TICKET[this.#role]);
+    if (given) this.#ticket = given;
+    try {
+      const data = this.#dataOf(response, text, name);
+      if (request.opens) this.#ticket = given ?? ''; // of the new session, not of the one before
+      if (request.method === 'DELETE') this.#forget(known);
+      return data;
+    } catch (error) {
+      throw this.#overOr(error, known);
+    }
   }
+
+  /**
+   * Forgets the ticket if the error says that its session is over, and returns the error. A ticket that the server does not know
+   * any more means that, too: a server that was restarted has lost the session.
+   */
+  #overOr(error, ticket) {
+    const { code, status, request } = error;
+    const told = code === 'NotAllowed' && ticket ? new SignalError('KeyIsExpired', { status, request, cause: error }) : error;
+    if (isOver(told)) this.#forget(ticket);
+    return told;
+  }
+
+  /** Forgets the ticket of a session that is over. One that came meanwhile, of the next session, stays. */
+  #forget(ticket) { if (this.#ticket === ticket) this.#ticket = ''; }
 
   /** Returns the data of an answer that carries what was asked for, and throws what the others say. */
   #dataOf(response, text, request) {
@@ -276,17 +306,21 @@ export class Session {
   /**
    * A page of another origin asks with what needs no preflight: parameters in the query, no header of its own, and a body of
    * text/plain, which the server takes for what it is. A preflight is remembered per URL, query included, and these URLs
-   * differ from one session to the next. DELETE is preflighted anyway: with its key in the header it has one URL for all
+   * differ from one session to the next. DELETE is preflighted anyway: with its key and ticket in headers it has one URL for all
    * sessions, so that a browser asks once.
    */
-  #send({ method, path, after, wait, body, keepalive = false }, token, signal) {
+  #send({ method, path, after, wait, body, opens, keepalive = false }, token, signal) {
     const url = new URL(this.#base);
     url.pathname = url.pathname.replace(/\/$/, '') + path;
     const headers = {};
     if (after) url.searchParams.set('after', after);
     if (wait > 0) url.searchParams.set('wait', seconds(wait).toFixed(3));
-    if (this.#placeOfKey(method) === 'header') headers.key = this.#key;
-    else url.searchParams.set('key', this.#key);
+    if (this.#placeOf(method) === 'query' || !isHeaderText(this.#key)) url.searchParams.set('key', this.#key);
+    else headers.key = this.#key;
+    if (this.#ticket && !opens) {
+      if (this.#placeOf(method) === 'query') url.searchParams.set('ticket', this.#ticket);
+      else headers[TICKET[this.#role]] = this.#ticket;
+    }
     if (token && this.#foreign) url.searchParams.set('idempotency_key', token);
     else if (token) headers['Idempotency-Key'] = token;
     return this.#fetch(url.href, {
@@ -300,8 +334,8 @@ export class Session {
     });
   }
 
-  #placeOfKey(method) {
-    if (!/^[\x20-\x7e]+$/.test(this.#key)) return 'query'; // fetch sends header values as Latin-1, the server reads UTF-8
+  /** Where a request has its key and ticket. */
+  #placeOf(method) {
     return this.#keyIn ?? (this.#foreign && method !== 'DELETE' ? 'query' : 'header');
   }
 
@@ -310,6 +344,7 @@ export class Session {
     const request = { method: 'GET', path: `/${this.#role}/events`, after };
     const name = `GET ${request.path}`;
     const limit = new Limit(signal);
+    const known = this.#ticket;
     let heard = false;
     try {
       limit.arm(STREAM_FIRST);
@@ -334,7 +369,7 @@ export class Session {
       }
     } catch (cause) {
       signal?.throwIfAborted();
-      if (cause instanceof SignalError) throw cause;
+      if (cause instanceof SignalError) throw this.#overOr(cause, known);
       throw new SignalError(heard || !limit.signal.aborted ? 'Unreachable' : 'NoStream', { request: name, cause });
     } finally {
       limit.abort(); // the connection, if the caller has had enough
@@ -361,6 +396,9 @@ function keyOf(key) {
   if ([...trimmed].length > MAX_KEY) throw new SignalError('KeyIsTooLong');
   return trimmed;
 }
+
+/** Reports whether a header can have the text: fetch sends header values as Latin-1, the server reads UTF-8. */
+const isHeaderText = (text) => /^[\x20-\x7e]+$/.test(text);
 
 const seconds = (ms) => (ms === undefined ? undefined : ms / 1000);
 
