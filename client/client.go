@@ -24,7 +24,7 @@
 // cursor removes nothing. A take ([Session.TakeSDP], [Session.TakeCandidate], [Session.TakeCandidates]) removes what it
 // returns, and [Session.End] may meet the next session of the key: those are sent again only if the first request cannot have
 // been carried out (nothing was sent, or the server refused it). Who takes can lose a payload with a broken answer; who reads
-// by cursor cannot.
+// by cursor cannot. A report of the outcome ([Session.Report]) is sent once.
 package client
 
 import (

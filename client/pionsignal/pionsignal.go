@@ -25,6 +25,8 @@
 //	POST /answer/messages        the answerer puts the answer
 //	DELETE /session              the offerer, when connected
 //
+// Beside these each side reports the outcome in one more, POST /{role}/outcome; see WithoutReport.
+//
 // Otherwise the offerer's first write does not wait. What is gathered later is posted as it comes, everything that came during
 // one post in the next one, and beside that each side reads by long poll until it is connected.
 //
@@ -98,8 +100,8 @@ func WithoutReport() Option { return func(h *handshake) { h.silent = true } }
 //
 // When it returns an error, the error says at which step and why, and the session is ended if it may be open. errors.Is finds
 // the context's error, custerrors.Error, ErrICE, ErrDTLS, ErrClosed and ErrUsed. A live session of that key means
-// custerrors.SdpAlreadyExist; one that a crashed offerer left behind is ended with client.Session.End. Ending the session may
-// take a second more, after the context's end too. pc is left open.
+// custerrors.SdpAlreadyExist; one that a crashed offerer left behind is ended with client.Session.End. Reporting and
+// ending the session may take a second more, after the context's end too. pc is left open.
 //
 // It takes pc's OnICECandidate, and OnStateChange and OnConnectionStateChange of its DTLS and ICE transports
 // (pc.SCTP().Transport()), of which Pion keeps one handler each; they stay taken, and do nothing after the return. The other
