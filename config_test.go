@@ -143,6 +143,62 @@ func TestReload(t *testing.T) {
 	p.end(t, syscall.SIGTERM)
 }
 
+// TestRoleTickets checks what the flags give, that SIGHUP has the secrets read again, and what they refuse.
+func TestRoleTickets(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "secrets")
+	write := func(text string) {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	old, young := strings.Repeat("o", 32), strings.Repeat("y", 32)
+	write(old)
+	p := run(t, nil, "--listen=127.0.0.1:0", "--admin=", "--role-tickets", "--role-tickets-secret-file="+file)
+	response, err := http.Post(p.url+"/offer/sdp?key=k", "", strings.NewReader(`{"data":"o"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	ticket := response.Header.Get("X-Offer-Ticket")
+	status := func() int {
+		response, err := http.Get(p.url + "/offer/sdp?key=k&ticket=" + ticket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		return response.StatusCode
+	}
+	if got := status(); ticket == "" || got != 200 {
+		t.Errorf("with the ticket %q: got %d, want 200", ticket, got)
+	}
+	write(young)
+	p.cmd.Process.Signal(syscall.SIGHUP)
+	for began := time.Now(); status() != 403; {
+		if time.Since(began) > patience {
+			t.Fatalf("after SIGHUP with another secret: got the old ticket taken, want it refused; the log:\n%s", p.log)
+		}
+	}
+	p.end(t, syscall.SIGTERM)
+
+	write("short")
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--role-tickets-secret-file=" + file}, "--role-tickets-secret-file is for --role-tickets"},
+		{[]string{"--role-tickets", "--role-tickets-secret-file=" + file}, "line 1 has 5 bytes"},
+		{[]string{"--role-tickets", "--store=redis://h"}, "--role-tickets needs --role-tickets-secret-file"},
+	} {
+		out, err := command(t, nil, append(tt.args, "--check-config")...).CombinedOutput()
+		if err == nil || !bytes.Contains(out, []byte(tt.want)) {
+			t.Errorf("%v: got %v, %s, want a failure and %q", tt.args, err, out, tt.want)
+		}
+	}
+	if out, err := command(t, nil, "--role-tickets", "--check-config").CombinedOutput(); err != nil {
+		t.Errorf("over memory, without a file: got %v, %s, want silence", err, out)
+	}
+}
+
 // TestSecondSignal checks that who sends a second signal does not wait for the delay.
 func TestSecondSignal(t *testing.T) {
 	p := run(t, nil, "--listen=127.0.0.1:0", "--admin=", "--shutdown-delay=1h")

@@ -42,6 +42,7 @@ var layers = []struct {
 		module + "/client/seal/...",
 	}},
 	{module + "/app/auth/...", []string{fiber, fasthttp, module + "/app", module + "/app/jsontext"}}, // it knows tokens, not requests
+	{module + "/app/ticket/...", []string{fiber, fasthttp, module + "/app", module + "/app/auth/..."}},
 	{module + "/client/...", []string{fiber, fasthttp, bigcache, rueidis}},
 }
 

@@ -20,6 +20,9 @@ import (
 func (c *serve) run(ctx context.Context, log *slog.Logger, wrong mistakes) error {
 	config, err := c.config()
 	wrong = append(wrong, err, config.Validate(), c.checkStore(config.Limits))
+	tickets, err := c.tickets()
+	wrong = append(wrong, err)
+	config.Tickets = tickets
 	guard, err := c.guard(ctx, log)
 	if err := errors.Join(append(wrong, err)...); err != nil {
 		return err
@@ -37,7 +40,11 @@ func (c *serve) run(ctx context.Context, log *slog.Logger, wrong mistakes) error
 
 	reloading, end := context.WithCancel(context.Background())
 	var reloads sync.WaitGroup
-	reloads.Go(func() { reloadOn(reloading, log, map[string]reloadable{"tokens and keys": guard}) })
+	parts := map[string]reloadable{"tokens and keys": guard}
+	if tickets != nil {
+		parts["secrets of role tickets"] = tickets
+	}
+	reloads.Go(func() { reloadOn(reloading, log, parts) })
 	defer reloads.Wait()
 	defer end()
 	return c.serve(ctx, config, store, log)

@@ -41,6 +41,9 @@ type access struct {
 	AuthJWTAudience   string `name:"auth-jwt-audience" placeholder:"TEXT" help:"What a JWT's aud must have."`
 	AuthJWTIssuer     string `name:"auth-jwt-issuer" placeholder:"TEXT" help:"What a JWT's iss must be."`
 
+	RoleTickets           bool   `help:"Give who opens a session, and who first answers it, a ticket that only they can go on as that role with."`
+	RoleTicketsSecretFile string `placeholder:"FILE" help:"Secrets that tickets are signed with, one a line, 32 bytes or more each; the first signs, all are good. For more than one node. Read again at SIGHUP."`
+
 	AllowOrigins []string `default:"*" placeholder:"ORIGIN,…" help:"Origins whose pages may use the server, as https://example.org; *: any."`
 }
 

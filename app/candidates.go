@@ -18,6 +18,8 @@ import (
 //	@Param		key				header		string		true	"the session's key: 1 to 32 characters; or in the query"
 //	@Param		Idempotency-Key	header		string		false	"1 to 64 visible ASCII characters: a repetition is not applied again; or idempotency_key in the query"
 //	@Param		candidate		body		string		true	"the candidate: opaque text, valid UTF-8"
+//	@Param		X-Offer-Ticket	header		string		false	"the offerer's ticket, where the server has --role-tickets; or ticket in the query"
+//	@Param		X-Answer-Ticket	header		string		false	"the answerer's ticket, where the server has --role-tickets; or ticket in the query"
 //	@Success	200				{object}	envelope	"done (msg empty), or KeyNotFound, KeyIsExpired"
 //	@Failure	400				{object}	envelope	"KeyIsEmpty, KeyIsTooLong, BodyIsEmpty, BodyIsNotUTF8, IdempotencyKeyIsInvalid"
 //	@Failure	413				{object}	envelope	"BodyIsTooLong"
@@ -36,6 +38,8 @@ func (s *Server) postCandidate(c *fiber.Ctx, v visit) error { return s.postText(
 //	@Param		key				header		string		true	"the session's key: 1 to 32 characters; or in the query"
 //	@Param		Idempotency-Key	header		string		false	"1 to 64 visible ASCII characters: a repetition is not applied again; or idempotency_key in the query"
 //	@Param		candidates		body		[]string	true	"the candidates"
+//	@Param		X-Offer-Ticket	header		string		false	"the offerer's ticket, where the server has --role-tickets; or ticket in the query"
+//	@Param		X-Answer-Ticket	header		string		false	"the answerer's ticket, where the server has --role-tickets; or ticket in the query"
 //	@Success	200				{object}	envelope	"done (msg empty), or KeyNotFound, KeyIsExpired"
 //	@Failure	400				{object}	envelope	"KeyIsEmpty, KeyIsTooLong, BodyIsEmpty, BodyIsNotJSON, BodyIsNotUTF8, IdempotencyKeyIsInvalid"
 //	@Failure	413				{object}	envelope	"BodyIsTooLong"
@@ -51,7 +55,7 @@ func (s *Server) postCandidates(c *fiber.Ctx, v visit) error {
 	if err := s.readCandidates(w.batch, w.body); err != nil {
 		return err
 	}
-	return wrote(c, s.store.Append(c.Context(), v.key, v.role, w.token, w.batch))
+	return s.put(c, &v, 0, &w)
 }
 
 // takeCandidate takes the other role's oldest candidate that is not taken.
@@ -60,12 +64,14 @@ func (s *Server) postCandidates(c *fiber.Ctx, v visit) error {
 //	@Description	Destructive: each candidate goes to one taker, once.
 //	@Tags			classic
 //	@Produce		json
-//	@Param			role	path		string	true	"who asks"	Enums(offer, answer)
-//	@Param			key		header		string	true	"the session's key: 1 to 32 characters; or in the query"
-//	@Param			wait	query		number	false	"seconds to wait while there is nothing, 30 at most"
-//	@Success		200		{object}	envelope{data=string}	"the candidate; or CandidateNoValues, KeyNotFound, KeyIsExpired with data null"
-//	@Failure		400		{object}	envelope	"KeyIsEmpty, KeyIsTooLong, WaitIsInvalid"
-//	@Failure		503		{object}	envelope	"ServerIsShuttingDown, StoreIsUnavailable"
+//	@Param			role			path		string					true	"who asks"	Enums(offer, answer)
+//	@Param			key				header		string					true	"the session's key: 1 to 32 characters; or in the query"
+//	@Param			wait			query		number					false	"seconds to wait while there is nothing, 30 at most"
+//	@Param			X-Offer-Ticket	header		string					false	"the offerer's ticket, where the server has --role-tickets; or ticket in the query"
+//	@Param			X-Answer-Ticket	header		string					false	"the answerer's ticket, where the server has --role-tickets; or ticket in the query"
+//	@Success		200				{object}	envelope{data=string}	"the candidate; or CandidateNoValues, KeyNotFound, KeyIsExpired with data null"
+//	@Failure		400				{object}	envelope				"KeyIsEmpty, KeyIsTooLong, WaitIsInvalid"
+//	@Failure		503				{object}	envelope				"ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router			/{role}/candidate [get]
 func (s *Server) takeCandidate(c *fiber.Ctx, v visit) error {
 	return s.take(c, v, cache.Candidate, 1, &text)
@@ -77,12 +83,14 @@ func (s *Server) takeCandidate(c *fiber.Ctx, v visit) error {
 //	@Description	Destructive: each candidate goes to one taker, once.
 //	@Tags			classic
 //	@Produce		json
-//	@Param			role	path		string	true	"who asks"	Enums(offer, answer)
-//	@Param			key		header		string	true	"the session's key: 1 to 32 characters; or in the query"
-//	@Param			wait	query		number	false	"seconds to wait while there is nothing, 30 at most"
-//	@Success		200		{object}	envelope{data=[]string}	"the candidates; or CandidateNoValues, KeyNotFound, KeyIsExpired with data null"
-//	@Failure		400		{object}	envelope	"KeyIsEmpty, KeyIsTooLong, WaitIsInvalid"
-//	@Failure		503		{object}	envelope	"ServerIsShuttingDown, StoreIsUnavailable"
+//	@Param			role			path		string					true	"who asks"	Enums(offer, answer)
+//	@Param			key				header		string					true	"the session's key: 1 to 32 characters; or in the query"
+//	@Param			wait			query		number					false	"seconds to wait while there is nothing, 30 at most"
+//	@Param			X-Offer-Ticket	header		string					false	"the offerer's ticket, where the server has --role-tickets; or ticket in the query"
+//	@Param			X-Answer-Ticket	header		string					false	"the answerer's ticket, where the server has --role-tickets; or ticket in the query"
+//	@Success		200				{object}	envelope{data=[]string}	"the candidates; or CandidateNoValues, KeyNotFound, KeyIsExpired with data null"
+//	@Failure		400				{object}	envelope				"KeyIsEmpty, KeyIsTooLong, WaitIsInvalid"
+//	@Failure		503				{object}	envelope				"ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router			/{role}/candidates [get]
 func (s *Server) takeCandidates(c *fiber.Ctx, v visit) error {
 	return s.take(c, v, cache.Candidate, math.MaxInt, &arrayOfText)

@@ -7,6 +7,7 @@ import (
 
 	"signal-server/app/auth"
 	"signal-server/app/limit"
+	"signal-server/app/ticket"
 	"signal-server/cache"
 )
 
@@ -39,6 +40,10 @@ type Config struct {
 
 	// Guard says who may use the API; nil: everybody. The caller owns it and closes it after Serve has returned.
 	Guard *auth.Guard
+
+	// Tickets makes and checks role tickets: with them only who opened a session, and who first answered it, act as these roles.
+	// nil: roles have none.
+	Tickets *ticket.Issuer
 
 	// Clients is how much each client may ask for; the zero value: any number of anything. Proxies says whose X-Forwarded-For is
 	// believed when clients are told apart.

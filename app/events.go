@@ -53,11 +53,13 @@ var formEvent = cache.Form{
 //	@Description	by its last id.
 //	@Tags			messages
 //	@Produce		plain
-//	@Param			role			path	string	true	"who asks"	Enums(offer, answer)
-//	@Param			key				query	string	true	"the session's key: 1 to 32 characters; or in the header"
-//	@Param			Last-Event-ID	header	string	false	"the cursor to go on from; absent: from the beginning"
-//	@Param			after			query	string	false	"the same, where a client cannot set headers; the header wins"
-//	@Success		200				{string}	string	"text/event-stream"
+//	@Param			role			path		string		true	"who asks"	Enums(offer, answer)
+//	@Param			key				query		string		true	"the session's key: 1 to 32 characters; or in the header"
+//	@Param			Last-Event-ID	header		string		false	"the cursor to go on from; absent: from the beginning"
+//	@Param			after			query		string		false	"the same, where a client cannot set headers; the header wins"
+//	@Param			X-Offer-Ticket	header		string		false	"the offerer's ticket, where the server has --role-tickets; or ticket in the query"
+//	@Param			X-Answer-Ticket	header		string		false	"the answerer's ticket, where the server has --role-tickets; or ticket in the query"
+//	@Success		200				{string}	string		"text/event-stream"
 //	@Failure		400				{object}	envelope	"KeyIsEmpty, KeyIsTooLong, CursorIsInvalid"
 //	@Failure		503				{object}	envelope	"ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router			/{role}/events [get]
@@ -65,6 +67,9 @@ func (s *Server) streamEvents(c *fiber.Ctx, v visit) error {
 	after, err := parseCursor(c.Request().Header.Peek("Last-Event-ID"))
 	if err == nil && after == 0 {
 		after, err = cursorOf(c)
+	}
+	if err == nil {
+		after, err = v.from(after)
 	}
 	if err != nil {
 		return err

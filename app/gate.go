@@ -14,6 +14,11 @@ type visit struct {
 	role cache.Role // whose path it came by; none for what both may do
 
 	client netip.Addr // who asks, if clients are limited
+
+	// where roles have tickets
+	session uint64 // the epoch of the session that is meant; 0: whichever of the key lives
+	held    bool   // the role's ticket was shown
+	granted bool   // the answer bears the role's ticket
 }
 
 // handler answers a request that was let in, or returns why it cannot.

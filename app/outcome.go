@@ -23,12 +23,14 @@ import (
 //	@Accept			json
 //	@Accept			plain
 //	@Produce		json
-//	@Param			role	path		string		true	"who reports"	Enums(offer, answer)
-//	@Param			key		header		string		true	"the session's key: 1 to 32 characters; or in the query"
-//	@Param			outcome	body		report		true	"how it ended"
-//	@Success		200		{object}	envelope	"done (msg empty), or KeyNotFound"
-//	@Failure		400		{object}	envelope	"KeyIsEmpty, KeyIsTooLong, BodyIsEmpty, BodyIsNotJSON, BodyIsNotUTF8"
-//	@Failure		503		{object}	envelope	"ServerIsShuttingDown, StoreIsUnavailable"
+//	@Param			role			path		string		true	"who reports"	Enums(offer, answer)
+//	@Param			key				header		string		true	"the session's key: 1 to 32 characters; or in the query"
+//	@Param			outcome			body		report		true	"how it ended"
+//	@Param			X-Offer-Ticket	header		string		false	"the offerer's ticket, where the server has --role-tickets; or ticket in the query"
+//	@Param			X-Answer-Ticket	header		string		false	"the answerer's ticket, where the server has --role-tickets; or ticket in the query"
+//	@Success		200				{object}	envelope	"done (msg empty), or KeyNotFound"
+//	@Failure		400				{object}	envelope	"KeyIsEmpty, KeyIsTooLong, BodyIsEmpty, BodyIsNotJSON, BodyIsNotUTF8"
+//	@Failure		503				{object}	envelope	"ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router			/{role}/outcome [post]
 func (s *Server) postOutcome(c *fiber.Ctx, v visit) error {
 	body, err := bodyOf(c)
@@ -42,6 +44,9 @@ func (s *Server) postOutcome(c *fiber.Ctx, v visit) error {
 	lease, err := s.store.Touch(c.Context(), v.key)
 	if err != nil && err != custerrors.KeyIsExpired {
 		return err
+	}
+	if v.session != 0 {
+		lease.Epoch = v.session // which may have ended, and another one of the key live
 	}
 	s.outcomes.add(v.key, v.role, lease.Epoch, out, took)
 	return done(c)

@@ -88,6 +88,9 @@ func (s *Server) answerParked(conn *conn, q *question, wait cache.Wait, held hol
 	if err := finish(c, body, err); err != nil {
 		s.fail(c, err)
 	}
+	if q.granted {
+		s.grant(c, q.key, q.to, q.after.Epoch())
+	}
 	s.origins.mark(c, q.origin)
 	s.strict.markOver(&c.Response, conn)
 	if last {

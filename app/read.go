@@ -20,7 +20,9 @@ type question struct {
 	shape *shape
 	after cache.Cursor // moved on by ask, so that who asks again asks the same session
 
-	origin string // what the answer is to name, once the request is gone
+	// of the answer, once the request is gone
+	origin  string // what it is to name
+	granted bool   // it bears the role's ticket
 }
 
 // take answers a request that takes.
@@ -31,7 +33,9 @@ func (s *Server) take(c *fiber.Ctx, v visit, kind cache.Kind, limit int, shape *
 	if err != nil {
 		return err
 	}
-	return s.answer(c.Context(), &v, question{key: v.key, to: v.role, kind: kind, limit: limit, shape: shape}, wait)
+	return s.answer(c.Context(), &v, question{
+		key: v.key, to: v.role, kind: kind, limit: limit, shape: shape, after: cache.NewCursor(v.session, 0),
+	}, wait)
 }
 
 // answer replies to the question, at once or within the wait.
@@ -107,16 +111,21 @@ func endMessages(dst []byte, at int, next cache.Cursor, err error) ([]byte, erro
 //	@Description	independent of each other. The answerer may wait before the session is opened.
 //	@Tags			messages
 //	@Produce		json
-//	@Param			role	path		string	true	"who asks"	Enums(offer, answer)
-//	@Param			key		header		string	true	"the session's key: 1 to 32 characters; or in the query"
-//	@Param			after	query		string	false	"the cursor; absent: from the beginning"
-//	@Param			wait	query		number	false	"seconds to wait while there is nothing, 30 at most"
-//	@Success		200		{object}	envelope{data=news}	"the messages; or SdpNoValues, CandidateNoValues, KeyNotFound, KeyIsExpired with data null"
-//	@Failure		400		{object}	envelope	"KeyIsEmpty, KeyIsTooLong, CursorIsInvalid, WaitIsInvalid"
-//	@Failure		503		{object}	envelope	"ServerIsShuttingDown, StoreIsUnavailable"
+//	@Param			role			path		string				true	"who asks"	Enums(offer, answer)
+//	@Param			key				header		string				true	"the session's key: 1 to 32 characters; or in the query"
+//	@Param			after			query		string				false	"the cursor; absent: from the beginning"
+//	@Param			wait			query		number				false	"seconds to wait while there is nothing, 30 at most"
+//	@Param			X-Offer-Ticket	header		string				false	"the offerer's ticket, where the server has --role-tickets; or ticket in the query"
+//	@Param			X-Answer-Ticket	header		string				false	"the answerer's ticket, where the server has --role-tickets; or ticket in the query"
+//	@Success		200				{object}	envelope{data=news}	"the messages; or SdpNoValues, CandidateNoValues, KeyNotFound, KeyIsExpired with data null"
+//	@Failure		400				{object}	envelope			"KeyIsEmpty, KeyIsTooLong, CursorIsInvalid, WaitIsInvalid"
+//	@Failure		503				{object}	envelope			"ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router			/{role}/messages [get]
 func (s *Server) getMessages(c *fiber.Ctx, v visit) error {
 	after, wait, err := s.placeOf(c)
+	if err == nil {
+		after, err = v.from(after)
+	}
 	if err != nil {
 		return err
 	}
@@ -132,17 +141,21 @@ func (s *Server) getMessages(c *fiber.Ctx, v visit) error {
 //	@Tags			messages
 //	@Accept			json
 //	@Produce		json
-//	@Param			role			path		string		true	"who writes and asks"	Enums(offer, answer)
-//	@Param			key				header		string		true	"the session's key: 1 to 32 characters; or in the query"
-//	@Param			Idempotency-Key	header		string		false	"1 to 64 visible ASCII characters: a repetition is not applied again; or idempotency_key in the query"
-//	@Param			after			query		string		false	"the cursor; absent: from the beginning"
-//	@Param			wait			query		number		false	"seconds to wait while there is nothing, 30 at most"
-//	@Param			post			body		post		true	"what to write"
+//	@Param			role			path		string				true	"who writes and asks"	Enums(offer, answer)
+//	@Param			key				header		string				true	"the session's key: 1 to 32 characters; or in the query"
+//	@Param			Idempotency-Key	header		string				false	"1 to 64 visible ASCII characters: a repetition is not applied again; or idempotency_key in the query"
+//	@Param			after			query		string				false	"the cursor; absent: from the beginning"
+//	@Param			wait			query		number				false	"seconds to wait while there is nothing, 30 at most"
+//	@Param			post			body		post				true	"what to write"
+//	@Param			X-Offer-Ticket	header		string				false	"the offerer's ticket, where the server has --role-tickets; or ticket in the query"
+//	@Param			X-Answer-Ticket	header		string				false	"the answerer's ticket, where the server has --role-tickets; or ticket in the query"
 //	@Success		200				{object}	envelope{data=news}	"the messages; or SdpAlreadyExist (nothing was written), SdpNoValues, CandidateNoValues, KeyNotFound, KeyIsExpired with data null"
-//	@Failure		400				{object}	envelope	"KeyIsEmpty, KeyIsTooLong, BodyIsEmpty, BodyIsNotJSON, BodyIsNotUTF8, CursorIsInvalid, WaitIsInvalid, IdempotencyKeyIsInvalid"
-//	@Failure		413				{object}	envelope	"BodyIsTooLong"
-//	@Failure		429				{object}	envelope	"QueueIsFull"
-//	@Failure		503				{object}	envelope	"CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable"
+//	@Failure		400				{object}	envelope			"KeyIsEmpty, KeyIsTooLong, BodyIsEmpty, BodyIsNotJSON, BodyIsNotUTF8, CursorIsInvalid, WaitIsInvalid, IdempotencyKeyIsInvalid"
+//	@Failure		413				{object}	envelope			"BodyIsTooLong"
+//	@Failure		429				{object}	envelope			"QueueIsFull"
+//	@Failure		503				{object}	envelope			"CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable"
+//	@Header			200				{string}	X-Offer-Ticket		"with --role-tickets: what the offerer shows from now on"
+//	@Header			200				{string}	X-Answer-Ticket		"with --role-tickets: what the answerer shows from now on"
 //	@Router			/{role}/messages [post]
 func (s *Server) postMessages(c *fiber.Ctx, v visit) error {
 	after, wait, err := s.placeOf(c)
@@ -153,12 +166,12 @@ func (s *Server) postMessages(c *fiber.Ctx, v visit) error {
 	if err != nil {
 		return err
 	}
-	body, next, since, err := s.exchange(c.Context(), v, &w, after, wait.For == 0)
+	body, next, since, err := s.exchange(c, &v, &w, after, wait.For == 0)
 	s.endWrite(&w) // before a wait, which needs none of it
 	if isNothing(err) && wait.For > 0 {
 		c.Response().SwapBody(body)
 		wait.Since = since
-		return s.answer(c.Context(), &v, question{key: v.key, to: v.role, after: next}, wait)
+		return s.answer(c.Context(), &v, question{key: v.key, to: v.role, after: next, granted: v.granted}, wait)
 	}
 	return finish(c.Context(), body, err)
 }
@@ -167,21 +180,28 @@ func (s *Server) postMessages(c *fiber.Ctx, v visit) error {
 // reply it returns the cursor to go on waiting by, which is of the session that was written to, and what is known of that one.
 //
 // hot: a handshake is mostly this.
-func (s *Server) exchange(c *fasthttp.RequestCtx, v visit, w *write, after cache.Cursor, emptyIsFine bool,
+func (s *Server) exchange(c *fiber.Ctx, v *visit, w *write, after cache.Cursor, emptyIsFine bool,
 ) ([]byte, cache.Cursor, cache.Lease, error) {
-	body := append(c.Response.SwapBody(nil)[:0], envelopeBegin...)
+	body := append(c.Response().SwapBody(nil)[:0], envelopeBegin...)
 	ttl, err := s.readMessages(w.batch, w.body)
 	if err == nil {
-		err = s.limitOpen(&v, w.batch)
+		err = s.limitOpen(v, w.batch)
+	}
+	if err == nil && s.config.Tickets != nil {
+		after, err = s.enterSession(c, v, w, after)
 	}
 	if err != nil {
 		return body, after, cache.Lease{}, err
 	}
 	body, at := beginMessages(body)
-	body, next, err := s.store.Exchange(c, body, v.key, v.role, ttl, w.token, w.batch, after, math.MaxInt, &messages.form)
+	body, next, err := s.store.Exchange(c.Context(), body, v.key, v.role, ttl, w.token, w.batch, after, math.MaxInt, &messages.form)
 	var since cache.Lease
-	if v.role == cache.Offer && w.batch.HasSDP() && isNothing(err) { // it has opened the session, just now or when it came first
+	if w.opens(v.role) && isNothing(err) { // it has opened the session, just now or when it came first
 		since = cache.Lease{Epoch: next.Epoch(), TTL: s.config.Limits.SessionTTL(ttl), Left: s.config.Limits.Lifetime}
+	}
+	if s.config.Tickets != nil && w.batch.HasSDP() && (err == nil || isNothing(err)) {
+		v.granted = true
+		s.grant(c.Context(), v.key, v.role, next.Epoch())
 	}
 	if emptyIsFine && isNothing(err) {
 		err = nil

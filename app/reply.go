@@ -132,7 +132,7 @@ func setRetryAfter(c *fasthttp.RequestCtx, after time.Duration, spread bool) {
 	}
 	var digits [20]byte
 	c.Response.Header.SetCanonical(headerRetryAfter, strconv.AppendInt(digits[:0], seconds, 10))
-	c.Response.Header.SetCanonical(headerExpose, headerRetryAfter)
+	c.Response.Header.AddBytesKV(headerExpose, headerRetryAfter) // beside a ticket's
 }
 
 // maxAge is how long a browser may remember a preflight.
@@ -169,11 +169,15 @@ var (
 )
 
 // preflight answers OPTIONS of any path: what pages of other origins may ask (Fetch, Section 3.3).
-func preflight(c *fasthttp.RequestCtx) {
+func (s *Server) preflight(c *fasthttp.RequestCtx) {
 	h := &c.Response.Header
 	h.Set(fasthttp.HeaderAccessControlAllowOrigin, "*")
 	h.Set(fasthttp.HeaderAccessControlAllowMethods, "GET, HEAD, POST, DELETE, OPTIONS")
-	h.Set(fasthttp.HeaderAccessControlAllowHeaders, "key, Authorization, Content-Type, Idempotency-Key, Last-Event-ID")
+	allowed := "key, Authorization, Content-Type, Idempotency-Key, Last-Event-ID"
+	if s.config.Tickets != nil {
+		allowed += ", X-Offer-Ticket, X-Answer-Ticket"
+	}
+	h.Set(fasthttp.HeaderAccessControlAllowHeaders, allowed)
 	h.Set(fasthttp.HeaderAccessControlExposeHeaders, fasthttp.HeaderRetryAfter)
 	h.Set(fasthttp.HeaderAccessControlMaxAge, strconv.Itoa(int(maxAge.Seconds())))
 	c.SetStatusCode(fasthttp.StatusNoContent)

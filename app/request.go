@@ -137,7 +137,17 @@ func bodyOf(c *fiber.Ctx) ([]byte, error) {
 type write struct {
 	token cache.Token
 	body  []byte
-	batch *cache.Batch // empty
+	batch *cache.Batch // empty at first, and part of the draft
+	draft *draft
+}
+
+// opens reports whether it opens a session, as that role.
+func (w *write) opens(role cache.Role) bool { return role == cache.Offer && w.batch.HasSDP() }
+
+// draft is the memory of one write at a time.
+type draft struct {
+	batch cache.Batch
+	token [maxToken]byte
 }
 
 // beginWrite reads what all POSTs have in common. endWrite must follow if there is no error.
@@ -148,7 +158,8 @@ func (s *Server) beginWrite(c *fiber.Ctx) (w write, err error) {
 	if w.body, err = bodyOf(c); err != nil {
 		return w, err
 	}
-	w.batch, _ = s.batches.Get().(*cache.Batch)
+	w.draft, _ = s.drafts.Get().(*draft)
+	w.batch = &w.draft.batch
 	return w, nil
 }
 
@@ -157,7 +168,7 @@ const keepBatch = 16 << 10
 
 func (s *Server) endWrite(w *write) {
 	w.batch.Reset(keepBatch)
-	s.batches.Put(w.batch)
+	s.drafts.Put(w.draft)
 }
 
 // unsafeString returns b as a string that shares its memory. The rule: b is a part of the request, which nobody writes to

@@ -39,7 +39,7 @@ type Server struct {
 	origins  origins
 	limits   *limit.Limiter // nil: there are none
 	strict   strict         // set by Serve, before there are connections
-	batches  sync.Pool      // of *cache.Batch
+	drafts   sync.Pool      // of *draft
 	contexts sync.Pool      // of *fasthttp.RequestCtx, to answer parked requests with
 	outcomes *outcomes
 
@@ -63,7 +63,7 @@ func New(config Config, store cache.Store, log *slog.Logger) (*Server, error) {
 		log:      log,
 		origins:  newOrigins(config.AllowOrigins),
 		limits:   limit.New(config.Clients),
-		batches:  sync.Pool{New: func() any { return new(cache.Batch) }},
+		drafts:   sync.Pool{New: func() any { return new(draft) }},
 		contexts: sync.Pool{New: func() any { return new(fasthttp.RequestCtx) }},
 		outcomes: newOutcomes(),
 	}
@@ -170,7 +170,7 @@ func (s *Server) dispatch(c *fasthttp.RequestCtx) {
 		fasthttp.MethodPut, fasthttp.MethodPatch:
 		s.route(c)
 	case fasthttp.MethodOptions:
-		preflight(c)
+		s.preflight(c)
 	case fasthttp.MethodConnect: // which has no path
 		refuse(c, custerrors.MethodNotAllowed)
 	default: // Fiber answers a method that it does not know in plain text, and one that no route has as it should be

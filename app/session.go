@@ -1,9 +1,12 @@
 package app
 
 import (
+	"time"
+
 	"github.com/gofiber/fiber/v2"
 
 	"signal-server/cache"
+	"signal-server/custerrors"
 )
 
 // openSession opens a session and puts the offer's sdp.
@@ -15,13 +18,14 @@ import (
 //	@Tags			classic
 //	@Accept			json
 //	@Produce		json
-//	@Param			key				header		string	true	"the session's key: 1 to 32 characters; or in the query"
-//	@Param			Idempotency-Key	header		string	false	"1 to 64 visible ASCII characters: a repetition is not applied again; or idempotency_key in the query"
-//	@Param			offer			body		offer	true	"the offer"
-//	@Success		200				{object}	envelope	"done (msg empty), or SdpAlreadyExist"
-//	@Failure		400				{object}	envelope	"KeyIsEmpty, KeyIsTooLong, DataIsEmpty, BodyIsNotJSON, BodyIsNotUTF8, IdempotencyKeyIsInvalid"
-//	@Failure		413				{object}	envelope	"BodyIsTooLong"
-//	@Failure		503				{object}	envelope	"CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable"
+//	@Param			key				header		string			true	"the session's key: 1 to 32 characters; or in the query"
+//	@Param			Idempotency-Key	header		string			false	"1 to 64 visible ASCII characters: a repetition is not applied again; or idempotency_key in the query"
+//	@Param			offer			body		offer			true	"the offer"
+//	@Success		200				{object}	envelope		"done (msg empty), or SdpAlreadyExist"
+//	@Failure		400				{object}	envelope		"KeyIsEmpty, KeyIsTooLong, DataIsEmpty, BodyIsNotJSON, BodyIsNotUTF8, IdempotencyKeyIsInvalid"
+//	@Failure		413				{object}	envelope		"BodyIsTooLong"
+//	@Failure		503				{object}	envelope		"CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable"
+//	@Header			200				{string}	X-Offer-Ticket	"with --role-tickets: what the offerer shows from now on"
 //	@Router			/offer/sdp [post]
 func (s *Server) openSession(c *fiber.Ctx, v visit) error {
 	w, err := s.beginWrite(c)
@@ -36,7 +40,7 @@ func (s *Server) openSession(c *fiber.Ctx, v visit) error {
 	if err := s.limitOpen(&v, w.batch); err != nil {
 		return err
 	}
-	return wrote(c, s.store.Open(c.Context(), v.key, ttl, w.token, w.batch))
+	return s.put(c, &v, ttl, &w)
 }
 
 // answerSession puts the answer's sdp.
@@ -45,13 +49,15 @@ func (s *Server) openSession(c *fiber.Ctx, v visit) error {
 //	@Tags		classic
 //	@Accept		plain
 //	@Produce	json
-//	@Param		key				header		string		true	"the session's key: 1 to 32 characters; or in the query"
-//	@Param		Idempotency-Key	header		string		false	"1 to 64 visible ASCII characters: a repetition is not applied again; or idempotency_key in the query"
-//	@Param		sdp				body		string		true	"the sdp: opaque text, valid UTF-8"
-//	@Success	200				{object}	envelope	"done (msg empty), or SdpAlreadyExist, KeyNotFound, KeyIsExpired"
-//	@Failure	400				{object}	envelope	"KeyIsEmpty, KeyIsTooLong, BodyIsEmpty, BodyIsNotUTF8, IdempotencyKeyIsInvalid"
-//	@Failure	413				{object}	envelope	"BodyIsTooLong"
-//	@Failure	503				{object}	envelope	"CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable"
+//	@Param		key				header		string			true	"the session's key: 1 to 32 characters; or in the query"
+//	@Param		Idempotency-Key	header		string			false	"1 to 64 visible ASCII characters: a repetition is not applied again; or idempotency_key in the query"
+//	@Param		sdp				body		string			true	"the sdp: opaque text, valid UTF-8"
+//	@Param		X-Answer-Ticket	header		string			false	"the answerer's ticket, where the server has --role-tickets; or ticket in the query"
+//	@Success	200				{object}	envelope		"done (msg empty), or SdpAlreadyExist, KeyNotFound, KeyIsExpired"
+//	@Failure	400				{object}	envelope		"KeyIsEmpty, KeyIsTooLong, BodyIsEmpty, BodyIsNotUTF8, IdempotencyKeyIsInvalid"
+//	@Failure	413				{object}	envelope		"BodyIsTooLong"
+//	@Failure	503				{object}	envelope		"CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable"
+//	@Header		200				{string}	X-Answer-Ticket	"with --role-tickets: what the answerer shows from now on"
 //	@Router		/answer/sdp [post]
 func (s *Server) answerSession(c *fiber.Ctx, v visit) error { return s.postText(c, v, cache.SDP) }
 
@@ -67,7 +73,19 @@ func (s *Server) postText(c *fiber.Ctx, v visit, kind cache.Kind) error {
 	if err := s.addText(w.batch, kind, w.body); err != nil {
 		return err
 	}
-	return wrote(c, s.store.Append(c.Context(), v.key, v.role, w.token, w.batch))
+	return s.put(c, &v, 0, &w)
+}
+
+// put writes what w holds, and opens a session if that is the offer's sdp.
+func (s *Server) put(c *fiber.Ctx, v *visit, ttl time.Duration, w *write) error {
+	switch {
+	case s.config.Tickets != nil:
+		return wrote(c, s.putTicketed(c.Context(), v, ttl, w))
+	case w.opens(v.role):
+		return wrote(c, s.store.Open(c.Context(), v.key, ttl, w.token, w.batch))
+	default:
+		return wrote(c, s.store.Append(c.Context(), v.key, v.role, w.token, w.batch))
+	}
 }
 
 // wrote replies to a write that has nothing to return.
@@ -84,12 +102,14 @@ func wrote(c *fiber.Ctx, err error) error {
 //	@Description	Destructive: the sdp goes to one taker, once. The answerer may wait before the session is opened.
 //	@Tags			classic
 //	@Produce		json
-//	@Param			role	path		string	true	"who asks"	Enums(offer, answer)
-//	@Param			key		header		string	true	"the session's key: 1 to 32 characters; or in the query"
-//	@Param			wait	query		number	false	"seconds to wait while there is nothing, 30 at most"
-//	@Success		200		{object}	envelope{data=string}	"the sdp; or SdpNoValues, KeyNotFound, KeyIsExpired with data null"
-//	@Failure		400		{object}	envelope	"KeyIsEmpty, KeyIsTooLong, WaitIsInvalid"
-//	@Failure		503		{object}	envelope	"ServerIsShuttingDown, StoreIsUnavailable"
+//	@Param			role			path		string					true	"who asks"	Enums(offer, answer)
+//	@Param			key				header		string					true	"the session's key: 1 to 32 characters; or in the query"
+//	@Param			wait			query		number					false	"seconds to wait while there is nothing, 30 at most"
+//	@Param			X-Offer-Ticket	header		string					false	"the offerer's ticket, where the server has --role-tickets; or ticket in the query"
+//	@Param			X-Answer-Ticket	header		string					false	"the answerer's ticket, where the server has --role-tickets; or ticket in the query"
+//	@Success		200				{object}	envelope{data=string}	"the sdp; or SdpNoValues, KeyNotFound, KeyIsExpired with data null"
+//	@Failure		400				{object}	envelope				"KeyIsEmpty, KeyIsTooLong, WaitIsInvalid"
+//	@Failure		503				{object}	envelope				"ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router			/{role}/sdp [get]
 func (s *Server) takeSDP(c *fiber.Ctx, v visit) error { return s.take(c, v, cache.SDP, 1, &text) }
 
@@ -98,10 +118,21 @@ func (s *Server) takeSDP(c *fiber.Ctx, v visit) error { return s.take(c, v, cach
 //	@Summary	End the session for both roles
 //	@Tags		classic
 //	@Produce	json
-//	@Param		key	header		string		true	"the session's key: 1 to 32 characters; or in the query"
-//	@Success	200	{object}	envelope	"done (msg empty), or KeyNotFound, KeyIsExpired"
-//	@Failure	400	{object}	envelope	"KeyIsEmpty, KeyIsTooLong"
+//	@Param		key				header		string		true	"the session's key: 1 to 32 characters; or in the query"
+//	@Param		X-Offer-Ticket	header		string		false	"the offerer's ticket, where the server has --role-tickets; or ticket in the query"
+//	@Param		X-Answer-Ticket	header		string		false	"the answerer's ticket, where the server has --role-tickets; or ticket in the query"
+//	@Success	200				{object}	envelope	"done (msg empty), or KeyNotFound, KeyIsExpired"
+//	@Failure	400				{object}	envelope	"KeyIsEmpty, KeyIsTooLong"
 //	@Router		/session [delete]
 func (s *Server) endSession(c *fiber.Ctx, v visit) error {
+	if v.session != 0 {
+		lease, err := s.store.Touch(c.Context(), v.key)
+		if err == nil && lease.Epoch != v.session {
+			err = custerrors.KeyIsExpired
+		}
+		if err != nil {
+			return err
+		}
+	}
 	return wrote(c, s.store.End(c.Context(), v.key))
 }

@@ -52,6 +52,12 @@ const docTemplate = `{
                         "schema": {
                             "type": "string"
                         }
+                    },
+                    {
+                        "type": "string",
+                        "description": "the answerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Answer-Ticket",
+                        "in": "header"
                     }
                 ],
                 "responses": {
@@ -59,6 +65,12 @@ const docTemplate = `{
                         "description": "done (msg empty), or SdpAlreadyExist, KeyNotFound, KeyIsExpired",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "headers": {
+                            "X-Answer-Ticket": {
+                                "type": "string",
+                                "description": "with --role-tickets: what the answerer shows from now on"
+                            }
                         }
                     },
                     "400": {
@@ -143,6 +155,12 @@ const docTemplate = `{
                         "description": "done (msg empty), or SdpAlreadyExist",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "headers": {
+                            "X-Offer-Ticket": {
+                                "type": "string",
+                                "description": "with --role-tickets: what the offerer shows from now on"
+                            }
                         }
                     },
                     "400": {
@@ -207,6 +225,18 @@ const docTemplate = `{
                         "name": "key",
                         "in": "header",
                         "required": true
+                    },
+                    {
+                        "type": "string",
+                        "description": "the offerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Offer-Ticket",
+                        "in": "header"
+                    },
+                    {
+                        "type": "string",
+                        "description": "the answerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Answer-Ticket",
+                        "in": "header"
                     }
                 ],
                 "responses": {
@@ -259,6 +289,18 @@ const docTemplate = `{
                         "description": "seconds to wait while there is nothing, 30 at most",
                         "name": "wait",
                         "in": "query"
+                    },
+                    {
+                        "type": "string",
+                        "description": "the offerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Offer-Ticket",
+                        "in": "header"
+                    },
+                    {
+                        "type": "string",
+                        "description": "the answerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Answer-Ticket",
+                        "in": "header"
                     }
                 ],
                 "responses": {
@@ -338,6 +380,18 @@ const docTemplate = `{
                         "schema": {
                             "type": "string"
                         }
+                    },
+                    {
+                        "type": "string",
+                        "description": "the offerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Offer-Ticket",
+                        "in": "header"
+                    },
+                    {
+                        "type": "string",
+                        "description": "the answerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Answer-Ticket",
+                        "in": "header"
                     }
                 ],
                 "responses": {
@@ -408,6 +462,18 @@ const docTemplate = `{
                         "description": "seconds to wait while there is nothing, 30 at most",
                         "name": "wait",
                         "in": "query"
+                    },
+                    {
+                        "type": "string",
+                        "description": "the offerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Offer-Ticket",
+                        "in": "header"
+                    },
+                    {
+                        "type": "string",
+                        "description": "the answerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Answer-Ticket",
+                        "in": "header"
                     }
                 ],
                 "responses": {
@@ -493,6 +559,18 @@ const docTemplate = `{
                                 "type": "string"
                             }
                         }
+                    },
+                    {
+                        "type": "string",
+                        "description": "the offerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Offer-Ticket",
+                        "in": "header"
+                    },
+                    {
+                        "type": "string",
+                        "description": "the answerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Answer-Ticket",
+                        "in": "header"
                     }
                 ],
                 "responses": {
@@ -569,6 +647,18 @@ const docTemplate = `{
                         "description": "the same, where a client cannot set headers; the header wins",
                         "name": "after",
                         "in": "query"
+                    },
+                    {
+                        "type": "string",
+                        "description": "the offerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Offer-Ticket",
+                        "in": "header"
+                    },
+                    {
+                        "type": "string",
+                        "description": "the answerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Answer-Ticket",
+                        "in": "header"
                     }
                 ],
                 "responses": {
@@ -633,6 +723,18 @@ const docTemplate = `{
                         "description": "seconds to wait while there is nothing, 30 at most",
                         "name": "wait",
                         "in": "query"
+                    },
+                    {
+                        "type": "string",
+                        "description": "the offerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Offer-Ticket",
+                        "in": "header"
+                    },
+                    {
+                        "type": "string",
+                        "description": "the answerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Answer-Ticket",
+                        "in": "header"
                     }
                 ],
                 "responses": {
@@ -725,6 +827,18 @@ const docTemplate = `{
                         "schema": {
                             "$ref": "#/definitions/Post"
                         }
+                    },
+                    {
+                        "type": "string",
+                        "description": "the offerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Offer-Ticket",
+                        "in": "header"
+                    },
+                    {
+                        "type": "string",
+                        "description": "the answerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Answer-Ticket",
+                        "in": "header"
                     }
                 ],
                 "responses": {
@@ -744,6 +858,16 @@ const docTemplate = `{
                                     }
                                 }
                             ]
+                        },
+                        "headers": {
+                            "X-Answer-Ticket": {
+                                "type": "string",
+                                "description": "with --role-tickets: what the answerer shows from now on"
+                            },
+                            "X-Offer-Ticket": {
+                                "type": "string",
+                                "description": "with --role-tickets: what the offerer shows from now on"
+                            }
                         }
                     },
                     "400": {
@@ -814,6 +938,18 @@ const docTemplate = `{
                         "schema": {
                             "$ref": "#/definitions/Outcome"
                         }
+                    },
+                    {
+                        "type": "string",
+                        "description": "the offerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Offer-Ticket",
+                        "in": "header"
+                    },
+                    {
+                        "type": "string",
+                        "description": "the answerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Answer-Ticket",
+                        "in": "header"
                     }
                 ],
                 "responses": {
@@ -872,6 +1008,18 @@ const docTemplate = `{
                         "description": "seconds to wait while there is nothing, 30 at most",
                         "name": "wait",
                         "in": "query"
+                    },
+                    {
+                        "type": "string",
+                        "description": "the offerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Offer-Ticket",
+                        "in": "header"
+                    },
+                    {
+                        "type": "string",
+                        "description": "the answerer's ticket, where the server has --role-tickets; or ticket in the query",
+                        "name": "X-Answer-Ticket",
+                        "in": "header"
                     }
                 ],
                 "responses": {

@@ -1,0 +1,125 @@
+// Package ticket makes and checks role tickets: who opened a session, and who first answered it, shows one to go on as that role.
+//
+//	secret, role, session's epoch, key ─HMAC-SHA256─▶ MAC
+//	ticket = base64url( epoch, 6 bytes ‖ MAC, its first 16 bytes )          30 characters
+//
+// Nothing is stored: whoever has the secret can check a ticket, so that any node of a fleet can. A ticket speaks of one session,
+// which has ended or not: that is for the store to say, by the epoch. It is a bearer's: who sees it can use it.
+//
+// The package knows neither where in a request a ticket stood nor what a session holds.
+package ticket
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"sync/atomic"
+
+	"signal-server/cache"
+)
+
+const (
+	epochBytes = 6  // what a cursor has of it
+	macBytes   = 16 // RFC 2104, Section 5: half of the hash; nobody guesses 128 bits
+	rawBytes   = epochBytes + macBytes
+
+	// Length is how long a ticket is, in characters.
+	Length = (rawBytes*8 + 5) / 6
+
+	// MinSecret is how long a secret is at the least, in bytes: as long as the hash (RFC 2104, Section 3).
+	MinSecret = sha256.Size
+)
+
+var encoding = base64.RawURLEncoding.Strict() // RFC 4648, Section 5; one way to write a ticket only
+
+// Issuer makes and checks tickets. New or Open make one. Its methods may be called concurrently. Append and Check neither block nor
+// allocate.
+type Issuer struct {
+	path string // of the secrets; none: they are this process's own
+
+	// atomic
+	signers atomic.Pointer[[]*signer] // the first one signs, all check
+}
+
+// New returns an Issuer whose tickets are good in this process only, with a random secret.
+func New() *Issuer {
+	secret := make([]byte, MinSecret)
+	rand.Read(secret) // it never fails
+	i := new(Issuer)
+	i.signers.Store(&[]*signer{newSigner(secret)})
+	return i
+}
+
+// Open returns an Issuer whose secrets are the lines of the file, MinSecret bytes or more each: the first one signs, and what any
+// of them has signed is good. So they are replaced without a break: the new one is appended on every node, then put first, and the
+// old one taken away when the sessions of its time are over.
+func Open(path string) (*Issuer, error) {
+	i := &Issuer{path: path}
+	if err := i.Reload(); err != nil {
+		return nil, err
+	}
+	return i, nil
+}
+
+// Reload reads the file again, if there is one. When it fails nothing has changed. The error is in the words of the command line,
+// and quotes nothing of the file.
+func (i *Issuer) Reload() error {
+	if i.path == "" {
+		return nil
+	}
+	signers, err := read(i.path)
+	if err != nil {
+		return fmt.Errorf("--role-tickets-secret-file: %w", err)
+	}
+	i.signers.Store(&signers)
+	return nil
+}
+
+// Append appends the ticket of this role in the session of that epoch and key.
+func (i *Issuer) Append(dst []byte, key cache.Key, role cache.Role, epoch uint64) []byte {
+	var raw [rawBytes]byte
+	putEpoch(raw[:], epoch)
+	mac := (*i.signers.Load())[0].mac(key, role, epoch)
+	copy(raw[epochBytes:], mac[:])
+	return encoding.AppendEncode(dst, raw[:])
+}
+
+// Check returns the epoch of the session that the ticket is of. ok is false if it is no ticket of this role and key, whatever is
+// wrong with it. How long it takes does not depend on what the MAC should be.
+//
+// hot: every request of a server whose roles have tickets.
+func (i *Issuer) Check(ticket []byte, key cache.Key, role cache.Role) (epoch uint64, ok bool) {
+	if len(ticket) != Length {
+		return 0, false
+	}
+	var raw [rawBytes + 2]byte // Decode writes whole groups
+	if n, err := encoding.Decode(raw[:], ticket); err != nil || n != rawBytes {
+		return 0, false
+	}
+	epoch = epochOf(raw[:])
+	if epoch == 0 {
+		return 0, false // is of no session
+	}
+	for _, s := range *i.signers.Load() {
+		mac := s.mac(key, role, epoch)
+		if hmac.Equal(mac[:], raw[epochBytes:rawBytes]) {
+			return epoch, true
+		}
+	}
+	return 0, false
+}
+
+func putEpoch(b []byte, epoch uint64) {
+	for i := range epochBytes {
+		b[i] = byte(epoch >> (8 * (epochBytes - 1 - i)))
+	}
+}
+
+func epochOf(b []byte) (epoch uint64) {
+	for _, c := range b[:epochBytes] {
+		epoch = epoch<<8 | uint64(c)
+	}
+	return epoch
+}
