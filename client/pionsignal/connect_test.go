@@ -9,6 +9,8 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"signal-server/app"
+	"signal-server/app/ticket"
 	"signal-server/client"
 	"signal-server/client/pionsignal"
 )
@@ -125,6 +127,20 @@ func TestConnectAgainWithTheSameKey(t *testing.T) {
 		connect(t, w, "key", offers, answers, pionsignal.WithCursor(&cursor))
 		talk(t, dc)
 	}
+}
+
+// With role tickets too, whether candidates go together or trickle.
+func TestConnectWithTickets(t *testing.T) {
+	w := newWorld(t, func(c *app.Config) { c.Tickets = ticket.New() })
+	var cursor client.Cursor
+	for _, delay := range []time.Duration{5 * time.Second, 0} {
+		offers, answers := newPC(t), newPC(t)
+		dc := channel(t, offers)
+		echo(answers)
+		connect(t, w, "key", offers, answers, pionsignal.WithCursor(&cursor), pionsignal.WithBatchDelay(delay))
+		talk(t, dc)
+	}
+	w.wantCounted("offer connected host: 2", "answer connected host: 2")
 }
 
 // The callbacks that a program has set on its PeerConnection still work.

@@ -28,9 +28,12 @@ type world struct {
 	wire   *counter
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, changes ...func(*app.Config)) *world {
 	t.Helper()
 	config := app.DefaultConfig()
+	for _, change := range changes {
+		change(&config)
+	}
 	store, err := memory.New(memory.Config{Limits: config.Limits, Memory: 8 << 20})
 	if err != nil {
 		t.Fatal(err)
