@@ -24,7 +24,7 @@
 // cursor removes nothing. A take ([Session.TakeSDP], [Session.TakeCandidate], [Session.TakeCandidates]) removes what it
 // returns, and [Session.End] may meet the next session of the key: those are sent again only if the first request cannot have
 // been carried out (nothing was sent, or the server refused it). Who takes can lose a payload with a broken answer; who reads
-// by cursor cannot.
+// by cursor cannot. A report of the outcome ([Session.Report]) is sent once.
 package client
 
 import (
@@ -32,6 +32,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 )
 
@@ -45,6 +46,8 @@ type Client struct {
 	timeout  time.Duration // for an answer, on top of what the server is asked to wait
 	maxWait  time.Duration // that one request asks for
 	maxReply int64         // bytes of an answer's body
+
+	reports sync.WaitGroup // under way
 }
 
 const (
@@ -120,6 +123,10 @@ func New(baseURL string, opts ...Option) (*Client, error) {
 	c.http = &hc
 	return c, nil
 }
+
+// Wait returns when no report of an outcome is under way any more, 5 s later at the most: for a program that ends when its
+// connection is there. It is called when no further Session.Report can come.
+func (c *Client) Wait() { c.reports.Wait() }
 
 // check reports what the options got wrong.
 func (c *Client) check() error {

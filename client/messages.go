@@ -75,7 +75,7 @@ func (s *Session) Exchange(ctx context.Context, w Write, after Cursor, wait time
 	}
 	b, err := s.batch(ctx, request{
 		method: http.MethodPost, path: "/" + string(s.role) + "/messages", after: after, wait: wait,
-		contentType: jsonType, body: body,
+		contentType: jsonType, body: body, opens: w.SDP != "" && s.role == Offer,
 	})
 	if NothingYet(err) {
 		err = nil

@@ -28,6 +28,9 @@ type request struct {
 
 	// once says that it must not be carried out twice and that the server cannot tell a repetition.
 	once bool
+
+	// opens says that it opens a session.
+	opens bool
 }
 
 // do sends r until it is answered, fails for good or was sent often enough, and returns the data of the answer.
@@ -117,6 +120,7 @@ func (s *Session) attempt(ctx context.Context, r request, token string) (json.Ra
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", r.method, r.path, err)
 	}
+	known := s.showTicket(r, req)
 	resp, err := c.http.Do(req)
 	if err != nil {
 		err = fmt.Errorf("%s %s: %w", r.method, r.path, withoutURL(ctx, err))
@@ -133,7 +137,8 @@ func (s *Session) attempt(ctx context.Context, r request, token string) (json.Ra
 	case int64(len(body)) > c.maxReply:
 		return nil, fmt.Errorf("%s %s: %w: over %d bytes", r.method, r.path, ErrReplyTooLong, c.maxReply)
 	}
-	return readEnvelope(r, resp, body)
+	data, err := readEnvelope(r, resp, body)
+	return data, s.noteTicket(r, known, resp.Header, err)
 }
 
 // withoutURL takes from a transport's error the URL, in which there may be a key, and says of an attempt that took too long

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"signal-server/app"
+	"signal-server/app/ticket"
 	"signal-server/cache/memory"
 	"signal-server/client"
 	"signal-server/custerrors"
@@ -241,5 +242,47 @@ func TestTheFullQueueIsNotAskedAgain(t *testing.T) {
 	err := offer.AddCandidates(t.Context(), []string{"1", "2", "3"})
 	if !errors.As(err, &refused) || refused.Msg != custerrors.QueueIsFull || refused.Status != 429 || refused.RetryAfter == 0 {
 		t.Errorf("got %v, want QueueIsFull with 429 and Retry-After", err)
+	}
+}
+
+func TestTicketsOfTheServer(t *testing.T) {
+	base := serve(t, func(c *app.Config) { c.Tickets = ticket.New() })
+	hc := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 4}}
+	t.Cleanup(hc.CloseIdleConnections)
+	side := func(role client.Role) *client.Session {
+		return newSession(t, base, "ticketed", role, client.WithHTTPClient(hc))
+	}
+	offer, answer := side(client.Offer), side(client.Answer)
+	for round := range 2 { // by the same Sessions: the tickets of the first are forgotten
+		inbox := answer.Inbox("")
+		var answering sync.WaitGroup
+		answering.Go(func() {
+			if m, err := inbox.Next(t.Context()); err != nil || m.Data != "offer" {
+				t.Errorf("round %d: got %+v, %v, want the offer", round, m, err)
+			}
+			if err := inbox.Exchange(t.Context(), client.Write{SDP: "answer"}, 0); err != nil {
+				t.Errorf("round %d: %v", round, err)
+			}
+		})
+		b, err := offer.Exchange(t.Context(), client.Write{SDP: "offer"}, "", 20*time.Second)
+		if err != nil || len(b.Messages) != 1 {
+			t.Fatalf("round %d: got %+v, %v, want the answer", round, b, err)
+		}
+		answering.Wait()
+		for _, role := range []client.Role{client.Offer, client.Answer} {
+			other := side(role) // who has learnt the key
+			_, read := other.Messages(t.Context(), "", 0)
+			for what, err := range map[string]error{"reads": read, "writes": other.AddCandidate(t.Context(), "x"), "ends": other.End(t.Context())} {
+				if !errors.Is(err, custerrors.NotAllowed) {
+					t.Errorf("round %d: a stranger %s as %s: got %v, want %v", round, what, role, err, custerrors.NotAllowed)
+				}
+			}
+		}
+		if err := errors.Join(offer.AddCandidate(t.Context(), "o1"), answer.AddCandidate(t.Context(), "a1")); err != nil {
+			t.Errorf("round %d: %v", round, err)
+		}
+		if err := offer.End(t.Context()); err != nil {
+			t.Errorf("round %d: %v", round, err)
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -25,14 +26,20 @@ const (
 // maxKeyLength is how many characters (Unicode code points) a key has at the most.
 const maxKeyLength = 32
 
-// Session is one side of the session of a key. It holds no connection and no state: it need not be closed, any number may
-// exist, and it is safe for concurrent use. Client.Session makes one.
+// Session is one side of the session of a key. It holds no connection: it need not be closed, any number may exist, and it is
+// safe for concurrent use. Client.Session makes one.
+//
+// All it remembers is the ticket of its role, where the server gives tickets (--role-tickets): then only the Session that has
+// opened a session, or was the first to answer in it, can go on as that role. Another one of the same key and role cannot.
 type Session struct {
 	// set at construction
 	client      *Client
 	key         string
 	keyInHeader bool
 	role        Role
+
+	// atomic
+	ticket atomic.Pointer[string] // of the session that lives; nil: none was given
 }
 
 // Session returns the session of that key as role sees it. Leading and trailing spaces are no part of a key. It asks nothing
@@ -76,7 +83,7 @@ func (s *Session) PutSDP(ctx context.Context, sdp string, ttl time.Duration) err
 	if s.role == Answer {
 		return s.postText(ctx, "/answer/sdp", sdp)
 	}
-	return s.postJSON(ctx, "/offer/sdp", struct {
+	return s.postJSON(ctx, request{path: "/offer/sdp", opens: true}, struct {
 		TTL  int64  `json:"key_ttl,omitempty"` // seconds
 		Data string `json:"data"`
 	}{wholeSeconds(ttl), sdp})
@@ -108,7 +115,7 @@ func (s *Session) AddCandidates(ctx context.Context, candidates []string) error 
 	if err := checkTexts(candidates); err != nil {
 		return err
 	}
-	return s.postJSON(ctx, "/"+string(s.role)+"/candidates", candidates)
+	return s.postJSON(ctx, request{path: "/" + string(s.role) + "/candidates"}, candidates)
 }
 
 // TakeCandidate removes the oldest candidate of the other role that is left, and returns it. It waits and fails as TakeSDP
@@ -156,12 +163,14 @@ func (s *Session) postText(ctx context.Context, path, text string) error {
 	return err
 }
 
-func (s *Session) postJSON(ctx context.Context, path string, v any) error {
+// postJSON posts v as r says.
+func (s *Session) postJSON(ctx context.Context, r request, v any) error {
 	body, err := encode(v)
 	if err != nil {
 		return err
 	}
-	_, err = s.do(ctx, request{method: http.MethodPost, path: path, contentType: jsonType, body: body})
+	r.method, r.contentType, r.body = http.MethodPost, jsonType, body
+	_, err = s.do(ctx, r)
 	return err
 }
 

@@ -25,6 +25,20 @@ inBrowser('two tabs connect by data channel, the answerer first', async (world) 
   await says(starter, joiner, 'are you there');
 });
 
+inBrowser('both tabs report that they connected, and over what', async (world) => {
+  const server = await world.server();
+  const { page: starter, link } = await openStarter(world, server.url);
+  const joiner = await openJoiner(world, link);
+  const reports = [starter, joiner].map((page) => page.waitForResponse((response) => response.url().endsWith('/outcome')));
+  await connectBoth(starter, joiner);
+  for (const response of await Promise.all(reports)) {
+    const { result, candidate_type: type, ms } = JSON.parse(response.request().postData());
+    assert.deepEqual([result, type, response.status()], ['connected', 'host', 200]);
+    assert.ok(ms > 0 && ms < PATIENCE, `${ms} ms`);
+    assert.equal((await response.json()).msg, '');
+  }
+});
+
 inBrowser('two tabs connect by event streams', async (world) => {
   const server = await world.server();
   const { page: starter, link } = await openStarter(world, server.url, { events: true });

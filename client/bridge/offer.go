@@ -99,9 +99,9 @@ func (b *bridge) offerScript(ctx context.Context, s *script) {
 }
 
 // open opens the session with the script's sdp. A session that is in the way, of an earlier start of the program, is ended,
-// that many times at the most.
+// that many times at the most. One that only its opener can end (--role-tickets), which was another bridge, is waited out.
 func (b *bridge) open(ctx context.Context, s *script, takeovers int) (client.Batch, error) {
-	for {
+	for told := false; ; {
 		first, _ := s.after(0)
 		batch, err := b.line.post(ctx, first[:1], "")
 		switch {
@@ -115,7 +115,16 @@ func (b *bridge) open(ctx context.Context, s *script, takeovers int) (client.Bat
 		default:
 			return client.Batch{}, err
 		}
-		if err := b.line.end(ctx); err != nil {
+		err = b.line.end(ctx)
+		if errors.Is(err, custerrors.NotAllowed) {
+			if !told {
+				b.log.Warn("the server lets nobody end that session but its opener; waiting until it has expired")
+			}
+			told = true
+			takeovers++
+			err = sleep(ctx, reopenPause)
+		}
+		if err != nil {
 			return client.Batch{}, err
 		}
 	}

@@ -36,7 +36,8 @@ export type Role = 'offer' | 'answer';
  * - Payloads are the JSON of an `RTCSessionDescriptionInit` and of `RTCIceCandidateInit`s; the last candidate has an empty
  *   `candidate`, which is the end of candidates.
  *
- * A handshake is four requests where candidates are gathered at once, and one or two more where they trickle.
+ * A handshake is four requests where candidates are gathered at once, and one or two more where they trickle; at the end each side
+ * reports the outcome in one more, which nobody waits for.
  *
  * @throws {SignalError} `SdpAlreadyExist` if another pair uses the key; `Unreachable` if the server did not answer once within
  * 15 s; and what else the server refuses for good. A server that is full, or is being restarted, is waited for.
@@ -78,7 +79,8 @@ export interface ConnectOptions {
   ttl?: number;
   /**
    * For the offerer: if a session of that key is open, ends it instead of failing with `SdpAlreadyExist`. For a page that may have
-   * left one behind, and only where nobody else offers under the key. `false` by default.
+   * left one behind, and only where nobody else offers under the key. `false` by default. A server with `--role-tickets` lets nobody
+   * do that but the page that has opened the session.
    */
   replace?: boolean;
   /**
@@ -91,6 +93,13 @@ export interface ConnectOptions {
    * that no offer is answered twice while its session still lives.
    */
   after?: string;
+  /**
+   * Tells the server at the end how it ended, so that its operator sees how many connect: `connected`, with the type of this side's
+   * candidate (`host`, `srflx`, `prflx` or `relay`) and the milliseconds it took, or `failed`. `true` by default. It is best effort,
+   * and neither delays nor fails anything. Nothing is told of an attempt that was given up: by the signal (unless that timed out,
+   * as `AbortSignal.timeout` does), by closing `pc`, by leaving the page; or whose place was taken.
+   */
+  report?: boolean;
   /** Where requests have the key; see {@link SessionOptions.keyIn}. */
   keyIn?: 'header' | 'query';
   /** Replaces `fetch`. */
@@ -150,7 +159,12 @@ export class ConnectError extends Error {
 // ─── Session ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /**
- * One side of the session of a key, over HTTP. It holds no connection and no state: it need not be closed, any number may exist.
+ * One side of the session of a key, over HTTP. It holds no connection: it need not be closed, any number may exist.
+ *
+ * All it remembers is the ticket of its role, where the server gives tickets (`--role-tickets`): then only the Session that has opened
+ * a session, or was the first to answer in it, can go on as that role. Another one, and a page that was reloaded, cannot: they are
+ * refused with `NotAllowed` until the session has ended. A ticket that the server does not know any more, because it was restarted,
+ * means `KeyIsExpired`.
  *
  * Each role writes a log, at most one sdp and then candidates, and reads the other's. Payloads are text, opaque to the server.
  * A request that failed for the moment is repeated as {@link RetryOptions} says, where that cannot do harm: writes carry a token
@@ -204,6 +218,12 @@ export class Session {
    */
   events(options?: { after?: string; signal?: AbortSignal }): AsyncGenerator<Message & { cursor: string }, never, void>;
 
+  /**
+   * Tells the server how this role's attempt to connect ended. It may come up to 30 s after the session's end, and is sent once.
+   * Rejects with `RouteNotFound` where the server takes no reports. `keepalive` lets the request outlive the page.
+   */
+  report(outcome: Outcome, options?: { signal?: AbortSignal; keepalive?: boolean }): Promise<void>;
+
   /** Ends the session for both roles. It is no error if there is none. `keepalive` lets the request outlive the page. */
   end(options?: { signal?: AbortSignal; keepalive?: boolean }): Promise<void>;
 }
@@ -218,7 +238,7 @@ export interface SessionOptions {
    * Where requests have the key. By default in the header, where access logs do not show it, if the server is of the page's own
    * origin, and otherwise in the query. There a header would cost a preflight for every request, because browsers remember them
    * per URL; in exchange the key is in the access logs of the server and of proxies before it, for whom it is of use as long as
-   * the session lives, seconds as a rule. A key that is not ASCII is always in the query.
+   * the session lives, seconds as a rule. A key that is not ASCII is always in the query. A role's ticket goes where the key goes.
    */
   keyIn?: 'header' | 'query';
   /** Replaces `fetch`. */
@@ -259,6 +279,15 @@ export interface Write {
   candidates?: readonly string[];
   /** As in {@link Session.putSdp}. */
   ttl?: number;
+}
+
+/** How an attempt to connect ended. */
+export interface Outcome {
+  result: 'connected' | 'failed';
+  /** Of the local candidate that the connection uses: always where it is connected, and only there. */
+  candidateType?: 'host' | 'srflx' | 'prflx' | 'relay';
+  /** From the beginning of the attempt to its end. */
+  ms: number;
 }
 
 export interface Message {

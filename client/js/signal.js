@@ -113,6 +113,9 @@ const STREAM_STALL = 40_000;
 
 const MAX_KEY = 32; // characters (Unicode code points)
 
+/** The headers by which a server with --role-tickets gives the ticket of a role, and takes it. */
+const TICKET = { offer: 'X-Offer-Ticket', answer: 'X-Answer-Ticket' };
+
 export class Session {
   #base;
   #key;
@@ -124,6 +127,7 @@ export class Session {
   #timeout;
   #onAnswer;
   #onRetry;
+  #ticket = ''; // of this role in the session that lives, if the server gave one
 
   constructor({ url, key, role, keyIn, fetch, retry, timeout = ANSWER_TIMEOUT, onAnswer, onRetry }) {
     this.#base = baseOf(url);
@@ -143,8 +147,9 @@ export class Session {
   get role() { return this.#role; }
 
   async putSdp(sdp, { ttl, signal } = {}) {
-    const body = this.#role === 'offer' ? JSON.stringify({ key_ttl: seconds(ttl), data: sdp }) : sdp;
-    await this.#ask({ method: 'POST', path: `/${this.#role}/sdp`, body }, signal);
+    const opens = this.#role === 'offer';
+    const body = opens ? JSON.stringify({ key_ttl: seconds(ttl), data: sdp }) : sdp;
+    await this.#ask({ method: 'POST', path: `/${this.#role}/sdp`, body, opens }, signal);
   }
 
   takeSdp(options) { return this.#take('sdp', null, options); }
@@ -168,7 +173,13 @@ export class Session {
 
   exchange({ sdp, candidates, ttl }, { after = '', wait = 0, signal } = {}) {
     const body = JSON.stringify({ key_ttl: seconds(ttl), sdp, candidates });
-    return this.#batch({ method: 'POST', path: `/${this.#role}/messages`, after, wait, body }, signal);
+    const opens = this.#role === 'offer' && sdp !== undefined;
+    return this.#batch({ method: 'POST', path: `/${this.#role}/messages`, after, wait, body, opens }, signal);
+  }
+
+  async report({ result, candidateType, ms }, { signal, keepalive = false } = {}) {
+    const body = JSON.stringify({ result, candidate_type: candidateType, ms: Math.round(ms) });
+    await this.#attempt({ method: 'POST', path: `/${this.#role}/outcome`, body, keepalive }, '', signal);
   }
 
   async end({ signal, keepalive = false } = {}) {
@@ -239,6 +250,7 @@ export class Session {
     const limit = new Limit(signal);
     limit.arm((request.wait ?? 0) + this.#timeout);
     const name = `${request.method} ${request.path}`;
+    const known = request.opens ? '' : this.#ticket;
     let response, text;
     try {
       response = await this.#send(request, token, limit.signal);
@@ -249,8 +261,31 @@ export class Session {
     } finally {
       limit.release();
     }
-    return this.#dataOf(response, text, name);
+    const given = response.headers.get(TICKET[this.#role]);
+    if (given) this.#ticket = given;
+    try {
+      const data = this.#dataOf(response, text, name);
+      if (request.opens) this.#ticket = given ?? ''; // of the new session, not of the one before
+      if (request.method === 'DELETE') this.#forget(known);
+      return data;
+    } catch (error) {
+      throw this.#overOr(error, known);
+    }
   }
+
+  /**
+   * Forgets the ticket if the error says that its session is over, and returns the error. A ticket that the server does not know
+   * any more means that, too: a server that was restarted has lost the session.
+   */
+  #overOr(error, ticket) {
+    const { code, status, request } = error;
+    const told = code === 'NotAllowed' && ticket ? new SignalError('KeyIsExpired', { status, request, cause: error }) : error;
+    if (isOver(told)) this.#forget(ticket);
+    return told;
+  }
+
+  /** Forgets the ticket of a session that is over. One that came meanwhile, of the next session, stays. */
+  #forget(ticket) { if (this.#ticket === ticket) this.#ticket = ''; }
 
   /** Returns the data of an answer that carries what was asked for, and throws what the others say. */
   #dataOf(response, text, request) {
@@ -271,17 +306,21 @@ export class Session {
   /**
    * A page of another origin asks with what needs no preflight: parameters in the query, no header of its own, and a body of
    * text/plain, which the server takes for what it is. A preflight is remembered per URL, query included, and these URLs
-   * differ from one session to the next. DELETE is preflighted anyway: with its key in the header it has one URL for all
+   * differ from one session to the next. DELETE is preflighted anyway: with its key and ticket in headers it has one URL for all
    * sessions, so that a browser asks once.
    */
-  #send({ method, path, after, wait, body, keepalive = false }, token, signal) {
+  #send({ method, path, after, wait, body, opens, keepalive = false }, token, signal) {
     const url = new URL(this.#base);
     url.pathname = url.pathname.replace(/\/$/, '') + path;
     const headers = {};
     if (after) url.searchParams.set('after', after);
     if (wait > 0) url.searchParams.set('wait', seconds(wait).toFixed(3));
-    if (this.#placeOfKey(method) === 'header') headers.key = this.#key;
-    else url.searchParams.set('key', this.#key);
+    if (this.#placeOf(method) === 'query' || !isHeaderText(this.#key)) url.searchParams.set('key', this.#key);
+    else headers.key = this.#key;
+    if (this.#ticket && !opens) {
+      if (this.#placeOf(method) === 'query') url.searchParams.set('ticket', this.#ticket);
+      else headers[TICKET[this.#role]] = this.#ticket;
+    }
     if (token && this.#foreign) url.searchParams.set('idempotency_key', token);
     else if (token) headers['Idempotency-Key'] = token;
     return this.#fetch(url.href, {
@@ -295,8 +334,8 @@ export class Session {
     });
   }
 
-  #placeOfKey(method) {
-    if (!/^[\x20-\x7e]+$/.test(this.#key)) return 'query'; // fetch sends header values as Latin-1, the server reads UTF-8
+  /** Where a request has its key and ticket. */
+  #placeOf(method) {
     return this.#keyIn ?? (this.#foreign && method !== 'DELETE' ? 'query' : 'header');
   }
 
@@ -305,6 +344,7 @@ export class Session {
     const request = { method: 'GET', path: `/${this.#role}/events`, after };
     const name = `GET ${request.path}`;
     const limit = new Limit(signal);
+    const known = this.#ticket;
     let heard = false;
     try {
       limit.arm(STREAM_FIRST);
@@ -329,7 +369,7 @@ export class Session {
       }
     } catch (cause) {
       signal?.throwIfAborted();
-      if (cause instanceof SignalError) throw cause;
+      if (cause instanceof SignalError) throw this.#overOr(cause, known);
       throw new SignalError(heard || !limit.signal.aborted ? 'Unreachable' : 'NoStream', { request: name, cause });
     } finally {
       limit.abort(); // the connection, if the caller has had enough
@@ -356,6 +396,9 @@ function keyOf(key) {
   if ([...trimmed].length > MAX_KEY) throw new SignalError('KeyIsTooLong');
   return trimmed;
 }
+
+/** Reports whether a header can have the text: fetch sends header values as Latin-1, the server reads UTF-8. */
+const isHeaderText = (text) => /^[\x20-\x7e]+$/.test(text);
 
 const seconds = (ms) => (ms === undefined ? undefined : ms / 1000);
 
@@ -681,12 +724,25 @@ const CLOSED_CHECK = 500;
 /** How long the request that ends a session may take. It is a courtesy: the session would expire. */
 const END_TIMEOUT = 2_000;
 
+/** How long the report of the outcome may take; nobody waits for it. As in the Go client. */
+const REPORT_TIMEOUT = 5_000;
+
+/** How long the end of the session waits for the report, which the server then knows to belong to this session of the key. */
+const REPORT_LEAD = 500;
+
 const DEFAULTS = {
   timeout: 300_000, // as long as a session lives at the most
   connectTimeout: 30_000, // ICE gives up by itself after 15 s or so, unless a TURN server keeps it waiting
   batchDelay: 50, // a burst of host candidates comes sooner, a STUN server may be far away; as in pionsignal
+  report: true,
   after: '',
 };
+
+/**
+ * Failures that are no outcome: of a page that gave up or could not begin, and of a side whose place was taken, whose report would
+ * pass for that of the one who has it.
+ */
+const UNCOUNTED = new Set(['Closed', 'AlreadyConnected', 'NothingToConnect', 'SdpAlreadyExist']);
 
 /** How long a server that has never answered is tried: longer than a restart takes, and if the URL is wrong, time does not help. */
 const FIRST_CONTACT = 15_000;
@@ -730,6 +786,7 @@ class Negotiation {
   #phase = ''; // the last state told that is not passing
   #events; // reads come by server-sent events
   #opened = false; // the session may be open, and by this side
+  #left = new Limit(); // aborted when the page is left
 
   constructor(pc, options) {
     if (typeof pc?.setLocalDescription !== 'function') throw new TypeError('pc is not an RTCPeerConnection');
@@ -741,8 +798,13 @@ class Negotiation {
   }
 
   async run() {
-    const leave = () => this.#endSession(); // at once: a page that goes has no later
+    const began = performance.now();
+    const leave = () => { // at once: a page that goes has no later
+      this.#left.abort();
+      this.#endSession();
+    };
     globalThis.addEventListener?.('pagehide', leave);
+    let reported;
     try {
       this.#verdict.watch();
       this.#ready = this.#prepare();
@@ -750,13 +812,47 @@ class Negotiation {
       this.#rounds().catch((error) => this.#verdict.trouble(error));
       await this.#verdict.passed;
       this.#enter('connected');
+      reported = this.#report('connected', began);
       return { cursor: this.#round.cursor, rounds: this.#round.number };
+    } catch (error) {
+      if (this.#counts(error)) reported = this.#report('failed', began);
+      throw error;
     } finally {
       this.#verdict.close();
       this.#stop.abort(new DOMException('the negotiation is over', 'AbortError'));
-      globalThis.removeEventListener?.('pagehide', leave);
-      this.#endSession();
+      this.#endSession(reported);
+      const over = () => globalThis.removeEventListener?.('pagehide', leave);
+      if (reported) reported.then(over);
+      else over();
     }
+  }
+
+  /**
+   * Has the server told how it ended, whatever comes of that, and returns what the end of the session has to wait for: nothing if
+   * there is no report.
+   */
+  #report(result, began) {
+    if (!this.#options.report || !this.#session || this.#left.signal.aborted) return undefined;
+    const ms = performance.now() - began;
+    const limit = new Limit();
+    limit.arm(REPORT_TIMEOUT);
+    const told = this.#tellOutcome(result, ms, limit.signal).catch(() => {}).finally(() => limit.release());
+    this.#left.arm(REPORT_LEAD);
+    return unlessAborted(told, this.#left.signal).catch(() => {}).finally(() => this.#left.release());
+  }
+
+  async #tellOutcome(result, ms, signal) {
+    const connected = result === 'connected';
+    const candidateType = connected ? await unlessAborted(localCandidateType(this.#pc), signal) : undefined;
+    if (connected && !candidateType) return; // the browser does not say, and the server takes no guesses
+    await this.#session.report({ result, candidateType, ms }, { signal, keepalive: true });
+  }
+
+  /** Reports whether an attempt that failed so is one of those of which an operator wants to know how many succeed. */
+  #counts(error) {
+    const { signal } = this.#options;
+    if (signal?.aborted && error === signal.reason) return error?.name === 'TimeoutError'; // AbortSignal.timeout
+    return !UNCOUNTED.has(error.code);
   }
 
   /** Makes the Session, and before it what it needs of the secret. */
@@ -1050,13 +1146,14 @@ class Negotiation {
    * success it takes nothing away: an offerer that is connected has finished ICE and DTLS with the answerer, who needs nothing
    * more to be connected as well. Candidates that neither side has posted by then are not posted any more in any case.
    */
-  #endSession() {
+  #endSession(reported) {
     if (!this.#opened) return;
     this.#opened = false;
     const name = this.#name();
     const limit = new Limit();
     limit.arm(END_TIMEOUT);
-    const ending = this.#session.end({ signal: limit.signal, keepalive: true }).catch(() => {}).finally(() => {
+    const end = () => this.#session.end({ signal: limit.signal, keepalive: true });
+    const ending = (reported ? reported.then(end) : end()).catch(() => {}).finally(() => {
       limit.release();
       if (endings.get(name) === ending) endings.delete(name);
     });
@@ -1333,6 +1430,20 @@ class Outbox {
     this.#candidates = [];
     return { texts, all: this.#complete };
   }
+}
+
+/**
+ * Returns the type of this side's candidate that the connection uses. A browser whose transports do not name their pair of
+ * candidates, which older ones did not, has nominated it (RFC 8445, Section 7.2.2), and perhaps others that carry little.
+ */
+async function localCandidateType(pc) {
+  const stats = await pc.getStats();
+  const all = [...stats.values()];
+  const selected = all.find(({ type, selectedCandidatePairId }) => type === 'transport' && selectedCandidatePairId);
+  const pair = selected ? stats.get(selected.selectedCandidatePairId)
+    : all.filter(({ type, state, nominated }) => type === 'candidate-pair' && state === 'succeeded' && nominated)
+      .reduce((most, next) => (next.bytesSent > (most?.bytesSent ?? -1) ? next : most), undefined);
+  return stats.get(pair?.localCandidateId)?.candidateType;
 }
 
 /** Payloads as they are, for peers without a secret. */

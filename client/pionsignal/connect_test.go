@@ -9,6 +9,8 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"signal-server/app"
+	"signal-server/app/ticket"
 	"signal-server/client"
 	"signal-server/client/pionsignal"
 )
@@ -48,7 +50,7 @@ func connectAfter(t *testing.T, w *world, key, offerAfter, answerAfter string, o
 	}
 }
 
-func TestConnectInFourRequests(t *testing.T) {
+func TestConnectInFourRequestsAndTwoReports(t *testing.T) {
 	for _, c := range []struct{ name, offerAfter, answerAfter string }{
 		{"answerer first", "GET /answer/messages", ""},
 		{"offerer first", "", "POST /offer/messages"},
@@ -64,10 +66,12 @@ func TestConnectInFourRequests(t *testing.T) {
 			took := time.Since(begin)
 			talk(t, dc)
 
+			w.client.Wait()
 			got := w.wire.take()
 			t.Logf("%d requests, %v: %s", len(got), took.Round(time.Millisecond), strings.Join(got, ", "))
 			want := []string{
-				"DELETE /session", "GET /answer/messages?wait", "POST /answer/messages", "POST /offer/messages?wait",
+				"DELETE /session", "GET /answer/messages?wait", "POST /answer/messages", "POST /answer/outcome",
+				"POST /offer/messages?wait", "POST /offer/outcome",
 			}
 			slices.Sort(got)
 			if !slices.Equal(got, want) {
@@ -123,6 +127,20 @@ func TestConnectAgainWithTheSameKey(t *testing.T) {
 		connect(t, w, "key", offers, answers, pionsignal.WithCursor(&cursor))
 		talk(t, dc)
 	}
+}
+
+// With role tickets too, whether candidates go together or trickle.
+func TestConnectWithTickets(t *testing.T) {
+	w := newWorld(t, func(c *app.Config) { c.Tickets = ticket.New() })
+	var cursor client.Cursor
+	for _, delay := range []time.Duration{5 * time.Second, 0} {
+		offers, answers := newPC(t), newPC(t)
+		dc := channel(t, offers)
+		echo(answers)
+		connect(t, w, "key", offers, answers, pionsignal.WithCursor(&cursor), pionsignal.WithBatchDelay(delay))
+		talk(t, dc)
+	}
+	w.wantCounted("offer connected host: 2", "answer connected host: 2")
 }
 
 // The callbacks that a program has set on its PeerConnection still work.

@@ -27,6 +27,8 @@ type handshake struct {
 	batchDelay time.Duration
 	cursor     *client.Cursor // the caller's
 	keys       *seal.Keys     // nil: payloads are not sealed
+	began      time.Time
+	silent     bool // the outcome is not reported
 	words      words
 	out        *outbox
 	link       *link
@@ -41,8 +43,12 @@ type handshake struct {
 	gotAll    atomic.Bool // the peer's end of candidates was read
 }
 
-// endTimeout bounds the request that ends the session. It is a courtesy: the session would expire.
-const endTimeout = time.Second
+const (
+	// partTimeout bounds what is done at the end. It is a courtesy: the session would expire.
+	partTimeout = time.Second
+	// reportLead is how much of it the report may have for itself.
+	reportLead = partTimeout / 2
+)
 
 // run signals until the connection stands or cannot stand. When it returns, nothing of it runs any more.
 func (h *handshake) run(ctx context.Context) error {
@@ -66,9 +72,7 @@ func (h *handshake) run(ctx context.Context) error {
 	case h.exchanged.Load() && ctx.Err() != nil && errors.Is(err, ctx.Err()):
 		err = fmt.Errorf("%s: %w", transports(h.pc), err)
 	}
-	if h.opened.Load() {
-		h.end(ctx)
-	}
+	h.part(ctx, err)
 	return err
 }
 
@@ -99,10 +103,22 @@ func because(err, trouble error) error {
 	return fmt.Errorf("%w, after %w", err, trouble)
 }
 
-// end ends the session, even if the context has ended.
-func (h *handshake) end(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+// part has the outcome reported and ends the session, if this side may have opened it, even if the context has ended. The end
+// waits for the report, which the server then knows to belong to this session of the key; so does the return of a failure, after
+// which the program may end. Of a connection that stands nobody waits for the answerer's report.
+func (h *handshake) part(ctx context.Context, outcome error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), partTimeout)
 	defer cancel()
+	opened := h.opened.Load()
+	if reported := h.report(outcome); reported != nil && (opened || outcome != nil) {
+		select {
+		case <-reported:
+		case <-time.After(reportLead):
+		}
+	}
+	if !opened {
+		return
+	}
 	if err := h.session.End(ctx); err != nil {
 		h.log.WarnContext(ctx, "the session was not ended and will expire", "error", err)
 	}

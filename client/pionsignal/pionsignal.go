@@ -25,6 +25,8 @@
 //	POST /answer/messages        the answerer puts the answer
 //	DELETE /session              the offerer, when connected
 //
+// Beside these each side reports the outcome in one more, POST /{role}/outcome; see WithoutReport.
+//
 // Otherwise the offerer's first write does not wait. What is gathered later is posted as it comes, everything that came during
 // one post in the next one, and beside that each side reads by long poll until it is connected.
 //
@@ -88,13 +90,18 @@ func WithCursor(c *client.Cursor) Option { return func(h *handshake) { h.cursor 
 // that does not open is an error, seal.ErrBroken or seal.ErrNotSealed; such a candidate is logged and left out.
 func WithSeal(keys *seal.Keys) Option { return func(h *handshake) { h.keys = keys } }
 
+// WithoutReport keeps it from the server how the handshake ended. By default the server's operator is told: connected, over what
+// type of local candidate (host, srflx, prflx, relay) and after how many milliseconds, or failed; see client.Session.Report. A
+// handshake that the caller gave up, by cancelling the context or closing the PeerConnection, has no outcome.
+func WithoutReport() Option { return func(h *handshake) { h.silent = true } }
+
 // Offer connects pc as the offerer: it creates the offer, opens the session with it, and returns nil when ICE and DTLS are
 // connected. Before, pc has at least one data channel or transceiver.
 //
 // When it returns an error, the error says at which step and why, and the session is ended if it may be open. errors.Is finds
 // the context's error, custerrors.Error, ErrICE, ErrDTLS, ErrClosed and ErrUsed. A live session of that key means
-// custerrors.SdpAlreadyExist; one that a crashed offerer left behind is ended with client.Session.End. Ending the session may
-// take a second more, after the context's end too. pc is left open.
+// custerrors.SdpAlreadyExist; one that a crashed offerer left behind is ended with client.Session.End. Reporting and
+// ending the session may take a second more, after the context's end too. pc is left open.
 //
 // It takes pc's OnICECandidate, and OnStateChange and OnConnectionStateChange of its DTLS and ICE transports
 // (pc.SCTP().Transport()), of which Pion keeps one handler each; they stay taken, and do nothing after the return. The other
@@ -124,6 +131,7 @@ func start(ctx context.Context, pc *webrtc.PeerConnection, session *client.Sessi
 		session:    session,
 		log:        slog.New(slog.DiscardHandler),
 		batchDelay: DefaultBatchDelay,
+		began:      time.Now(),
 		cursor:     new(client.Cursor),
 		out:        newOutbox(),
 		link:       newLink(),

@@ -23,13 +23,17 @@ import (
 // world is a real server on loopback, and a client of it that counts its requests.
 type world struct {
 	t      *testing.T
+	server *app.Server
 	client *client.Client
 	wire   *counter
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, changes ...func(*app.Config)) *world {
 	t.Helper()
 	config := app.DefaultConfig()
+	for _, change := range changes {
+		change(&config)
+	}
 	store, err := memory.New(memory.Config{Limits: config.Limits, Memory: 8 << 20})
 	if err != nil {
 		t.Fatal(err)
@@ -46,8 +50,9 @@ func newWorld(t *testing.T) *world {
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(ctx, listener, nil) }()
 	transport := &http.Transport{MaxIdleConnsPerHost: 4}
-	w := &world{t: t, wire: &counter{next: transport}}
+	w := &world{t: t, server: server, wire: &counter{next: transport}}
 	t.Cleanup(func() {
+		w.client.Wait()
 		transport.CloseIdleConnections()
 		stop()
 		if err := <-served; err != nil {

@@ -122,12 +122,17 @@ func (p *peers) handshake(key string) error {
 	var errs [2]error
 	both.Go(func() {
 		got, err := offerer.Exchange(ctx, client.Write{SDP: offer, Candidates: []string{"o1", "o2"}}, "", 20*time.Second)
-		errs[0] = compare(got, err, answer, "a1")
+		if errs[0] = compare(got, err, answer, "a1"); errs[0] != nil {
+			cancel() // the other side has nobody to wait for
+		}
 	})
 	both.Go(func() {
 		got, err := answerer.Messages(ctx, "", 20*time.Second)
 		if errs[1] = compare(got, err, offer, "o1", "o2"); errs[1] == nil {
 			_, errs[1] = answerer.Exchange(ctx, client.Write{SDP: answer, Candidates: []string{"a1"}}, got.Next, 0)
+		}
+		if errs[1] != nil {
+			cancel()
 		}
 	})
 	both.Wait()

@@ -65,13 +65,15 @@ function flaky(server, every) {
 
 describe('connect', { concurrency: true }, () => {
   for (const first of ['offer', 'answer']) {
-    test(`a handshake is four requests, ${first} first`, async () => {
+    test(`a handshake is four requests and two reports, ${first} first`, async () => {
       const server = new FakeServer();
       const sides = await both(server, { first });
       assert.deepEqual(await connected(sides), [{ cursor: '1-4', rounds: 1 }, { cursor: '1-4', rounds: 1 }]);
-      await until(() => server.count('DELETE /session') === 1, 'the end of the session');
-      assert.deepEqual(server.requests.map(({ method, path }) => `${method} ${path}`).sort(),
-        ['DELETE /session', 'GET /answer/messages', 'POST /answer/messages', 'POST /offer/messages']);
+      await until(() => server.count('DELETE /session') === 1 && server.outcomes.length === 2, 'the end of the session');
+      assert.deepEqual(server.requests.map(({ method, path }) => `${method} ${path}`).sort(), [
+        'DELETE /session', 'GET /answer/messages', 'POST /answer/messages', 'POST /answer/outcome', 'POST /offer/messages',
+        'POST /offer/outcome',
+      ]);
       assert.deepEqual(sides.offer.states, ['waiting', 'connecting', 'connected']);
       assert.deepEqual(sides.answer.states, ['waiting', 'connecting', 'connected']);
       neverEarly(sides.offer);

@@ -79,6 +79,21 @@ export class FakePeer extends EventTarget {
 
   getConfiguration() { return { iceServers: [] }; }
 
+  /** As Chromium has them, of a connection over a relay that another pair was tried beside. */
+  stats = [
+    { id: 'L1', type: 'local-candidate', candidateType: 'host' },
+    { id: 'L2', type: 'local-candidate', candidateType: 'relay' },
+    { id: 'R1', type: 'remote-candidate', candidateType: 'srflx' },
+    { id: 'P1', type: 'candidate-pair', state: 'succeeded', nominated: true, bytesSent: 90, localCandidateId: 'L1', remoteCandidateId: 'R1' },
+    { id: 'P2', type: 'candidate-pair', state: 'succeeded', nominated: true, bytesSent: 9, localCandidateId: 'L2', remoteCandidateId: 'R1' },
+    { id: 'T1', type: 'transport', selectedCandidatePairId: 'P2' },
+  ];
+
+  async getStats() {
+    await turn();
+    return new Map(this.stats.map((entry) => [entry.id, entry]));
+  }
+
   /** Makes ICE (or DTLS) give up. */
   fail(ice = 'failed') {
     this.iceConnectionState = ice;

@@ -8,6 +8,7 @@ const CODES = {
   SdpAlreadyExist: ['sdp已存在', 200],
   CandidateNoValues: ['candidate没有值', 200],
   RouteNotFound: ['路由未找到', 404],
+  NotAllowed: ['没有权限', 403],
   QueueIsFull: ['队列已满', 429],
   CacheOverrunMaxCost: ['缓存超出MaxCost，服务已达到最大负载', 503],
   ServerIsShuttingDown: ['服务正在关闭', 503],
@@ -23,6 +24,9 @@ export class FakeServer {
   refusals = []; // codes to answer the next requests with, or functions that make a Response
   events = 'yes'; // 'no': there is no such route; 'held': a proxy keeps the stream to itself
   maxCandidates = 128;
+  outcomes = []; // as reported: { role, result, candidate_type, ms, live }; undefined: there is no such route
+  tickets = false; // roles have tickets, which are not known any more after a restart
+  #generation = 1;
   #sleepers = new Set();
 
   /** What stands in for fetch. */
@@ -39,17 +43,19 @@ export class FakeServer {
     const refused = this.refusals.shift();
     if (refused) return typeof refused === 'function' ? refused() : envelope(refused, null);
     const answer = await this.#answer(request, init.signal);
+    const ticket = request.grants && { [ticketHeader(request.role)]: request.grants };
     if (this.loseAnswers > 0) {
       this.loseAnswers--;
       throw new TypeError('fetch failed');
     }
-    return answer instanceof Response ? answer : envelope(...answer);
+    return answer instanceof Response ? answer : envelope(answer[0], answer[1], ticket);
   };
 
   /** Forgets everything, as a server does that is killed; whoever waits loses the connection. */
   restart() {
     this.sessions.clear();
     this.ended.clear();
+    this.#generation++;
     this.#wake();
   }
 
@@ -76,7 +82,9 @@ export class FakeServer {
     const name = `${method} ${path.replace(/^\/(offer|answer)\//, '/')}`;
     const token = headers['Idempotency-Key'] ?? query.idempotency_key;
     const wait = Number(query.wait ?? 0) * 1000;
-    const context = { key, role, token, wait, signal, after: query.after ?? '', body: request.body };
+    const context = { key, role, token, wait, signal, after: query.after ?? '', body: request.body, request };
+    const refused = this.tickets && this.#gate(context, name);
+    if (refused) return [refused, null];
     switch (name) {
       case 'POST /messages': return this.#post(context, JSON.parse(request.body));
       case 'GET /messages': return this.#wait(context, () => this.#read(context));
@@ -87,9 +95,25 @@ export class FakeServer {
       case 'GET /sdp': return this.#wait(context, () => this.#take(context, 'sdp'));
       case 'GET /candidate': return this.#wait(context, () => this.#take(context, 'candidate'));
       case 'GET /candidates': return this.#wait(context, () => this.#take(context, 'candidates'));
+      case 'POST /outcome': return this.#report(context);
       case 'DELETE /session': return this.#end(context);
       default: return ['RouteNotFound', null];
     }
+  }
+
+  /** Lets in who has the role's ticket, who puts an sdp, and any answerer until the session is answered; else says why not. */
+  #gate({ key, role, body, request: { headers, query } }, name) {
+    const session = this.sessions.get(key);
+    const roles = role === 'session' ? ['offer', 'answer'] : [role];
+    const shown = roles.map((r) => headers[ticketHeader(r)]).find(Boolean) ?? query.ticket;
+    if (shown) {
+      const [generation, of, epoch] = shown.split('.');
+      if (Number(generation) !== this.#generation || !roles.includes(of)) return 'NotAllowed';
+      return session?.epoch === Number(epoch) || name === 'POST /outcome' ? undefined : 'KeyIsExpired';
+    }
+    const putsSdp = name === 'POST /sdp' || (name === 'POST /messages' && JSON.parse(body).sdp !== undefined);
+    const mayAnswer = role === 'answer' && session?.logs.answer.sdp === undefined;
+    return putsSdp || mayAnswer ? undefined : 'NotAllowed';
   }
 
   #put(context, write) {
@@ -106,7 +130,15 @@ export class FakeServer {
     return this.#wait(context, () => this.#read(context), context.wait === 0);
   }
 
-  #write({ key, role, token }, { sdp, candidates = [] }) {
+  #write(context, write) {
+    const code = this.#apply(context, write);
+    if (this.tickets && code === '' && write.sdp !== undefined) {
+      context.request.grants = `${this.#generation}.${context.role}.${this.sessions.get(context.key).epoch}`;
+    }
+    return code;
+  }
+
+  #apply({ key, role, token }, { sdp, candidates = [] }) {
     let session = this.sessions.get(key);
     if (session?.tokens.has(role + token)) return '';
     if (sdp !== undefined && role === 'offer') {
@@ -161,6 +193,11 @@ export class FakeServer {
     this.ended.add(key);
     this.#wake();
     return ['', null];
+  }
+
+  #report({ key, role, body }) {
+    this.outcomes?.push({ role, ...JSON.parse(body), live: this.sessions.has(key) });
+    return [this.outcomes ? '' : 'RouteNotFound', null];
   }
 
   /** Looks until there is something, the time is over, or the client has gone. */
@@ -247,6 +284,7 @@ export function envelope(code, data, headers = {}) {
   return new Response(JSON.stringify({ msg, data }), { status, headers: { 'Content-Type': 'application/json', ...retry, ...headers } });
 }
 
+const ticketHeader = (role) => ({ offer: 'X-Offer-Ticket', answer: 'X-Answer-Ticket' })[role];
 const newLog = () => ({ sdp: undefined, candidates: [], taken: 0 });
 const other = (role) => (role === 'offer' ? 'answer' : 'offer');
 const epochOf = (cursor) => Number(cursor.split('-')[0]);

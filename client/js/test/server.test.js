@@ -22,8 +22,8 @@ describe('with the server', { skip }, () => {
   const url = () => `http://127.0.0.1:${port}`;
   const session = (key, role, options) => new Session({ url: url(), key, role, ...options });
 
-  async function start() {
-    running = spawn(binary, ['serve', '--listen', `127.0.0.1:${port}`, '--admin', ''], { stdio: 'ignore' });
+  async function start(...flags) {
+    running = spawn(binary, ['serve', '--listen', `127.0.0.1:${port}`, '--admin', '', ...flags], { stdio: 'ignore' });
     for (let tries = 0; ; tries++) {
       try {
         return await fetch(`${url()}/healthz`);
@@ -170,6 +170,72 @@ describe('with the server', { skip }, () => {
       });
     }
   }
+
+  test('the server is killed under load, twice: every pair connects, by starting over where it must', async (t) => {
+    let connected = 0, again = 0, loading = true;
+    const failures = [];
+    const pairing = Array.from({ length: 8 }, async () => {
+      while (loading) {
+        const key = randomKey();
+        try {
+          const results = await Promise.all(['offer', 'answer'].map((role) => negotiate(role, { key, timeout: 60_000 })));
+          connected++;
+          if (results.some(({ rounds }) => rounds > 1)) again++;
+        } catch (error) {
+          failures.push(error);
+          loading = false;
+        }
+      }
+    });
+    for (let kills = 0; kills <= 2; kills++) {
+      for (const enough = connected + 40; loading && connected < enough;) await pause(5);
+      if (kills === 2) break;
+      await stop('SIGKILL');
+      await pause(300); // a process manager takes a moment
+      await start();
+    }
+    loading = false;
+    await Promise.all(pairing); // each that began has connected, or failed
+    t.diagnostic(`2 kills: ${connected} pairs connected, ${again} of them after starting over, ${failures.length} failed`);
+    assert.deepEqual(failures, []);
+  });
+
+  test('with role tickets nobody else gets in, and a restart, which forgets them, is survived', async () => {
+    await stop('SIGKILL');
+    await start('--role-tickets');
+    for (const options of [{}, { events: true }]) {
+      const key = randomKey();
+      const waiting = negotiate('offer', { key, ...options });
+      const reader = session(key, 'answer');
+      for (let sent = 0; sent < 5;) sent = (await reader.messages({ wait: 10 }).catch(() => ({ messages: [] }))).messages.length;
+      await assert.rejects(session(key, 'offer').messages(), { code: 'NotAllowed' });
+      await assert.rejects(session(key, 'offer').end(), { code: 'NotAllowed' });
+      await stop('SIGKILL');
+      await start('--role-tickets');
+      const [{ rounds }] = await Promise.all([waiting, negotiate('answer', { key, ...options })]);
+      assert.ok(rounds >= 1);
+      for (let tries = 0; await reader.messages().then(() => true, ({ code }) => code !== 'KeyIsExpired') && tries < 1000; tries++) await pause(10);
+      await assert.rejects(reader.messages(), { code: 'KeyIsExpired' }, 'the offerer ends its session, by its ticket');
+    }
+    await stop('SIGKILL');
+    await start();
+  });
+
+  test('connect reports to the server how it ended', async () => {
+    const key = randomKey();
+    const told = [];
+    const fetch = async (href, init) => {
+      const response = await globalThis.fetch(href, init);
+      if (href.includes('/outcome')) told.push(`${new URL(href).pathname} ${(await response.clone().json()).msg || 'counted'}`);
+      return response;
+    };
+    await Promise.all(['offer', 'answer'].map((role) => negotiate(role, { key, fetch })));
+    for (let tries = 0; told.length < 2 && tries < 1000; tries++) await pause(10);
+    assert.deepEqual(told.sort(), ['/answer/outcome counted', '/offer/outcome counted']);
+    await negotiate('offer', { key: randomKey(), fetch, timeout: 300 }).catch(() => {});
+    for (let tries = 0; told.length < 3 && tries < 1000; tries++) await pause(10);
+    assert.deepEqual(told.slice(2), ['/offer/outcome counted']);
+  });
 });
 
 function freePort() {

@@ -1,0 +1,169 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"signal-server/client"
+	"signal-server/custerrors"
+)
+
+func (s step) giving(ticket string) step {
+	s.header = http.Header{"X-Offer-Ticket": {ticket}}
+	return s
+}
+
+// shown returns what the requests had of the offerer's ticket.
+func (s *script) shown() (tickets []string) {
+	for _, r := range s.seen {
+		tickets = append(tickets, r.Header.Get("X-Offer-Ticket"))
+	}
+	return tickets
+}
+
+func TestATicketIsShownUntilItsSessionIsOver(t *testing.T) {
+	type call = func(context.Context, *client.Session) error
+	open := func(ctx context.Context, s *client.Session) error {
+		_, err := s.Exchange(ctx, client.Write{SDP: "x"}, "", 0)
+		return err
+	}
+	put := func(ctx context.Context, s *client.Session) error { return s.PutSDP(ctx, "x", 0) }
+	inTheWay := func(ctx context.Context, s *client.Session) error {
+		if err := open(ctx, s); !errors.Is(err, custerrors.SdpAlreadyExist) {
+			return fmt.Errorf("got %w, want %w", err, custerrors.SdpAlreadyExist)
+		}
+		return nil
+	}
+	add := func(ctx context.Context, s *client.Session) error { return s.AddCandidate(ctx, "c") }
+	read := func(ctx context.Context, s *client.Session) error { _, err := s.Messages(ctx, "", 0); return err }
+	end := func(ctx context.Context, s *client.Session) error { return s.End(ctx) }
+	opened := batch("n")
+	for _, c := range []struct {
+		name  string
+		steps []step
+		do    []call
+		want  []string // shown
+		over  int      // which call says that the session is over; 0: none
+	}{
+		{
+			name:  "given with the opening",
+			steps: []step{opened.giving("t1"), ok("null"), ok("null"), ok("null")},
+			do:    []call{open, add, end, add}, want: []string{"", "t1", "t1", ""},
+		},
+		{
+			name:  "given by the classic one",
+			steps: []step{ok("null").giving("t1"), ok("null")},
+			do:    []call{put, add}, want: []string{"", "t1"},
+		},
+		{
+			name:  "given although there is nothing to read",
+			steps: []step{refusal(200, custerrors.SdpNoValues).giving("t1"), ok("null")},
+			do:    []call{open, add}, want: []string{"", "t1"},
+		},
+		{
+			name:  "given with the repetition",
+			steps: []step{{}, opened.giving("t1"), ok("null")},
+			do:    []call{open, add}, want: []string{"", "", "t1"},
+		},
+		{
+			name:  "another one with another session",
+			steps: []step{opened.giving("t1"), opened.giving("t2"), ok("null")},
+			do:    []call{open, open, add}, want: []string{"", "", "t2"},
+		},
+		{
+			name:  "none with another session",
+			steps: []step{opened.giving("t1"), opened, ok("null")},
+			do:    []call{open, open, add}, want: []string{"", "", ""},
+		},
+		{
+			name:  "not forgotten where another session is in the way",
+			steps: []step{opened.giving("t1"), refusal(200, custerrors.SdpAlreadyExist), ok("null")},
+			do:    []call{open, inTheWay, end}, want: []string{"", "", "t1"},
+		},
+		{
+			name:  "forgotten with an expired session",
+			steps: []step{opened.giving("t1"), refusal(200, custerrors.KeyIsExpired), ok("null")},
+			do:    []call{open, read, add}, want: []string{"", "t1", ""}, over: 2,
+		},
+		{
+			name:  "forgotten by the server",
+			steps: []step{opened.giving("t1"), refusal(403, custerrors.NotAllowed), ok("null")},
+			do:    []call{open, read, add}, want: []string{"", "t1", ""}, over: 2,
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			play(t, client.Offer, c.steps, func(t *testing.T, s *client.Session, played *script) {
+				for i, do := range c.do {
+					err := do(t.Context(), s)
+					if over := i+1 == c.over; over != errors.Is(err, custerrors.KeyIsExpired) || !over && err != nil {
+						t.Errorf("call %d: got %v, want the end of the session: %v", i+1, err, over)
+					}
+				}
+				if got := played.shown(); !slices.Equal(got, c.want) {
+					t.Errorf("got tickets %q, want %q", got, c.want)
+				}
+			})
+		})
+	}
+}
+
+// Whoever shows no ticket is not told that his session has gone: he has none.
+func TestNotAllowedWithoutATicketIsWhatItSays(t *testing.T) {
+	play(t, client.Offer, []step{refusal(403, custerrors.NotAllowed)}, func(t *testing.T, s *client.Session, _ *script) {
+		if err := s.End(t.Context()); !errors.Is(err, custerrors.NotAllowed) || errors.Is(err, custerrors.KeyIsExpired) {
+			t.Errorf("got %v, want %v only", err, custerrors.NotAllowed)
+		}
+	})
+}
+
+// An answer that was on its way when the next session was opened says nothing of that one's ticket.
+func TestALateAnswerDoesNotForgetTheNextTicket(t *testing.T) {
+	late := refusal(200, custerrors.KeyIsExpired)
+	hold, held := make(chan struct{}), make(chan struct{})
+	answers := []step{batch("n").giving("t1"), late, batch("n").giving("t2"), ok("null")}
+	var shown []string
+	transport := roundTripper(func(r *http.Request) (*http.Response, error) {
+		s := &script{t: t, steps: answers[:1]}
+		answers = answers[1:]
+		shown = append(shown, r.Header.Get("X-Offer-Ticket"))
+		if s.steps[0].body == late.body {
+			close(held)
+			<-hold
+		}
+		return s.RoundTrip(r)
+	})
+	s := newSession(t, "http://server.example", "key", client.Offer, client.WithHTTPClient(&http.Client{Transport: transport}))
+	open := func() {
+		if _, err := s.Exchange(t.Context(), client.Write{SDP: "x"}, "", 0); err != nil {
+			t.Error(err)
+		}
+	}
+	open()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		s.Messages(ctx, "", 0)
+	}()
+	<-held
+	open()
+	close(hold)
+	<-done
+	if err := s.AddCandidate(t.Context(), "c"); err != nil {
+		t.Error(err)
+	}
+	if want := []string{"", "t1", "", "t2"}; !slices.Equal(shown, want) {
+		t.Errorf("got tickets %q, want %q", shown, want)
+	}
+}
+
+// roundTripper is a transport that is one function.
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
