@@ -40,7 +40,7 @@ func members(one, many string) func([]byte) ([]string, bool) {
 		if !utf8.Valid(body) || json.Unmarshal(body, &object) != nil || json.Unmarshal(object[one], &first) != nil {
 			return nil, false
 		}
-		if list, ok := object[many]; ok && json.Unmarshal(list, &rest) != nil {
+		if list, ok := object[many]; ok && many != "" && json.Unmarshal(list, &rest) != nil {
 			return nil, false
 		}
 		return append([]string{first}, rest...), true
