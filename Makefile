@@ -1,6 +1,6 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help test race lint fmt generate drift run load smoke cluster bench
+.PHONY: help test race lint fmt generate drift run load smoke cluster bench soak fuzz
 
 tool = "$$(go -C .ci/tools tool -n $(1))"
 
@@ -16,9 +16,10 @@ test: ## install what the tests need (as root on Debian), and run them
 race: ## run the tests under the race detector
 	go test -race -timeout 10m $$(go list ./... | grep -v /e2e/) # those attack a server that is not built for it
 
-lint: ## vet, staticcheck, format
+lint: ## vet, staticcheck, gosec, format
 	go vet ./...
 	$(call tool,staticcheck) ./...
+	$(call tool,gosec) -test=false ./...
 	@unformatted=$$($(call tool,gofumpt) -l .); \
 	if [ -n "$$unformatted" ]; then printf 'not formatted, run make fmt:\n%s\n' "$$unformatted"; exit 1; fi
 
@@ -48,3 +49,9 @@ cluster: ## start three nodes, a Redis Cluster of six and nginx, and run the loa
 
 bench: ## measure everything beside others, a quarter of an hour; writes docs/benchmarks.md
 	go -C bench run .
+
+soak: ## an hour under load, with clients that die, and what must not grow in it; writes docs/soak.md
+	go -C bench run ./soak
+
+fuzz: ## run each fuzz test for FUZZTIME, ten minutes if it is not set
+	.ci/fuzz

@@ -1,8 +1,13 @@
 package main
 
 import (
+	"errors"
+	"io"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/alecthomas/kong"
 )
 
 func TestRate(t *testing.T) {
@@ -62,6 +67,62 @@ func FuzzQuoted(f *testing.F) {
 		}
 		if string(plain) != value {
 			t.Errorf("%q: got %q, which is read as %q", value, got, plain)
+		}
+	})
+}
+
+// FuzzConfiguration reads any command line, an argument a line, as far as it can be read without doing anything. Each mistake is told;
+// and what is taken is printed as a configuration that is printed the same when it is read again.
+func FuzzConfiguration(f *testing.F) {
+	for _, text := range []string{
+		"", "serve\n--listen=:80\n--admin=", "--ttl=1h\n--lifetime\n2h", "--memory=1.5GiB\n--max-sdp=-1", "--ttl=x\n--wait=\n--memory=1\n--store=tape",
+		"--store=redis://user:secret@host:1/2?wait_replicas=1", "--store=redis-cluster://a,b:7000", "--trusted-proxies=loopback,10.0.0.0/8,::1",
+		"--allow-origins=https://example.org,*", "--rate-requests=50/s\n--rate-wrong-keys=20/d", "--log-format=xml", "bridge\n--server=x", "token\n--role=z",
+		"--help", "--\nserve", "--print-config=maybe", "--max-waits=99999999999999999999", "--block-for=-1ns", "--auth-jwt-audience=\"a\\\nb",
+	} {
+		f.Add(text)
+	}
+	read := func(args []string) (c *cli, parsed *kong.Context, wrong mistakes, err error) {
+		c = new(cli)
+		parsed, err = c.parse(args, &wrong, kong.Exit(func(int) {}), kong.Writers(io.Discard, io.Discard))
+		return c, parsed, wrong, err
+	}
+	printed := func(t *testing.T, parsed *kong.Context) string {
+		var text strings.Builder
+		if err := printConfig(&text, parsed.Flags()); err != nil {
+			t.Fatal(err)
+		}
+		return text.String()
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		c, parsed, wrong, err := read(strings.Split(text, "\n"))
+		if err != nil || !strings.HasPrefix(parsed.Command(), "serve") {
+			return
+		}
+		config, err := c.Serve.config()
+		wrong = append(wrong, err, config.Validate(), c.Serve.checkStore(config.Limits))
+		if err := errors.Join(wrong...); err != nil {
+			if told := err.Error(); strings.TrimSpace(told) == "" || strings.Contains(told, "BUG:") && !strings.Contains(text, "BUG:") {
+				t.Errorf("got %q, want it to say what is wrong", told)
+			}
+			return
+		}
+		first := printed(t, parsed)
+		if strings.ContainsAny(text, "\"\\$`") {
+			return // how that is quoted, FuzzQuoted says
+		}
+		var args []string
+		for line := range strings.Lines(first) {
+			name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
+			flag := "--" + strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, "SIGNAL_")), "_", "-")
+			args = append(args, flag+"="+strings.Trim(value, `"`))
+		}
+		_, parsed, wrong, err = read(args)
+		if err := errors.Join(append(wrong, err)...); err != nil {
+			t.Fatalf("%q, read again: got %v, want it to be taken", first, err)
+		}
+		if again := printed(t, parsed); again != first {
+			t.Errorf("got\n%s\nwhich is read as\n%s", first, again)
 		}
 	})
 }

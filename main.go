@@ -64,16 +64,7 @@ func main() {
 func run(args []string) error {
 	var c cli
 	var wrong mistakes
-	parser, err := kong.New(&c,
-		kong.Name("signal-server"),
-		kong.Description("An HTTP signaling server for WebRTC. Every flag is also an environment variable: SIGNAL_LISTEN and so on."),
-		kong.DefaultEnvars("SIGNAL"),
-		wrong.durations(), wrong.ints(), wrong.bytes(), wrong.rates(),
-	)
-	if err != nil {
-		return fmt.Errorf("BUG: the command line: %w", err)
-	}
-	parsed, err := parser.Parse(args)
+	parsed, err := c.parse(args, &wrong)
 	if err != nil {
 		return errors.Join(append(wrong, err)...)
 	}
@@ -94,6 +85,22 @@ func run(args []string) error {
 		}
 		return c.Serve.run(ctx, log, wrong)
 	}
+}
+
+// parse reads the arguments, and the environment, into c. Values that are wrong are collected, so that all of them can be told; the
+// error is about what is no command line at all.
+func (c *cli) parse(args []string, wrong *mistakes, options ...kong.Option) (*kong.Context, error) {
+	options = append(options,
+		kong.Name("signal-server"),
+		kong.Description("An HTTP signaling server for WebRTC. Every flag is also an environment variable: SIGNAL_LISTEN and so on."),
+		kong.DefaultEnvars("SIGNAL"),
+		wrong.durations(), wrong.ints(), wrong.bytes(), wrong.rates(),
+	)
+	parser, err := kong.New(c, options...)
+	if err != nil {
+		return nil, fmt.Errorf("BUG: the command line: %w", err)
+	}
+	return parser.Parse(args)
 }
 
 func handler(format string) slog.Handler {

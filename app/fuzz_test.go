@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,10 +43,18 @@ func FuzzRequests(f *testing.F) {
 	for _, path := range []string{"/", "/swagger/", "/swagger/index.html", "/swagger/doc.json", "/healthz", "/readyz", "/offer/events"} {
 		f.Add([]byte("GET " + path + " HTTP/1.1\r\nHost: x\r\n\r\nHEAD " + path + " HTTP/1.1\r\nHost: x\r\n\r\n"))
 	}
+	send := fuzzed(f)
+	f.Fuzz(func(t *testing.T, sent []byte) { send(t, sent) })
+}
+
+// fuzzed starts a server for a fuzz test and returns a function that sends to it over a connection of its own, checks all that comes
+// back, and returns the envelopes in it.
+func fuzzed(f *testing.F, changes ...func(*app.Config)) func(t *testing.T, sent []byte) []answer {
 	config := app.DefaultConfig()
-	config.MaxWait = 0 // nobody waits for a fuzzer
-	config.Limits.TTL = time.Second
-	config.Limits.Lifetime = time.Second
+	quick(&config)
+	for _, change := range changes {
+		change(&config)
+	}
 	store := newStore(f, config.Limits, 1<<20)
 	f.Cleanup(func() { store.Close() })
 	log := new(logs)
@@ -53,44 +62,74 @@ func FuzzRequests(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Fuzz(func(t *testing.T, sent []byte) {
+	return func(t *testing.T, sent []byte) []answer {
+		t.Helper()
 		w := &wire{in: bytes.NewReader(sent)}
 		server.ServeConn(w) // its error says how the connection ended
 		if text := log.String(); text != "" {
 			t.Fatalf("the log: got %s, want nothing", text)
 		}
-		for rest := w.out.Bytes(); len(rest) > 0; {
-			rest = checkWire(t, rest)
-		}
-	})
+		return checkAnswers(t, w.out.Bytes())
+	}
 }
 
-// checkWire checks the first answer of what came over the wire, and returns the rest.
-func checkWire(t *testing.T, rest []byte) []byte {
+// quick has nothing live long or be waited for: a fuzzer does not wait.
+func quick(config *app.Config) {
+	config.MaxWait = 0
+	config.Limits.TTL = time.Second
+	config.Limits.Lifetime = time.Second
+}
+
+// checkAnswers checks all that came over a wire, and returns the envelopes in it.
+func checkAnswers(t *testing.T, came []byte) (answers []answer) {
+	t.Helper()
+	for len(came) > 0 {
+		var a *answer
+		if a, came = checkWire(t, came); a != nil {
+			answers = append(answers, *a)
+		}
+	}
+	return answers
+}
+
+// checkWire checks the first answer of what came over the wire, and returns it, if it is an envelope, and the rest.
+func checkWire(t *testing.T, rest []byte) (*answer, []byte) {
+	t.Helper()
 	head, rest, ok := bytes.Cut(rest, []byte("\r\n\r\n"))
 	if bytes.Equal(head, []byte("HTTP/1.1 100 Continue")) {
-		return rest
+		return nil, rest
 	}
 	resp, err := tryHead(head)
 	if !ok || err != nil {
 		t.Fatalf("got %q, %v, want an answer", head, err)
 	}
+	kind := resp.Header.Get("Content-Type")
+	if kind == "text/event-stream" { // the end of the connection is its end
+		for line := range bytes.Lines(rest) {
+			field, _, ok := bytes.Cut(line, []byte(":"))
+			if !ok && string(line) != "\n" || ok && !slices.Contains([]string{"", "id", "event", "data"}, string(field)) {
+				t.Fatalf("got the line %q of a stream, want one of those that it has", line)
+			}
+		}
+		return nil, nil
+	}
 	length := max(0, int(resp.ContentLength))
 	if len(rest) == 0 || bytes.HasPrefix(rest, []byte("HTTP/1.1 ")) && resp.StatusCode != 204 {
-		return rest // to HEAD: the length is of what GET would have got
+		return nil, rest // to HEAD: the length is of what GET would have got
 	}
 	if length > len(rest) {
 		t.Fatalf("got %d bytes of %d, want all", len(rest), length)
 	}
 	body := rest[:length]
-	kind := resp.Header.Get("Content-Type")
 	switch {
 	case kind == "application/json" && bytes.HasPrefix(body, []byte(`{"msg":`)):
-		newAnswer(resp, body).check(t, "an answer")
+		a := newAnswer(resp, body)
+		a.check(t, "an answer")
+		return &a, rest[length:]
 	case resp.StatusCode >= 400:
 		t.Errorf("got %d %s %.100q, want the envelope", resp.StatusCode, kind, body)
 	}
-	return rest[length:]
+	return nil, rest[length:]
 }
 
 func tryHead(head []byte) (*http.Response, error) {

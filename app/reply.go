@@ -128,7 +128,7 @@ func spreads(msg custerrors.Error) bool {
 func setRetryAfter(c *fasthttp.RequestCtx, after time.Duration, spread bool) {
 	seconds := int64((after + time.Second - 1) / time.Second)
 	if spread {
-		seconds += rand.Int64N(max(seconds/2, 2) + 1)
+		seconds += rand.Int64N(max(seconds/2, 2) + 1) // #nosec G404 -- spreads clients, hides nothing
 	}
 	var digits [20]byte
 	c.Response.Header.SetCanonical(headerRetryAfter, strconv.AppendInt(digits[:0], seconds, 10))

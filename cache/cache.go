@@ -93,7 +93,7 @@ func (c Cursor) Epoch() uint64 { return uint64(c) >> 16 }
 func (c Cursor) Position() int { return int(c & MaxLog) }
 
 // NewEpoch returns a random epoch for a session that opens: 48 bits, not zero.
-func NewEpoch() uint64 { return 1 + rand.Uint64N(1<<48-1) }
+func NewEpoch() uint64 { return 1 + rand.Uint64N(1<<48-1) } // #nosec G404 -- tells sessions of a key apart; who guesses it has learnt nothing
 
 // Limits bound what a store takes. They are the same for all sessions.
 type Limits struct {

@@ -155,7 +155,7 @@ func withoutURL(ctx context.Context, err error) error {
 }
 
 func (s *Session) newRequest(ctx context.Context, r request, token string) (*http.Request, error) {
-	u := s.client.base.JoinPath(r.path)
+	u := s.client.base.JoinPath(r.path) // #nosec G125 -- the paths are constants of this package
 	q := url.Values{}
 	if r.after != "" {
 		q.Set("after", string(r.after))

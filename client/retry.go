@@ -42,9 +42,9 @@ func (r Retry) pause(attempt int, retryAfter time.Duration) time.Duration {
 		d *= 2
 	}
 	d = min(d, r.Max)
-	d -= rand.N(d/2 + 1)
+	d -= rand.N(d/2 + 1) // #nosec G404 -- spreads clients, hides nothing
 	if retryAfter > d {
-		return retryAfter + rand.N(r.Base)
+		return retryAfter + rand.N(r.Base) // #nosec G404 -- spreads clients, hides nothing
 	}
 	return d
 }

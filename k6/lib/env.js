@@ -67,11 +67,12 @@ export class Load {
     this.busy = busy;
   }
 
-  // tide makes the rate come and go between half and one and a half of itself, once in five minutes.
+  // tide makes the rate come and go between half and one and a half of itself, about once in five minutes, and in each quarter of
+  // the run alike, so that they can be compared.
   tide() {
     const high = Math.round(this.rate * 1.5);
     const low = Math.max(1, Math.round(this.rate / 2));
-    const times = Math.max(1, Math.round(this.seconds / 300));
+    const times = 4 * Math.max(1, Math.round(this.seconds / 1200));
     const half = this.seconds / times / 2;
     for (let i = 0; i < times; i++) {
       this.stages.push({ seconds: half, target: high }, { seconds: half, target: low });

@@ -106,7 +106,7 @@ func freePort(t testing.TB) string {
 
 func (s *Server) start() {
 	s.t.Helper()
-	cmd := exec.Command("redis-server", s.args...)
+	cmd := exec.Command("redis-server", s.args...) // #nosec G204 -- the tests' own arguments
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
@@ -162,7 +162,7 @@ func (s *Server) Try(command ...string) (string, bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	args := append([]string{"-h", "127.0.0.1", "-p", s.Port, "--no-auth-warning"}, s.cli...)
-	out, err := exec.CommandContext(ctx, "redis-cli", append(args, command...)...).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "redis-cli", append(args, command...)...).CombinedOutput() // #nosec G204 -- the tests' own arguments
 	return strings.TrimSpace(string(out)), err == nil
 }
 

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"signal-server/client"
+)
+
+// probe makes handshakes, one after the other, and takes their time. They do not wait for each other's side: what is measured
+// is the server.
+type probe struct {
+	// set at construction
+	client *client.Client
+	http   *http.Transport
+
+	mu sync.Mutex
+	// guarded by mu
+	took  []time.Duration // since the last take
+	total int
+}
+
+// pace is how often a handshake is made.
+const pace = 50 * time.Millisecond
+
+func newProbe(url string) (*probe, error) {
+	transport := &http.Transport{}
+	c, err := client.New(url, client.WithHTTPClient(&http.Client{Transport: transport}))
+	return &probe{client: c, http: transport}, err
+}
+
+// warm makes so many handshakes that nothing is made for the first time later on, and hangs up.
+func (p *probe) warm(ctx context.Context) error {
+	defer p.http.CloseIdleConnections()
+	for range 200 {
+		if err := p.handshake(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// run makes handshakes until ctx ends, or one fails, and hangs up.
+func (p *probe) run(ctx context.Context) error {
+	defer p.http.CloseIdleConnections()
+	tick := time.NewTicker(pace)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		begun := time.Now()
+		if err := p.handshake(ctx); err != nil {
+			return fmt.Errorf("a handshake beside the load: %w", err)
+		}
+		p.mu.Lock()
+		p.took = append(p.took, time.Since(begun))
+		p.total++
+		p.mu.Unlock()
+	}
+}
+
+// take returns the times since the last take.
+func (p *probe) take() []time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	took := p.took
+	p.took = nil
+	return took
+}
+
+// handshake is four requests: both peers write and read, and the session ends.
+func (p *probe) handshake(ctx context.Context) error {
+	key := rand.Text()
+	offerer, err := p.client.Session(key, client.Offer)
+	if err != nil {
+		return err
+	}
+	answerer, err := p.client.Session(key, client.Answer)
+	if err != nil {
+		return err
+	}
+	offer, answer := strings.Repeat("offer of "+key+" ", 60), strings.Repeat("answer of "+key+" ", 60)
+	if _, err := offerer.Exchange(ctx, client.Write{SDP: offer, Candidates: []string{"o"}}, "", 0); err != nil {
+		return err
+	}
+	got, err := answerer.Exchange(ctx, client.Write{SDP: answer, Candidates: []string{"a"}}, "", 0)
+	if err := expect(got, err, offer, "o"); err != nil {
+		return err
+	}
+	got, err = offerer.Messages(ctx, "", 0)
+	if err := expect(got, err, answer, "a"); err != nil {
+		return err
+	}
+	return offerer.End(ctx)
+}
+
+func expect(got client.Batch, err error, want ...string) error {
+	if err != nil {
+		return err
+	}
+	if len(got.Messages) != len(want) {
+		return fmt.Errorf("got %d messages, want %d", len(got.Messages), len(want))
+	}
+	for i, m := range got.Messages {
+		if m.Data != want[i] {
+			return fmt.Errorf("message %d: got %.40q…, want %.40q…", i, m.Data, want[i])
+		}
+	}
+	return nil
+}
