@@ -1,6 +1,6 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help test race lint fmt generate drift run load smoke cluster bench
+.PHONY: help test race lint fmt generate drift run load smoke cluster bench sbom
 
 tool = "$$(go -C .ci/tools tool -n $(1))"
 
@@ -25,9 +25,10 @@ lint: ## vet, staticcheck, format
 fmt: ## format the Go files
 	$(call tool,gofumpt) -l -w .
 
-generate: ## write the generated files: the README's table, the API's description
+generate: ## write the generated files: the README's table, the API's description, the list of licenses
 	go generate ./...
 	go tool swag init --quiet -g main.go -o docs --parseInternal
+	go -C .ci/licenses run . ../../docs/licenses.md
 
 drift: ## fail if make generate changes a file
 	@tree() { git status --porcelain --untracked-files=all; git diff HEAD; }; \
@@ -48,3 +49,8 @@ cluster: ## start three nodes, a Redis Cluster of six and nginx, and run the loa
 
 bench: ## measure everything beside others, a quarter of an hour; writes docs/benchmarks.md
 	go -C bench run .
+
+sbom: ## write the bill of materials of the server's binary: dist/signal-server.cdx.json
+	mkdir -p dist
+	CGO_ENABLED=0 go build -trimpath -o dist/signal-server .
+	.ci/sbom dist/signal-server dist/signal-server.cdx.json
