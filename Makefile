@@ -1,6 +1,6 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help test race lint fmt generate drift run load smoke cluster bench soak fuzz
+.PHONY: help test race lint fmt generate drift run load smoke cluster bench soak fuzz sbom
 
 tool = "$$(go -C .ci/tools tool -n $(1))"
 
@@ -26,9 +26,10 @@ lint: ## vet, staticcheck, gosec, format
 fmt: ## format the Go files
 	$(call tool,gofumpt) -l -w .
 
-generate: ## write the generated files: the README's table, the API's description
+generate: ## write the generated files: the README's table, the API's description, the list of licenses
 	go generate ./...
 	go tool swag init --quiet -g main.go -o docs --parseInternal
+	go -C .ci/licenses run . ../../docs/licenses.md
 
 drift: ## fail if make generate changes a file
 	@tree() { git status --porcelain --untracked-files=all; git diff HEAD; }; \
@@ -55,3 +56,8 @@ soak: ## an hour under load, with clients that die, and what must not grow in it
 
 fuzz: ## run each fuzz test for FUZZTIME, ten minutes if it is not set
 	.ci/fuzz
+
+sbom: ## write the bill of materials of the server's binary: dist/signal-server.cdx.json
+	mkdir -p dist
+	CGO_ENABLED=0 go build -trimpath -o dist/signal-server .
+	.ci/sbom dist/signal-server dist/signal-server.cdx.json

@@ -38,6 +38,8 @@ import (
 type cli struct {
 	LogFormat string `enum:"text,json" default:"text" help:"How log lines look: text or json."`
 
+	Version kong.VersionFlag `env:"-" help:"Print the version, and exit."`
+
 	Serve       serve          `cmd:"" default:"withargs" help:"Serve the signaling API. This is what happens without a command."`
 	Bridge      bridgeCmd      `cmd:"" help:"Let an unmodified pion-to-pion program meet its peer through a server."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a server on this machine whether it is alive; the exit status tells."`
@@ -94,6 +96,7 @@ func (c *cli) parse(args []string, wrong *mistakes, options ...kong.Option) (*ko
 		kong.Name("signal-server"),
 		kong.Description("An HTTP signaling server for WebRTC. Every flag is also an environment variable: SIGNAL_LISTEN and so on."),
 		kong.DefaultEnvars("SIGNAL"),
+		kong.Vars{"version": ownVersion()},
 		wrong.durations(), wrong.ints(), wrong.bytes(), wrong.rates(),
 	)
 	parser, err := kong.New(c, options...)

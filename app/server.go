@@ -133,6 +133,7 @@ func (s *Server) Serve(ctx context.Context, listener, admin net.Listener) error 
 	if e := s.fiber.Server().ShutdownWithContext(drain); e != nil {
 		s.log.Warn("requests were still running at the end of the drain", "drain", s.config.Drain, "error", e)
 	}
+	guarded.Close() // fasthttp does not close what it is only about to listen at
 	if e := s.admin.Shutdown(drain); e != nil {
 		s.log.Warn("admin requests were still running at the end of the drain", "error", e)
 	}

@@ -153,6 +153,14 @@ func TestServeReturnsTheErrorThatEndedIt(t *testing.T) {
 	}
 }
 
+// TestEndedBeforeItBegan ends servers in their first moments: fasthttp may not have begun to listen.
+func TestEndedBeforeItBegan(t *testing.T) {
+	for range 50 {
+		s := serve(t)
+		s.stop()
+	}
+}
+
 func TestAdminRoutes(t *testing.T) {
 	config := app.DefaultConfig()
 	store := newStore(t, config.Limits, 1<<20)

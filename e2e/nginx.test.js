@@ -7,6 +7,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { connectBoth, openJoiner, openStarter, says } from './demo.js';
 import { PATIENCE, inBrowser } from './world.js';
 
@@ -46,7 +47,8 @@ async function behindNginx(world) {
   const folder = await mkdtemp(join(tmpdir(), 'nginx-'));
   world.defer(() => rm(folder, { recursive: true }));
   const port = await freePort();
-  const values = { listen: `127.0.0.1:${port}`, upstream: server.address, folder };
+  const proxy = fileURLToPath(new URL('../deploy/nginx/proxy.conf', import.meta.url));
+  const values = { listen: `127.0.0.1:${port}`, servers: `server ${server.address};`, folder, proxy };
   const template = await readFile(new URL('nginx.conf', import.meta.url), 'utf8');
   const file = join(folder, 'nginx.conf');
   const asRoot = process.getuid() === 0 ? 'user root;\n' : ''; // the folder is the starter's only

@@ -53,11 +53,6 @@ func TestCompose(t *testing.T) {
 			}
 		}
 	}
-	for name := range project.Services["node1"].Environment {
-		if strings.HasPrefix(name, "SIGNAL_") && !flags(t)[name] {
-			t.Errorf("node1: %s is no flag of the server", name)
-		}
-	}
 }
 
 // TestKubernetes reads each manifest strictly: an unknown field is a mistake.
@@ -86,12 +81,6 @@ func TestKubernetes(t *testing.T) {
 			t.Errorf("%s: %v", head.Kind, err)
 		}
 		switch object := object.(type) {
-		case *corev1.ConfigMap:
-			for name := range object.Data {
-				if strings.HasPrefix(name, "SIGNAL_") && !flags(t)[name] {
-					t.Errorf("%s is no flag of the server", name)
-				}
-			}
 		case *appsv1.Deployment:
 			if got := *object.Spec.Replicas; got != 3 {
 				t.Errorf("nodes: got %d, want 3", got)
@@ -107,20 +96,4 @@ func TestKubernetes(t *testing.T) {
 			t.Errorf("%s: got %d, want %d", kind, kinds[kind], want)
 		}
 	}
-}
-
-// flags returns the environment variables that the README lists flags of.
-func flags(t *testing.T) map[string]bool {
-	t.Helper()
-	readme, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	known := make(map[string]bool)
-	for _, part := range strings.Split(string(readme), "`--")[1:] {
-		name, _, _ := strings.Cut(part, "`")
-		name, _, _ = strings.Cut(name, " ")
-		known["SIGNAL_"+strings.ToUpper(strings.ReplaceAll(name, "-", "_"))] = true
-	}
-	return known
 }

@@ -1,13 +1,13 @@
 package attack_test
 
 import (
-	"fmt"
 	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
 	"signal-server/cache/redis/redistest"
+	"signal-server/e2e/front"
 )
 
 // fleet is nodes on one store, and nginx in front of them without stickiness.
@@ -18,16 +18,15 @@ type fleet struct {
 
 func startFleet(t *testing.T, stores ...string) *fleet {
 	t.Helper()
-	need(t, "nginx", "redis-server", "redis-cli")
 	f := &fleet{}
-	var servers strings.Builder
+	var nodes []string
 	for _, store := range stores {
 		node := serve(t, "--store="+store)
 		node.faulty = true // it logs that its store is away
 		f.nodes = append(f.nodes, node)
-		fmt.Fprintf(&servers, "server %s max_fails=1 fail_timeout=1s; ", node.addr)
+		nodes = append(nodes, node.addr)
 	}
-	f.front = nginxBy(t, "../fleet/nginx.conf", "{{servers}}", servers.String())
+	f.front = front.Plain(t, nodes...)
 	return f
 }
 

@@ -6,13 +6,11 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
+
+	"signal-server/e2e/front"
 )
 
 // smuggled is a request that is to hide in another one's body. If it is carried out, the session of key smuggled exists.
@@ -57,9 +55,8 @@ var plain = map[string]bool{
 // TestSmuggling sends such requests to the server, and through an nginx that keeps its connections to the server for all clients.
 // Nobody's request is taken for a part of another's, and the next client on that connection gets its own answer.
 func TestSmuggling(t *testing.T) {
-	need(t, "nginx")
 	s := serve(t)
-	for name, addr := range map[string]string{"directly": s.addr, "behind nginx": nginx(t, s.addr)} {
+	for name, addr := range map[string]string{"directly": s.addr, "behind nginx": front.Plain(t, s.addr)} {
 		for shape, sent := range shapes() {
 			t.Run(name+"/"+shape, func(t *testing.T) {
 				statuses := exchange(t, addr, sent)
@@ -120,50 +117,4 @@ func exchange(t *testing.T, addr, sent string) (statuses []int) {
 		r.Body.Close()
 		statuses = append(statuses, r.StatusCode)
 	}
-}
-
-// nginx starts one in front of the server and returns its address.
-func nginx(t *testing.T, upstream string) string {
-	t.Helper()
-	return nginxBy(t, "../nginx.conf", "{{upstream}}", upstream)
-}
-
-// nginxBy starts one by this configuration, where text stands for placeholder, and returns its address.
-func nginxBy(t *testing.T, file, placeholder, text string) string {
-	t.Helper()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := free.Addr().String()
-	free.Close()
-	folder := t.TempDir()
-	template, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config := filepath.Join(folder, "nginx.conf")
-	filled := strings.NewReplacer("{{listen}}", addr, placeholder, text, "{{folder}}", folder).Replace(string(template))
-	if err := os.WriteFile(config, []byte(filled), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("nginx", "-p", folder, "-c", config, "-g", "worker_processes 1;")
-	var said output
-	cmd.Stdout, cmd.Stderr = &said, &said
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Signal(syscall.SIGQUIT)
-		cmd.Wait()
-	})
-	eventually(t, "nginx listens", func() bool {
-		conn, err := net.Dial("tcp", addr)
-		if err == nil {
-			conn.Close()
-		}
-		return err == nil
-	})
-	return addr
 }
