@@ -83,7 +83,8 @@ func (s *Server) streamEvents(c *fiber.Ctx, v visit) error {
 		return err
 	}
 	st := stream{
-		mail: s.mail, role: v.role, after: after, buf: s.origins.appendLines([]byte(streamHead), c.Context()),
+		mail: s.mail, role: v.role, after: after,
+		buf: s.strict.appendLine(s.origins.appendLines([]byte(streamHead), c.Context()), c.Context()),
 		key: cache.Key(strings.Clone(string(v.key))), // the request is gone when the stream runs
 	}
 	// fasthttp's own streams put a pipe and two buffers between; this writes to the connection.
