@@ -68,7 +68,7 @@ func run(args []string) error {
 		kong.Name("signal-server"),
 		kong.Description("An HTTP signaling server for WebRTC. Every flag is also an environment variable: SIGNAL_LISTEN and so on."),
 		kong.DefaultEnvars("SIGNAL"),
-		wrong.durations(), wrong.ints(), wrong.bytes(), wrong.rates(),
+		wrong.durations(), wrong.ints(), wrong.bytes(), wrong.rates(), wrong.modes(),
 	)
 	if err != nil {
 		return fmt.Errorf("BUG: the command line: %w", err)
