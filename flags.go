@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io/fs"
 	"math"
 	"reflect"
 	"strconv"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/alecthomas/units"
+
+	"signal-server/app/listen"
 )
 
 // bytes is a size on the command line: 512, 64KiB, 1GiB.
@@ -48,6 +51,15 @@ func parseRate(text string) (rate, error) {
 	}
 	return rate{n, rateUnits[unit]}, nil
 }
+
+// mode is the permissions of a file: 0660.
+type mode fs.FileMode
+
+// String writes them as they are read.
+func (m mode) String() string { return fmt.Sprintf("%04o", uint32(m)) }
+
+// FileMode returns them as the system takes them.
+func (m mode) FileMode() fs.FileMode { return fs.FileMode(m) }
 
 // mistakes collects what is wrong with the values of flags, so that all of it is told at once; kong would stop at the first.
 // A flag with a wrong value gets its default, so that the others can be checked; nothing else may be done with them then.
@@ -94,6 +106,10 @@ func (m *mistakes) ints() kong.Option {
 
 func (m *mistakes) rates() kong.Option {
 	return kong.TypeMapper(reflect.TypeFor[rate](), mapper(m, parseRate))
+}
+
+func (m *mistakes) modes() kong.Option {
+	return kong.TypeMapper(reflect.TypeFor[mode](), mapper(m, listen.ParseMode))
 }
 
 func (m *mistakes) bytes() kong.Option {

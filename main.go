@@ -97,7 +97,7 @@ func (c *cli) parse(args []string, wrong *mistakes, options ...kong.Option) (*ko
 		kong.Description("An HTTP signaling server for WebRTC. Every flag is also an environment variable: SIGNAL_LISTEN and so on."),
 		kong.DefaultEnvars("SIGNAL"),
 		kong.Vars{"version": ownVersion()},
-		wrong.durations(), wrong.ints(), wrong.bytes(), wrong.rates(),
+		wrong.durations(), wrong.ints(), wrong.bytes(), wrong.rates(), wrong.modes(),
 	)
 	parser, err := kong.New(c, options...)
 	if err != nil {

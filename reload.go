@@ -22,6 +22,7 @@ func reloadOn(ctx context.Context, log *slog.Logger, parts map[string]reloadable
 		case <-ctx.Done():
 			return
 		}
+		notify(log, stateReloading())
 		for name, part := range parts {
 			if err := part.Reload(); err != nil {
 				log.Error("not read again: what was before goes on", "what", name, "error", err)
@@ -29,5 +30,6 @@ func reloadOn(ctx context.Context, log *slog.Logger, parts map[string]reloadable
 				log.Info("read again", "what", name)
 			}
 		}
+		notify(log, stateReady)
 	}
 }

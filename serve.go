@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"strings"
 	"sync"
 
+	"golang.org/x/sync/errgroup"
+
 	"signal-server/app"
 	"signal-server/app/auth"
+	"signal-server/app/certificate"
 	"signal-server/app/limit"
 	"signal-server/cache"
 	"signal-server/cache/memory"
@@ -19,10 +21,13 @@ import (
 
 func (c *serve) run(ctx context.Context, log *slog.Logger, wrong mistakes) error {
 	config, err := c.config()
-	wrong = append(wrong, err, config.Validate(), c.checkStore(config.Limits))
+	places, wrongPlaces := c.places()
+	wrong = append(wrong, err, config.Validate(), c.checkStore(config.Limits), wrongPlaces)
 	tickets, err := c.tickets()
 	wrong = append(wrong, err)
 	config.Tickets = tickets
+	source, err := certificate.Open(c.certificate(), log)
+	wrong = append(wrong, err)
 	guard, err := c.guard(ctx, log)
 	if err := errors.Join(append(wrong, err)...); err != nil {
 		return err
@@ -38,16 +43,26 @@ func (c *serve) run(ctx context.Context, log *slog.Logger, wrong mistakes) error
 	}
 	defer store.Close()
 
-	reloading, end := context.WithCancel(context.Background())
-	var reloads sync.WaitGroup
+	sockets, err := c.listen(places, source, log)
+	if err != nil {
+		return err
+	}
+	defer sockets.close()
+
+	beside, end := context.WithCancel(context.Background())
+	var running sync.WaitGroup
 	parts := map[string]reloadable{"tokens and keys": guard}
+	if source != nil {
+		parts["certificates"] = source
+		running.Go(func() { source.Run(beside) })
+	}
 	if tickets != nil {
 		parts["secrets of role tickets"] = tickets
 	}
-	reloads.Go(func() { reloadOn(reloading, log, parts) })
-	defer reloads.Wait()
+	running.Go(func() { reloadOn(beside, log, parts) })
+	defer running.Wait()
 	defer end()
-	return c.serve(ctx, config, store, log)
+	return c.serve(ctx, config, store, sockets, log)
 }
 
 // guard returns who may use the server.
@@ -101,26 +116,21 @@ func (c *serve) open(ctx context.Context, limits cache.Limits) (cache.Store, err
 }
 
 // serve serves over the store until ctx ends.
-func (c *serve) serve(ctx context.Context, config app.Config, store cache.Store, log *slog.Logger) error {
+func (c *serve) serve(ctx context.Context, config app.Config, store cache.Store, sockets sockets, log *slog.Logger) error {
 	server, err := app.New(config, store, log)
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", c.Listen)
-	if err != nil {
-		return err
-	}
-	var admin net.Listener
-	if c.Admin != "" {
-		if admin, err = net.Listen("tcp", c.Admin); err != nil {
-			listener.Close()
-			return err
-		}
-		log.Info("serving operators", "address", admin.Addr().String())
-	}
-	log.Info("serving", "address", listener.Addr().String(), "store", kindOf(c.Store), "memory", c.Memory.String())
+	sockets.log(log, "store", kindOf(c.Store), "memory", c.Memory.String())
 	defer log.Info("stopped")
-	return server.Serve(ctx, listener, admin)
+	notify(log, stateReady)
+	serving, ctx := errgroup.WithContext(ctx)
+	context.AfterFunc(ctx, func() { notify(log, stateStopping) })
+	serving.Go(func() error { return server.Serve(ctx, sockets.api, sockets.admin) })
+	if sockets.plain != nil {
+		serving.Go(func() error { return server.ServePlain(ctx, sockets.plain, sockets.says) })
+	}
+	return serving.Wait()
 }
 
 func (c *serve) config() (app.Config, error) {
@@ -133,6 +143,7 @@ func (c *serve) config() (app.Config, error) {
 	config.CandidateBytes = int(c.MaxCandidate)
 	config.BodyBytes = int(c.MaxBody)
 	config.MaxWait = c.Wait
+	config.HSTS = c.HSTS
 	config.AllowOrigins = c.AllowOrigins
 	config.ReadTimeout = c.ReadTimeout
 	config.IdleTimeout = c.IdleTimeout

@@ -5,6 +5,7 @@ import "time"
 // serve is the command that serves, by what it is told. Each field is a flag, in the groups that --help and docs/operations.md have.
 type serve struct {
 	listening `embed:"" group:"Where"`
+	secure    `embed:"" group:"TLS"`
 	sessions  `embed:"" group:"Sessions"`
 	access    `embed:"" group:"Who may"`
 	clients   `embed:"" group:"How much"`
@@ -12,10 +13,24 @@ type serve struct {
 }
 
 type listening struct {
-	Listen string `default:":8080" help:"Address to serve the API on: host:port."`
-	Admin  string `default:"127.0.0.1:9090" help:"Address for operators (health), as host:port; empty: none."`
+	Listen     string `default:":8080" placeholder:"ADDRESS" help:"Address to serve the API on: host:port, unix:/path, systemd (the socket that it was started with) or systemd:NAME."`
+	Admin      string `default:"127.0.0.1:9090" placeholder:"ADDRESS" help:"Address for operators (health), in the same forms; empty: none."`
+	SocketMode mode   `default:"0660" placeholder:"MODE" help:"Permissions of sockets at unix:/path; who may write may connect."`
 
 	MaxConnections int `help:"Connections at once, at the most; 0: as many as there are descriptors." default:"0"`
+}
+
+type secure struct {
+	TLSCert      string `name:"tls-cert" placeholder:"FILE" help:"Certificate to serve HTTPS with, and those between it and a root, in PEM. Read again when it changes, and at SIGHUP."`
+	TLSKey       string `name:"tls-key" placeholder:"FILE" help:"Its private key, in PEM."`
+	RedirectHTTP string `name:"redirect-http" placeholder:"ADDRESS" help:"Address to serve plain HTTP on, such as :80: pages are redirected to HTTPS, other requests refused."`
+
+	ACMEDomain    []string `name:"acme-domain" placeholder:"NAME,…" help:"Names to get certificates for from an ACME authority, to whose terms you agree thereby. It must reach this server at port 443 or, by --redirect-http, at port 80."`
+	ACMECache     string   `name:"acme-cache" placeholder:"DIR" help:"Directory where certificates and keys are kept."`
+	ACMEEmail     string   `name:"acme-email" placeholder:"ADDRESS" help:"Where the authority may write to."`
+	ACMEDirectory string   `name:"acme-directory" placeholder:"URL" help:"Directory of another authority than Let's Encrypt."`
+
+	HSTS time.Duration `name:"hsts" default:"4320h" help:"How long browsers are to insist on HTTPS once they were here; 0s: they are not told to."`
 }
 
 type sessions struct {

@@ -3,7 +3,6 @@ package app
 import (
 	"errors"
 	"log/slog"
-	"math"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -45,9 +44,8 @@ type guarded struct {
 	logged time.Time
 }
 
-// guard returns the listener guarded. It is called once, before fasthttp gets it.
+// guard returns the listener guarded. It is called once for each, before fasthttp gets it.
 func (s *Server) guard(l net.Listener, p *patrol) *guarded {
-	s.fiber.Server().Concurrency = math.MaxInt32 // fasthttp's own limit would answer in plain text
 	g := &guarded{
 		Listener: l, patrol: p, limit: s.config.MaxConnections, arrivals: &s.arrivals, log: s.log,
 		plain:  s.appendRefusal(nil, custerrors.RequestIsInvalid, 0),

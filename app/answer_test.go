@@ -36,6 +36,7 @@ var wantStatus = map[custerrors.Error]int{
 
 	custerrors.NotAuthenticated:     401,
 	custerrors.NotAllowed:           403,
+	custerrors.HTTPSIsRequired:      403,
 	custerrors.RouteNotFound:        404,
 	custerrors.MethodNotAllowed:     405,
 	custerrors.RequestIsTooSlow:     408,

@@ -88,7 +88,8 @@ func (s *Server) streamEvents(c *fiber.Ctx, v visit) error {
 		return err
 	}
 	st := stream{
-		mail: s.mail, role: v.role, after: after, buf: s.origins.appendLines([]byte(streamHead), c.Context()),
+		mail: s.mail, role: v.role, after: after,
+		buf:  s.strict.appendLine(s.origins.appendLines([]byte(streamHead), c.Context()), c.Context()),
 		key:  cache.Key(strings.Clone(string(v.key))), // the request is gone when the stream runs
 		wait: cache.Wait{For: forever, Unopened: true},
 	}

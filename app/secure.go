@@ -195,4 +195,12 @@ func (s strict) markOver(r *fasthttp.Response, over *conn) {
 	}
 }
 
+// appendLine appends to the head of an answer what mark puts into one.
+func (s strict) appendLine(dst []byte, c *fasthttp.RequestCtx) []byte {
+	if over, ok := c.Conn().(secure); !ok || s == nil || over.tls == nil {
+		return dst
+	}
+	return append(append(append(append(dst, headerStrict...), ": "...), s...), "\r\n"...)
+}
+
 var headerStrict = []byte(fasthttp.HeaderStrictTransportSecurity)

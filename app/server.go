@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"runtime/debug"
@@ -84,6 +85,7 @@ func New(config Config, store cache.Store, log *slog.Logger) (*Server, error) {
 	server.Logger = quiet{}
 	server.CloseOnShutdown = true
 	server.LazyRequestTime = true // nothing here asks when a request came
+	server.Concurrency = unbounded
 	s.admin = &http.Server{
 		Handler:           s.adminHandler(),
 		ReadHeaderTimeout: config.ReadTimeout,
@@ -193,6 +195,9 @@ func (s *Server) survive(c *fasthttp.RequestCtx) {
 func (s *Server) logPanic(r any) {
 	s.log.Error("BUG: a request panicked", "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
 }
+
+// unbounded is how many connections fasthttp is to serve: its own limit would answer in plain text.
+const unbounded = math.MaxInt32
 
 // quiet drops fasthttp's own log: it speaks of single connections, which clients break as they like, and may quote requests.
 type quiet struct{}

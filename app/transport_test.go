@@ -46,6 +46,11 @@ func TestOver(t *testing.T) {
 				"until the end":   TestRequestsAreServedUntilTheEnd,
 				"HEAD":            TestHEADTakesNothing,
 				"slash":           TestTrailingSlash,
+				"HSTS":            TestHSTS,
+				"events":          TestEvents,
+				"events resume":   TestEventsResume,
+				"events' end":     TestStreamsEndAtShutdown,
+				"one round trip":  TestOneRoundTrip,
 			} {
 				t.Run(name, test)
 			}

@@ -85,6 +85,9 @@ const (
 	NotAuthenticated Error = "未认证"
 	// NotAllowed says that the client may not do this: its token is for another key or role, or somebody else holds the role.
 	NotAllowed Error = "没有权限"
+	// HTTPSIsRequired says that the request came over plain HTTP to a server that is to be asked over HTTPS; what it said is known
+	// to whoever listens on the way.
+	HTTPSIsRequired Error = "必须使用HTTPS"
 	// TooManyRequests says that the client asks too often; Retry-After says when to ask again.
 	TooManyRequests Error = "请求太频繁"
 	// ServerIsOverloaded says that this server has as many connections or waiting requests as it takes; ask again soon.
@@ -106,7 +109,7 @@ func (e Error) Status() int {
 		return 400
 	case NotAuthenticated:
 		return 401
-	case NotAllowed:
+	case NotAllowed, HTTPSIsRequired:
 		return 403
 	case RouteNotFound:
 		return 404

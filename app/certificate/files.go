@@ -1,0 +1,165 @@
+package certificate
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// files is a certificate and its key in two files.
+type files struct {
+	// set at construction
+	cert, key string // paths
+	log       *slog.Logger
+
+	// atomic
+	current atomic.Pointer[tls.Certificate]
+
+	mu sync.Mutex
+	// guarded by mu
+	installed pair // what current was made of
+}
+
+// pair is what two files hold.
+type pair struct{ cert, key []byte }
+
+func (p pair) equal(o pair) bool { return bytes.Equal(p.cert, o.cert) && bytes.Equal(p.key, o.key) }
+
+// openFiles reads the files.
+func openFiles(cert, key string, log *slog.Logger) (*files, error) {
+	f := &files{cert: cert, key: key, log: log}
+	if err := f.Reload(); err != nil {
+		return nil, err
+	}
+	warnOfEnd(log, f.current.Load().Leaf, time.Now())
+	return f, nil
+}
+
+// Server implements Source.
+func (f *files) Server() *tls.Config {
+	return server(func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return f.current.Load(), nil })
+}
+
+// Challenges implements Source.
+func (f *files) Challenges() http.Handler { return nil }
+
+// Reload implements Source.
+func (f *files) Reload() error {
+	p, err := f.read()
+	if err != nil {
+		return err
+	}
+	return f.install(p)
+}
+
+func (f *files) read() (p pair, err error) {
+	var errs [2]error
+	p.cert, errs[0] = readBounded("--tls-cert", f.cert)
+	p.key, errs[1] = readBounded("--tls-key", f.key)
+	return p, errors.Join(errs[:]...)
+}
+
+// maxFile bounds a file, in bytes: a chain of three certificates with RSA keys has about 6 KiB.
+const maxFile = 1 << 20
+
+func readBounded(flag, path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", flag, err)
+	}
+	defer file.Close()
+	content, err := io.ReadAll(io.LimitReader(file, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", flag, err)
+	}
+	if len(content) > maxFile {
+		return nil, fmt.Errorf("%s: %s has more than %d bytes", flag, path, maxFile)
+	}
+	return content, nil
+}
+
+// install has the next handshake prove the server's name with the pair.
+func (f *files) install(p pair) error {
+	certificate, err := tls.X509KeyPair(p.cert, p.key)
+	if err != nil {
+		return fmt.Errorf("--tls-cert %s and --tls-key %s: %w", f.cert, f.key, err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.installed = p
+	f.current.Store(&certificate)
+	return nil
+}
+
+func (f *files) isInstalled(p pair) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.installed.equal(p)
+}
+
+// lookEvery is between two looks at the files. To read a few KiB takes 30 µs; what is compared is what they hold: copies keep
+// times, and Kubernetes swaps links.
+const lookEvery = 2 * time.Second
+
+// Run implements Source. What has changed is taken when it has been the same for one look: the two files of a pair are not
+// written at once. What is wrong with it is logged once.
+func (f *files) Run(ctx context.Context) {
+	look, warn := time.NewTicker(lookEvery), time.NewTicker(warnEvery)
+	defer look.Stop()
+	defer warn.Stop()
+	var seen looked
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-warn.C:
+			warnOfEnd(f.log, f.current.Load().Leaf, time.Now())
+		case <-look.C:
+			seen = f.look(seen)
+		}
+	}
+}
+
+// looked is what a look at the files has found.
+type looked struct {
+	pair    pair
+	unread  string // why they could not be read, or ""
+	settled bool   // the one before has found the same, and it was told
+}
+
+// look compares the files with what is installed, and with what was seen there before.
+func (f *files) look(before looked) looked {
+	p, err := f.read()
+	now := looked{pair: p}
+	if err != nil {
+		now = looked{unread: err.Error()}
+	} else if f.isInstalled(p) {
+		return looked{}
+	}
+	if now.unread != before.unread || !now.pair.equal(before.pair) {
+		return now
+	}
+	if now.settled = true; before.settled {
+		return now
+	}
+	if err == nil {
+		err = f.install(p)
+	}
+	if err != nil {
+		f.log.Error("the new certificate is not taken: the one before goes on", "error", err)
+		return now
+	}
+	leaf := f.current.Load().Leaf
+	f.log.Info("a new certificate is in use", "names", leaf.DNSNames, "until", leaf.NotAfter)
+	warnOfEnd(f.log, leaf, time.Now())
+	return looked{}
+}
