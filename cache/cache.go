@@ -194,6 +194,9 @@ type Store interface {
 	// Ready returns nil while the store takes new sessions, and otherwise why it does not.
 	Ready(ctx context.Context) error
 
+	// Stats tells what the store has counted, and what it holds. It asks no server and waits for no more than the locks of its calls.
+	Stats() Stats
+
 	// Close stops what runs in the background, waits for it, and gives the memory back. No call may follow or be under way.
 	Close() error
 }
