@@ -28,9 +28,16 @@ func (r *rig) stats() (sum cache.Stats) {
 			sum *int64
 			of  int64
 		}{
-			{&sum.Opened, s.Opened}, {&sum.Answered, s.Answered}, {&sum.Completed, s.Completed}, {&sum.Ended, s.Ended},
-			{&sum.Expired, s.Expired}, {&sum.Live, s.Live}, {&sum.Held, s.Held}, {&sum.Budget, s.Budget},
-			{&sum.Trips, s.Trips}, {&sum.Failed, s.Failed},
+			{&sum.Opened, s.Opened},
+			{&sum.Answered, s.Answered},
+			{&sum.Completed, s.Completed},
+			{&sum.Ended, s.Ended},
+			{&sum.Expired, s.Expired},
+			{&sum.Live, s.Live},
+			{&sum.Held, s.Held},
+			{&sum.Budget, s.Budget},
+			{&sum.Trips, s.Trips},
+			{&sum.Failed, s.Failed},
 		} {
 			if n.of == cache.Unknown || *n.sum == cache.Unknown {
 				*n.sum = cache.Unknown
@@ -55,8 +62,13 @@ func (r *rig) wantStats(when string, want cache.Stats) {
 		name      string
 		got, want int64
 	}{
-		{"Opened", got.Opened, want.Opened}, {"Answered", got.Answered, want.Answered}, {"Completed", got.Completed, want.Completed},
-		{"Ended", got.Ended, want.Ended}, {"Expired", got.Expired, want.Expired}, {"Live", got.Live, want.Live}, {"Failed", got.Failed, 0},
+		{"Opened", got.Opened, want.Opened},
+		{"Answered", got.Answered, want.Answered},
+		{"Completed", got.Completed, want.Completed},
+		{"Ended", got.Ended, want.Ended},
+		{"Expired", got.Expired, want.Expired},
+		{"Live", got.Live, want.Live},
+		{"Failed", got.Failed, 0},
 	} {
 		if n.got != n.want && n.got != cache.Unknown {
 			r.Errorf("Stats, %s: got %s %d, want %d", when, n.name, n.got, n.want)
