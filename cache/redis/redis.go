@@ -189,7 +189,7 @@ func (s *Store) Read(_ context.Context, dst []byte, key cache.Key, to cache.Role
 func (s *Store) answer(dst []byte, answer rueidis.RedisMessage, to cache.Role, after cache.Cursor, form *cache.Form,
 ) ([]byte, cache.Cursor, error) {
 	out, next, err := appendAnswer(dst, answer, after, form)
-	if err == nil && after.Position() == 0 {
+	if err == nil && after.Position() == 0 && len(out) > len(dst) {
 		s.counts.gave(to)
 	}
 	return out, next, err
