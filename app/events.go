@@ -82,16 +82,23 @@ func (s *Server) streamEvents(c *fiber.Ctx, v visit) error {
 	if err != nil {
 		return err
 	}
+	s.streams.Add(1)
+	release := func() { s.streams.Add(-1); held.release() }
 	st := stream{
 		mail: s.mail, role: v.role, after: after, buf: s.origins.appendLines([]byte(streamHead), c.Context()),
 		key: cache.Key(strings.Clone(string(v.key))), // the request is gone when the stream runs
 	}
 	// fasthttp's own streams put a pipe and two buffers between; this writes to the connection.
-	if !s.detach(c.Context(), func(conn *conn) { defer held.release(); st.run(conn); conn.Close() }) {
-		held.release()
+	if !s.detach(c.Context(), func(conn *conn) {
+		defer release()
+		st.run(conn)
+		s.settle(&v.passage, st.key, "", st.sent)
+		conn.Close()
+	}) {
+		release()
 		return custerrors.RequestIsInvalid
 	}
-	return nil
+	return errLater
 }
 
 // stream is one reader of events. It is owned by the goroutine that runs it.
@@ -101,6 +108,7 @@ type stream struct {
 	role  cache.Role
 	after cache.Cursor
 	buf   []byte // to be written; at first the answer's head
+	sent  int    // bytes
 }
 
 // run streams until the session, the connection or the server ends. The caller closes the connection.
@@ -109,7 +117,9 @@ func (s *stream) run(conn *conn) {
 	s.buf = append(s.buf, eventComment...) // so that the reader knows at once that it is connected
 	present := present(conn)
 	for {
-		if _, err := conn.Write(s.buf); err != nil {
+		n, err := conn.Write(s.buf)
+		s.sent += n
+		if err != nil {
 			return // the reader has left, or was too slow and the patrol cut it off
 		}
 		s.buf = nil // most streams wait most of the time, and hold no memory then

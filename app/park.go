@@ -81,13 +81,16 @@ func (s *Server) park(c *fasthttp.RequestCtx, q question, wait cache.Wait, held 
 func (s *Server) answerParked(conn *conn, q *question, wait cache.Wait, held hold, last bool) bool {
 	body, err := s.askParked(q, wait)
 	held.release()
+	s.noteWait(s.now()-q.began, err)
 
 	c, _ := s.contexts.Get().(*fasthttp.RequestCtx)
 	defer s.contexts.Put(c)
 	c.Response.Reset()
+	var msg custerrors.Error
 	if err := finish(c, body, err); err != nil {
-		s.fail(c, err)
+		msg = s.fail(c, err)
 	}
+	s.settle(&q.passage, q.key, msg, len(c.Response.Body()))
 	s.origins.mark(c, q.origin)
 	s.strict.markOver(&c.Response, conn)
 	if last {

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"math"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
@@ -21,6 +22,9 @@ type question struct {
 	after cache.Cursor // moved on by ask, so that who asks again asks the same session
 
 	origin string // what the answer is to name, once the request is gone
+
+	passage passage
+	began   time.Duration // when the wait did, on the server's clock
 }
 
 // take answers a request that takes.
@@ -38,6 +42,9 @@ func (s *Server) take(c *fiber.Ctx, v visit, kind cache.Kind, limit int, shape *
 func (s *Server) answer(c *fasthttp.RequestCtx, v *visit, q question, wait cache.Wait) error {
 	here := wait
 	here.For = min(wait.For, stayFor)
+	if wait.For > 0 {
+		q.began = s.now()
+	}
 	body, err := s.ask(c, c.Response.SwapBody(nil)[:0], &q, here)
 	if wait.For > here.For && here.Covers(err, q.to) {
 		s.noteWrongKey(v, err)
@@ -46,11 +53,15 @@ func (s *Server) answer(c *fasthttp.RequestCtx, v *visit, q question, wait cache
 			return finish(c, body, full)
 		}
 		wait.For -= here.For
+		q.passage = v.passage
 		if s.park(c, q, wait, held) {
-			return nil
+			return errLater
 		}
 		body, err = s.askAgain(c, body[:0], &q, wait)
 		held.release()
+	}
+	if q.began > 0 {
+		s.noteWait(s.now()-q.began, err)
 	}
 	return finish(c, body, err)
 }
