@@ -36,7 +36,8 @@ import (
 
 // cli is the command line. Each flag is also an environment variable: SIGNAL_ and its name in capitals, - as _.
 type cli struct {
-	LogFormat string `enum:"text,json" default:"text" help:"How log lines look: text or json."`
+	LogFormat string           `enum:"text,json" default:"text" help:"How log lines look: text or json."`
+	Version   kong.VersionFlag `env:"-" help:"Print the version and exit."`
 
 	Serve       serve          `cmd:"" default:"withargs" help:"Serve the signaling API. This is what happens without a command."`
 	Bridge      bridgeCmd      `cmd:"" help:"Let an unmodified pion-to-pion program meet its peer through a server."`
@@ -68,7 +69,8 @@ func run(args []string) error {
 		kong.Name("signal-server"),
 		kong.Description("An HTTP signaling server for WebRTC. Every flag is also an environment variable: SIGNAL_LISTEN and so on."),
 		kong.DefaultEnvars("SIGNAL"),
-		wrong.durations(), wrong.ints(), wrong.bytes(), wrong.rates(),
+		kong.Vars{"version": version()},
+		wrong.durations(), wrong.ints(), wrong.bytes(), wrong.rates(), wrong.shares(),
 	)
 	if err != nil {
 		return fmt.Errorf("BUG: the command line: %w", err)

@@ -13,7 +13,7 @@ type serve struct {
 
 type listening struct {
 	Listen string `default:":8080" help:"Address to serve the API on: host:port."`
-	Admin  string `default:"127.0.0.1:9090" help:"Address for operators (health), as host:port; empty: none."`
+	Admin  string `default:"127.0.0.1:9090" help:"Address for operators (health, metrics, profiles), as host:port; empty: none."`
 
 	MaxConnections int `help:"Connections at once, at the most; 0: as many as there are descriptors." default:"0"`
 }
@@ -61,6 +61,10 @@ type operation struct {
 	Drain         time.Duration `default:"8s" help:"How long what runs may take at the end."`
 	ReadTimeout   time.Duration `default:"10s" help:"How long a request may take to arrive."`
 	IdleTimeout   time.Duration `default:"75s" help:"How long a connection may stay open between two requests."`
+
+	AccessLog         share  `default:"off" help:"Share of requests that get a line in the log, without keys: 1 (all), 0.01, off."`
+	AccessLogSaltFile string `placeholder:"FILE" help:"Salt of the hashes that stand for keys in it, 16 bytes or more: the same on all nodes whose lines are to be found by each other; none: a random one."`
+	AccessLogClients  bool   `help:"Have its lines name the client's address."`
 
 	PrintConfig bool `env:"-" help:"Print what the server would run with, secrets masked, and exit."`
 	CheckConfig bool `env:"-" help:"Check flags and the files that they name, and exit."`
