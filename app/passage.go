@@ -18,7 +18,7 @@ import (
 type passage struct {
 	route metrics.Route
 	timed bool             // it is one of those whose time counts
-	shard uint64           // of the counters
+	shard uint8            // of the counters
 	began time.Duration    // on the server's clock; 0: nobody wants to know
 	entry *accesslog.Entry // nil: it is not logged
 }
@@ -31,7 +31,7 @@ func (s *Server) now() time.Duration { return time.Since(s.base) }
 //
 // hot: every request.
 func (s *Server) begin(c *fasthttp.RequestCtx, route metrics.Route) passage {
-	p := passage{route: route, shard: c.ConnID()}
+	p := passage{route: route, shard: uint8(c.ConnID())}
 	p.timed = rand.Uint32N(metrics.TimedShare) == 0 // at random, because clients have a rhythm
 	if s.access.Picks() {
 		p.entry = &accesslog.Entry{Received: len(c.Request.Body())}

@@ -35,7 +35,7 @@ func TestRequests(t *testing.T) {
 	if again := r.Route("GET /one"); again != one || one == two {
 		t.Errorf("routes: got %d, %d, and %d for the first again, want two that differ", one, two, again)
 	}
-	for shard := range uint64(100) {
+	for shard := range uint8(100) {
 		r.Count(shard, one, r.Of(custerrors.KeyNotFound))
 		r.Count(shard, two, metrics.OK)
 	}
@@ -48,6 +48,7 @@ func TestRequests(t *testing.T) {
 		"signal_requests_total|GET /one|200|KeyNotFound":   100,
 		"signal_requests_total|GET /one|200|ok":            1,
 		"signal_requests_total|GET /one|304|ok":            1,
+		"signal_requests_total|GET /one|500|InternalError": 0,
 		"signal_requests_total|GET /two|200|ok":            100,
 		"signal_requests_total|GET /two|500|InternalError": 1,
 		"signal_request_seconds|GET /two":                  1,
