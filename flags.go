@@ -61,6 +61,28 @@ func (m mode) String() string { return fmt.Sprintf("%04o", uint32(m)) }
 // FileMode returns them as the system takes them.
 func (m mode) FileMode() fs.FileMode { return fs.FileMode(m) }
 
+// share is a part of something: 0 (off) to 1.
+type share float64
+
+// String writes the share as it is read.
+func (s share) String() string {
+	if s == 0 {
+		return "off"
+	}
+	return strconv.FormatFloat(float64(s), 'g', -1, 64)
+}
+
+func parseShare(text string) (share, error) {
+	if text == "off" {
+		return 0, nil
+	}
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(n >= 0 && n <= 1) {
+		return 0, fmt.Errorf("a share such as 0.01, or 1, or off")
+	}
+	return share(n), nil
+}
+
 // mistakes collects what is wrong with the values of flags, so that all of it is told at once; kong would stop at the first.
 // A flag with a wrong value gets its default, so that the others can be checked; nothing else may be done with them then.
 type mistakes []error
@@ -110,6 +132,10 @@ func (m *mistakes) rates() kong.Option {
 
 func (m *mistakes) modes() kong.Option {
 	return kong.TypeMapper(reflect.TypeFor[mode](), mapper(m, listen.ParseMode))
+}
+
+func (m *mistakes) shares() kong.Option {
+	return kong.TypeMapper(reflect.TypeFor[share](), mapper(m, parseShare))
 }
 
 func (m *mistakes) bytes() kong.Option {

@@ -26,6 +26,20 @@ func TestRate(t *testing.T) {
 	}
 }
 
+func TestShare(t *testing.T) {
+	for text, want := range map[string]share{"off": 0, "1": 1, "0.01": 0.01, "0.5": 0.5, "1e-06": 1e-6} {
+		got, err := parseShare(text)
+		if err != nil || got != want || got.String() != text {
+			t.Errorf("%s: got %v %q %v, want %v", text, got, got.String(), err, want)
+		}
+	}
+	for _, text := range []string{"", "1.1", "-0.1", "50%", "NaN", "Inf", "OFF", "on"} {
+		if got, err := parseShare(text); err == nil {
+			t.Errorf("%q: got %v, want it refused", text, got)
+		}
+	}
+}
+
 // FuzzRate reads any text: what is taken is written as it can be read again, as the same rate.
 func FuzzRate(f *testing.F) {
 	for _, text := range []string{"off", "50/s", "60/m", "1/h", "0/s", "/", "9999999999/s"} {

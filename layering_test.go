@@ -26,6 +26,8 @@ const (
 	fasthttp = "github.com/valyala/fasthttp/..."
 	bigcache = "github.com/allegro/bigcache/..."
 	rueidis  = "github.com/redis/rueidis/..."
+
+	prometheus = "github.com/prometheus/..."
 )
 
 // The table is the architecture: main → app → cache → custerrors, the stores beside it, the client apart.
@@ -43,7 +45,12 @@ var layers = []struct {
 	}},
 	{module + "/app/auth/...", []string{fiber, fasthttp, module + "/app", module + "/app/jsontext"}}, // it knows tokens, not requests
 	{module + "/app/ticket/...", []string{fiber, fasthttp, module + "/app", module + "/app/auth/..."}},
-	{module + "/client/...", []string{fiber, fasthttp, bigcache, rueidis}},
+	{module + "/app/metrics/...", []string{fiber, fasthttp, module + "/app"}}, // it knows numbers
+	{module + "/app/accesslog/...", []string{fiber, fasthttp, prometheus, module + "/app", module + "/app/metrics"}},
+	{module + "/app/auth/...", []string{prometheus}},
+	{module + "/app/limit/...", []string{prometheus}},
+	{module + "/cache/...", []string{prometheus}},
+	{module + "/client/...", []string{fiber, fasthttp, bigcache, rueidis, prometheus}},
 }
 
 // goPackage is what go list says of a package, its tests left out.
@@ -139,6 +146,22 @@ func TestOnlyMainNamesAStore(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestOnlyMetricsNamesPrometheus(t *testing.T) {
+	own, _ := packages(t)
+	found := false
+	for _, p := range own {
+		if slices.ContainsFunc(p.Imports, func(dep string) bool { return matches(prometheus, dep) }) {
+			found = true
+			if p.ImportPath != module+"/app/metrics" {
+				t.Errorf("%s: got Prometheus among its imports, want it in app/metrics only", p.ImportPath)
+			}
+		}
+	}
+	if !found {
+		t.Fatal("no package imports Prometheus: nothing was checked")
 	}
 }
 

@@ -36,9 +36,8 @@ import (
 
 // cli is the command line. Each flag is also an environment variable: SIGNAL_ and its name in capitals, - as _.
 type cli struct {
-	LogFormat string `enum:"text,json" default:"text" help:"How log lines look: text or json."`
-
-	Version kong.VersionFlag `env:"-" help:"Print the version, and exit."`
+	LogFormat string           `enum:"text,json" default:"text" help:"How log lines look: text or json."`
+	Version   kong.VersionFlag `env:"-" help:"Print the version, and exit."`
 
 	Serve       serve          `cmd:"" default:"withargs" help:"Serve the signaling API. This is what happens without a command."`
 	Bridge      bridgeCmd      `cmd:"" help:"Let an unmodified pion-to-pion program meet its peer through a server."`
@@ -97,7 +96,7 @@ func (c *cli) parse(args []string, wrong *mistakes, options ...kong.Option) (*ko
 		kong.Description("An HTTP signaling server for WebRTC. Every flag is also an environment variable: SIGNAL_LISTEN and so on."),
 		kong.DefaultEnvars("SIGNAL"),
 		kong.Vars{"version": ownVersion()},
-		wrong.durations(), wrong.ints(), wrong.bytes(), wrong.rates(), wrong.modes(),
+		wrong.durations(), wrong.ints(), wrong.bytes(), wrong.rates(), wrong.modes(), wrong.shares(),
 	)
 	parser, err := kong.New(c, options...)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"signal-server/app"
+	"signal-server/app/accesslog"
 	"signal-server/app/auth"
 	"signal-server/app/certificate"
 	"signal-server/app/limit"
@@ -28,12 +29,15 @@ func (c *serve) run(ctx context.Context, log *slog.Logger, wrong mistakes) error
 	config.Tickets = tickets
 	source, err := certificate.Open(c.certificate(), log)
 	wrong = append(wrong, err)
+	access, err := c.accessLog(log)
+	wrong = append(wrong, err)
 	guard, err := c.guard(ctx, log)
 	if err := errors.Join(append(wrong, err)...); err != nil {
 		return err
 	}
 	defer guard.Close()
-	config.Guard = guard
+	defer access.Close()
+	config.Guard, config.Access = guard, access
 	if c.CheckConfig {
 		return nil
 	}
@@ -76,6 +80,16 @@ func (c *serve) guard(ctx context.Context, log *slog.Logger) (*auth.Guard, error
 		Issuer:        c.AuthJWTIssuer,
 	}
 	return auth.Open(ctx, config, log)
+}
+
+// accessLog returns where requests are logged to, among the other lines, or nil.
+func (c *serve) accessLog(log *slog.Logger) (*accesslog.Log, error) {
+	config := accesslog.Config{Share: float64(c.AccessLog), SaltFile: c.AccessLogSaltFile, Clients: c.AccessLogClients}
+	access, err := accesslog.New(config, log.Handler())
+	if err != nil {
+		return nil, fmt.Errorf("--access-log-salt-file: %w", err)
+	}
+	return access, nil
 }
 
 const inMemory = "memory"
@@ -158,6 +172,7 @@ func (c *serve) config() (app.Config, error) {
 	}
 	config.MaxWaits = c.MaxWaits
 	config.MaxConnections = c.MaxConnections
+	config.Version = ownVersion()
 	proxies, err := limit.ParseProxies(c.TrustedProxies)
 	if err != nil {
 		return config, fmt.Errorf("--trusted-proxies %w", err)

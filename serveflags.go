@@ -14,7 +14,7 @@ type serve struct {
 
 type listening struct {
 	Listen     string `default:":8080" placeholder:"ADDRESS" help:"Address to serve the API on: host:port, unix:/path, systemd (the socket that it was started with) or systemd:NAME."`
-	Admin      string `default:"127.0.0.1:9090" placeholder:"ADDRESS" help:"Address for operators (health), in the same forms; empty: none."`
+	Admin      string `default:"127.0.0.1:9090" placeholder:"ADDRESS" help:"Address for operators (health, metrics, profiles), in the same forms; empty: none."`
 	SocketMode mode   `default:"0660" placeholder:"MODE" help:"Permissions of sockets at unix:/path; who may write may connect."`
 
 	MaxConnections int `help:"Connections at once, at the most; 0: as many as there are descriptors." default:"0"`
@@ -79,6 +79,10 @@ type operation struct {
 	Drain         time.Duration `default:"8s" help:"How long what runs may take at the end."`
 	ReadTimeout   time.Duration `default:"10s" help:"How long a request may take to arrive."`
 	IdleTimeout   time.Duration `default:"75s" help:"How long a connection may stay open between two requests."`
+
+	AccessLog         share  `default:"off" help:"Share of requests that get a line in the log, without keys: 1 (all), 0.01, off."`
+	AccessLogSaltFile string `placeholder:"FILE" help:"Salt of the hashes that stand for keys in it, 16 bytes or more: the same on all nodes whose lines are to be found by each other; none: a random one."`
+	AccessLogClients  bool   `help:"Have its lines name the client's address."`
 
 	PrintConfig bool `env:"-" help:"Print what the server would run with, secrets masked, and exit."`
 	CheckConfig bool `env:"-" help:"Check flags and the files that they name, and exit."`

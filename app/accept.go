@@ -12,8 +12,9 @@ import (
 	"signal-server/custerrors"
 )
 
-// arrivals counts what became of connections that were not served. It is atomic.
+// arrivals counts what became of connections. It is atomic.
 type arrivals struct {
+	accepted   atomic.Int64 // to be served
 	turnedAway atomic.Int64 // there were Config.MaxConnections already
 	failed     atomic.Int64 // accepting failed, for want of descriptors mostly
 }
@@ -67,6 +68,7 @@ func (g *guarded) Accept() (net.Conn, error) {
 			pause = 0
 			c := newConn(raw, g.patrol, g.plain)
 			if g.patrol.admit(c, g.limit) {
+				g.arrivals.accepted.Add(1)
 				boundSilence(c, g.patrol.silence)
 				return c.served(), nil
 			}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"signal-server/app/accesslog"
 	"signal-server/app/auth"
 	"signal-server/app/limit"
 	"signal-server/app/ticket"
@@ -57,6 +58,12 @@ type Config struct {
 	// AllowOrigins are the origins whose pages may use the server, as https://example.org; with "*" among them, which is the
 	// default, any may.
 	AllowOrigins []string
+
+	// Version is what the build is called, for metrics.
+	Version string
+
+	// Access is where requests are logged to; nil: nowhere. The caller owns it and closes it after Serve has returned.
+	Access *accesslog.Log
 
 	// ShutdownDelay is how long the server serves on after it was told to end, while /readyz fails: load balancers need that long
 	// to see it and to send nobody here any more.

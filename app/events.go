@@ -87,6 +87,8 @@ func (s *Server) streamEvents(c *fiber.Ctx, v visit) error {
 	if err != nil {
 		return err
 	}
+	s.streams.Add(1)
+	release := func() { s.streams.Add(-1); held.release() }
 	st := stream{
 		mail: s.mail, role: v.role, after: after,
 		buf:  s.strict.appendLine(s.origins.appendLines([]byte(streamHead), c.Context()), c.Context()),
@@ -94,11 +96,16 @@ func (s *Server) streamEvents(c *fiber.Ctx, v visit) error {
 		wait: cache.Wait{For: forever, Unopened: true},
 	}
 	// fasthttp's own streams put a pipe and two buffers between; this writes to the connection.
-	if !s.detach(c.Context(), func(conn *conn) { defer held.release(); st.run(conn); conn.Close() }) {
-		held.release()
+	if !s.detach(c.Context(), func(conn *conn) {
+		defer release()
+		st.run(conn)
+		s.settle(&v.passage, st.key, "", st.sent)
+		conn.Close()
+	}) {
+		release()
 		return custerrors.RequestIsInvalid
 	}
-	return nil
+	return errLater
 }
 
 // stream is one reader of events. It is owned by the goroutine that runs it.
@@ -109,6 +116,7 @@ type stream struct {
 	after cache.Cursor
 	wait  cache.Wait
 	buf   []byte // to be written; at first the answer's head
+	sent  int    // bytes
 }
 
 // forever is longer than any session lives.
@@ -121,7 +129,9 @@ func (s *stream) run(conn *conn) {
 	s.wait.Present = present(conn)
 	defer s.wait.End()
 	for {
-		if _, err := conn.Write(s.buf); err != nil {
+		n, err := conn.Write(s.buf)
+		s.sent += n
+		if err != nil {
 			return // the reader has left, or was too slow and the patrol cut it off
 		}
 		s.buf = nil // most streams wait most of the time, and hold no memory then

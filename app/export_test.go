@@ -1,6 +1,11 @@
 package app
 
-import "net"
+import (
+	"net"
+	"net/http"
+
+	"signal-server/app/metrics"
+)
 
 // Route is one entry of the routing table.
 type Route struct{ Method, Path string }
@@ -15,3 +20,14 @@ func (s *Server) Routes() (routes []Route) {
 
 // ServeConn serves the requests of one connection, not under patrol, until it ends.
 func (s *Server) ServeConn(c net.Conn) error { return s.fiber.Server().ServeConn(c) }
+
+// AdminHandler serves what the admin listener does.
+func (s *Server) AdminHandler() http.Handler { return s.admin.Handler }
+
+// Metrics returns the server's own metrics.
+func (s *Server) Metrics() (all []*metrics.Metric) {
+	for _, source := range s.sources() {
+		all = append(all, source.Metrics()...)
+	}
+	return all
+}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"net/netip"
 
 	"github.com/gofiber/fiber/v2"
@@ -19,28 +20,40 @@ type visit struct {
 	session uint64 // the epoch of the session that is meant; 0: whichever of the key lives
 	held    bool   // the role's ticket was shown
 	granted bool   // the answer bears the role's ticket
+
+	passage passage
 }
 
-// handler answers a request that was let in, or returns why it cannot.
+// handler answers a request that was let in, or returns why it cannot, or errLater.
 type handler func(c *fiber.Ctx, v visit) error
 
 // api registers the handler of a route of the signaling API, behind the gate.
 func (s *Server) api(method, path string, role cache.Role, handle handler) {
+	route := s.requests.Route(method + " " + path)
 	s.fiber.Add(method, path, func(c *fiber.Ctx) error {
+		p := s.begin(c.Context(), route)
 		v, err := s.enter(c, role)
+		v.passage = p
 		if err == nil {
 			err = handle(c, v)
 		}
-		if err != nil {
-			s.noteWrongKey(&v, err)
-			s.fail(c.Context(), err) // not by Fiber, which takes its time
+		if err == errLater {
+			return nil
 		}
+		s.noteWrongKey(&v, err)
+		s.answered(c, &p, v.key, err)
 		return nil
 	})
 	if method == fiber.MethodGet { // not Fiber's own HEAD, which would run the same handler, and take
-		s.fiber.Add(fiber.MethodHead, path, done)
+		s.fiber.Add(fiber.MethodHead, path, s.counted(headRoute, done))
 	}
 }
+
+// errLater says that the request's connection was detached: whoever has it answers, and settles the passage.
+var errLater = errors.New("answered later")
+
+// headRoute is what all HEAD requests of the API are counted as: they do nothing.
+const headRoute = "HEAD"
 
 // enter is the gate: it lets a request in, or says why not.
 //

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"flag"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -40,6 +41,7 @@ type options struct {
 	wrap   func(cache.Store) cache.Store // puts something before the store
 
 	listener func(net.Listener) net.Listener // puts something before the listener
+	logTo    io.Writer                       // in place of the server's log
 }
 
 // server is a running server on loopback.
@@ -66,7 +68,11 @@ func serve(t testing.TB, changes ...func(*options)) *server {
 		store = o.wrap(store)
 	}
 	s := &server{store: watch(store), log: new(logs)}
-	handler := slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})
+	logTo := io.Writer(s.log)
+	if o.logTo != nil {
+		logTo = o.logTo
+	}
+	handler := slog.NewTextHandler(logTo, &slog.HandlerOptions{Level: slog.LevelDebug})
 	a, err := app.New(o.config, s.store, slog.New(handler))
 	if err != nil {
 		t.Fatalf("app.New: got %v, want a server", err)

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"net/http"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -28,8 +27,7 @@ func (s *Server) health(c *fiber.Ctx) error { return done(c) }
 //	@Router		/readyz [get]
 func (s *Server) ready(c *fiber.Ctx) error {
 	if msg := s.readiness(c.Context()); msg != "" {
-		refuse(c.Context(), msg)
-		return nil
+		return msg
 	}
 	return done(c)
 }
@@ -45,15 +43,4 @@ func (s *Server) readiness(ctx context.Context) custerrors.Error {
 		return custerrors.CacheOverrunMaxCost
 	}
 	return custerrors.Of(err)
-}
-
-// adminHandler serves the admin listener. It is net/http's, because what operators plug in there is.
-func (s *Server) adminHandler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeEnvelope(w, "") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		writeEnvelope(w, s.readiness(r.Context()))
-	})
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { writeEnvelope(w, custerrors.RouteNotFound) })
-	return mux
 }

@@ -24,11 +24,16 @@ func (s *Server) limitRequest(c *fiber.Ctx, v *visit) error {
 	if s.limits == nil {
 		return nil
 	}
-	v.client = s.config.Proxies.Client(addressOf(c.Context().RemoteAddr()), allOf(c.Context(), fasthttp.HeaderXForwardedFor)...)
+	v.client = s.clientOf(c.Context())
 	if after := s.limits.Request(v.client); after > 0 {
 		return tooFast(after)
 	}
 	return nil
+}
+
+// clientOf returns who asks, as far as proxies are believed.
+func (s *Server) clientOf(c *fasthttp.RequestCtx) netip.Addr {
+	return s.config.Proxies.Client(addressOf(c.RemoteAddr()), allOf(c, fasthttp.HeaderXForwardedFor)...)
 }
 
 // limitOpen counts a session that the client is about to open, if that is what it does.

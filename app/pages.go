@@ -81,8 +81,17 @@ func (s *Server) page(route, name string, content []byte) {
 		c.Response().SetBodyRaw(content)
 		return nil
 	}
-	s.fiber.Add(fiber.MethodGet, route, handler)
-	s.fiber.Add(fiber.MethodHead, route, handler) // fasthttp leaves the body out
+	if label := path.Dir(route); label != "/" {
+		s.addPage(route, label+"/*", handler)
+	} else {
+		s.addPage(route, route, handler)
+	}
+}
+
+// addPage registers the handler, counted as label: a page's files are counted together.
+func (s *Server) addPage(route, label string, handler fiber.Handler) {
+	s.fiber.Add(fiber.MethodGet, route, s.counted(fiber.MethodGet+" "+label, handler))
+	s.fiber.Add(fiber.MethodHead, route, s.counted(headRoute, handler)) // fasthttp leaves the body out
 }
 
 // setPageHeaders sets what every file of a page has, whether it is sent or not (RFC 9110, Section 15.4.5).

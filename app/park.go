@@ -82,16 +82,19 @@ func (s *Server) answerParked(conn *conn, q *question, wait *cache.Wait, held ho
 	body, err := s.askParked(q, wait)
 	wait.End()
 	held.release()
+	s.noteWait(s.now()-q.began, err)
 
 	c, _ := s.contexts.Get().(*fasthttp.RequestCtx)
 	defer s.contexts.Put(c)
 	c.Response.Reset()
+	var msg custerrors.Error
 	if err := finish(c, body, err); err != nil {
-		s.fail(c, err)
+		msg = s.fail(c, err)
 	}
 	if q.granted {
 		s.grant(c, q.key, q.to, q.after.Epoch())
 	}
+	s.settle(&q.passage, q.key, msg, len(c.Response.Body()))
 	s.origins.mark(c, q.origin)
 	s.strict.markOver(&c.Response, conn)
 	if last {

@@ -78,6 +78,16 @@ func (p *patrol) admit(c *conn, limit int) bool {
 	return true
 }
 
+// open returns how many connections are open, those that are turned away left out.
+func (p *patrol) open() int {
+	if p == nil {
+		return 0
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.conns) - p.away
+}
+
 // dismiss takes the connection out of the patrol, if it may be closed at once, or has it linger. It reports whether it lingers.
 func (p *patrol) dismiss(c *conn) (lingers bool) {
 	p.mu.Lock()

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"math"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
@@ -23,6 +24,9 @@ type question struct {
 	// of the answer, once the request is gone
 	origin  string // what it is to name
 	granted bool   // it bears the role's ticket
+
+	passage passage
+	began   time.Duration // when the wait did, on the server's clock
 }
 
 // take answers a request that takes.
@@ -40,6 +44,9 @@ func (s *Server) take(c *fiber.Ctx, v visit, kind cache.Kind, limit int, shape *
 
 // answer replies to the question, at once or within the wait.
 func (s *Server) answer(c *fasthttp.RequestCtx, v *visit, q question, wait cache.Wait) error {
+	if wait.For > 0 {
+		q.began = s.now()
+	}
 	wait.Stay = stayFor
 	body, err := s.ask(c, c.Response.SwapBody(nil)[:0], &q, &wait)
 	if wait.Pending() {
@@ -49,13 +56,17 @@ func (s *Server) answer(c *fasthttp.RequestCtx, v *visit, q question, wait cache
 			wait.End()
 			return finish(c, body, full)
 		}
+		q.passage = v.passage
 		if s.park(c, q, wait, held) {
-			return nil
+			return errLater
 		}
 		body, err = s.askAgain(c, body[:0], &q, &wait)
 		held.release()
 	}
 	wait.End()
+	if q.began > 0 {
+		s.noteWait(s.now()-q.began, err)
+	}
 	return finish(c, body, err)
 }
 

@@ -67,13 +67,15 @@ func done(c *fiber.Ctx) error {
 	return nil
 }
 
-// fail replies with the msg that err carries.
-func (s *Server) fail(c *fasthttp.RequestCtx, err error) {
+// fail replies with the msg that err carries, and returns it.
+func (s *Server) fail(c *fasthttp.RequestCtx, err error) custerrors.Error {
 	after := time.Second
 	if t, ok := err.(tooFast); ok {
 		after = time.Duration(t)
 	}
-	refuseFor(c, s.msg(c, err), after)
+	msg := s.msg(c, err)
+	refuseFor(c, msg, after)
+	return msg
 }
 
 // msg returns the msg that err carries. An error that is not of custerrors is a fault of this server or its store, and is
@@ -185,17 +187,23 @@ func (s *Server) preflight(c *fasthttp.RequestCtx) {
 
 // handleError is Fiber's error handler: it puts into the envelope what its router refuses.
 func (s *Server) handleError(c *fiber.Ctx, err error) error {
+	msg := s.fail(c.Context(), routed(err))
+	s.settleOther(c.Context(), s.requests.Of(msg))
+	return nil
+}
+
+// routed returns the error as one of custerrors, if it is one of Fiber's routing.
+func routed(err error) error {
 	var e *fiber.Error
 	if errors.As(err, &e) {
 		switch e.Code {
 		case fiber.StatusNotFound:
-			err = custerrors.RouteNotFound
+			return custerrors.RouteNotFound
 		case fiber.StatusMethodNotAllowed:
-			err = custerrors.MethodNotAllowed
+			return custerrors.MethodNotAllowed
 		}
 	}
-	s.fail(c.Context(), err)
-	return nil
+	return err
 }
 
 // refuseBroken is fasthttp's error handler: it puts into the envelope what is refused before there is a request. fasthttp
@@ -206,16 +214,17 @@ func (s *Server) refuseBroken(c *fasthttp.RequestCtx, err error) {
 		conn.rest.Store(true)
 		late = conn.late.Load() // fasthttp's error does not always say so
 	}
+	msg := custerrors.RequestIsInvalid
 	var header *fasthttp.ErrSmallBuffer
 	switch {
 	case late:
-		refuse(c, custerrors.RequestIsTooSlow)
+		msg = custerrors.RequestIsTooSlow
 	case errors.As(err, &header):
-		refuse(c, custerrors.HeaderIsTooLong)
+		msg = custerrors.HeaderIsTooLong
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
-		refuse(c, custerrors.BodyIsTooLong)
-	default:
-		refuse(c, custerrors.RequestIsInvalid)
+		msg = custerrors.BodyIsTooLong
 	}
+	refuse(c, msg)
 	s.origins.mark(c, "") // what it came from is not known
+	s.settleOther(c, s.requests.Of(msg))
 }

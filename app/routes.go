@@ -33,6 +33,6 @@ func (s *Server) routes() {
 
 // get registers a handler for GET, and for HEAD one that does nothing.
 func (s *Server) get(path string, handler fiber.Handler) {
-	s.fiber.Add(fiber.MethodGet, path, handler)
-	s.fiber.Add(fiber.MethodHead, path, done)
+	s.fiber.Add(fiber.MethodGet, path, s.counted(fiber.MethodGet+" "+path, handler))
+	s.fiber.Add(fiber.MethodHead, path, s.counted(headRoute, done))
 }

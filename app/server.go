@@ -22,7 +22,9 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
+	"signal-server/app/accesslog"
 	"signal-server/app/limit"
+	"signal-server/app/metrics"
 	"signal-server/cache"
 	"signal-server/custerrors"
 )
@@ -39,16 +41,28 @@ type Server struct {
 	admin    *http.Server
 	origins  origins
 	limits   *limit.Limiter // nil: there are none
+	requests *metrics.Requests
+	access   *accesslog.Log // nil: it is off
+	base     time.Time      // the origin of the server's clock
 	strict   strict         // set by Serve, before there are connections
-	drafts   sync.Pool      // of *draft
-	contexts sync.Pool      // of *fasthttp.RequestCtx, to answer parked requests with
 	outcomes *outcomes
+
+	otherRoute metrics.Route // of what no route answers
+	readyRoute metrics.Route
+
+	drafts   sync.Pool // of *draft
+	contexts sync.Pool // of *fasthttp.RequestCtx, to answer parked requests with
 
 	// atomic
 	leaving  atomic.Bool  // it was told to end
 	waits    atomic.Int64 // requests that wait, and event streams
-	arrivals arrivals     // connections that were not served
+	streams  atomic.Int64 // of these, event streams
+	arrivals arrivals     // what became of connections
 	detached atomic.Int64 // connections taken from fasthttp: event streams, and requests that wait
+	panics   atomic.Int64
+	logLost  atomic.Int64 // lines of the log that could not be written
+	waited   [waitResults]cache.Durations
+	patrol   atomic.Pointer[patrol] // nil until Serve
 }
 
 // New returns a Server over the store, which the caller still owns and closes after Serve has returned. The error lists
@@ -61,13 +75,18 @@ func New(config Config, store cache.Store, log *slog.Logger) (*Server, error) {
 		config:   config,
 		store:    store,
 		mail:     cache.NewMailroom(store, config.Limits),
-		log:      log,
 		origins:  newOrigins(config.AllowOrigins),
+		requests: metrics.NewRequests(),
+		access:   config.Access,
+		base:     time.Now(),
 		limits:   limit.New(config.Clients),
 		drafts:   sync.Pool{New: func() any { return new(draft) }},
 		contexts: sync.Pool{New: func() any { return new(fasthttp.RequestCtx) }},
 		outcomes: newOutcomes(),
 	}
+	s.log = slog.New(lossy{log.Handler(), &s.logLost})
+	s.otherRoute = s.requests.Route("other")
+	s.readyRoute = s.requests.Route("GET /readyz")
 	s.fiber = fiber.New(fiber.Config{
 		AppName:                      "signal-server",
 		DisableStartupMessage:        true,
@@ -86,11 +105,7 @@ func New(config Config, store cache.Store, log *slog.Logger) (*Server, error) {
 	server.CloseOnShutdown = true
 	server.LazyRequestTime = true // nothing here asks when a request came
 	server.Concurrency = unbounded
-	s.admin = &http.Server{
-		Handler:           s.adminHandler(),
-		ReadHeaderTimeout: config.ReadTimeout,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
+	s.admin = s.newAdmin()
 	return s, nil
 }
 
@@ -100,6 +115,7 @@ func New(config Config, store cache.Store, log *slog.Logger) (*Server, error) {
 func (s *Server) Serve(ctx context.Context, listener, admin net.Listener) error {
 	patrol := newPatrol(s.config.ReadTimeout, s.config.IdleTimeout, s.config.ReadTimeout)
 	defer patrol.stop()
+	s.patrol.Store(patrol)
 	s.speakTLS()
 	failed := make(chan error, 2) // each of the two goroutines sends once
 	serving := 1
@@ -107,7 +123,7 @@ func (s *Server) Serve(ctx context.Context, listener, admin net.Listener) error 
 	go func() { failed <- s.fiber.Server().Serve(guarded) }()
 	if admin != nil {
 		serving++
-		go func() { failed <- s.admin.Serve(admin) }()
+		go func() { failed <- s.admin.Serve(boundAdmin(admin)) }()
 	}
 
 	var err error
@@ -160,6 +176,7 @@ func (s *Server) Handle(c *fasthttp.RequestCtx) {
 	}
 	if !s.origins.admits(c) {
 		s.origins.refuse(c)
+		s.settleOther(c, s.requests.Of(custerrors.NotAllowed))
 		return
 	}
 	s.dispatch(c)
@@ -174,8 +191,10 @@ func (s *Server) dispatch(c *fasthttp.RequestCtx) {
 		s.route(c)
 	case fasthttp.MethodOptions:
 		s.preflight(c)
+		s.settleOther(c, s.requests.OfStatus(fasthttp.StatusNoContent))
 	case fasthttp.MethodConnect: // which has no path
 		refuse(c, custerrors.MethodNotAllowed)
+		s.settleOther(c, s.requests.Of(custerrors.MethodNotAllowed))
 	default: // Fiber answers a method that it does not know in plain text, and one that no route has as it should be
 		c.Request.Header.SetMethod(fasthttp.MethodPatch)
 		s.route(c)
@@ -188,11 +207,13 @@ func (s *Server) survive(c *fasthttp.RequestCtx) {
 		c.Response.Reset()
 		refuse(c, custerrors.InternalError)
 		s.origins.mark(c, s.origins.of(c))
+		s.settleOther(c, s.requests.Of(custerrors.InternalError))
 	}
 }
 
-// logPanic logs what a request panicked with; it is called by the deferred function that recovered it.
+// logPanic counts a panic, and logs what a request panicked with; it is called by the deferred function that recovered it.
 func (s *Server) logPanic(r any) {
+	s.panics.Add(1)
 	s.log.Error("BUG: a request panicked", "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
 }
 

@@ -196,12 +196,18 @@ type Store interface {
 	Hang(ctx context.Context, key Key, to Role, bell Bell) error
 	Unhang(key Key, to Role, bell Bell)
 
+	// Gave notes for Stats that role to was given an sdp out of what a ring said.
+	Gave(to Role)
+
 	// Tells reports whether rings say what is new, because a look is dearer. Who waits hangs the bell before the first look then,
 	// and needs no other one.
 	Tells() bool
 
 	// Ready returns nil while the store takes new sessions, and otherwise why it does not.
 	Ready(ctx context.Context) error
+
+	// Stats tells what the store has counted, and what it holds. It asks no server and waits for no more than the locks of its calls.
+	Stats() Stats
 
 	// Close stops what runs in the background, waits for it, and gives the memory back. No call may follow or be under way.
 	Close() error

@@ -84,6 +84,9 @@ func (m *Mailroom) Read(ctx context.Context, dst []byte, key Key, to Role, after
 		if w.nothing != nil {
 			switch w.news.standing(cursor) {
 			case next:
+				if w.news.At.Position() == 0 {
+					m.store.Gave(to)
+				}
 				out, w.news = w.news.read(dst, limit, form)
 				cursor = w.news.At
 				w.nothing = custerrors.CandidateNoValues // behind the news, until the bell says more

@@ -86,6 +86,28 @@ func TestEveryConstant(t *testing.T) {
 	}
 }
 
+func TestNames(t *testing.T) {
+	all := custerrors.All()
+	specs := constants(t)
+	if len(all) != len(specs) {
+		t.Errorf("All: got %d, want %d, as many as there are constants", len(all), len(specs))
+	}
+	for i, spec := range specs {
+		text, _ := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+		if i < len(all) && string(all[i]) != text {
+			t.Errorf("All: got %q at %d, want %q: the order of declaration", all[i], i, text)
+		}
+		if got, want := custerrors.Error(text).Name(), spec.Names[0].Name; got != want {
+			t.Errorf("Name of %q: got %q, want %q", text, got, want)
+		}
+	}
+	for _, e := range []custerrors.Error{"", "no such text"} {
+		if got := e.Name(); got != "" {
+			t.Errorf("Name of %q: got %q, want none", e, got)
+		}
+	}
+}
+
 // constants returns the declarations of all constants of this package: one name and one string literal each.
 func constants(t *testing.T) []*ast.ValueSpec {
 	t.Helper()

@@ -138,6 +138,7 @@ type broken struct {
 	end    func(key cache.Key) error
 	unhang func(key cache.Key, to cache.Role, bell cache.Bell)
 	ready  error
+	stats  func(*cache.Stats) // changes what is told
 
 	times atomic.Int64 // of nowAndThen
 
@@ -249,6 +250,14 @@ func (b *broken) Unhang(key cache.Key, to cache.Role, bell cache.Bell) {
 }
 
 func (b *broken) Ready(context.Context) error { return b.ready }
+
+func (b *broken) Stats() cache.Stats {
+	stats := b.model.Stats()
+	if b.stats != nil {
+		b.stats(&stats)
+	}
+	return stats
+}
 
 // in gives f the session as it is, if there is one, with the lock held.
 func (m *model) in(key cache.Key, f func(*session)) {

@@ -59,7 +59,9 @@ func (b *broken) looks(fault func(key cache.Key)) {
 }
 
 // faults are the ways in which a store may be wrong.
-var faults = slices.Concat(openFaults, writeFaults, exchangeFaults, readFaults, epochFaults, bellFaults, newsFaults, timeFaults, raceFaults)
+var faults = slices.Concat(
+	openFaults, writeFaults, exchangeFaults, readFaults, epochFaults, bellFaults, newsFaults, timeFaults, raceFaults, statsFaults,
+)
 
 type fault struct {
 	name    string

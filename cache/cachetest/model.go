@@ -22,6 +22,8 @@ type model struct {
 	// guarded by mu
 	sessions map[cache.Key]*session
 	ended    map[cache.Key]time.Time // the latest end
+	stats    cache.Stats             // but for those of what there is now
+	answers  cache.Durations
 }
 
 type session struct {
@@ -42,6 +44,7 @@ type write struct {
 type sessionLog struct {
 	sdp        *string // nil before it is put
 	sdpTaken   bool
+	sdpGiven   bool // by a take or a read
 	candidates []string
 	taken      int
 }
@@ -68,6 +71,7 @@ func (m *model) findLocked(key cache.Key) (*session, error) {
 			return s, nil
 		}
 		m.endLocked(key, end)
+		m.stats.Expired++
 	}
 	if at, ok := m.ended[key]; ok && now.Sub(at) < cache.Grace {
 		return nil, custerrors.KeyIsExpired
@@ -135,6 +139,7 @@ func (m *model) openLocked(key cache.Key, ttl time.Duration, token cache.Token, 
 		return err
 	}
 	s.add(cache.Offer, token, b)
+	m.stats.Opened++
 	m.sessions[cache.Key(strings.Clone(string(key)))] = s
 	m.tell(key, cache.Offer, cache.News{At: cache.NewCursor(s.epoch, 0)})
 	m.tell(key, cache.Answer, s.news(cache.Offer, b))
@@ -159,6 +164,10 @@ func (m *model) appendLocked(key cache.Key, from cache.Role, token cache.Token, 
 		return err
 	}
 	s.add(from, token, b)
+	if from == cache.Answer && b.HasSDP() {
+		m.stats.Answered++
+		m.answers.Observe(time.Since(s.opened))
+	}
 	m.tell(key, from.Other(), s.news(from, b))
 	return nil
 }
@@ -181,6 +190,7 @@ func (m *model) Take(_ context.Context, dst []byte, key cache.Key, to cache.Role
 			return dst, custerrors.SdpNoValues
 		}
 		l.sdpTaken = true
+		m.giveLocked(s, l)
 		return form.End(append(form.Begin(dst, kind, true), *l.sdp...)), nil
 	}
 	if l.taken == len(l.candidates) {
@@ -235,6 +245,9 @@ func (m *model) readLocked(dst []byte, key cache.Key, to cache.Role, after cache
 	case begin == len(messages):
 		return dst, after, custerrors.CandidateNoValues
 	}
+	if begin == 0 {
+		m.giveLocked(s, s.logs[to.Other()])
+	}
 	end := begin + min(limit, len(messages)-begin)
 	for i := begin; i < end; i++ {
 		kind := cache.Candidate
@@ -287,10 +300,33 @@ func (m *model) End(_ context.Context, key cache.Key) error {
 		return err
 	}
 	m.endLocked(key, time.Now())
+	m.stats.Ended++
 	for _, role := range cache.Roles {
 		m.bells.Ring(key, role, cache.News{})
 	}
 	return nil
+}
+
+// giveLocked counts the session as completed when the second sdp is given to who is to have it.
+func (m *model) giveLocked(s *session, l *sessionLog) {
+	before := l.sdpGiven
+	l.sdpGiven = true
+	if !before && s.logs[cache.Offer].sdpGiven && s.logs[cache.Answer].sdpGiven {
+		m.stats.Completed++
+	}
+}
+
+// Stats counts a payload's bytes as what a session holds.
+func (m *model) Stats() cache.Stats {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	stats := m.stats
+	stats.Live, stats.Budget = int64(len(m.sessions)), 1<<62
+	for _, s := range m.sessions {
+		stats.Held += int64(s.size)
+	}
+	stats.Answering = m.answers.Distribution()
+	return stats
 }
 
 // tell is called with mu held: a bell never blocks, and who wakes finds the news when mu is free.
@@ -324,6 +360,8 @@ func (s *session) news(from cache.Role, b *cache.Batch) cache.News {
 	}
 	return n
 }
+
+func (m *model) Gave(cache.Role) {}
 
 func (m *model) Tells() bool { return m.tells != nil }
 

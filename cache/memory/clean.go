@@ -12,6 +12,12 @@ func (s *stripe) endLocked(r *record, at time.Duration) {
 	s.records.give(r)
 }
 
+// expireLocked ends a session whose time is over.
+func (s *stripe) expireLocked(r *record) {
+	s.counts.expired++
+	s.endLocked(r, r.deadline)
+}
+
 // cleanLocked takes space back at the old end of the ring, at most steps entries: the dead are dropped, the living that stand
 // in the way are pushed again at the new end. It reports whether nothing is left to do.
 func (s *stripe) cleanLocked(steps int) (done bool) {
@@ -69,7 +75,7 @@ func (s *stripe) sweep(now time.Duration) {
 	for _, page := range s.records.pages {
 		for i := range page {
 			if r := &page[i]; r.epoch != 0 && now >= r.deadline {
-				s.endLocked(r, r.deadline)
+				s.expireLocked(r)
 			}
 		}
 	}

@@ -61,7 +61,8 @@ type Store struct {
 	stopped  sync.WaitGroup
 
 	// atomic inside
-	budget budget
+	budget  budget
+	answers cache.Durations
 
 	// each under its own lock
 	stripes [stripes]stripe
@@ -84,7 +85,7 @@ func New(c Config) (*Store, error) {
 		budget:   newBudget(c.Memory),
 	}
 	for i := range s.stripes {
-		s.stripes[i].init(&s.budget, int(c.Memory/stripes))
+		s.stripes[i].init(&s.budget, &s.answers, int(c.Memory/stripes))
 	}
 	s.stopped.Go(s.sweep)
 	return s, nil
@@ -179,7 +180,7 @@ func (s *Store) Take(_ context.Context, dst []byte, key cache.Key, to cache.Role
 	}
 	l := r.log(to.Other())
 	if kind == cache.SDP {
-		return stripe.takeSDPLocked(dst, l, form)
+		return stripe.takeSDPLocked(dst, r, l, form)
 	}
 	return stripe.takeCandidatesLocked(dst, l, limit, form)
 }
@@ -249,6 +250,7 @@ func (s *Store) End(_ context.Context, key cache.Key) error {
 	stripe.mu.Lock()
 	r, err := stripe.visitLocked(k, now)
 	if err == nil {
+		stripe.counts.ended++
 		stripe.endLocked(r, now)
 		stripe.cleanLocked(cleanPerCall)
 	}
@@ -272,6 +274,9 @@ func (s *Store) Hang(_ context.Context, key cache.Key, to cache.Role, bell cache
 
 // Unhang implements cache.Store.
 func (s *Store) Unhang(key cache.Key, to cache.Role, bell cache.Bell) { s.bells.Unhang(key, to, bell) }
+
+// Gave implements cache.Store. No ring of this one says anything.
+func (s *Store) Gave(cache.Role) {}
 
 // Tells implements cache.Store: a look costs as little as a ring.
 func (s *Store) Tells() bool { return false }

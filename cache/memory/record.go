@@ -30,6 +30,7 @@ type log struct {
 	untaken  position // the first entry of the oldest candidate that is not taken, or 0
 	count    uint16   // candidates
 	sdpTaken bool
+	sdpGiven bool // taken or read
 }
 
 type list struct{ first, last position }

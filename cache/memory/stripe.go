@@ -23,7 +23,8 @@ const (
 // stripe is a part of the store with a lock of its own. Methods named …Locked are called with mu held.
 type stripe struct {
 	// set by init
-	budget *budget
+	budget  *budget
+	answers *cache.Durations // of the whole store
 
 	mu sync.Mutex
 	// guarded by mu
@@ -33,12 +34,14 @@ type stripe struct {
 	live    int // bytes of entries in the ring whose session lives
 	dead    int // and of those whose session has ended
 	ended   graves
+	counts  counts
 	scratch []byte // an entry on its way into the ring
 	_       [64]byte
 }
 
-func (s *stripe) init(b *budget, memory int) {
+func (s *stripe) init(b *budget, answers *cache.Durations, memory int) {
 	s.budget = b
+	s.answers = answers
 	s.index = make(map[id]uint32)
 	s.ended = newGraves(memory)
 	s.scratch = make([]byte, 0, maxEntry)
@@ -52,7 +55,7 @@ func (s *stripe) findLocked(k id, now time.Duration) *record {
 	}
 	r := s.records.at(slot)
 	if now >= r.deadline {
-		s.endLocked(r, r.deadline)
+		s.expireLocked(r)
 		s.cleanLocked(cleanPerCall)
 		return nil
 	}
@@ -99,6 +102,7 @@ func (s *stripe) openLocked(k id, now, ttl time.Duration, token uint64, b *cache
 	r.reserved = uint32(reserved)
 	r.renew(now)
 	s.index[k] = r.slot
+	s.counts.opened++
 	s.writeLocked(r, cache.Offer, token, b, first)
 	return nil
 }
@@ -129,6 +133,10 @@ func (s *stripe) appendLocked(k id, now time.Duration, from cache.Role, token ui
 		return custerrors.CacheOverrunMaxCost
 	}
 	s.writeLocked(r, from, token, b, more)
+	if from == cache.Answer && b.HasSDP() {
+		s.counts.answered++
+		s.answers.Observe(now - (r.end - limits.Lifetime)) // since it was opened
+	}
 	return nil
 }
 
@@ -215,11 +223,12 @@ func (s *stripe) messageLocked(dst []byte, p position) ([]byte, position) {
 	}
 }
 
-func (s *stripe) takeSDPLocked(dst []byte, l *log, form *cache.Form) ([]byte, error) {
+func (s *stripe) takeSDPLocked(dst []byte, r *record, l *log, form *cache.Form) ([]byte, error) {
 	if l.sdp.first == 0 || l.sdpTaken {
 		return dst, custerrors.SdpNoValues
 	}
 	l.sdpTaken = true
+	s.counts.give(r, l)
 	dst = form.Begin(dst, cache.SDP, true)
 	dst, _ = s.messageLocked(dst, l.sdp.first)
 	return form.End(dst), nil
@@ -283,6 +292,7 @@ func (s *stripe) readLocked(dst []byte, r *record, to cache.Role, after cache.Cu
 		dst = form.Begin(dst, cache.SDP, true)
 		dst, _ = s.messageLocked(dst, l.sdp.first)
 		dst = form.End(dst)
+		s.counts.give(r, l)
 		n++
 	}
 	p := l.trickle.first

@@ -55,6 +55,7 @@ type Store struct {
 	// atomic
 	inFlight atomic.Int64          // calls that wait for an answer
 	health   atomic.Pointer[error] // what Ready says
+	counts   counts
 }
 
 var _ cache.Store = (*Store)(nil)
@@ -84,6 +85,7 @@ func Open(ctx context.Context, url string, limits cache.Limits) (*Store, error) 
 		s.Close()
 		return nil, fmt.Errorf("redis at %s: %w", o.where, err)
 	}
+	s.counts = counts{} // the check's own session is nobody's
 	s.stopped.Go(s.watch)
 	return s, nil
 }
@@ -121,7 +123,7 @@ type write struct {
 
 // Open implements cache.Store.
 func (s *Store) Open(_ context.Context, key cache.Key, ttl time.Duration, token cache.Token, b *cache.Batch) error {
-	_, err := s.do(scriptWrite, s.newWrite(key, &write{from: cache.Offer, opens: true, ttl: ttl, token: token, batch: b}))
+	_, err := s.write(key, &write{from: cache.Offer, opens: true, ttl: ttl, token: token, batch: b})
 	return err
 }
 
@@ -129,8 +131,17 @@ func (s *Store) Open(_ context.Context, key cache.Key, ttl time.Duration, token 
 //
 // hot: a trickled candidate comes here.
 func (s *Store) Append(_ context.Context, key cache.Key, from cache.Role, token cache.Token, b *cache.Batch) error {
-	_, err := s.do(scriptWrite, s.newWrite(key, &write{from: from, token: token, batch: b}))
+	_, err := s.write(key, &write{from: from, token: token, batch: b})
 	return err
+}
+
+// write does what Open, Append and Exchange ask for.
+func (s *Store) write(key cache.Key, w *write) (rueidis.RedisMessage, error) {
+	answer, err := s.do(scriptWrite, s.newWrite(key, w))
+	if err == nil {
+		s.counts.wrote(w)
+	}
+	return answer, err
 }
 
 // Take implements cache.Store.
@@ -151,6 +162,9 @@ func (s *Store) Take(_ context.Context, dst []byte, key cache.Key, to cache.Role
 	if err != nil {
 		return dst, errDamaged
 	}
+	if kind == cache.SDP {
+		s.counts.gave(to)
+	}
 	return appendFrames(dst, runs, form)
 }
 
@@ -168,7 +182,17 @@ func (s *Store) Read(_ context.Context, dst []byte, key cache.Key, to cache.Role
 	if err != nil {
 		return dst, after, err
 	}
-	return appendAnswer(dst, answer, after, form)
+	return s.answer(dst, answer, to, after, form)
+}
+
+// answer is appendAnswer for what role to reads.
+func (s *Store) answer(dst []byte, answer rueidis.RedisMessage, to cache.Role, after cache.Cursor, form *cache.Form,
+) ([]byte, cache.Cursor, error) {
+	out, next, err := appendAnswer(dst, answer, after, form)
+	if err == nil && after.Position() == 0 && len(out) > len(dst) {
+		s.counts.gave(to)
+	}
+	return out, next, err
 }
 
 // Exchange implements cache.Store.
@@ -177,13 +201,13 @@ func (s *Store) Read(_ context.Context, dst []byte, key cache.Key, to cache.Role
 func (s *Store) Exchange(_ context.Context, dst []byte, key cache.Key, from cache.Role, ttl time.Duration,
 	token cache.Token, b *cache.Batch, after cache.Cursor, limit int, form *cache.Form,
 ) ([]byte, cache.Cursor, error) {
-	answer, err := s.do(scriptWrite, s.newWrite(key, &write{
+	answer, err := s.write(key, &write{
 		from: from, opens: from == cache.Offer && b.HasSDP(), reads: true, ttl: ttl, token: token, batch: b, after: after, limit: limit,
-	}))
+	})
 	if err != nil {
 		return dst, after, err
 	}
-	out, next, err := appendAnswer(dst, answer, after, form)
+	out, next, err := s.answer(dst, answer, from, after, form)
 	if limit == 0 && (err == custerrors.SdpNoValues || err == custerrors.CandidateNoValues) {
 		err = nil // nothing was asked for
 	}
@@ -213,6 +237,9 @@ func (s *Store) Touch(_ context.Context, key cache.Key) (cache.Lease, error) {
 func (s *Store) End(_ context.Context, key cache.Key) error {
 	var text strings.Builder
 	_, err := s.do(scriptEnd, s.newRequest(key, nil, 0, &text))
+	if err == nil {
+		s.counts.ended.Add(1)
+	}
 	return err
 }
 
@@ -231,6 +258,9 @@ func (s *Store) channel(key cache.Key) string {
 	var name [maxPrefix + idSize + 2]byte
 	return string(appendName(name[:0], s.prefix, key))
 }
+
+// Gave implements cache.Store.
+func (s *Store) Gave(to cache.Role) { s.counts.gave(to) }
 
 // Tells implements cache.Store: a look is a script and a round trip, and costs several times what news do.
 func (s *Store) Tells() bool { return true }

@@ -11,11 +11,8 @@ import (
 	"signal-server/custerrors"
 )
 
-// do has the server run the script, and returns its answer: text, texts, or an error of the contract. It waits no longer than the
-// timeout, whatever state the server is in.
-//
-// hot: every call comes here.
-func (s *Store) do(sc *script, r request) (rueidis.RedisMessage, error) {
+// ask is do, uncounted.
+func (s *Store) ask(sc *script, r request) (rueidis.RedisMessage, error) {
 	if s.inFlight.Add(1) > s.maxInFlight {
 		s.inFlight.Add(-1)
 		return rueidis.RedisMessage{}, errCrowded

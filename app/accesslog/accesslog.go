@@ -1,0 +1,203 @@
+// Package accesslog writes a line about requests: all of them, or a sample. It knows no request and no HTTP, only what it is told of one.
+//
+//	request ──Write──▶ queue ──one goroutine──▶ slog.Handler ──▶ disk
+//	             └── full: dropped, and counted ◀── failed ──┘
+//
+// A line names no key, but a hash of it under a salt, so that the lines of one session can be found by each other and the key by none of
+// them. No request waits for a disk: what a slow or a full one does not take is lost, and counted.
+package accesslog
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	random "math/rand/v2"
+	"net/netip"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"signal-server/cache"
+)
+
+const (
+	// queued is how many lines wait for the disk at the most: 200 bytes each, and a disk that sleeps for a tenth of a second at
+	// 40,000 requests a second.
+	queued = 4096
+
+	// flushFor bounds how long Close waits for a disk that hangs.
+	flushFor = 2 * time.Second
+
+	// minSalt is in bytes: as much as nobody finds by trying.
+	minSalt, maxSalt = 16, 4096
+
+	// hashBytes are kept of a hash: among a million sessions two share one with a chance of 1 in 10^7.
+	hashBytes = 8
+)
+
+// Config says what is logged.
+type Config struct {
+	// Share is the part of requests that is logged, picked at random: 0 none, 1 all.
+	Share float64
+	// SaltFile has the salt of hashes, 16 to 4096 bytes, for several nodes whose lines are to be found by each other. None: each
+	// process has a random one, and who has its log can try no keys.
+	SaltFile string
+	// Clients has lines name the client's address.
+	Clients bool
+}
+
+// Log is a log of requests. New makes one, and Close ends it. Its other methods may be called concurrently; a nil Log logs nothing.
+type Log struct {
+	// set at construction
+	share   float64
+	clients bool
+	salt    [sha256.Size]byte
+	handler slog.Handler
+	queue   chan slog.Record
+	closing chan struct{} // closed by Close
+	ended   chan struct{} // closed by the goroutine that writes
+
+	// atomic
+	lost atomic.Int64
+}
+
+// Entry is what is to be told of a request. Its strings are not the request's.
+type Entry struct {
+	Route, Status, Msg string
+	Client             netip.Addr    // the zero one: not known
+	Took               time.Duration // 0: not known
+	Received, Sent     int           // bytes of the bodies
+
+	session [hashBytes]byte // zero: no key
+}
+
+// Of sets the session by its key, which is not kept.
+func (e *Entry) Of(l *Log, key cache.Key) {
+	if key == "" {
+		return
+	}
+	var salted [sha256.Size + 4*cache.MaxKeyLength]byte
+	n := copy(salted[:], l.salt[:])
+	n += copy(salted[n:], key)
+	sum := sha256.Sum256(salted[:n]) // a quarter of it is kept: nothing can be appended to what was hashed, as it could to a whole one
+	copy(e.session[:], sum[:])
+}
+
+// New returns a Log that writes to the handler, or nil if nothing is to be logged. The error names what is wrong with the Config.
+func New(c Config, handler slog.Handler) (*Log, error) {
+	if !(c.Share >= 0 && c.Share <= 1) {
+		return nil, fmt.Errorf("the share of requests is %v, must be 0 to 1", c.Share)
+	}
+	salt, err := c.salt()
+	if err != nil || c.Share == 0 {
+		return nil, err
+	}
+	l := &Log{
+		share: c.Share, clients: c.Clients, salt: sha256.Sum256(salt), handler: handler,
+		queue: make(chan slog.Record, queued), closing: make(chan struct{}), ended: make(chan struct{}),
+	}
+	go l.write()
+	return l, nil
+}
+
+func (c *Config) salt() ([]byte, error) {
+	if c.SaltFile == "" {
+		salt := make([]byte, sha256.Size)
+		rand.Read(salt) // never fails, since Go 1.24
+		return salt, nil
+	}
+	salt, err := os.ReadFile(c.SaltFile)
+	if err != nil {
+		return nil, err
+	}
+	if len(salt) < minSalt || len(salt) > maxSalt {
+		return nil, fmt.Errorf("%s has %d bytes, must have %d to %d", c.SaltFile, len(salt), minSalt, maxSalt)
+	}
+	return salt, nil
+}
+
+// Picks reports whether the request that comes now is to be logged.
+//
+// hot: every request.
+func (l *Log) Picks() bool { return l != nil && (l.share == 1 || random.Float64() < l.share) }
+
+// Clients reports whether lines are to name clients.
+func (l *Log) Clients() bool { return l.clients }
+
+// Write logs a request that Picks has picked, now. It does not block. What comes after Close is lost.
+func (l *Log) Write(e *Entry) {
+	r := slog.NewRecord(time.Now(), slog.LevelInfo, "request", 0)
+	r.AddAttrs(slog.String("route", e.Route), slog.String("status", e.Status), slog.String("result", e.Msg))
+	if e.session != [hashBytes]byte{} {
+		r.AddAttrs(slog.String("session", hex.EncodeToString(e.session[:])))
+	}
+	if e.Client.IsValid() {
+		r.AddAttrs(slog.String("client", e.Client.String()))
+	}
+	if e.Took > 0 {
+		r.AddAttrs(slog.Duration("took", e.Took))
+	}
+	r.AddAttrs(slog.Int("received", e.Received), slog.Int("sent", e.Sent))
+	select {
+	case <-l.closing:
+		l.lost.Add(1)
+		return
+	default:
+	}
+	select {
+	case l.queue <- r:
+	default:
+		l.lost.Add(1)
+	}
+}
+
+// Lost returns how many lines were dropped because the queue was full, or could not be written.
+func (l *Log) Lost() int64 {
+	if l == nil {
+		return 0
+	}
+	return l.lost.Load()
+}
+
+// write is the one goroutine that writes.
+func (l *Log) write() {
+	defer close(l.ended)
+	for {
+		select {
+		case r := <-l.queue:
+			l.put(r)
+		case <-l.closing:
+			for {
+				select {
+				case r := <-l.queue:
+					l.put(r)
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+func (l *Log) put(r slog.Record) {
+	if err := l.handler.Handle(context.Background(), r); err != nil {
+		l.lost.Add(1)
+	}
+}
+
+// Close writes what is queued, for two seconds at the most: a disk that hangs does not keep the server from its end.
+func (l *Log) Close() {
+	if l == nil {
+		return
+	}
+	close(l.closing)
+	timer := time.NewTimer(flushFor)
+	defer timer.Stop()
+	select {
+	case <-l.ended:
+	case <-timer.C:
+	}
+}

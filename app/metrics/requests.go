@@ -1,0 +1,208 @@
+package metrics
+
+import (
+	"fmt"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"signal-server/cache"
+	"signal-server/custerrors"
+)
+
+const (
+	maxRoutes   = 64
+	maxOutcomes = 64
+
+	// shards of the counters: two connections seldom share one, so that cores seldom wait for each other. A shard is 32 KiB, of
+	// which a server touches a tenth.
+	shards = 8
+)
+
+// Route is a route by its number.
+type Route uint8
+
+// Outcome is how a request ended: by its msg, or where it is not of the API, by its status.
+type Outcome uint8
+
+// OK is a request that produced what was asked for. The others come from Requests.
+const OK Outcome = 0
+
+// pageStatuses are those of answers that are not of the API.
+var pageStatuses = [...]int{204, 302, 304}
+
+// Requests counts requests. NewRequests makes one; then come all calls of Route, and then the others, which may be concurrent. None of those
+// allocates or blocks.
+type Requests struct {
+	// set at the start
+	routes   []string
+	outcomes []outcome
+	errors   []custerrors.Error // of each outcome, "" where it has none
+	mix      int                // see place
+	places   [places]Outcome
+
+	// atomic
+	counts  [shards][maxRoutes][maxOutcomes]atomic.Uint64
+	seconds [maxRoutes]cache.Durations
+}
+
+// outcome is the labels of one.
+type outcome struct{ status, msg string }
+
+// NewRequests returns a Requests that knows all of custerrors, and no route.
+func NewRequests() *Requests {
+	r := new(Requests)
+	add := func(e custerrors.Error, status int, msg string) {
+		r.outcomes = append(r.outcomes, outcome{strconv.Itoa(status), msg})
+		r.errors = append(r.errors, e)
+	}
+	add("", 200, "ok")
+	for _, e := range custerrors.All() {
+		add(e, e.Status(), e.Name())
+	}
+	for _, status := range pageStatuses {
+		add("", status, "ok")
+	}
+	if len(r.outcomes) > maxOutcomes {
+		panic("BUG: there are more outcomes than maxOutcomes")
+	}
+	for !r.settleIn() {
+		if r.mix++; r.mix == maxMix {
+			panic("BUG: some msgs cannot be told apart by length, begin, middle and end: take more of them into place")
+		}
+	}
+	return r
+}
+
+const (
+	places = 1024 // so many more than msgs that a way to keep them apart is soon found
+	maxMix = 1 << 16
+)
+
+// place returns where in places the outcome of the msg is noted: a map would hash all of its text, for 16 ns more.
+func (r *Requests) place(e custerrors.Error) int {
+	n := len(e)
+	return (((n*31+int(e[0]))*31+int(e[n/2]))*31 + int(e[n-1])) * (2*r.mix + 1) >> 3 & (places - 1)
+}
+
+// settleIn notes where each msg is, and reports whether no two are in one place.
+func (r *Requests) settleIn() bool {
+	r.places = [places]Outcome{}
+	for o, e := range r.errors {
+		if e == "" {
+			continue
+		}
+		if r.places[r.place(e)] != OK {
+			return false
+		}
+		r.places[r.place(e)] = Outcome(o)
+	}
+	return true
+}
+
+// Route returns the number of the route of that name, which is its label.
+func (r *Requests) Route(name string) Route {
+	for i, known := range r.routes {
+		if known == name {
+			return Route(i)
+		}
+	}
+	if len(r.routes) == maxRoutes {
+		panic("BUG: there are more routes than maxRoutes, with " + name)
+	}
+	r.routes = append(r.routes, name)
+	return Route(len(r.routes) - 1)
+}
+
+// Of returns the outcome of a request that was answered with this msg, "" for success. A msg that custerrors does not have is a bug, and
+// counts as one.
+//
+// hot: every request.
+func (r *Requests) Of(msg custerrors.Error) Outcome {
+	if msg == "" {
+		return OK
+	}
+	if o := r.places[r.place(msg)]; r.errors[o] == msg {
+		return o
+	}
+	return r.places[r.place(custerrors.InternalError)]
+}
+
+// OfStatus returns the outcome of a request outside the API that was answered with this status.
+func (r *Requests) OfStatus(status int) Outcome {
+	for i, s := range pageStatuses {
+		if s == status {
+			return Outcome(len(r.outcomes) - len(pageStatuses) + i)
+		}
+	}
+	return OK
+}
+
+// Label returns the route's name, and the status and msg of the outcome, as they stand in metrics.
+func (r *Requests) Label(route Route, o Outcome) (name, status, msg string) {
+	return r.routes[route], r.outcomes[o].status, r.outcomes[o].msg
+}
+
+// Count counts a request. Those of one connection are to have one shard, any number; those of different ones, different shards.
+//
+// hot: every request.
+func (r *Requests) Count(shard uint8, route Route, o Outcome) {
+	r.counts[shard%shards][route%maxRoutes][o%maxOutcomes].Add(1)
+}
+
+// Took counts how long a request took that did not wait.
+func (r *Requests) Took(route Route, t time.Duration) { r.seconds[route%maxRoutes].Observe(t) }
+
+// Answered returns how many requests of all routes but one were answered with this msg. It is for metrics: it looks at all counters.
+func (r *Requests) Answered(msg custerrors.Error, but Route) int64 {
+	o, n := r.Of(msg), uint64(0)
+	for route := range r.routes {
+		if Route(route) != but {
+			n += r.count(route, int(o))
+		}
+	}
+	return int64(n)
+}
+
+func (r *Requests) count(route, o int) (n uint64) {
+	for shard := range r.counts {
+		n += r.counts[shard][route][o].Load()
+	}
+	return n
+}
+
+// TimedShare is one in how many requests the caller is to time.
+const TimedShare = 16
+
+var (
+	requestsTotal = &Metric{
+		Name: "signal_requests_total", Kind: Counter, Labels: []string{"route", "status", "msg"},
+		Help: "Requests that were answered, by route, status and the name of the msg (ok: done). What has not happened yet is not listed, " +
+			"but ok and InternalError of each route.",
+	}
+	requestSeconds = &Metric{
+		Name: "signal_request_seconds", Kind: Histogram, Labels: []string{"route"}, From: 10 * time.Microsecond, To: 3 * time.Second,
+		Help: fmt.Sprintf("Time from a request's arrival until its answer is handed on to be sent, of those without ?wait. One in %d, picked "+
+			"at random, is timed: the count is of those.", TimedShare),
+	}
+)
+
+// Metrics implements Source.
+func (r *Requests) Metrics() []*Metric { return []*Metric{requestsTotal, requestSeconds} }
+
+// Report implements Source.
+func (r *Requests) Report(to Sink) {
+	bug := r.Of(custerrors.InternalError)
+	for route := range r.routes {
+		for o := range r.outcomes {
+			n := r.count(route, o)
+			if n > 0 || Outcome(o) == OK || Outcome(o) == bug { // so that the first bug is an increase
+				name, status, msg := r.Label(Route(route), Outcome(o))
+				to.Value(requestsTotal, float64(n), name, status, msg)
+			}
+		}
+		if d := r.seconds[route].Distribution(); d.Count() > 0 {
+			to.Durations(requestSeconds, d, r.routes[route])
+		}
+	}
+}

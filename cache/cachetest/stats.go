@@ -1,0 +1,177 @@
+package cachetest
+
+import (
+	"slices"
+	"time"
+
+	"signal-server/cache"
+	"signal-server/custerrors"
+)
+
+// statsChecks are about what a store tells of itself. A number that it says is Unknown is not looked at.
+var statsChecks = []check{
+	{name: "stats/what happens to a session is counted once", run: statsHappenings},
+	{name: "stats/what is refused is not counted", limits: fewCandidates, run: statsRefusals},
+	{name: "stats/an exchange counts as what it does", run: statsExchange},
+	{name: "stats/what expires is counted", place: virtual, run: statsExpiry},
+	{name: "stats/memory is given back", run: statsMemory},
+}
+
+// stats returns the sum of what the nodes tell.
+func (r *rig) stats() (sum cache.Stats) {
+	for i, store := range r.nodes {
+		if slices.Contains(r.nodes[:i], store) {
+			continue
+		}
+		s := store.Stats()
+		for _, n := range [...]struct {
+			sum *int64
+			of  int64
+		}{
+			{&sum.Opened, s.Opened},
+			{&sum.Answered, s.Answered},
+			{&sum.Completed, s.Completed},
+			{&sum.Ended, s.Ended},
+			{&sum.Expired, s.Expired},
+			{&sum.Live, s.Live},
+			{&sum.Held, s.Held},
+			{&sum.Budget, s.Budget},
+			{&sum.Trips, s.Trips},
+			{&sum.Failed, s.Failed},
+		} {
+			if n.of == cache.Unknown || *n.sum == cache.Unknown {
+				*n.sum = cache.Unknown
+			} else {
+				*n.sum += n.of
+			}
+		}
+		sum.Answering.Known = s.Answering.Known
+		sum.Answering.Sum += s.Answering.Sum
+		for i, n := range s.Answering.Counts {
+			sum.Answering.Counts[i] += n
+		}
+	}
+	return sum
+}
+
+// wantStats compares the counts of what happens to sessions, and how many live.
+func (r *rig) wantStats(when string, want cache.Stats) {
+	r.Helper()
+	got := r.stats()
+	for _, n := range [...]struct {
+		name      string
+		got, want int64
+	}{
+		{"Opened", got.Opened, want.Opened},
+		{"Answered", got.Answered, want.Answered},
+		{"Completed", got.Completed, want.Completed},
+		{"Ended", got.Ended, want.Ended},
+		{"Expired", got.Expired, want.Expired},
+		{"Live", got.Live, want.Live},
+		{"Failed", got.Failed, 0},
+	} {
+		if n.got != n.want && n.got != cache.Unknown {
+			r.Errorf("Stats, %s: got %s %d, want %d", when, n.name, n.got, n.want)
+		}
+	}
+	if got.Answering.Known && got.Answering.Count() != uint64(want.Answered) {
+		r.Errorf("Stats, %s: got %d times of answers, want %d", when, got.Answering.Count(), want.Answered)
+	}
+}
+
+func statsHappenings(r *rig) {
+	r.wantStats("of a store that nobody has used", cache.Stats{})
+	r.open("k", sdp("o"), cand("1"))
+	r.open("other", sdp("p"))
+	r.wantStats("two opened", cache.Stats{Opened: 2, Live: 2})
+	r.append("k", cache.Answer, cand("2"))
+	r.append("k", cache.Offer, cand("3"))
+	r.wantStats("candidates written", cache.Stats{Opened: 2, Live: 2})
+	r.wantAll("k", cache.Answer, sdp("o"), cand("1"), cand("3"))
+	r.append("k", cache.Answer, sdp("a"))
+	r.wantStats("one answered", cache.Stats{Opened: 2, Answered: 1, Live: 2})
+	r.wantTake("k", cache.Offer, cache.Candidate, 9, cand("2"))
+	r.wantStats("a candidate taken", cache.Stats{Opened: 2, Answered: 1, Live: 2})
+	r.wantTake("k", cache.Offer, cache.SDP, 1, sdp("a"))
+	r.wantStats("one completed", cache.Stats{Opened: 2, Answered: 1, Completed: 1, Live: 2})
+	r.refuseTake(custerrors.SdpNoValues, "k", cache.Offer, cache.SDP)
+	r.end("k")
+	r.wantStats("one ended", cache.Stats{Opened: 2, Answered: 1, Completed: 1, Ended: 1, Live: 1})
+	r.open("k", sdp("o"))
+	r.wantStats("opened again", cache.Stats{Opened: 3, Answered: 1, Completed: 1, Ended: 1, Live: 2})
+}
+
+func statsRefusals(r *rig) {
+	r.wantDead(custerrors.KeyNotFound, "k")
+	r.wantOpen(custerrors.QueueIsFull, "k", "", with(sdp("o"), numbered(maxCandidates+1)...)...)
+	r.wantStats("refused on no session", cache.Stats{})
+	r.open("k", sdp("o"))
+	r.append("k", cache.Answer, sdp("a"))
+	want := cache.Stats{Opened: 1, Answered: 1, Live: 1}
+	r.wantOpen(custerrors.SdpAlreadyExist, "k", "", sdp("p"))
+	r.wantAppend(custerrors.SdpAlreadyExist, "k", cache.Answer, "", sdp("b"))
+	r.refuseRead(custerrors.CursorIsInvalid, "k", cache.Offer, cache.NewCursor(r.epoch("k"), 100))
+	r.wantStats("refused on a live one", want)
+	r.end("k")
+	r.wantDead(custerrors.KeyIsExpired, "k")
+	want.Ended, want.Live = 1, 0
+	r.wantStats("refused on one that has ended", want)
+}
+
+func statsExchange(r *rig) {
+	r.refuseExchange(custerrors.SdpNoValues, "k", cache.Offer, "", 0, sdp("o"))
+	r.wantStats("opened", cache.Stats{Opened: 1, Live: 1})
+	out, _, err := r.node().Exchange(r.ctx, dst(), "k", cache.Answer, 0, "", batch(sdp("a")), 0, 9, &plain)
+	if got := r.appended("Exchange", out, err); err != nil || got != text(sdp("o")) {
+		r.Errorf("Exchange by answer: got %q (%s), want %q", got, said(err), text(sdp("o")))
+	}
+	r.wantStats("answered", cache.Stats{Opened: 1, Answered: 1, Live: 1})
+	out, next, err := r.node().Exchange(r.ctx, dst(), "k", cache.Offer, 0, "", batch(cand("1")), 0, 9, &plain)
+	if got := r.appended("Exchange", out, err); err != nil || got != text(sdp("a")) {
+		r.Errorf("Exchange by offer: got %q (%s), want %q", got, said(err), text(sdp("a")))
+	}
+	want := cache.Stats{Opened: 1, Answered: 1, Completed: 1, Live: 1}
+	r.wantStats("completed", want)
+	r.append("k", cache.Answer, cand("2"))
+	r.wantRead("k", cache.Offer, next, 9, cand("2"))
+	r.wantStats("read on", want)
+}
+
+func statsExpiry(r *rig) {
+	r.openFor("ttl", time.Second, sdp("o"))
+	r.open("answered", sdp("o"))
+	time.Sleep(900 * ms)
+	r.append("answered", cache.Answer, sdp("a"))
+	if got := r.stats().Answering; got.Known && got.Sum != 900*ms {
+		r.Errorf("Stats: got answers after %v in all, want %v", got.Sum, 900*ms)
+	}
+	time.Sleep(time.Second)
+	r.wantError("Touch", r.touch("ttl"), custerrors.KeyIsExpired)
+	want := cache.Stats{Opened: 2, Answered: 1, Expired: 1, Live: 1}
+	r.wantStats("one expired", want)
+	r.openFor("ttl", time.Second, sdp("o"))
+	want.Opened, want.Live = 3, 2
+	r.wantStats("opened again", want)
+	time.Sleep(r.limits.Lifetime)
+	r.wantError("Touch", r.touch("ttl"), custerrors.KeyNotFound)
+	r.wantError("Touch", r.touch("answered"), custerrors.KeyNotFound)
+	want.Expired, want.Live = 3, 0
+	r.wantStats("all expired", want)
+}
+
+func statsMemory(r *rig) {
+	before := r.stats()
+	if before.Budget != cache.Unknown && before.Budget <= 0 {
+		r.Errorf("Stats: got a budget of %d, want some bytes", before.Budget)
+	}
+	r.open("k", sdp("o"))
+	r.open("l", sdp("o"))
+	if got := r.stats(); got.Held != cache.Unknown && got.Held <= before.Held {
+		r.Errorf("Stats, two opened: got %d bytes held, want more than the %d before", got.Held, before.Held)
+	}
+	r.end("k")
+	r.end("l")
+	if got := r.stats(); got.Held != before.Held || got.Budget != before.Budget {
+		r.Errorf("Stats, both ended: got %d of %d bytes held, want %d of %d as before", got.Held, got.Budget, before.Held, before.Budget)
+	}
+}

@@ -1,0 +1,39 @@
+package memory
+
+import "signal-server/cache"
+
+// counts are what a stripe tells of itself, see cache.Stats. They are guarded by the stripe's lock, which whoever counts has already:
+// a plain addition each.
+type counts struct{ opened, answered, completed, ended, expired int64 }
+
+// give notes that the log's sdp was given to who is to have it.
+func (c *counts) give(r *record, l *log) {
+	if l.sdpGiven {
+		return
+	}
+	l.sdpGiven = true
+	if r.log(cache.Offer).sdpGiven && r.log(cache.Answer).sdpGiven {
+		c.completed++
+	}
+}
+
+// Stats implements cache.Store. It locks one stripe after the other, so that what it tells is not of one moment.
+func (s *Store) Stats() cache.Stats {
+	stats := cache.Stats{
+		Trips: cache.Unknown, Failed: cache.Unknown, // nothing is elsewhere
+		Held: s.budget.used.Load(), Budget: s.budget.open, Answering: s.answers.Distribution(),
+	}
+	for i := range s.stripes {
+		stripe := &s.stripes[i]
+		stripe.mu.Lock()
+		counts, live := stripe.counts, stripe.records.used
+		stripe.mu.Unlock()
+		stats.Opened += counts.opened
+		stats.Answered += counts.answered
+		stats.Completed += counts.completed
+		stats.Ended += counts.ended
+		stats.Expired += counts.expired
+		stats.Live += int64(live)
+	}
+	return stats
+}

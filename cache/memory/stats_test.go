@@ -1,0 +1,61 @@
+package memory
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"signal-server/cache"
+)
+
+// TestCompleted gives both sdp in either order and by either way, and each again: a session counts once, when both are given.
+func TestCompleted(t *testing.T) {
+	s := newStore(t, MinMemory)
+	take := func(k cache.Key, to cache.Role) {
+		if _, err := s.Take(ctx, nil, k, to, cache.SDP, 1, &lines, 0); err != nil {
+			t.Errorf("Take by %v: got %v, want the sdp", to, err)
+		}
+	}
+	read := func(k cache.Key, to cache.Role) {
+		if _, _, err := s.Read(ctx, nil, k, to, 0, cache.MaxLog, &lines); err != nil {
+			t.Errorf("Read by %v: got %v, want the sdp", to, err)
+		}
+	}
+	want := int64(0)
+	for i, give := range []func(cache.Key, cache.Role){take, read} {
+		for j, first := range cache.Roles {
+			k := key(10*i + j)
+			s.Open(ctx, k, 0, "", batch(100, 0, 0))
+			s.Append(ctx, k, cache.Answer, "", batch(100, 0, 0))
+			give(k, first)
+			read(k, first)
+			if got := s.Stats().Completed; got != want {
+				t.Errorf("only the sdp that %v reads is given: got %d completed, want %d", first, got, want)
+			}
+			give(k, first.Other())
+			read(k, first.Other())
+			want++
+			if got := s.Stats().Completed; got != want {
+				t.Errorf("both are given: got %d completed, want %d", got, want)
+			}
+		}
+	}
+}
+
+// TestSweepCounts checks that what nobody asks for any more is counted as expired, once.
+func TestSweepCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStore(t, MinMemory)
+		const sessions = 50
+		for i := range sessions {
+			s.Open(ctx, key(i), 0, "", batch(100, 0, 0))
+		}
+		held := s.Stats().Held
+		time.Sleep(limits().TTL + sweepEvery)
+		synctest.Wait()
+		got := s.Stats()
+		if got.Expired != sessions || got.Live != 0 || got.Held != 0 || held == 0 {
+			t.Errorf("after the sweep: got %d expired, %d live, %d bytes held of %d, want %d, 0, 0", got.Expired, got.Live, got.Held, held, sessions)
+		}
+	})
+}

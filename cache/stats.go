@@ -1,0 +1,82 @@
+package cache
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// Unknown is what a number of Stats is that the store cannot tell.
+const Unknown = -1
+
+// Stats are what a store tells of itself: for those who watch over it, not for decisions. Counts are those since the store was made, of
+// what was asked of this store: where others keep the same sessions elsewhere, each counts its own, and their sum is the whole. They
+// never go down. Any of them may be Unknown, and is then Unknown for ever.
+type Stats struct {
+	// Opened counts sessions that were opened, Answered those whose answerer put its sdp, and Completed those of which both roles
+	// were given the sdp of the other, by Take, Read or Exchange. A store of many processes counts as completed that the offerer was given
+	// the answer. Such a store may count again what a client repeats.
+	Opened, Answered, Completed int64
+	// Ended counts sessions ended by End, Expired those whose TTL or lifetime was over, once that has been noticed.
+	Ended, Expired int64
+
+	// Live is how many sessions there are now, those that expired unnoticed included.
+	Live int64
+	// Held is how many bytes of memory sessions hold or have set aside, Budget how many that may be while new ones are taken.
+	Held, Budget int64
+
+	// Trips counts calls to a server elsewhere, Failed those that brought no answer, or not one that a server in order gives.
+	Trips, Failed int64
+
+	// Answering is how long it took from the opening of a session until its answerer put its sdp.
+	Answering Distribution
+	// Tripping is how long trips took, of a part of them.
+	Tripping Distribution
+}
+
+// DurationBounds are the upper bounds of what Durations tells apart: half decades, because whether something takes 1 ms or 3 is
+// worth knowing, and whether it takes 1 or 1.5 is not; and 60 s, because 30 is the longest wait by default.
+var DurationBounds = [...]time.Duration{
+	10 * time.Microsecond, 30 * time.Microsecond, 100 * time.Microsecond, 300 * time.Microsecond,
+	time.Millisecond, 3 * time.Millisecond, 10 * time.Millisecond, 30 * time.Millisecond, 100 * time.Millisecond, 300 * time.Millisecond,
+	time.Second, 3 * time.Second, 10 * time.Second, 30 * time.Second, time.Minute, 5 * time.Minute,
+}
+
+// Durations counts durations by DurationBounds. Its zero value is ready for use. It is safe for concurrent use, and never blocks.
+type Durations struct {
+	counts [len(DurationBounds) + 1]atomic.Uint64
+	sum    atomic.Int64 // ns: 292 years
+}
+
+// Observe counts one duration.
+func (d *Durations) Observe(t time.Duration) {
+	i := 0
+	for i < len(DurationBounds) && t > DurationBounds[i] {
+		i++
+	}
+	d.counts[i].Add(1)
+	d.sum.Add(int64(t))
+}
+
+// Distribution returns what has been counted so far. What is observed meanwhile may be in it by a part.
+func (d *Durations) Distribution() Distribution {
+	out := Distribution{Known: true, Sum: time.Duration(d.sum.Load())}
+	for i := range d.counts {
+		out.Counts[i] = d.counts[i].Load()
+	}
+	return out
+}
+
+// Distribution is what Durations has counted. The zero value is one that is not known.
+type Distribution struct {
+	Known  bool
+	Counts [len(DurationBounds) + 1]uint64 // up to each of DurationBounds and above the one before it; the last: above all
+	Sum    time.Duration
+}
+
+// Count returns how many durations were counted.
+func (d *Distribution) Count() (n uint64) {
+	for _, c := range d.Counts {
+		n += c
+	}
+	return n
+}
