@@ -14,7 +14,7 @@ import (
 
 // sources are the parts of the server that /metrics tells of. A part that counts on its own implements metrics.Source, and is added here.
 func (s *Server) sources() []metrics.Source {
-	return []metrics.Source{s.requests, storeNumbers{s}, numbers{s}}
+	return []metrics.Source{s.requests, storeNumbers{s}, outcomeNumbers{s}, numbers{s}}
 }
 
 // The results of a wait.

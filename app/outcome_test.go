@@ -20,8 +20,8 @@ const (
 func reports(a *app.Server) map[string]uint64 {
 	counted := make(map[string]uint64)
 	for _, o := range a.Outcomes() {
-		if o.Count > 0 {
-			counted[strings.TrimSpace(o.Role.String()+" "+o.Result+" "+o.CandidateType)] = o.Count
+		if n := o.Took.Count(); n > 0 {
+			counted[strings.TrimSpace(o.Role.String()+" "+o.Result+" "+o.CandidateType)] = n
 		}
 	}
 	return counted
@@ -75,15 +75,17 @@ func TestOutcomeTimes(t *testing.T) {
 		if o.Role != cache.Answer || o.Result != "failed" {
 			continue
 		}
-		if got, want := o.Count, uint64(11); got != want {
+		if got, want := o.Took.Count(), uint64(11); got != want {
 			t.Errorf("reports: got %d, want %d", got, want)
 		}
-		if got, want := o.Seconds, 0.049+0.050+0.050+1+60+60.001+3*3600; got < want-0.001 || got > want+0.001 {
+		if got, want := o.Took.Sum.Seconds(), 0.0001+0.0499+0.050+0.0501+1+60+60.001+3*3600; got < want-0.001 || got > want+0.001 {
 			t.Errorf("seconds: got %v, want %v: what is over an hour counts as an hour", got, want)
 		}
-		for bound, want := range map[float64]uint64{0.05: 4, 0.1: 5, 0.5: 5, 1: 6, 20: 6, 60: 7} {
-			if got := o.Within[bound]; got != want {
-				t.Errorf("within %v s: got %d, want %d", bound, got, want)
+		within := uint64(0)
+		for i, bound := range cache.DurationBounds {
+			within += o.Took.Counts[i]
+			if want, asked := map[time.Duration]uint64{30 * ms: 2, 100 * ms: 5, 300 * ms: 5, time.Second: 6, 30 * time.Second: 6, time.Minute: 7}[bound]; asked && within != want {
+				t.Errorf("within %v: got %d, want %d", bound, within, want)
 			}
 		}
 	}

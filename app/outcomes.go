@@ -4,11 +4,11 @@ import (
 	"encoding/binary"
 	"hash/maphash"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/elastic/go-freelru"
 
+	"signal-server/app/metrics"
 	"signal-server/cache"
 )
 
@@ -48,37 +48,15 @@ func outcomeOf(result, candidateType string) (outcome, bool) {
 	return 0, false
 }
 
-// outcomeBounds are how the times of outcomes are told apart. Peers of one network connect in 100 ms, of two continents with a
-// relay in seconds; ICE gives up after 15 to 40.
-var outcomeBounds = [...]time.Duration{
-	50 * time.Millisecond, 100 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond,
-	time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 20 * time.Second, 60 * time.Second,
-}
-
-// tally is what was reported of one outcome by one role. It is atomic, each number by itself.
-type tally struct {
-	counts [len(outcomeBounds) + 1]atomic.Uint64 // by time: up to each bound, and above the last
-	ms     atomic.Uint64                         // the sum of all times
-}
-
-func (t *tally) add(took time.Duration) {
-	i := 0
-	for i < len(outcomeBounds) && took > outcomeBounds[i] {
-		i++
-	}
-	t.counts[i].Add(1)
-	t.ms.Add(uint64(took.Milliseconds()))
-}
-
 // outcomes counts how the attempts of clients to connect ended. Its methods may be called concurrently; none waits for anything
-// slow, and none allocates but read.
+// slow, and none allocates.
 type outcomes struct {
 	// set at construction
 	base time.Time // time is counted from here
 	seed maphash.Seed
 
 	// atomic
-	tallies [len(cache.Roles)][outcomeCount]tally
+	took [len(cache.Roles)][outcomeCount]cache.Durations
 
 	mu sync.Mutex
 	// guarded by mu
@@ -100,7 +78,7 @@ func newOutcomes() *outcomes {
 // session that has ended, and nobody knows which one of its key; one more of that kind is counted when cache.Grace is over.
 func (o *outcomes) add(key cache.Key, role cache.Role, epoch uint64, out outcome, took time.Duration) {
 	if o.first(key, role, epoch) {
-		o.tallies[role-cache.Offer][out].add(took)
+		o.took[role-cache.Offer][out].Observe(took)
 	}
 }
 
@@ -132,30 +110,36 @@ type Outcome struct {
 	Result        string // connected or failed
 	CandidateType string // of the reporter's own candidate: host, srflx, prflx, relay; "" where it failed
 
-	Count   uint64
-	Seconds float64            // that they took together
-	Within  map[float64]uint64 // how many of them took no longer than so many seconds
+	Took cache.Distribution // how long they took, and how many they are
 }
 
 // Outcomes returns what clients have reported, of every kind, in an order that does not change. Reports that come meanwhile may
 // be in one number and not in another.
-func (s *Server) Outcomes() []Outcome { return s.outcomes.read() }
-
-func (o *outcomes) read() (all []Outcome) {
+func (s *Server) Outcomes() (all []Outcome) {
 	for _, role := range cache.Roles {
 		for out := range outcomeCount {
-			t := &o.tallies[role-cache.Offer][out]
-			one := Outcome{
-				Role: role, Result: out.result(), CandidateType: out.candidateType(),
-				Seconds: float64(t.ms.Load()) / 1000, Within: make(map[float64]uint64, len(outcomeBounds)),
-			}
-			for i, bound := range outcomeBounds {
-				one.Count += t.counts[i].Load()
-				one.Within[bound.Seconds()] = one.Count
-			}
-			one.Count += t.counts[len(outcomeBounds)].Load()
-			all = append(all, one)
+			all = append(all, Outcome{role, out.result(), out.candidateType(), s.outcomes.took[role-cache.Offer][out].Distribution()})
 		}
 	}
 	return all
+}
+
+// outcomeNumbers tells of outcomes.
+type outcomeNumbers struct{ *Server }
+
+var outcomeSeconds = &metrics.Metric{
+	Name: "signal_outcome_seconds", Kind: metrics.Histogram, Labels: []string{"role", "result", "candidate_type"},
+	From: 30 * time.Millisecond, To: 5 * time.Minute,
+	Help: "How long clients took to connect or to fail, as they report it: each role of a session once. candidate_type is that of the " +
+		"reporter's own candidate (host, srflx, prflx, relay), and empty where it failed.",
+}
+
+// Metrics implements metrics.Source.
+func (n outcomeNumbers) Metrics() []*metrics.Metric { return []*metrics.Metric{outcomeSeconds} }
+
+// Report implements metrics.Source.
+func (n outcomeNumbers) Report(to metrics.Sink) {
+	for _, o := range n.Outcomes() {
+		to.Durations(outcomeSeconds, o.Took, o.Role.String(), o.Result, o.CandidateType)
+	}
 }

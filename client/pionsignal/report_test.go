@@ -21,8 +21,8 @@ import (
 func (w *world) counted() (all []string) {
 	w.client.Wait()
 	for _, o := range w.server.Outcomes() {
-		if o.Count > 0 {
-			all = append(all, fmt.Sprintf("%s: %d", strings.TrimSpace(fmt.Sprint(o.Role, " ", o.Result, " ", o.CandidateType)), o.Count))
+		if n := o.Took.Count(); n > 0 {
+			all = append(all, fmt.Sprintf("%s: %d", strings.TrimSpace(fmt.Sprint(o.Role, " ", o.Result, " ", o.CandidateType)), n))
 		}
 	}
 	return all
@@ -53,8 +53,8 @@ func TestBothSidesReportThatTheyConnected(t *testing.T) {
 			t.Errorf("got %q, want the answerer's report among them", requests)
 		}
 		for _, o := range w.server.Outcomes() {
-			if most := 2 * took.Seconds(); o.Seconds > most {
-				t.Errorf("%v: got %v s, want %v at the most", o.Role, o.Seconds, most)
+			if most := 2 * took; o.Took.Sum > most {
+				t.Errorf("%v: got %v, want %v at the most", o.Role, o.Took.Sum, most)
 			}
 		}
 	}
