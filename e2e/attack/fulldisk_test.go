@@ -1,0 +1,45 @@
+package attack_test
+
+import (
+	"net"
+	"net/http"
+	"os/exec"
+	"syscall"
+	"testing"
+)
+
+// TestDiskFullForLogs has the server's log go to a full disk: it serves, is told to reload, and ends, as if nothing were.
+func TestDiskFullForLogs(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0") // the log, which would say where it serves, is lost
+	if err != nil {
+		t.Fatal(err)
+	}
+	free := l.Addr().String()
+	l.Close()
+	cmd := exec.Command("sh", "-c", `exec "$0" --listen="$1" --admin= 2>/dev/full`, program, free)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s := &server{cmd: cmd, addr: free, log: new(output), ended: make(chan error, 1)}
+	go func() { s.ended <- cmd.Wait() }()
+	t.Cleanup(func() { s.end(t) })
+	eventually(t, "it serves", func() bool {
+		r, err := http.Get(s.url() + "/readyz")
+		if err != nil {
+			return false
+		}
+		r.Body.Close()
+		return r.StatusCode == 200
+	})
+	p := connecting(t, s.url(), nil)
+	p.settle()
+	if f := p.take(t); f.handshakes == 0 {
+		t.Error("no handshake completed")
+	}
+	cmd.Process.Signal(syscall.SIGHUP) // which is logged
+	p.settle()
+	if f := p.take(t); f.handshakes == 0 {
+		t.Error("no handshake completed after SIGHUP")
+	}
+}
