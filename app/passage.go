@@ -32,7 +32,7 @@ func (s *Server) now() time.Duration { return time.Since(s.base) }
 // hot: every request.
 func (s *Server) begin(c *fasthttp.RequestCtx, route metrics.Route) passage {
 	p := passage{route: route, shard: uint8(c.ConnID())}
-	p.timed = rand.Uint32N(metrics.TimedShare) == 0 // at random, because clients have a rhythm
+	p.timed = rand.Uint32N(metrics.TimedShare) == 0 // #nosec G404 -- a sample, at random because clients have a rhythm
 	if s.access.Picks() {
 		p.entry = &accesslog.Entry{Received: len(c.Request.Body())}
 		if s.access.Clients() {

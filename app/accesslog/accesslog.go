@@ -122,7 +122,7 @@ func (c *Config) salt() ([]byte, error) {
 // Picks reports whether the request that comes now is to be logged.
 //
 // hot: every request.
-func (l *Log) Picks() bool { return l != nil && (l.share == 1 || random.Float64() < l.share) }
+func (l *Log) Picks() bool { return l != nil && (l.share == 1 || random.Float64() < l.share) } // #nosec G404 -- a sample
 
 // Clients reports whether lines are to name clients.
 func (l *Log) Clients() bool { return l.clients }

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -50,7 +51,7 @@ func startNginx(t testing.TB, folder, config, addr string) *said {
 		directives += " user root;" // the folder is the starter's only
 	}
 	file := write(t, folder, "nginx.conf", config)
-	return start(t, addr, syscall.SIGQUIT, exec.Command("nginx", "-p", folder, "-c", file, "-g", directives))
+	return start(t, addr, syscall.SIGQUIT, exec.Command("nginx", "-p", folder, "-c", file, "-g", directives)) // #nosec G204 -- the tests' own arguments
 }
 
 // said is what a program has written. It may be used concurrently.
@@ -133,11 +134,11 @@ func free(t testing.TB) string {
 // replace replaces pairs of old and new, each of which must be there: a file that says something else is not what is tested.
 func replace(t testing.TB, text string, oldnew ...string) string {
 	t.Helper()
-	for i := 0; i < len(oldnew); i += 2 {
-		if !strings.Contains(text, oldnew[i]) {
-			t.Fatalf("the configuration has no %q", oldnew[i])
+	for pair := range slices.Chunk(oldnew, 2) {
+		if !strings.Contains(text, pair[0]) {
+			t.Fatalf("the configuration has no %q", pair[0])
 		}
-		text = strings.ReplaceAll(text, oldnew[i], oldnew[i+1])
+		text = strings.ReplaceAll(text, pair[0], pair[1])
 	}
 	return text
 }
@@ -145,7 +146,7 @@ func replace(t testing.TB, text string, oldnew ...string) string {
 // read returns a file of the repository.
 func read(t testing.TB, name string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, name))
+	text, err := os.ReadFile(filepath.Join(root, name)) // #nosec G304 -- of this repository
 	if err != nil {
 		t.Fatal(err)
 	}
