@@ -17,7 +17,8 @@ type Bell chan News
 func NewBell() Bell { return make(Bell, 1) }
 
 // Ring wakes the sleeper, now or when it next goes to sleep. It never blocks. Of two rings that the sleeper has not heard, what
-// they say is lost: it looks. Rings of one bell come one after the other.
+// they say is lost: it looks. Rings of one bell come one after the other, and for a moment the second is in nobody's hand: who does
+// not sleep but only listens may hear nothing then, and hears it the next time.
 func (b Bell) Ring(n News) {
 	select {
 	case b <- n:

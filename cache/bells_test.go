@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 	"unsafe"
 )
 
@@ -154,7 +155,9 @@ func TestBellsAtOnce(t *testing.T) {
 				bell := NewBell()
 				b.Hang(key, Offer, bell)
 				b.Ring(key, Offer, News{})
-				if !rung(bell) {
+				select { // not at once: another ring may just be taking the place of this one
+				case <-bell:
+				case <-time.After(10 * time.Second):
 					t.Errorf("Ring after Hang: got no ring, want one")
 				}
 				b.Unhang(key, Offer, bell)
