@@ -34,6 +34,7 @@ var names = [...]struct {
 	{MethodNotAllowed, "MethodNotAllowed"},
 	{NotAuthenticated, "NotAuthenticated"},
 	{NotAllowed, "NotAllowed"},
+	{HTTPSIsRequired, "HTTPSIsRequired"},
 	{TooManyRequests, "TooManyRequests"},
 	{ServerIsOverloaded, "ServerIsOverloaded"},
 	{ServerIsShuttingDown, "ServerIsShuttingDown"},
