@@ -13,17 +13,17 @@ import (
 	"signal-server/cache/memory"
 )
 
-// step is a command of the README and what it says that is printed.
+// step is a command of a page and what it says that is printed.
 type step struct{ command, output string }
 
-// steps returns the commands of the README's console blocks: lines that begin with "$ ", and what follows each.
-func steps(t *testing.T) (all []step) {
+// stepsOf returns the commands of the page's console blocks: lines that begin with "$ ", and what follows each.
+func stepsOf(t *testing.T, page string) (all []step) {
 	t.Helper()
-	readme, err := os.ReadFile("README.md")
+	text, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, block := range regexp.MustCompile("(?s)```console\n(.*?)```").FindAllSubmatch(readme, -1) {
+	for _, block := range regexp.MustCompile("(?s)```console\n(.*?)```").FindAllSubmatch(text, -1) {
 		for line := range strings.Lines(string(block[1])) {
 			if command, ok := strings.CutPrefix(line, "$ "); ok {
 				all = append(all, step{command: strings.TrimSpace(command)})
@@ -33,7 +33,7 @@ func steps(t *testing.T) (all []step) {
 		}
 	}
 	if len(all) == 0 {
-		t.Fatal("the README has no console block")
+		t.Fatalf("%s has no console block", page)
 	}
 	return all
 }
@@ -65,7 +65,7 @@ func TestREADME(t *testing.T) {
 		store.Close()
 	})
 
-	for _, s := range steps(t) {
+	for _, s := range stepsOf(t, "README.md") {
 		command := strings.ReplaceAll(s.command, "localhost:8080", listener.Addr().String())
 		out, err := exec.Command("bash", "-c", command).Output()
 		if err != nil {

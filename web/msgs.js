@@ -29,6 +29,7 @@ const MSGS = {
   '请求方法不允许': 'The server does not allow this method at this address.',
   '未认证': 'The server asks for a token, and this one is missing or not valid.',
   '没有权限': 'The server does not allow this.',
+  '必须使用HTTPS': 'The server is to be asked over HTTPS.',
   '请求太频繁': 'There were too many requests in a short time.',
   '服务过载': 'The server has too much to do just now.',
   '存储不可用': 'The server cannot reach its store just now.',

@@ -325,7 +325,8 @@ export type SignalCode =
   | 'QueueIsFull' | 'DataIsEmpty' | 'BodyIsEmpty' | 'BodyIsNotUTF8' | 'BodyIsNotJSON' | 'BodyIsTooLong'
   | 'SdpNoValues' | 'SdpAlreadyExist' | 'CandidateNoValues'
   | 'CursorIsInvalid' | 'WaitIsInvalid' | 'IdempotencyKeyIsInvalid' | 'RequestIsInvalid' | 'RequestIsTooSlow'
-  | 'HeaderIsTooLong' | 'RouteNotFound' | 'MethodNotAllowed' | 'NotAuthenticated' | 'NotAllowed' | 'TooManyRequests'
+  | 'HeaderIsTooLong' | 'RouteNotFound' | 'MethodNotAllowed' | 'NotAuthenticated' | 'NotAllowed' | 'HTTPSIsRequired'
+  | 'TooManyRequests'
   | 'ServerIsOverloaded' | 'ServerIsShuttingDown' | 'StoreIsUnavailable' | 'InternalError'
   /** No answer came: no network, a wrong URL, or the page's Content-Security-Policy forbids it. */
   | 'Unreachable'

@@ -40,6 +40,7 @@ const MSGS = {
   MethodNotAllowed: ['请求方法不允许', 'The server does not allow this here: is the URL right?'],
   NotAuthenticated: ['未认证', 'The server asks for a token, and this one is missing or not valid.'],
   NotAllowed: ['没有权限', 'The server does not allow this.'],
+  HTTPSIsRequired: ['必须使用HTTPS', 'The server is to be asked over HTTPS: the URL begins with https.'],
   TooManyRequests: ['请求太频繁', 'There were too many requests in a short time.'],
   ServerIsOverloaded: ['服务过载', 'The server has too much to do just now.'],
   ServerIsShuttingDown: ['服务正在关闭', 'The server is being restarted.'],

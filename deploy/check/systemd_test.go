@@ -37,6 +37,13 @@ func TestUnit(t *testing.T) {
 	if out, err := exec.Command("systemd-analyze", "verify", "--man=no", unit).CombinedOutput(); err != nil || strings.Contains(string(out), "signal-server") {
 		t.Errorf("verify: got %v\n%s\nwant nothing to say", err, out)
 	}
+	socket := filepath.Join(filepath.Dir(unit), "signal-server.socket")
+	if text, err := os.ReadFile("../systemd/signal-server.socket"); err != nil || os.WriteFile(socket, text, 0o600) != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("systemd-analyze", "verify", "--man=no", unit, socket).CombinedOutput(); err != nil || strings.Contains(string(out), "signal-server") {
+		t.Errorf("verify, with the socket: got %v\n%s\nwant nothing to say", err, out)
+	}
 	out, err := exec.Command("systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold="+mostExposure, unit).CombinedOutput()
 	if err != nil {
 		t.Errorf("security: got %v\n%s\nwant an exposure of %s tenths at the most", err, out, mostExposure)
