@@ -106,7 +106,7 @@ func (f *files) isInstalled(p pair) bool {
 	return f.installed.equal(p)
 }
 
-// lookEvery is between two looks at the files. To read a few KiB takes 30 µs; what is compared is what they hold: copies keep
+// lookEvery is between two looks at the files. A few KiB are read; what is compared is what they hold: copies keep
 // times, and Kubernetes swaps links.
 const lookEvery = 2 * time.Second
 

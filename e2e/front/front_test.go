@@ -298,7 +298,7 @@ func TestTLS(t *testing.T) {
 	})
 }
 
-// TestKeysAreNotLogged asks with a key and a token in the query, as event streams do, of a server that is there and of none.
+// TestKeysAreNotLogged asks with a key and a token in the query, as event streams do. nginx names the query in its error log when no server is there: see its file.
 func TestKeysAreNotLogged(t *testing.T) {
 	each(t, func(t *testing.T, start func(t *testing.T, byKey bool, servers ...string) proxy) {
 		p := start(t, false, serve(t, limit.Config{}).addr)
