@@ -133,13 +133,17 @@ func (m *Mailroom) wait(ctx context.Context, key Key, to Role, epoch uint64, w *
 		epoch = w.lease.Epoch
 	}
 	if w.bell == nil {
-		if !m.tells && w.nothing == nil {
+		again := !m.tells && w.nothing == nil
+		if again {
 			if err := look(epoch); !w.covers(err, to) {
 				return epoch, err
 			}
 		}
 		if err := m.hang(ctx, key, to, w); err != nil {
 			return epoch, err
+		}
+		if again && w.gone() { // since the first look
+			return epoch, ErrGone
 		}
 	}
 	for {
@@ -222,7 +226,7 @@ func (m *Mailroom) sleep(ctx context.Context, w *Wait, stay time.Time) error {
 	if w.news.At == 0 {
 		w.nothing = nil
 	}
-	if w.Present != nil && !w.Present() {
+	if w.gone() {
 		return ErrGone
 	}
 	return nil

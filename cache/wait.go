@@ -19,8 +19,8 @@ type Wait struct {
 	Stay time.Duration
 	// Unopened lets every role wait for a session that is not open yet, not the answerer only.
 	Unopened bool
-	// Present reports whether the one who waits is still there; nil means always. It is asked after each sleep, before
-	// anything is taken: what is taken for somebody who has left is lost.
+	// Present reports whether the one who waits is still there; nil means always. It is asked after each sleep, and between the
+	// first two looks, before anything is taken: what is taken for somebody who has left is lost.
 	Present func() bool
 
 	// What the mailroom keeps from one call to the next.
@@ -62,6 +62,9 @@ func (w *Wait) covers(err error, to Role) bool {
 		return false
 	}
 }
+
+// gone reports whether the one who waits has left.
+func (w *Wait) gone() bool { return w.Present != nil && !w.Present() }
 
 // begin begins a call, and returns when it has to be over.
 func (w *Wait) begin() (stay time.Time) {
