@@ -47,6 +47,7 @@ func TestSlow(t *testing.T) {
 			p := connecting(t, s.url(), nil)
 			var held atomic.Int64 // the longest that an attacker was let be, in ns
 			var ended atomic.Int64
+			var coming figures // while the attackers connect, on the cores that the peers and the server have too
 			before, in := p.during(t, func() {
 				var attackers sync.WaitGroup
 				for range crowd() {
@@ -93,13 +94,14 @@ func TestSlow(t *testing.T) {
 						}
 					})
 				}
+				coming = p.take(t)
 				// What a reader has in its kernel's buffers it goes on reading long after the server has hung up.
 				eventually(t, "the server has ended the slow ones", func() bool { return s.descriptors(t) < 50+2*pairs })
 				if !attacker.reads {
 					attackers.Wait()
 				}
 			})
-			t.Logf("%d slow %s: before %v; in it %v; resident %d MB, the longest held %v", crowd(), name, before, in, s.resident(t)>>20,
+			t.Logf("%d slow %s: before %v; while they connect %v; in it %v; resident %d MB, the longest held %v", crowd(), name, before, coming, in, s.resident(t)>>20,
 				time.Duration(held.Load()).Round(time.Second))
 		})
 	}
