@@ -105,6 +105,7 @@ func TestAccessLogOfClients(t *testing.T) {
 }
 
 func TestAccessLogIsSampled(t *testing.T) {
+	needEmbedded(t) // as newDirect does, when the log would run already
 	out := new(logs)
 	access, err := accesslog.New(accesslog.Config{Share: 0.1}, slog.NewTextHandler(out, nil))
 	if err != nil {
