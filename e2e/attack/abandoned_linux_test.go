@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -56,6 +57,11 @@ func TestAbandoned(t *testing.T) {
 	if err := clients.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the server has %d files open, %d before; its log:\n%.4000s\nthe clients:\n%.4000s", s.descriptors(t), before, s.log, said.String())
+		}
+	})
 	exited := make(chan error, 1)
 	go func() { exited <- clients.Wait() }()
 	eventually(t, "all clients are there", func() bool {
@@ -115,26 +121,39 @@ func TestClientsThatVanish(t *testing.T) {
 		t.Skip("the other side of TestAbandoned")
 	}
 	for i := range n {
+		polls := i%2 == 0
+		target := "/answer/events?key=%d" // never opened
+		if polls {
+			target = "/answer/messages?wait=30&key=%d"
+		}
+		request := fmt.Sprintf("GET "+target+" HTTP/1.1\r\nHost: x\r\n\r\n", i)
 		conn, err := net.Dial("tcp", "192.0.2.1:8080")
 		if err != nil {
 			t.Fatal(err)
 		}
-		target := "/answer/events?key=%d" // never opened
-		if i%2 == 0 {
-			target = "/answer/messages?wait=30&key=%d"
-		}
-		fmt.Fprintf(conn, "GET "+target+" HTTP/1.1\r\nHost: x\r\n\r\n", i)
-		if i%2 == 0 { // it is answered when its wait is over, and asks again as long as there is a network
-			go func() {
-				b := make([]byte, 4096)
-				for {
-					if _, err := conn.Read(b); err != nil {
-						return
-					}
-					fmt.Fprintf(conn, "GET "+target+" HTTP/1.1\r\nHost: x\r\n\r\n", i)
-				}
-			}()
-		}
+		go func() {
+			for err == nil {
+				err = ask(conn, request, polls)
+				conn.Close()
+				fmt.Printf("client %d comes again: %v\n", i, err) // a machine that stalls for seconds has the server end it
+				conn, err = net.Dial("tcp", "192.0.2.1:8080")
+			}
+		}()
 	}
 	time.Sleep(2 * patience)
+}
+
+// ask sends the request, once or after each answer, and reads until the connection ends.
+func ask(conn net.Conn, request string, again bool) error {
+	b := make([]byte, 4096)
+	for asks := true; ; asks = again {
+		if asks {
+			if _, err := io.WriteString(conn, request); err != nil {
+				return err
+			}
+		}
+		if _, err := conn.Read(b); err != nil {
+			return err
+		}
+	}
 }
