@@ -211,7 +211,7 @@ func (p *peers) settle() {
 		p.mu.Lock()
 		n := len(p.took)
 		p.mu.Unlock()
-		if n >= 300 {
+		if n >= 2000 {
 			return
 		}
 		time.Sleep(20 * time.Millisecond)

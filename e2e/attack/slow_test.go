@@ -1,9 +1,12 @@
 package attack_test
 
 import (
+	"bufio"
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,19 +23,25 @@ func crowd() int {
 	return 5000
 }
 
+// slowness is how an attacker spends the server's time.
+type slowness struct {
+	begin string // is sent at once
+	then  string // is sent byte for byte, over and over
+	reads bool   // takes a byte of the answer now and then
+}
+
+var slow = map[string]slowness{
+	"headers": {begin: "GET /answer/sdp HTTP/1.1\r\nHost: x\r\nkey: k\r\nX: ", then: "y"},
+	"bodies":  {begin: "POST /offer/sdp HTTP/1.1\r\nHost: x\r\nkey: k\r\nContent-Length: 200000\r\n\r\n{\"data\":\"", then: "z"},
+	"readers": {begin: strings.Repeat("GET /answer/messages HTTP/1.1\r\nHost: x\r\nkey: long\r\n\r\n", 20), reads: true},
+	"silent":  {},
+}
+
 // TestSlow has thousands of clients do everything as slowly as they can. The server ends them by itself, while peers connect.
 func TestSlow(t *testing.T) {
+	need(t, "nice")
 	long := strings.Repeat("x", 60_000)
-	for name, attacker := range map[string]struct {
-		begin string // is sent at once
-		then  string // is sent byte for byte, over and over
-		reads bool   // takes a byte of the answer now and then
-	}{
-		"headers": {begin: "GET /answer/sdp HTTP/1.1\r\nHost: x\r\nkey: k\r\nX: ", then: "y"},
-		"bodies":  {begin: "POST /offer/sdp HTTP/1.1\r\nHost: x\r\nkey: k\r\nContent-Length: 200000\r\n\r\n{\"data\":\"", then: "z"},
-		"readers": {begin: strings.Repeat("GET /answer/messages HTTP/1.1\r\nHost: x\r\nkey: long\r\n\r\n", 20), reads: true},
-		"silent":  {},
-	} {
+	for name, attacker := range slow {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, "--read-timeout=3s", "--idle-timeout=3s")
 			c := http.Client{Timeout: patience}
@@ -45,66 +54,116 @@ func TestSlow(t *testing.T) {
 			c.CloseIdleConnections()
 
 			p := connecting(t, s.url(), nil)
-			var held atomic.Int64 // the longest that an attacker was let be, in ns
-			var ended atomic.Int64
-			var coming figures // while the attackers connect, on the cores that the peers and the server have too
+			var coming figures // while the attackers connect
+			var held string
 			before, in := p.during(t, func() {
-				var attackers sync.WaitGroup
-				for range crowd() {
-					conn, err := net.Dial("tcp", s.addr)
-					if err != nil {
-						t.Fatal(err)
-					}
-					if attacker.reads {
-						raw, err := conn.(*net.TCPConn).SyscallConn()
-						if err == nil {
-							raw.Control(func(fd uintptr) { syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 2048) })
-						}
-					}
-					attackers.Go(func() {
-						defer conn.Close()
-						began := time.Now()
-						conn.SetDeadline(began.Add(patience))
-						if _, err := conn.Write([]byte(attacker.begin)); err != nil {
-							return
-						}
-						var b [1]byte
-						for time.Since(began) < patience {
-							if attacker.reads {
-								time.Sleep(time.Second)
-								if _, err := conn.Read(b[:]); err != nil {
-									break
-								}
-								continue
-							}
-							conn.SetReadDeadline(time.Now().Add(time.Second))
-							if n, err := conn.Read(b[:]); n > 0 || err != nil && !isTimeout(err) {
-								break
-							}
-							if _, err := conn.Write([]byte(attacker.then)); err != nil {
-								break
-							}
-						}
-						ended.Add(1)
-						for lasted := time.Since(began).Nanoseconds(); ; {
-							most := held.Load()
-							if lasted <= most || held.CompareAndSwap(most, lasted) {
-								break
-							}
-						}
-					})
-				}
+				said, end := attack(t, name, s.addr)
+				nextLine(t, said)
 				coming = p.take(t)
 				// What a reader has in its kernel's buffers it goes on reading long after the server has hung up.
 				eventually(t, "the server has ended the slow ones", func() bool { return s.descriptors(t) < 50+2*pairs })
 				if !attacker.reads {
-					attackers.Wait()
+					held = ", the longest held " + nextLine(t, said)
 				}
+				end()
 			})
-			t.Logf("%d slow %s: before %v; while they connect %v; in it %v; resident %d MB, the longest held %v", crowd(), name, before, coming, in, s.resident(t)>>20,
-				time.Duration(held.Load()).Round(time.Second))
+			t.Logf("%d slow %s: before %v; while they connect %v; in it %v; resident %d MB%s", crowd(), name, before, coming, in, s.resident(t)>>20, held)
 		})
 	}
+}
+
+// attack starts the attackers of that name, in a process of their own which takes little of the cores that the server and the
+// peers need: they stand for machines elsewhere. They say a line when all are there, and one when the last is gone.
+func attack(t testing.TB, name, addr string) (said *bufio.Scanner, end func()) {
+	t.Helper()
+	cmd := exec.Command("nice", "-n", "19", os.Args[0], "-test.run=^TestAttackers$", "-test.count=1")
+	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %s %d", attackVariable, name, addr, crowd()))
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	end = sync.OnceFunc(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	t.Cleanup(end)
+	return bufio.NewScanner(out), end
+}
+
+func nextLine(t testing.TB, lines *bufio.Scanner) string {
+	t.Helper()
+	if !lines.Scan() {
+		t.Fatalf("the attackers ended too early: %v", lines.Err())
+	}
+	return lines.Text()
+}
+
+// attackVariable tells the test binary to be attackers: their name, whom they attack, and how many they are.
+const attackVariable = "SIGNAL_ATTACK"
+
+// TestAttackers is the attackers' side of TestSlow, in a process of its own.
+func TestAttackers(t *testing.T) {
+	var name, addr string
+	var n int
+	if _, err := fmt.Sscan(os.Getenv(attackVariable), &name, &addr, &n); err != nil {
+		t.Skip("the other side of TestSlow")
+	}
+	attacker := slow[name]
+	var held atomic.Int64 // the longest that an attacker was let be, in ns
+	var attackers sync.WaitGroup
+	for range n {
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if attacker.reads {
+			raw, err := conn.(*net.TCPConn).SyscallConn()
+			if err == nil {
+				raw.Control(func(fd uintptr) { syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 2048) })
+			}
+		}
+		attackers.Go(func() {
+			lasted := attacker.spend(conn).Nanoseconds()
+			for most := held.Load(); lasted > most && !held.CompareAndSwap(most, lasted); most = held.Load() {
+			}
+		})
+	}
+	fmt.Println("all are there")
+	attackers.Wait()
+	fmt.Println(time.Duration(held.Load()).Round(time.Second))
+}
+
+// spend is one attack. It returns how long the server let it go on.
+func (a *slowness) spend(conn net.Conn) time.Duration {
+	defer conn.Close()
+	began := time.Now()
+	conn.SetDeadline(began.Add(patience))
+	if _, err := conn.Write([]byte(a.begin)); err != nil {
+		return time.Since(began)
+	}
+	var b [1]byte
+	for time.Since(began) < patience {
+		if a.reads {
+			time.Sleep(time.Second)
+			if _, err := conn.Read(b[:]); err != nil {
+				break
+			}
+			continue
+		}
+		conn.SetReadDeadline(time.Now().Add(time.Second))
+		if n, err := conn.Read(b[:]); n > 0 || err != nil && !isTimeout(err) {
+			break
+		}
+		if _, err := conn.Write([]byte(a.then)); err != nil {
+			break
+		}
+	}
+	return time.Since(began)
 }
 
 func isTimeout(err error) bool {
