@@ -26,7 +26,7 @@ import (
 //	@Failure	429				{object}	envelope	"QueueIsFull"
 //	@Failure	503				{object}	envelope	"CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router		/{role}/candidate [post]
-func (s *Server) postCandidate(c *fiber.Ctx, v visit) error { return s.postText(c, v, cache.Candidate) }
+func (s *Server) postCandidate(c *fiber.Ctx, v *visit) error { return s.postText(c, v, cache.Candidate) }
 
 // postCandidates appends candidates to the role's log, all or none.
 //
@@ -46,16 +46,15 @@ func (s *Server) postCandidate(c *fiber.Ctx, v visit) error { return s.postText(
 //	@Failure	429				{object}	envelope	"QueueIsFull"
 //	@Failure	503				{object}	envelope	"CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router		/{role}/candidates [post]
-func (s *Server) postCandidates(c *fiber.Ctx, v visit) error {
-	w, err := s.beginWrite(c)
-	if err != nil {
+func (s *Server) postCandidates(c *fiber.Ctx, v *visit) error {
+	w := &v.write
+	if err := s.beginWrite(c, w); err != nil {
 		return err
 	}
-	defer s.endWrite(&w)
-	if err := s.readCandidates(w.batch, w.body); err != nil {
+	if err := s.readCandidates(&w.batch, w.body); err != nil {
 		return err
 	}
-	return s.put(c, &v, 0, &w)
+	return s.put(c, v, 0)
 }
 
 // takeCandidate takes the other role's oldest candidate that is not taken.
@@ -73,7 +72,7 @@ func (s *Server) postCandidates(c *fiber.Ctx, v visit) error {
 //	@Failure		400				{object}	envelope				"KeyIsEmpty, KeyIsTooLong, WaitIsInvalid"
 //	@Failure		503				{object}	envelope				"ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router			/{role}/candidate [get]
-func (s *Server) takeCandidate(c *fiber.Ctx, v visit) error {
+func (s *Server) takeCandidate(c *fiber.Ctx, v *visit) error {
 	return s.take(c, v, cache.Candidate, 1, &text)
 }
 
@@ -92,6 +91,6 @@ func (s *Server) takeCandidate(c *fiber.Ctx, v visit) error {
 //	@Failure		400				{object}	envelope				"KeyIsEmpty, KeyIsTooLong, WaitIsInvalid"
 //	@Failure		503				{object}	envelope				"ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router			/{role}/candidates [get]
-func (s *Server) takeCandidates(c *fiber.Ctx, v visit) error {
+func (s *Server) takeCandidates(c *fiber.Ctx, v *visit) error {
 	return s.take(c, v, cache.Candidate, math.MaxInt, &arrayOfText)
 }

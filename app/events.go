@@ -63,7 +63,7 @@ var formEvent = cache.Form{
 //	@Failure		400				{object}	envelope	"KeyIsEmpty, KeyIsTooLong, CursorIsInvalid"
 //	@Failure		503				{object}	envelope	"ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router			/{role}/events [get]
-func (s *Server) streamEvents(c *fiber.Ctx, v visit) error {
+func (s *Server) streamEvents(c *fiber.Ctx, v *visit) error {
 	after, err := parseCursor(c.Request().Header.Peek("Last-Event-ID"))
 	if err == nil && after == 0 {
 		after, err = cursorOf(c)
@@ -81,9 +81,9 @@ func (s *Server) streamEvents(c *fiber.Ctx, v visit) error {
 	}
 	if s.limits != nil { // a stream waits for a session that is not open yet: whether there is one, only a look tells
 		_, err := s.store.Touch(c.Context(), v.key)
-		s.noteWrongKey(&v, err)
+		s.noteWrongKey(v, err)
 	}
-	held, err := s.hold(&v)
+	held, err := s.hold(v)
 	if err != nil {
 		return err
 	}
@@ -95,11 +95,12 @@ func (s *Server) streamEvents(c *fiber.Ctx, v visit) error {
 		key:  cache.Key(strings.Clone(string(v.key))), // the request is gone when the stream runs
 		wait: cache.Wait{For: forever, Unopened: true},
 	}
+	passage := v.passage // the visit ends before the stream does
 	// fasthttp's own streams put a pipe and two buffers between; this writes to the connection.
 	if !s.detach(c.Context(), func(conn *conn) {
 		defer release()
 		st.run(conn)
-		s.settle(&v.passage, st.key, "", st.sent)
+		s.settle(&passage, st.key, "", st.sent)
 		conn.Close()
 	}) {
 		release()

@@ -9,7 +9,6 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"signal-server/app/limit"
-	"signal-server/cache"
 	"signal-server/custerrors"
 )
 
@@ -37,8 +36,8 @@ func (s *Server) clientOf(c *fasthttp.RequestCtx) netip.Addr {
 }
 
 // limitOpen counts a session that the client is about to open, if that is what it does.
-func (s *Server) limitOpen(v *visit, b *cache.Batch) error {
-	if s.limits == nil || v.role != cache.Offer || !b.HasSDP() {
+func (s *Server) limitOpen(v *visit) error {
+	if s.limits == nil || !v.write.opens(v.role) {
 		return nil
 	}
 	if after := s.limits.Open(v.client); after > 0 {

@@ -32,7 +32,7 @@ import (
 //	@Failure		400				{object}	envelope	"KeyIsEmpty, KeyIsTooLong, BodyIsEmpty, BodyIsNotJSON, BodyIsNotUTF8"
 //	@Failure		503				{object}	envelope	"ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router			/{role}/outcome [post]
-func (s *Server) postOutcome(c *fiber.Ctx, v visit) error {
+func (s *Server) postOutcome(c *fiber.Ctx, v *visit) error {
 	body, err := bodyOf(c)
 	if err != nil {
 		return err

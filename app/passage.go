@@ -13,7 +13,7 @@ import (
 	"signal-server/custerrors"
 )
 
-// passage is a request on its way through the server: what is counted and logged of it at its end. begin makes one, and settle ends it,
+// passage is a request on its way through the server: what is counted and logged of it at its end. begin begins one, and settle ends it,
 // once, when it has been answered.
 type passage struct {
 	route metrics.Route
@@ -30,8 +30,8 @@ func (s *Server) now() time.Duration { return time.Since(s.base) }
 // costs above fasthttp.
 //
 // hot: every request.
-func (s *Server) begin(c *fasthttp.RequestCtx, route metrics.Route) passage {
-	p := passage{route: route, shard: uint8(c.ConnID())}
+func (s *Server) begin(c *fasthttp.RequestCtx, route metrics.Route, p *passage) {
+	*p = passage{route: route, shard: uint8(c.ConnID())}
 	p.timed = rand.Uint32N(metrics.TimedShare) == 0 // #nosec G404 -- a sample, at random because clients have a rhythm
 	if s.access.Picks() {
 		p.entry = &accesslog.Entry{Received: len(c.Request.Body())}
@@ -42,7 +42,6 @@ func (s *Server) begin(c *fasthttp.RequestCtx, route metrics.Route) passage {
 	if p.timed || p.entry != nil {
 		p.began = s.now()
 	}
-	return p
 }
 
 // settle counts a request that was answered with this msg, and logs it if it is to be. sent is the length of the answer's body.
@@ -91,7 +90,8 @@ func asksToWait(c *fiber.Ctx) bool { return hasQuery(c) && c.Context().QueryArgs
 func (s *Server) counted(route string, handler fiber.Handler) fiber.Handler {
 	number := s.requests.Route(route)
 	return func(c *fiber.Ctx) error {
-		p := s.begin(c.Context(), number)
+		var p passage
+		s.begin(c.Context(), number, &p)
 		if err := handler(c); err != nil {
 			s.answered(c, &p, "", routed(err))
 			return nil
@@ -106,7 +106,8 @@ func (s *Server) counted(route string, handler fiber.Handler) fiber.Handler {
 
 // settleOther counts what no route has answered.
 func (s *Server) settleOther(c *fasthttp.RequestCtx, o metrics.Outcome) {
-	p := s.begin(c, s.otherRoute)
+	var p passage
+	s.begin(c, s.otherRoute, &p)
 	p.began = 0 // it has been answered already
 	s.settleAs(&p, "", o, len(c.Response.Body()))
 }

@@ -32,23 +32,22 @@ type question struct {
 // take answers a request that takes.
 //
 // hot: an empty poll and a take come here.
-func (s *Server) take(c *fiber.Ctx, v visit, kind cache.Kind, limit int, shape *shape) error {
-	wait, err := s.waitOf(c)
-	if err != nil {
+func (s *Server) take(c *fiber.Ctx, v *visit, kind cache.Kind, limit int, shape *shape) error {
+	var wait cache.Wait
+	if err := s.waitOf(c, &wait); err != nil {
 		return err
 	}
-	return s.answer(c.Context(), &v, question{
-		key: v.key, to: v.role, kind: kind, limit: limit, shape: shape, after: cache.NewCursor(v.session, 0),
-	}, wait)
+	q := question{key: v.key, to: v.role, kind: kind, limit: limit, shape: shape, after: cache.NewCursor(v.session, 0)}
+	return s.answer(c.Context(), v, &q, &wait)
 }
 
 // answer replies to the question, at once or within the wait.
-func (s *Server) answer(c *fasthttp.RequestCtx, v *visit, q question, wait cache.Wait) error {
+func (s *Server) answer(c *fasthttp.RequestCtx, v *visit, q *question, wait *cache.Wait) error {
 	if wait.For > 0 {
 		q.began = s.now()
 	}
 	wait.Stay = stayFor
-	body, err := s.ask(c, c.Response.SwapBody(nil)[:0], &q, &wait)
+	body, err := s.ask(c, c.Response.SwapBody(nil)[:0], q, wait)
 	if wait.Pending() {
 		s.noteWrongKey(v, err)
 		held, full := s.hold(v)
@@ -57,10 +56,10 @@ func (s *Server) answer(c *fasthttp.RequestCtx, v *visit, q question, wait cache
 			return finish(c, body, full)
 		}
 		q.passage = v.passage
-		if s.park(c, q, wait, held) {
+		if s.park(c, *q, *wait, held) {
 			return errLater
 		}
-		body, err = s.askAgain(c, body[:0], &q, &wait)
+		body, err = s.askAgain(c, body[:0], q, wait)
 		held.release()
 	}
 	wait.End()
@@ -133,15 +132,16 @@ func endMessages(dst []byte, at int, next cache.Cursor, err error) ([]byte, erro
 //	@Failure		400				{object}	envelope			"KeyIsEmpty, KeyIsTooLong, CursorIsInvalid, WaitIsInvalid"
 //	@Failure		503				{object}	envelope			"ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router			/{role}/messages [get]
-func (s *Server) getMessages(c *fiber.Ctx, v visit) error {
-	after, wait, err := s.placeOf(c)
+func (s *Server) getMessages(c *fiber.Ctx, v *visit) error {
+	var wait cache.Wait
+	after, err := s.placeOf(c, &wait)
 	if err == nil {
 		after, err = v.from(after)
 	}
 	if err != nil {
 		return err
 	}
-	return s.answer(c.Context(), &v, question{key: v.key, to: v.role, after: after}, wait)
+	return s.answer(c.Context(), v, &question{key: v.key, to: v.role, after: after}, &wait)
 }
 
 // postMessages writes and then answers as the GET does.
@@ -169,20 +169,20 @@ func (s *Server) getMessages(c *fiber.Ctx, v visit) error {
 //	@Header			200				{string}	X-Offer-Ticket		"with --role-tickets: what the offerer shows from now on"
 //	@Header			200				{string}	X-Answer-Ticket		"with --role-tickets: what the answerer shows from now on"
 //	@Router			/{role}/messages [post]
-func (s *Server) postMessages(c *fiber.Ctx, v visit) error {
-	after, wait, err := s.placeOf(c)
+func (s *Server) postMessages(c *fiber.Ctx, v *visit) error {
+	var wait cache.Wait
+	after, err := s.placeOf(c, &wait)
 	if err != nil {
 		return err
 	}
-	w, err := s.beginWrite(c)
-	if err != nil {
+	if err := s.beginWrite(c, &v.write); err != nil {
 		return err
 	}
-	body, next, err := s.exchange(c, &v, &w, after, &wait)
-	s.endWrite(&w) // before a wait, which needs none of it
+	body, next, err := s.exchange(c, v, after, &wait)
 	if isNothing(err) && wait.For > 0 {
+		v.write.end() // the wait needs none of it
 		c.Response().SwapBody(body)
-		return s.answer(c.Context(), &v, question{key: v.key, to: v.role, after: next, granted: v.granted}, wait)
+		return s.answer(c.Context(), v, &question{key: v.key, to: v.role, after: next, granted: v.granted}, &wait)
 	}
 	wait.End()
 	return finish(c.Context(), body, err)
@@ -192,21 +192,21 @@ func (s *Server) postMessages(c *fiber.Ctx, v visit) error {
 // reply it returns the cursor to go on waiting by, which is of the session that was written to.
 //
 // hot: a handshake is mostly this.
-func (s *Server) exchange(c *fiber.Ctx, v *visit, w *write, after cache.Cursor, wait *cache.Wait,
-) ([]byte, cache.Cursor, error) {
+func (s *Server) exchange(c *fiber.Ctx, v *visit, after cache.Cursor, wait *cache.Wait) ([]byte, cache.Cursor, error) {
+	w := &v.write
 	body := append(c.Response().SwapBody(nil)[:0], envelopeBegin...)
-	ttl, err := s.readMessages(w.batch, w.body)
+	ttl, err := s.readMessages(&w.batch, w.body)
 	if err == nil {
-		err = s.limitOpen(v, w.batch)
+		err = s.limitOpen(v)
 	}
 	if err == nil && s.config.Tickets != nil {
-		after, err = s.enterSession(c, v, w, after)
+		after, err = s.enterSession(c, v, after)
 	}
 	if err != nil {
 		return body, after, err
 	}
 	body, at := beginMessages(body)
-	body, next, err := s.mail.Exchange(c.Context(), body, v.key, v.role, ttl, w.token, w.batch, after, math.MaxInt, &messages.form, wait)
+	body, next, err := s.mail.Exchange(c.Context(), body, v.key, v.role, ttl, w.token, &w.batch, after, math.MaxInt, &messages.form, wait)
 	if s.config.Tickets != nil && w.batch.HasSDP() && (err == nil || isNothing(err)) {
 		v.granted = true
 		s.grant(c.Context(), v.key, v.role, next.Epoch())
@@ -223,11 +223,11 @@ func isNothing(err error) bool {
 	return err == custerrors.SdpNoValues || err == custerrors.CandidateNoValues
 }
 
-// placeOf returns ?after and ?wait.
-func (s *Server) placeOf(c *fiber.Ctx) (after cache.Cursor, wait cache.Wait, err error) {
-	if after, err = cursorOf(c); err != nil {
-		return 0, cache.Wait{}, err
+// placeOf returns ?after, and says ?wait in w.
+func (s *Server) placeOf(c *fiber.Ctx, w *cache.Wait) (cache.Cursor, error) {
+	after, err := cursorOf(c)
+	if err != nil {
+		return 0, err
 	}
-	wait, err = s.waitOf(c)
-	return after, wait, err
+	return after, s.waitOf(c, w)
 }

@@ -34,31 +34,32 @@ var (
 // hasQuery reports whether there is a query to parse; most requests have none.
 func hasQuery(c *fiber.Ctx) bool { return len(c.Request().URI().QueryString()) > 0 }
 
-// waitOf returns how long ?wait lets the request wait, cut to the maximum, and how to tell that its client has left.
-func (s *Server) waitOf(c *fiber.Ctx) (cache.Wait, error) {
+// waitOf says in w, which is zero, how long ?wait lets the request wait, cut to the maximum, and how to tell that its client has
+// left.
+func (s *Server) waitOf(c *fiber.Ctx, w *cache.Wait) error {
 	if !hasQuery(c) {
-		return cache.Wait{}, nil
+		return nil
 	}
 	text := c.Context().QueryArgs().Peek("wait")
 	if text == nil {
-		return cache.Wait{}, nil
+		return nil
 	}
 	// Digits and a point, no sign, exponent, infinity or underscore, all of which ParseFloat takes.
 	if len(bytes.Trim(text, "0123456789.")) > 0 {
-		return cache.Wait{}, custerrors.WaitIsInvalid
+		return custerrors.WaitIsInvalid
 	}
 	seconds, err := strconv.ParseFloat(unsafeString(text), 64)
 	if err != nil && seconds == 0 { // out of range is only long
-		return cache.Wait{}, custerrors.WaitIsInvalid
+		return custerrors.WaitIsInvalid
 	}
-	w := cache.Wait{For: s.config.MaxWait}
+	w.For = s.config.MaxWait
 	if seconds < s.config.MaxWait.Seconds() {
 		w.For = time.Duration(seconds * float64(time.Second))
 	}
 	if w.For > 0 {
 		w.Present = present(c.Context().Conn())
 	}
-	return w, nil
+	return nil
 }
 
 // Cursors go over the wire as eight bytes in base64url (RFC 4648, Section 5), without padding.
@@ -133,42 +134,38 @@ func bodyOf(c *fiber.Ctx) ([]byte, error) {
 	}
 }
 
-// write is a request that writes: what all POSTs have in common.
+// write is what all POSTs have in common: beginWrite reads it, and end ends it.
 type write struct {
 	token cache.Token
 	body  []byte
-	batch *cache.Batch // empty at first, and part of the draft
-	draft *draft
+	batch cache.Batch    // empty at first
+	bound [maxToken]byte // what token is kept in, if it is not the request's
+	begun bool
+}
+
+// beginWrite reads what all POSTs have in common.
+func (s *Server) beginWrite(c *fiber.Ctx, w *write) (err error) {
+	if w.token, err = tokenOf(c); err != nil {
+		return err
+	}
+	w.begun = true
+	w.body, err = bodyOf(c)
+	return err
 }
 
 // opens reports whether it opens a session, as that role.
 func (w *write) opens(role cache.Role) bool { return role == cache.Offer && w.batch.HasSDP() }
 
-// draft is the memory of one write at a time.
-type draft struct {
-	batch cache.Batch
-	token [maxToken]byte
-}
-
-// beginWrite reads what all POSTs have in common. endWrite must follow if there is no error.
-func (s *Server) beginWrite(c *fiber.Ctx) (w write, err error) {
-	if w.token, err = tokenOf(c); err != nil {
-		return w, err
-	}
-	if w.body, err = bodyOf(c); err != nil {
-		return w, err
-	}
-	w.draft, _ = s.drafts.Get().(*draft)
-	w.batch = &w.draft.batch
-	return w, nil
-}
-
 // keepBatch is how much memory a batch may take back to the pool: what four fifths of all sdp need.
 const keepBatch = 16 << 10
 
-func (s *Server) endWrite(w *write) {
+// end empties it. It may be called twice, and where there is none.
+func (w *write) end() {
+	if !w.begun {
+		return
+	}
 	w.batch.Reset(keepBatch)
-	s.drafts.Put(w.draft)
+	w.token, w.body, w.begun = "", nil, false
 }
 
 // unsafeString returns b as a string that shares its memory. The rule: b is a part of the request, which nobody writes to

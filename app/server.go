@@ -50,7 +50,7 @@ type Server struct {
 	otherRoute metrics.Route // of what no route answers
 	readyRoute metrics.Route
 
-	drafts   sync.Pool // of *draft
+	visits   sync.Pool // of *visit
 	contexts sync.Pool // of *fasthttp.RequestCtx, to answer parked requests with
 
 	// atomic
@@ -80,7 +80,7 @@ func New(config Config, store cache.Store, log *slog.Logger) (*Server, error) {
 		access:   config.Access,
 		base:     time.Now(),
 		limits:   limit.New(config.Clients),
-		drafts:   sync.Pool{New: func() any { return new(draft) }},
+		visits:   sync.Pool{New: func() any { return new(visit) }},
 		contexts: sync.Pool{New: func() any { return new(fasthttp.RequestCtx) }},
 		outcomes: newOutcomes(),
 	}

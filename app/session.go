@@ -27,20 +27,19 @@ import (
 //	@Failure		503				{object}	envelope		"CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable"
 //	@Header			200				{string}	X-Offer-Ticket	"with --role-tickets: what the offerer shows from now on"
 //	@Router			/offer/sdp [post]
-func (s *Server) openSession(c *fiber.Ctx, v visit) error {
-	w, err := s.beginWrite(c)
+func (s *Server) openSession(c *fiber.Ctx, v *visit) error {
+	w := &v.write
+	if err := s.beginWrite(c, w); err != nil {
+		return err
+	}
+	ttl, err := s.readOffer(&w.batch, w.body)
 	if err != nil {
 		return err
 	}
-	defer s.endWrite(&w)
-	ttl, err := s.readOffer(w.batch, w.body)
-	if err != nil {
+	if err := s.limitOpen(v); err != nil {
 		return err
 	}
-	if err := s.limitOpen(&v, w.batch); err != nil {
-		return err
-	}
-	return s.put(c, &v, ttl, &w)
+	return s.put(c, v, ttl)
 }
 
 // answerSession puts the answer's sdp.
@@ -59,32 +58,32 @@ func (s *Server) openSession(c *fiber.Ctx, v visit) error {
 //	@Failure	503				{object}	envelope		"CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable"
 //	@Header		200				{string}	X-Answer-Ticket	"with --role-tickets: what the answerer shows from now on"
 //	@Router		/answer/sdp [post]
-func (s *Server) answerSession(c *fiber.Ctx, v visit) error { return s.postText(c, v, cache.SDP) }
+func (s *Server) answerSession(c *fiber.Ctx, v *visit) error { return s.postText(c, v, cache.SDP) }
 
 // postText appends one payload that comes as text to the role's log.
 //
 // hot: a trickled candidate comes here.
-func (s *Server) postText(c *fiber.Ctx, v visit, kind cache.Kind) error {
-	w, err := s.beginWrite(c)
-	if err != nil {
+func (s *Server) postText(c *fiber.Ctx, v *visit, kind cache.Kind) error {
+	w := &v.write
+	if err := s.beginWrite(c, w); err != nil {
 		return err
 	}
-	defer s.endWrite(&w)
-	if err := s.addText(w.batch, kind, w.body); err != nil {
+	if err := s.addText(&w.batch, kind, w.body); err != nil {
 		return err
 	}
-	return s.put(c, &v, 0, &w)
+	return s.put(c, v, 0)
 }
 
-// put writes what w holds, and opens a session if that is the offer's sdp.
-func (s *Server) put(c *fiber.Ctx, v *visit, ttl time.Duration, w *write) error {
+// put writes what the visit brings, and opens a session if that is the offer's sdp.
+func (s *Server) put(c *fiber.Ctx, v *visit, ttl time.Duration) error {
+	w := &v.write
 	switch {
 	case s.config.Tickets != nil:
-		return wrote(c, s.putTicketed(c.Context(), v, ttl, w))
+		return wrote(c, s.putTicketed(c.Context(), v, ttl))
 	case w.opens(v.role):
-		return wrote(c, s.store.Open(c.Context(), v.key, ttl, w.token, w.batch))
+		return wrote(c, s.store.Open(c.Context(), v.key, ttl, w.token, &w.batch))
 	default:
-		return wrote(c, s.store.Append(c.Context(), v.key, v.role, w.token, w.batch))
+		return wrote(c, s.store.Append(c.Context(), v.key, v.role, w.token, &w.batch))
 	}
 }
 
@@ -111,7 +110,7 @@ func wrote(c *fiber.Ctx, err error) error {
 //	@Failure		400				{object}	envelope				"KeyIsEmpty, KeyIsTooLong, WaitIsInvalid"
 //	@Failure		503				{object}	envelope				"ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router			/{role}/sdp [get]
-func (s *Server) takeSDP(c *fiber.Ctx, v visit) error { return s.take(c, v, cache.SDP, 1, &text) }
+func (s *Server) takeSDP(c *fiber.Ctx, v *visit) error { return s.take(c, v, cache.SDP, 1, &text) }
 
 // endSession ends the session for both roles.
 //
@@ -124,7 +123,7 @@ func (s *Server) takeSDP(c *fiber.Ctx, v visit) error { return s.take(c, v, cach
 //	@Success	200				{object}	envelope	"done (msg empty), or KeyNotFound, KeyIsExpired"
 //	@Failure	400				{object}	envelope	"KeyIsEmpty, KeyIsTooLong"
 //	@Router		/session [delete]
-func (s *Server) endSession(c *fiber.Ctx, v visit) error {
+func (s *Server) endSession(c *fiber.Ctx, v *visit) error {
 	if v.session != 0 {
 		lease, err := s.store.Touch(c.Context(), v.key)
 		if err == nil && lease.Epoch != v.session {

@@ -27,10 +27,10 @@ func (s *Server) ticketed(handle handler) handler {
 	if s.config.Tickets == nil {
 		return handle
 	}
-	return func(c *fiber.Ctx, v visit) error {
-		err := s.readTicket(c, &v)
+	return func(c *fiber.Ctx, v *visit) error {
+		err := s.readTicket(c, v)
 		if err == nil {
-			err = s.mayAct(c, &v)
+			err = s.mayAct(c, v)
 		}
 		if err != nil {
 			return err
@@ -45,8 +45,8 @@ func (s *Server) putting(handle handler) handler {
 	if s.config.Tickets == nil {
 		return handle
 	}
-	return func(c *fiber.Ctx, v visit) error {
-		if err := s.readTicket(c, &v); err != nil {
+	return func(c *fiber.Ctx, v *visit) error {
+		if err := s.readTicket(c, v); err != nil {
 			return err
 		}
 		return handle(c, v)
@@ -127,7 +127,8 @@ func (v *visit) from(after cache.Cursor) (cache.Cursor, error) {
 }
 
 // enterSession says by which cursor a POST of messages is to write and read: in the visit's session, if it does not open one.
-func (s *Server) enterSession(c *fiber.Ctx, v *visit, w *write, after cache.Cursor) (cache.Cursor, error) {
+func (s *Server) enterSession(c *fiber.Ctx, v *visit, after cache.Cursor) (cache.Cursor, error) {
+	w := &v.write
 	w.bindToken()
 	if w.opens(v.role) {
 		return after, nil
@@ -140,14 +141,15 @@ func (s *Server) enterSession(c *fiber.Ctx, v *visit, w *write, after cache.Curs
 	return v.from(after)
 }
 
-// putTicketed writes what w holds to the visit's session, and grants the ticket that it earns.
-func (s *Server) putTicketed(c *fasthttp.RequestCtx, v *visit, ttl time.Duration, w *write) error {
+// putTicketed writes what the visit brings to its session, and grants the ticket that it earns.
+func (s *Server) putTicketed(c *fasthttp.RequestCtx, v *visit, ttl time.Duration) error {
+	w := &v.write
 	w.bindToken()
 	in := cache.NewCursor(v.session, 0)
 	if w.opens(v.role) {
 		in = 0 // the session is to come
 	}
-	_, in, err := s.store.Exchange(c, nil, v.key, v.role, ttl, w.token, w.batch, in, 0, &messages.form)
+	_, in, err := s.store.Exchange(c, nil, v.key, v.role, ttl, w.token, &w.batch, in, 0, &messages.form)
 	if err == nil && w.batch.HasSDP() {
 		s.grant(c, v.key, v.role, in.Epoch())
 	}
@@ -174,5 +176,5 @@ func (w *write) bindToken() {
 	var text [sha256.Size + maxToken]byte
 	sum := sha256.Sum256(w.batch.Frames())
 	sum = sha256.Sum256(append(append(text[:0], sum[:]...), w.token...))
-	w.token = cache.Token(unsafeString(base64.RawURLEncoding.AppendEncode(w.draft.token[:0], sum[:])))
+	w.token = cache.Token(unsafeString(base64.RawURLEncoding.AppendEncode(w.bound[:0], sum[:])))
 }
