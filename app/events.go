@@ -7,6 +7,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"signal-server/app/metrics"
 	"signal-server/cache"
 	"signal-server/custerrors"
 )
@@ -99,7 +100,7 @@ func (s *Server) streamEvents(c *fiber.Ctx, v visit) error {
 	if !s.detach(c.Context(), func(conn *conn) {
 		defer release()
 		st.run(conn)
-		s.settle(&v.passage, st.key, "", st.sent)
+		s.settle(&v.passage, st.key, metrics.OK, st.sent)
 		conn.Close()
 	}) {
 		release()

@@ -157,15 +157,41 @@ func TestMetricsOfWaitsAndStreams(t *testing.T) {
 	s.eventually(t, `signal_requests_total{msg="ok",route="GET /answer/events",status="200"}`, 1)
 }
 
+// TestMetricsOfClientsThatLeave has clients leave waits, in place and parked: the server refuses nobody, and answers nobody.
 func TestMetricsOfClientsThatLeave(t *testing.T) {
-	s := serve(t)
-	key := newKey()
-	conn, _ := s.dial(t)
-	fmt.Fprintf(conn, "GET /answer/sdp?wait=20 HTTP/1.1\r\nHost: x\r\nkey: %s\r\n\r\n", key)
-	s.eventually(t, "signal_waits", 1)
-	conn.Close()
-	s.do(t, request{line: "POST /offer/sdp", key: key, body: open("o")}) // which wakes the wait
-	s.eventually(t, `signal_wait_seconds{result="gone"}`, 1)
+	for _, age := range ages {
+		s := serve(t)
+		key := newKey()
+		before := scraped(t, s.app)
+		conn, _ := s.dial(t)
+		fmt.Fprintf(conn, "GET /answer/sdp?wait=20 HTTP/1.1\r\nHost: x\r\nkey: %s\r\n\r\n", key)
+		s.grow(t, key, 1, age)
+		conn.Close()
+		s.do(t, request{line: "POST /offer/sdp", key: key, body: open("o")}) // which wakes the wait
+		s.eventually(t, `signal_requests_total{msg="gone",route="GET /answer/sdp",status="499"}`, 1)
+		grown(t, s.app, "a client that left", before, "signal_wait_seconds", map[string]float64{`result="gone"`: 1})
+		grown(t, s.app, "a client that left", before, "signal_refusals_total", nil)
+	}
+}
+
+// TestMetricsOfShutdown ends the server while requests wait, in place and parked: they count as failed, and as refused.
+func TestMetricsOfShutdown(t *testing.T) {
+	for _, age := range ages {
+		s := serve(t)
+		key := newKey()
+		wait := s.start(t, request{line: "GET /answer/sdp?wait=20", key: key})
+		s.grow(t, key, 1, age)
+		before := scraped(t, s.app)
+		s.stop()
+		wait().expect(t, "a wait", custerrors.ServerIsShuttingDown, "")
+		grown(t, s.app, "the end", before, "signal_wait_seconds", map[string]float64{`result="failed"`: 1})
+		grown(t, s.app, "the end", before, "signal_refusals_total", map[string]float64{`reason="shutdown"`: 1})
+		grown(t, s.app, "the end", before, "signal_requests_total",
+			map[string]float64{`msg="ServerIsShuttingDown",route="GET /answer/sdp",status="503"`: 1})
+		if after := scraped(t, s.app); after["signal_ready"] != 0 || after["signal_waits"] != 0 {
+			t.Errorf("after the end: got signal_ready %v, signal_waits %v, want 0 of both", after["signal_ready"], after["signal_waits"])
+		}
+	}
 }
 
 // unavailable is a store that cannot be reached.
