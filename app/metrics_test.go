@@ -296,10 +296,10 @@ func TestMetricsOfRefusals(t *testing.T) {
 	})
 }
 
-// TestMetricsOfPanics has the store panic, before and after a request is parked.
+// TestMetricsOfPanics has the store panic in a handler; of panics elsewhere, the tests of bugs.
 func TestMetricsOfPanics(t *testing.T) {
 	s := serve(t, func(o *options) {
-		o.wrap = func(store cache.Store) cache.Store { return &faulty{store, func() error { panic("a secret") }} }
+		o.wrap = func(store cache.Store) cache.Store { return &faulty{store, aPanic} }
 	})
 	before := scraped(t, s.app)
 	s.try(t.Context(), request{line: "POST /offer/candidate", key: "k", body: "c"})
