@@ -224,7 +224,7 @@ func TestABugCostsOneRequest(t *testing.T) {
 	}
 }
 
-// bugLater is a store that fails, or panics, at a Take or a Read once it is armed: while requests wait already.
+// bugLater is a store that fails, or panics, at a Take or a Read once it is armed.
 type bugLater struct {
 	cache.Store
 	armed atomic.Bool
@@ -262,9 +262,6 @@ func (b *bugLater) Read(ctx context.Context, dst []byte, key cache.Key, to cache
 	}
 	return b.Store.Read(ctx, dst, key, to, after, limit, form)
 }
-
-// Tells has the mailroom ask the store again, whatever it is told.
-func (b *bugLater) Tells() bool { return false }
 
 // TestABugInAParkedWaitCostsThatRequest: the goroutine that a parked request waits in survives as a handler does.
 func TestABugInAParkedWaitCostsThatRequest(t *testing.T) {
@@ -314,12 +311,9 @@ func TestABugCostsOneStream(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, bug := buggy(t, tt.fails)
-			l := s.listen(t, "/answer/events?key=k")
-			s.grow(t, "k", 1, 0)
 			bug.armed.Store(true)
 			before := scraped(t, s.app)
-			s.do(t, request{line: "POST /offer/sdp", key: "k", body: open("o")})
-			l.want(tt.want...)
+			s.listen(t, "/answer/events?key=k").want(tt.want...)
 			s.eventually(t, "signal_streams", 0)
 			s.wantBug(t)
 			grown(t, s.app, name, before, "signal_panics_total", map[string]float64{"": tt.panics})
