@@ -51,6 +51,7 @@ var layers = []struct {
 	{module + "/app/limit/...", []string{prometheus}},
 	{module + "/cache/...", []string{prometheus}},
 	{module + "/client/...", []string{fiber, fasthttp, bigcache, rueidis, prometheus}},
+	{module + "/...", []string{module + "/app/apptest"}}, // tests alone do
 }
 
 // goPackage is what go list says of a package, its tests left out.

@@ -1,8 +1,6 @@
 package main_test
 
 import (
-	"log/slog"
-	"net"
 	"os"
 	"os/exec"
 	"regexp"
@@ -10,6 +8,7 @@ import (
 	"testing"
 
 	"signal-server/app"
+	"signal-server/app/apptest"
 	"signal-server/cache/memory"
 )
 
@@ -48,25 +47,9 @@ func TestREADME(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := app.New(config, store, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(t.Context(), listener, nil) }()
-	t.Cleanup(func() { // after the test's context has ended
-		if err := <-served; err != nil {
-			t.Errorf("Serve: %v", err)
-		}
-		store.Close()
-	})
-
+	server := apptest.Serve(t, apptest.Listen(t), config, store)
 	for _, s := range stepsOf(t, "README.md") {
-		command := strings.ReplaceAll(s.command, "localhost:8080", listener.Addr().String())
+		command := strings.ReplaceAll(s.command, "localhost:8080", server.Addr)
 		out, err := exec.Command("bash", "-c", command).Output()
 		if err != nil {
 			t.Fatalf("%s: %v", s.command, err)

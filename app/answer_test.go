@@ -3,6 +3,7 @@ package app_test
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"regexp"
@@ -58,9 +59,12 @@ type answer struct {
 	data   string // JSON
 }
 
-// read reads the answer whole. An envelope is taken apart; check says whether it is one.
+// read reads the answer whole. An envelope is taken apart; check says whether it is one. A stream, which would go on, is an error.
 func read(resp *http.Response) (answer, error) {
 	defer resp.Body.Close()
+	if resp.Header.Get("Content-Type") == "text/event-stream" {
+		return newAnswer(resp, nil), errors.New("a stream")
+	}
 	body, err := io.ReadAll(resp.Body)
 	return newAnswer(resp, body), err
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"signal-server/app/metrics"
 	"signal-server/cache"
 	"signal-server/custerrors"
 )
@@ -90,7 +91,7 @@ func (s *Server) streamEvents(c *fiber.Ctx, v *visit) error {
 	s.streams.Add(1)
 	release := func() { s.streams.Add(-1); held.release() }
 	st := stream{
-		mail: s.mail, role: v.role, after: after,
+		server: s, role: v.role, after: after,
 		buf:  s.strict.appendLine(s.origins.appendLines([]byte(streamHead), c.Context()), c.Context()),
 		key:  cache.Key(strings.Clone(string(v.key))), // the request is gone when the stream runs
 		wait: cache.Wait{For: forever, Unopened: true},
@@ -98,9 +99,13 @@ func (s *Server) streamEvents(c *fiber.Ctx, v *visit) error {
 	passage := v.passage // the visit ends before the stream does
 	// fasthttp's own streams put a pipe and two buffers between; this writes to the connection.
 	if !s.detach(c.Context(), func(conn *conn) {
-		defer release()
+		end := s.requests.Of(custerrors.InternalError) // if run panics
+		defer func() {
+			release()
+			s.settle(&passage, st.key, end, st.sent)
+		}()
 		st.run(conn)
-		s.settle(&passage, st.key, "", st.sent)
+		end = metrics.OK
 		conn.Close()
 	}) {
 		release()
@@ -111,13 +116,13 @@ func (s *Server) streamEvents(c *fiber.Ctx, v *visit) error {
 
 // stream is one reader of events. It is owned by the goroutine that runs it.
 type stream struct {
-	mail  *cache.Mailroom
-	key   cache.Key
-	role  cache.Role
-	after cache.Cursor
-	wait  cache.Wait
-	buf   []byte // to be written; at first the answer's head
-	sent  int    // bytes
+	server *Server
+	key    cache.Key
+	role   cache.Role
+	after  cache.Cursor
+	wait   cache.Wait
+	buf    []byte // to be written; at first the answer's head
+	sent   int    // bytes
 }
 
 // forever is longer than any session lives.
@@ -136,13 +141,15 @@ func (s *stream) run(conn *conn) {
 			return // the reader has left, or was too slow and the patrol cut it off
 		}
 		s.buf = nil // most streams wait most of the time, and hold no memory then
-		switch msg := s.gather(); msg {
-		case "":
+		switch err := s.gather(); err {
+		case nil:
 		case custerrors.SdpNoValues, custerrors.CandidateNoValues, custerrors.KeyNotFound:
 			s.buf = append(s.buf, eventComment...)
+		case cache.ErrGone:
+			return
 		default:
 			s.buf = append(s.buf, eventEnd...)
-			s.buf = append(s.buf, msg...) // no msg needs escaping, a test says
+			s.buf = append(s.buf, s.server.msg(err)...) // no msg needs escaping, a test says
 			s.buf = append(s.buf, eventDataEnd...)
 			conn.Write(s.buf) // the last one: what becomes of it changes nothing
 			return
@@ -151,24 +158,24 @@ func (s *stream) run(conn *conn) {
 }
 
 // gather appends what is there, about streamBatch bytes at the most, after waiting for the first message. It returns why
-// there is none, or "".
-func (s *stream) gather() custerrors.Error {
+// there is none, or nil.
+func (s *stream) gather() error {
 	s.wait.Stay = heartbeat
 	for {
 		at := len(s.buf) + len(eventID)
 		buf := append(appendCursor(append(s.buf, eventID...), s.after), eventIDEnd...)
-		buf, next, err := s.mail.Read(context.Background(), buf, s.key, s.role, s.after, 1, &formEvent, &s.wait)
+		buf, next, err := s.server.mail.Read(context.Background(), buf, s.key, s.role, s.after, 1, &formEvent, &s.wait)
 		switch {
 		case err == nil:
 		case len(s.buf) > 0:
-			return "" // the next round tells, after what is gathered has been written
+			return nil // the next round tells, after what is gathered has been written
 		default:
-			return custerrors.Of(err)
+			return err
 		}
 		appendCursor(buf[:at], next)
 		s.buf, s.after = buf, next
 		if len(s.buf) >= streamBatch {
-			return ""
+			return nil
 		}
 		s.wait.Stay = -1 // what else is there, and no more
 	}

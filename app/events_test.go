@@ -172,6 +172,21 @@ func TestStreamsEndAtShutdown(t *testing.T) {
 	l.want(end(custerrors.ServerIsShuttingDown), "")
 }
 
+// TestAStreamThatNobodyReadsEndsWithoutAWord shuts down a reader's sending side, which counts as leaving: what comes then is not for
+// it, and the end is nobody's fault.
+func TestAStreamThatNobodyReadsEndsWithoutAWord(t *testing.T) {
+	s := serve(t)
+	conn, br := s.dial(t)
+	fmt.Fprint(conn, "GET /answer/events?key=k HTTP/1.1\r\nHost: x\r\n\r\n")
+	s.grow(t, "k", 1, 0)
+	conn.CloseWrite()
+	s.do(t, request{line: "POST /offer/sdp", key: "k", body: open("o")})
+	text, err := io.ReadAll(br)
+	if _, events, _ := strings.Cut(string(text), "\r\n\r\n"); events != ":\n\n" || err != nil {
+		t.Errorf("got %q, %v, want one comment and the end", events, err)
+	}
+}
+
 // TestAReaderThatDoesNotKeepUpIsCutOff fills the connection of a reader that reads nothing: the server lets go of it, and it
 // resumes by its last id.
 func TestAReaderThatDoesNotKeepUpIsCutOff(t *testing.T) {

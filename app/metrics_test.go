@@ -1,14 +1,21 @@
 package app_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"os"
+	"runtime"
+	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
-	"signal-server/app/limit"
+	"signal-server/app/accesslog"
 	"signal-server/cache"
 	"signal-server/custerrors"
 )
@@ -89,6 +96,94 @@ func TestMetricsOfRequests(t *testing.T) {
 	}
 }
 
+// telling is a store that tells other numbers.
+type telling struct {
+	cache.Store
+	stats cache.Stats
+}
+
+func (s *telling) Stats() cache.Stats { return s.stats }
+
+// TestMetricsOfTheStore has a store tell a number of each kind, and then none: each is told as what it is.
+func TestMetricsOfTheStore(t *testing.T) {
+	times := func(n int) cache.Distribution {
+		var d cache.Durations
+		for range n {
+			d.Observe(time.Second)
+		}
+		return d.Distribution()
+	}
+	const unknown = cache.Unknown
+	store := new(telling)
+	s := serve(t, func(o *options) {
+		o.wrap = func(own cache.Store) cache.Store {
+			store.Store = own
+			return store
+		}
+	})
+	for name, tt := range map[string]struct {
+		stats cache.Stats
+		want  map[string]float64
+	}{
+		"all": {
+			cache.Stats{
+				Opened: 1, Answered: 2, Completed: 3, Ended: 4, Expired: 5, Live: 6, Held: 7, Budget: 8, Trips: 9, Failed: 10,
+				Answering: times(11), Tripping: times(12),
+			},
+			map[string]float64{
+				"signal_sessions_opened_total": 1, "signal_sessions_answered_total": 2, "signal_sessions_completed_total": 3,
+				"signal_sessions_ended_total": 4, "signal_sessions_expired_total": 5, "signal_sessions": 6, "signal_store_bytes": 7,
+				"signal_store_budget_bytes": 8, "signal_store_calls_total": 9, "signal_store_errors_total": 10,
+				"signal_session_answer_seconds": 11, "signal_session_answer_seconds_sum": 11,
+				"signal_store_call_seconds": 12, "signal_store_call_seconds_sum": 12,
+			},
+		},
+		"none": {
+			cache.Stats{
+				Opened: unknown, Answered: unknown, Completed: unknown, Ended: unknown, Expired: unknown, Live: unknown, Held: unknown,
+				Budget: unknown, Trips: unknown, Failed: unknown,
+			},
+			map[string]float64{},
+		},
+	} {
+		store.stats = tt.stats
+		got := scraped(t, s.app)
+		maps.DeleteFunc(got, func(series string, _ float64) bool {
+			return !strings.HasPrefix(series, "signal_session") && !strings.HasPrefix(series, "signal_store")
+		})
+		if !maps.Equal(got, tt.want) {
+			t.Errorf("%s: got %v, want %v", name, got, tt.want)
+		}
+	}
+}
+
+// TestMetricsOfOutcomes reports how clients ended: what they report twice counts once.
+func TestMetricsOfOutcomes(t *testing.T) {
+	s := serve(t)
+	before := scraped(t, s.app)
+	key := newKey()
+	report := func(role, body string) step { return step{line: "POST /" + role + "/outcome", body: body} }
+	s.scriptOf(t, key, opened("o"), report("offer", connected), report("offer", connected), report("answer", gaveUp))
+	const relayed = `candidate_type="relay",result="connected",role="offer"`
+	grown(t, s.app, "reports", before, "signal_outcome_seconds",
+		map[string]float64{relayed: 1, `candidate_type="",result="failed",role="answer"`: 1})
+	if got := scraped(t, s.app)["signal_outcome_seconds{"+relayed+"}_sum"]; got != 1.2345 {
+		t.Errorf("a report of 1234.5 ms: got %v s", got)
+	}
+}
+
+// TestMetricsOfConfiguration tells what the server was given.
+func TestMetricsOfConfiguration(t *testing.T) {
+	s := serve(t, func(o *options) { o.config.MaxWaits, o.config.MaxConnections, o.config.Version = 7, 9, "v1.2.3" })
+	got := scraped(t, s.app)
+	built := fmt.Sprintf(`signal_build_info{goversion=%q,revision="",version="v1.2.3"}`, runtime.Version())
+	for series, want := range map[string]float64{"signal_waits_limit": 7, "signal_connections_limit": 9, built: 1} {
+		if got, ok := got[series]; !ok || got != want {
+			t.Errorf("%s: got %v, %v, want %v", series, got, ok, want)
+		}
+	}
+}
+
 // TestMetricsOfTime wants about one request in 16 to be timed, of those that do not wait, and each wait.
 func TestMetricsOfTime(t *testing.T) {
 	d := newDirect(t)
@@ -157,123 +252,47 @@ func TestMetricsOfWaitsAndStreams(t *testing.T) {
 	s.eventually(t, `signal_requests_total{msg="ok",route="GET /answer/events",status="200"}`, 1)
 }
 
+// TestMetricsOfClientsThatLeave has clients leave waits, in place and parked: the server refuses nobody, and answers nobody.
 func TestMetricsOfClientsThatLeave(t *testing.T) {
-	s := serve(t)
-	key := newKey()
-	conn, _ := s.dial(t)
-	fmt.Fprintf(conn, "GET /answer/sdp?wait=20 HTTP/1.1\r\nHost: x\r\nkey: %s\r\n\r\n", key)
-	s.eventually(t, "signal_waits", 1)
-	conn.Close()
-	s.do(t, request{line: "POST /offer/sdp", key: key, body: open("o")}) // which wakes the wait
-	s.eventually(t, `signal_wait_seconds{result="gone"}`, 1)
+	for _, age := range ages {
+		s := serve(t)
+		key := newKey()
+		before := scraped(t, s.app)
+		conn, _ := s.dial(t)
+		fmt.Fprintf(conn, "GET /answer/sdp?wait=20 HTTP/1.1\r\nHost: x\r\nkey: %s\r\n\r\n", key)
+		s.grow(t, key, 1, age)
+		conn.Close()
+		s.do(t, request{line: "POST /offer/sdp", key: key, body: open("o")}) // which wakes the wait
+		s.eventually(t, `signal_requests_total{msg="gone",route="GET /answer/sdp",status="499"}`, 1)
+		grown(t, s.app, "a client that left", before, "signal_wait_seconds", map[string]float64{`result="gone"`: 1})
+		grown(t, s.app, "a client that left", before, "signal_refusals_total", nil)
+	}
 }
 
-// unavailable is a store that cannot be reached.
-type unavailable struct{ cache.Store }
-
-func (unavailable) Open(context.Context, cache.Key, time.Duration, cache.Token, *cache.Batch) error {
-	return fmt.Errorf("%w: a test", custerrors.StoreIsUnavailable)
-}
-
-func (unavailable) Ready(context.Context) error { return custerrors.StoreIsUnavailable }
-
-// TestMetricsOfRefusals provokes every refusal: it counts for its reason, and for no other.
-func TestMetricsOfRefusals(t *testing.T) {
-	loopback, err := limit.ParseProxies([]string{"loopback"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	clients := func(c limit.Config) func(*options) {
-		c.Block = time.Minute
-		return func(o *options) { o.config.Clients, o.config.Proxies = c, loopback }
-	}
-	once := limit.Rate{Events: 1, Per: time.Hour}
-	tokens, _, one, _ := guarded(t)
-	for _, tt := range []struct {
-		reason string
-		change func(*options)
-		first  []request // let in
-		last   request   // refused
-	}{
-		{"requests", clients(limit.Config{Requests: once}), []request{{line: "GET /answer/sdp", key: "k"}}, request{line: "GET /answer/sdp", key: "k"}},
-		{
-			"opens", clients(limit.Config{Opens: once}),
-			[]request{{line: "POST /offer/sdp", key: "k", body: open("o")}},
-			request{line: "POST /offer/sdp", key: "l", body: open("o")},
-		},
-		{"wrong_keys", clients(limit.Config{WrongKeys: once}), []request{{line: "GET /answer/sdp", key: "k"}}, request{line: "GET /answer/sdp", key: "l"}},
-		{"queue", nil, []request{{line: "POST /offer/sdp", key: "k", body: open("o")}}, request{line: "POST /offer/candidates", key: "k", body: times(129, "c")}},
-		{"bytes", nil, nil, request{line: "POST /offer/sdp", key: "k", body: open(string(make([]byte, 70<<10)))}},
-		{"authentication", tokens, nil, request{line: "GET /answer/sdp", key: "k"}},
-		{"permission", tokens, nil, request{line: "GET /answer/sdp", key: "l", header: [][2]string{{"Authorization", "Bearer " + one}}}},
-		{
-			"permission", func(o *options) { o.config.AllowOrigins = []string{"https://a.example"} }, nil,
-			request{line: "GET /answer/sdp", key: "l", header: [][2]string{{"Origin", "https://b.example"}}},
-		},
-		{"store", func(o *options) { o.wrap = func(s cache.Store) cache.Store { return unavailable{s} } }, nil, request{line: "POST /offer/sdp", key: "k", body: open("o")}},
-	} {
-		t.Run(tt.reason, func(t *testing.T) {
-			change := tt.change
-			if change == nil {
-				change = func(*options) {}
-			}
-			s := serve(t, change)
-			for _, r := range tt.first {
-				if a, err := s.try(t.Context(), r); err != nil || a.status != 200 {
-					t.Fatalf("%s: got %d %v, want it let in", r.line, a.status, err)
-				}
-			}
-			s.try(t.Context(), request{line: "GET /readyz"}) // which is no refusal, whatever it says
-			before := scraped(t, s.app)
-			a, err := s.try(t.Context(), tt.last)
-			if err != nil || a.status < 400 {
-				t.Fatalf("%s: got %d %v, want it refused", tt.last.line, a.status, err)
-			}
-			grown(t, s.app, tt.last.line, before, "signal_refusals_total", map[string]float64{`reason="` + tt.reason + `"`: 1})
-		})
-	}
-	t.Run("memory", func(t *testing.T) {
-		needEmbedded(t)
-		s := serve(t, func(o *options) { o.memory = 1 << 20 })
-		for i := 0; ; i++ {
-			before := scraped(t, s.app)
-			if a, _ := s.try(t.Context(), request{line: "POST /offer/sdp", key: fmt.Sprint("k", i), body: open("o")}); a.status == 503 {
-				grown(t, s.app, "an open too many", before, "signal_refusals_total", map[string]float64{`reason="memory"`: 1})
-				break
-			}
+// TestMetricsOfShutdown ends the server while requests wait, in place and parked: they count as failed, and as refused.
+func TestMetricsOfShutdown(t *testing.T) {
+	for _, age := range ages {
+		s := serve(t)
+		key := newKey()
+		wait := s.start(t, request{line: "GET /answer/sdp?wait=20", key: key})
+		s.grow(t, key, 1, age)
+		before := scraped(t, s.app)
+		s.stop()
+		wait().expect(t, "a wait", custerrors.ServerIsShuttingDown, "")
+		grown(t, s.app, "the end", before, "signal_wait_seconds", map[string]float64{`result="failed"`: 1})
+		grown(t, s.app, "the end", before, "signal_refusals_total", map[string]float64{`reason="shutdown"`: 1})
+		grown(t, s.app, "the end", before, "signal_requests_total",
+			map[string]float64{`msg="ServerIsShuttingDown",route="GET /answer/sdp",status="503"`: 1})
+		if after := scraped(t, s.app); after["signal_ready"] != 0 || after["signal_waits"] != 0 {
+			t.Errorf("after the end: got signal_ready %v, signal_waits %v, want 0 of both", after["signal_ready"], after["signal_waits"])
 		}
-		if got := scraped(t, s.app)["signal_ready"]; got != 0 {
-			t.Errorf("a full server: got signal_ready %v, want 0", got)
-		}
-	})
-	t.Run("waits", func(t *testing.T) {
-		s := serve(t, func(o *options) { o.config.MaxWaits = 1 })
-		s.listen(t, "/answer/events?key=k")
-		before := scraped(t, s.app)
-		s.try(t.Context(), request{line: "GET /answer/sdp?wait=1", key: "k"})
-		grown(t, s.app, "a wait too many", before, "signal_refusals_total", map[string]float64{`reason="waits"`: 1})
-	})
-	t.Run("client_waits", func(t *testing.T) {
-		s := serve(t, clients(limit.Config{Waits: 1}))
-		s.listen(t, "/answer/events?key=k")
-		before := scraped(t, s.app)
-		s.try(t.Context(), request{line: "GET /answer/sdp?wait=1", key: "k"})
-		grown(t, s.app, "a wait too many", before, "signal_refusals_total", map[string]float64{`reason="client_waits"`: 1})
-	})
-	t.Run("slow", func(t *testing.T) {
-		s := serve(t, func(o *options) { o.config.ReadTimeout = 200 * ms })
-		before := scraped(t, s.app)
-		conn, br := s.dial(t)
-		fmt.Fprint(conn, "GET /offer")
-		readAnswer(t, br, "GET").expect(t, "half a request", custerrors.RequestIsTooSlow, "")
-		grown(t, s.app, "half a request", before, "signal_refusals_total", map[string]float64{`reason="slow"`: 1})
-	})
+	}
 }
 
-// TestMetricsOfPanics has the store panic, before and after a request is parked.
+// TestMetricsOfPanics has the store panic in a handler; of panics elsewhere, the tests of bugs.
 func TestMetricsOfPanics(t *testing.T) {
 	s := serve(t, func(o *options) {
-		o.wrap = func(store cache.Store) cache.Store { return &faulty{store, func() error { panic("a secret") }} }
+		o.wrap = func(store cache.Store) cache.Store { return &faulty{store, aPanic} }
 	})
 	before := scraped(t, s.app)
 	s.try(t.Context(), request{line: "POST /offer/candidate", key: "k", body: "c"})
@@ -294,6 +313,42 @@ func TestMetricsOfConnections(t *testing.T) {
 	if after["signal_connections"] != 1 || after["signal_connections_limit"] != 1 || after["signal_accept_errors_total"] != 0 {
 		t.Errorf("got %v open of %v, %v errors, want 1 of 1 and none", after["signal_connections"], after["signal_connections_limit"],
 			after["signal_accept_errors_total"])
+	}
+}
+
+// starved is a listener that has no descriptor for a connection, so many times.
+type starved struct {
+	net.Listener
+	times atomic.Int64
+}
+
+func (s *starved) Accept() (net.Conn, error) {
+	if s.times.Add(-1) >= 0 {
+		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
+	}
+	return s.Listener.Accept()
+}
+
+// TestMetricsOfAcceptErrors has accept fail, for want of descriptors: each time counts, nobody is turned away, and in the end all is as before.
+func TestMetricsOfAcceptErrors(t *testing.T) {
+	const times = 3
+	s := serve(t, func(o *options) {
+		o.listener = func(l net.Listener) net.Listener {
+			short := &starved{Listener: l}
+			short.times.Store(times)
+			return short
+		}
+	})
+	s.do(t, request{line: "GET /healthz"})
+	for series, want := range map[string]float64{
+		"signal_accept_errors_total": times, "signal_connections_accepted_total": 1, "signal_connections_turned_away_total": 0,
+	} {
+		if got := scraped(t, s.app)[series]; got != want {
+			t.Errorf("%s: got %v, want %v", series, got, want)
+		}
+	}
+	if got := s.log.String(); strings.Count(got, "could not be accepted") != 1 {
+		t.Errorf("the log: got %q, want one line of it", got)
 	}
 }
 
@@ -334,9 +389,14 @@ func TestScrapesUnderLoad(t *testing.T) {
 		map[string]float64{`msg="KeyNotFound",route="GET /answer/sdp",status="200"`: askers * each})
 }
 
-// TestLostLines has the server log to a full disk: the line is lost and counted, and service goes on.
+// TestLostLines has the server log to a full disk, and requests too: the lines are lost and counted, and service goes on.
 func TestLostLines(t *testing.T) {
+	access, err := accesslog.New(accesslog.Config{Share: 1}, slog.NewTextHandler(fullDisk{}, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
 	s := serve(t, func(o *options) {
+		o.config.Access = access
 		o.wrap = func(store cache.Store) cache.Store {
 			return &faulty{store, func() error { return errors.New("a bug") }}
 		}
@@ -346,8 +406,9 @@ func TestLostLines(t *testing.T) {
 	if a, err := s.try(t.Context(), request{line: "POST /offer/candidate", key: "k", body: "c"}); err != nil || a.status != 500 {
 		t.Errorf("a bug: got %d %v, want 500", a.status, err)
 	}
-	grown(t, s.app, "a full disk", before, "signal_log_lines_lost_total", map[string]float64{`log="server"`: 1})
 	s.do(t, request{line: "GET /healthz"})
+	access.Close() // when all lines have been tried
+	grown(t, s.app, "a full disk", before, "signal_log_lines_lost_total", map[string]float64{`log="server"`: 1, `log="access"`: 2})
 }
 
 // fullDisk takes nothing.

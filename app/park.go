@@ -8,6 +8,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"signal-server/app/metrics"
 	"signal-server/cache"
 	"signal-server/custerrors"
 )
@@ -87,14 +88,14 @@ func (s *Server) answerParked(conn *conn, q *question, wait *cache.Wait, held ho
 	c, _ := s.contexts.Get().(*fasthttp.RequestCtx)
 	defer s.contexts.Put(c)
 	c.Response.Reset()
-	var msg custerrors.Error
+	end := metrics.OK
 	if err := finish(c, body, err); err != nil {
-		msg = s.fail(c, err)
+		end = s.fail(c, err)
 	}
 	if q.granted {
 		s.grant(c, q.key, q.to, q.after.Epoch())
 	}
-	s.settle(&q.passage, q.key, msg, len(c.Response.Body()))
+	s.settle(&q.passage, q.key, end, len(c.Response.Body()))
 	s.origins.mark(c, q.origin)
 	s.strict.markOver(&c.Response, conn)
 	if last {

@@ -3,6 +3,7 @@ package app_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -203,8 +204,8 @@ func (f *faulty) Append(context.Context, cache.Key, cache.Role, cache.Token, *ca
 // and the server goes on.
 func TestABugCostsOneRequest(t *testing.T) {
 	for name, fails := range map[string]func() error{
-		"panic": func() error { panic("a secret") },
-		"error": func() error { return fmt.Errorf("a secret") },
+		"panic": aPanic,
+		"error": anError,
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDirect(t, func(o *options) {
@@ -223,36 +224,55 @@ func TestABugCostsOneRequest(t *testing.T) {
 	}
 }
 
-// bugLater is a store that panics at a Take once a wait has gone on for longer than a request stays where it is.
+// bugLater is a store that fails, or panics, at a Take or a Read once it is armed.
 type bugLater struct {
 	cache.Store
 	armed atomic.Bool
+	fails func() error
 }
+
+// buggy starts a server over a bugLater.
+func buggy(t testing.TB, fails func() error) (*server, *bugLater) {
+	t.Helper()
+	bug := &bugLater{fails: fails}
+	return serve(t, func(o *options) {
+		o.wrap = func(store cache.Store) cache.Store {
+			bug.Store = store
+			return bug
+		}
+	}), bug
+}
+
+func aPanic() error  { panic("a secret") }
+func anError() error { return errors.New("a secret") }
 
 func (b *bugLater) Take(ctx context.Context, dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int,
 	form *cache.Form, in uint64,
 ) ([]byte, error) {
 	if b.armed.Load() {
-		panic("a secret")
+		return dst, b.fails()
 	}
 	return b.Store.Take(ctx, dst, key, to, kind, limit, form, in)
 }
 
+func (b *bugLater) Read(ctx context.Context, dst []byte, key cache.Key, to cache.Role, after cache.Cursor, limit int, form *cache.Form,
+) ([]byte, cache.Cursor, error) {
+	if b.armed.Load() {
+		return dst, after, b.fails()
+	}
+	return b.Store.Read(ctx, dst, key, to, after, limit, form)
+}
+
 // TestABugInAParkedWaitCostsThatRequest: the goroutine that a parked request waits in survives as a handler does.
 func TestABugInAParkedWaitCostsThatRequest(t *testing.T) {
-	bug := new(bugLater)
-	s := serve(t, func(o *options) {
-		o.wrap = func(store cache.Store) cache.Store {
-			bug.Store = store
-			return bug
-		}
-	})
+	s, bug := buggy(t, aPanic)
 	key := newKey()
 	s.do(t, request{line: "POST /offer/sdp", key: key, body: open("o")})
 	conn, br := s.dial(t)
 	fmt.Fprintf(conn, "GET /offer/sdp?wait=30 HTTP/1.1\r\nHost: x\r\nkey: %s\r\n\r\n", key)
 	s.grow(t, key, 1, ages[1]) // parked
 	bug.armed.Store(true)
+	before := scraped(t, s.app)
 	s.do(t, request{line: "POST /answer/sdp", key: key, body: "a"})
 	answer, err := http.ReadResponse(br, nil)
 	if err != nil {
@@ -263,10 +283,41 @@ func TestABugInAParkedWaitCostsThatRequest(t *testing.T) {
 	if answer.StatusCode != 500 || string(body) != want {
 		t.Errorf("a wait with a bug: got %d %s, want 500 %s", answer.StatusCode, body, want)
 	}
+	s.wantBug(t)
+	grown(t, s.app, "a panic", before, "signal_panics_total", map[string]float64{"": 1})
+	bug.armed.Store(false)
+	s.do(t, request{line: "GET /offer/sdp", key: key}).expect(t, "afterwards", "", `"a"`)
+}
+
+// wantBug wants one in the log, which forgets it.
+func (s *server) wantBug(t testing.TB) {
+	t.Helper()
 	if got := s.log.String(); !strings.Contains(got, "BUG") {
 		t.Errorf("the log: got %q, want the bug in it", got)
 	}
 	s.log.Reset()
-	bug.armed.Store(false)
-	s.do(t, request{line: "GET /offer/sdp", key: key}).expect(t, "afterwards", "", `"a"`)
+}
+
+// TestABugCostsOneStream lets the store panic, and fail in a way that is none of the contract's, under a stream.
+func TestABugCostsOneStream(t *testing.T) {
+	for name, tt := range map[string]struct {
+		fails  func() error
+		want   []string // the last events
+		counts string   // the request's labels
+		panics float64
+	}{
+		"panic": {aPanic, []string{""}, `msg="InternalError",route="GET /answer/events",status="500"`, 1},
+		"error": {anError, []string{end(custerrors.InternalError), ""}, `msg="ok",route="GET /answer/events",status="200"`, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, bug := buggy(t, tt.fails)
+			bug.armed.Store(true)
+			before := scraped(t, s.app)
+			s.listen(t, "/answer/events?key=k").want(tt.want...)
+			s.eventually(t, "signal_streams", 0)
+			s.wantBug(t)
+			grown(t, s.app, name, before, "signal_panics_total", map[string]float64{"": tt.panics})
+			s.eventually(t, "signal_requests_total{"+tt.counts+"}", 1)
+		})
+	}
 }

@@ -10,7 +10,6 @@ import (
 	"signal-server/app/accesslog"
 	"signal-server/app/metrics"
 	"signal-server/cache"
-	"signal-server/custerrors"
 )
 
 // passage is a request on its way through the server: what is counted and logged of it at its end. begin begins one, and settle ends it,
@@ -44,14 +43,10 @@ func (s *Server) begin(c *fasthttp.RequestCtx, route metrics.Route, p *passage) 
 	}
 }
 
-// settle counts a request that was answered with this msg, and logs it if it is to be. sent is the length of the answer's body.
+// settle counts a request that came to this end, and logs it if it is to be. sent is the length of the answer's body.
 //
 // hot: every request.
-func (s *Server) settle(p *passage, key cache.Key, msg custerrors.Error, sent int) {
-	s.settleAs(p, key, s.requests.Of(msg), sent)
-}
-
-func (s *Server) settleAs(p *passage, key cache.Key, o metrics.Outcome, sent int) {
+func (s *Server) settle(p *passage, key cache.Key, o metrics.Outcome, sent int) {
 	s.requests.Count(p.shard, p.route, o)
 	if p.entry != nil {
 		s.logAccess(p, key, o, sent)
@@ -73,14 +68,14 @@ func (s *Server) logAccess(p *passage, key cache.Key, o metrics.Outcome, sent in
 //
 // hot: every request of the API.
 func (s *Server) answered(c *fiber.Ctx, p *passage, key cache.Key, err error) {
-	var msg custerrors.Error
+	end := metrics.OK
 	if err != nil {
-		msg = s.fail(c.Context(), err) // not by Fiber, which takes its time
+		end = s.fail(c.Context(), err) // not by Fiber, which takes its time
 	}
 	if p.timed && !asksToWait(c) {
 		s.requests.Took(p.route, s.now()-p.began)
 	}
-	s.settle(p, key, msg, len(c.Response().Body()))
+	s.settle(p, key, end, len(c.Response().Body()))
 }
 
 // asksToWait reports whether the request has ?wait: how long it took says nothing about the server.
@@ -99,7 +94,7 @@ func (s *Server) counted(route string, handler fiber.Handler) fiber.Handler {
 		if p.timed {
 			s.requests.Took(p.route, s.now()-p.began)
 		}
-		s.settleAs(&p, "", s.requests.OfStatus(c.Response().StatusCode()), len(c.Response().Body()))
+		s.settle(&p, "", s.requests.OfStatus(c.Response().StatusCode()), len(c.Response().Body()))
 		return nil
 	}
 }
@@ -109,5 +104,5 @@ func (s *Server) settleOther(c *fasthttp.RequestCtx, o metrics.Outcome) {
 	var p passage
 	s.begin(c, s.otherRoute, &p)
 	p.began = 0 // it has been answered already
-	s.settleAs(&p, "", o, len(c.Response.Body()))
+	s.settle(&p, "", o, len(c.Response.Body()))
 }

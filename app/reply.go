@@ -11,6 +11,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
+	"signal-server/app/metrics"
 	"signal-server/cache"
 	"signal-server/custerrors"
 )
@@ -67,26 +68,27 @@ func done(c *fiber.Ctx) error {
 	return nil
 }
 
-// fail replies with the msg that err carries, and returns it.
-func (s *Server) fail(c *fasthttp.RequestCtx, err error) custerrors.Error {
+// fail replies with the msg that err carries, and returns what the request counts as.
+func (s *Server) fail(c *fasthttp.RequestCtx, err error) metrics.Outcome {
+	if err == cache.ErrGone {
+		c.SetConnectionClose()
+		refuse(c, custerrors.ServerIsShuttingDown) // nobody reads it, but who has shut down the sending side only
+		return metrics.Gone
+	}
 	after := time.Second
 	if t, ok := err.(tooFast); ok {
 		after = time.Duration(t)
 	}
-	msg := s.msg(c, err)
+	msg := s.msg(err)
 	refuseFor(c, msg, after)
-	return msg
+	return s.requests.Of(msg)
 }
 
 // msg returns the msg that err carries. An error that is not of custerrors is a fault of this server or its store, and is
 // logged.
-func (s *Server) msg(c *fasthttp.RequestCtx, err error) custerrors.Error {
+func (s *Server) msg(err error) custerrors.Error {
 	if msg, ok := err.(custerrors.Error); ok { // the usual case
 		return msg
-	}
-	if errors.Is(err, cache.ErrGone) {
-		c.SetConnectionClose() // nobody reads the answer
-		return custerrors.ServerIsShuttingDown
 	}
 	msg := custerrors.Of(err)
 	if msg.Status() == fasthttp.StatusInternalServerError {
@@ -187,8 +189,7 @@ func (s *Server) preflight(c *fasthttp.RequestCtx) {
 
 // handleError is Fiber's error handler: it puts into the envelope what its router refuses.
 func (s *Server) handleError(c *fiber.Ctx, err error) error {
-	msg := s.fail(c.Context(), routed(err))
-	s.settleOther(c.Context(), s.requests.Of(msg))
+	s.settleOther(c.Context(), s.fail(c.Context(), routed(err)))
 	return nil
 }
 

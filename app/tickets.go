@@ -91,21 +91,18 @@ func (s *Server) holds(v *visit, role cache.Role, text []byte) bool {
 }
 
 // mayAct lets in who holds the role's ticket, and as the answerer anybody as long as the session is not answered: he may be the one
-// who will. What he is let in to do began before the answer, and goes on after it.
+// who will. What he is let in to do began before the answer, and goes on after it. Where there is no session, everybody is told so.
 func (s *Server) mayAct(c *fiber.Ctx, v *visit) error {
 	if s.config.Tickets == nil || v.held {
 		return nil
 	}
-	if v.role != cache.Answer {
-		return custerrors.NotAllowed
-	}
 	lease, err := s.store.Touch(c.Context(), v.key)
 	switch {
-	case err == custerrors.KeyNotFound, err == custerrors.KeyIsExpired:
+	case v.role == cache.Answer && (err == custerrors.KeyNotFound || err == custerrors.KeyIsExpired):
 		return nil // what he asks for says so as well, or waits for the session
 	case err != nil:
 		return err
-	case lease.Answered:
+	case v.role != cache.Answer || lease.Answered:
 		return custerrors.NotAllowed
 	}
 	v.session = lease.Epoch

@@ -1,12 +1,9 @@
 package client_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -15,6 +12,7 @@ import (
 	"time"
 
 	"signal-server/app"
+	"signal-server/app/apptest"
 	"signal-server/app/ticket"
 	"signal-server/cache/memory"
 	"signal-server/client"
@@ -32,27 +30,7 @@ func serve(t *testing.T, changes ...func(*app.Config)) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := app.New(config, store, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(ctx, listener, nil) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-served; err != nil {
-			t.Errorf("the server stopped with %v", err)
-		}
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return "http://" + listener.Addr().String()
+	return apptest.Serve(t, apptest.Listen(t), config, store).URL
 }
 
 // peers returns both sides of a key at a real server.

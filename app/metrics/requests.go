@@ -25,8 +25,14 @@ type Route uint8
 // Outcome is how a request ended: by its msg, or where it is not of the API, by its status.
 type Outcome uint8
 
-// OK is a request that produced what was asked for. The others come from Requests.
-const OK Outcome = 0
+// OK is a request that produced what was asked for, Gone one whose client had left before it was answered. The others come from Requests.
+const (
+	OK Outcome = iota
+	Gone
+)
+
+// goneStatus is that of Gone, as nginx logs it: nobody has seen it.
+const goneStatus = 499
 
 // pageStatuses are those of answers that are not of the API.
 var pageStatuses = [...]int{204, 302, 304}
@@ -57,6 +63,7 @@ func NewRequests() *Requests {
 		r.errors = append(r.errors, e)
 	}
 	add("", 200, "ok")
+	add("", goneStatus, "gone")
 	for _, e := range custerrors.All() {
 		add(e, e.Status(), e.Name())
 	}
@@ -177,8 +184,8 @@ const TimedShare = 16
 var (
 	requestsTotal = &Metric{
 		Name: "signal_requests_total", Kind: Counter, Labels: []string{"route", "status", "msg"},
-		Help: "Requests that were answered, by route, status and the name of the msg (ok: done). What has not happened yet is not listed, " +
-			"but ok and InternalError of each route.",
+		Help: "Requests that came to their end, by route, status and the name of the msg (ok: done; gone, with status 499: the client had left a wait " +
+			"before there was an answer). What has not happened yet is not listed, but ok and InternalError of each route.",
 	}
 	requestSeconds = &Metric{
 		Name: "signal_request_seconds", Kind: Histogram, Labels: []string{"route"}, From: 10 * time.Microsecond, To: 3 * time.Second,

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"signal-server/app/apptest"
 	"signal-server/cache"
 	"signal-server/client"
 	"signal-server/custerrors"
@@ -64,7 +65,7 @@ func TestProgramsMayBeUpLate(t *testing.T) {
 }
 
 func TestServerMayBeUpLate(t *testing.T) {
-	l := listen(t)
+	l := apptest.Listen(t)
 	address := l.Addr().String()
 	l.Close()
 	b := newBoth(t, "http://"+address, "k")
@@ -73,21 +74,19 @@ func TestServerMayBeUpLate(t *testing.T) {
 	b.offer.post(sdp("offer"))
 	b.besideOffer.log.want(t, "the server does not serve")
 	b.besideAnswer.log.want(t, "the server does not serve")
-	server := newServer(t, listenAt(t, address))
-	t.Cleanup(server.stop)
+	newServer(t, listenAt(t, address))
 	b.answer.want(sdp("offer"))
 	b.offer.want(sdp("answer"))
 }
 
 func TestServerMayForget(t *testing.T) {
-	l := listen(t)
+	l := apptest.Listen(t)
 	server := newServer(t, l)
-	b := newBoth(t, server.url, "k")
+	b := newBoth(t, server.URL, "k")
 	b.offer.post(sdp("offer"), candidate("c1"))
 	b.besideAnswer.log.want(t, "the local program is not up yet")
-	server.stop()
-	server = newServer(t, listenAt(t, l.Addr().String()))
-	t.Cleanup(server.stop)
+	server.Stop()
+	newServer(t, listenAt(t, l.Addr().String()))
 	b.besideOffer.log.want(t, "opening it again")
 	b.besideAnswer.log.want(t, "going on where the last one ended")
 	b.offer.start()
@@ -97,17 +96,16 @@ func TestServerMayForget(t *testing.T) {
 }
 
 func TestAnswerThatFoundNoSessionIsSentToTheNext(t *testing.T) {
-	l := listen(t)
+	l := apptest.Listen(t)
 	server := newServer(t, l)
-	b := newBoth(t, server.url, "k")
+	b := newBoth(t, server.URL, "k")
 	b.offer.start()
 	b.answer.start()
 	b.offer.post(sdp("offer"))
 	b.answer.want(sdp("offer"))
-	server.stop()
+	server.Stop()
 	b.answer.post(sdp("answer"), candidate("c1"))
-	server = newServer(t, listenAt(t, l.Addr().String()))
-	t.Cleanup(server.stop)
+	newServer(t, listenAt(t, l.Addr().String()))
 	b.offer.want(sdp("answer"), candidate("c1"))
 	b.answer.want(sdp("offer")) // once
 }
@@ -241,7 +239,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 }
 
 func TestRunSaysThatItCannotListen(t *testing.T) {
-	l := listen(t)
+	l := apptest.Listen(t)
 	defer l.Close()
 	cfg := validConfig()
 	cfg.Listen = l.Addr().String()

@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"context"
-	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -11,6 +10,7 @@ import (
 	"go.uber.org/goleak"
 
 	"signal-server/app"
+	"signal-server/app/apptest"
 	"signal-server/cache"
 	"signal-server/cache/memory"
 	"signal-server/client"
@@ -26,18 +26,10 @@ func TestMain(m *testing.M) {
 // startServer starts a real signaling server on loopback, which ends with the test, and returns its URL.
 func startServer(t *testing.T, change ...func(*cache.Limits)) string {
 	t.Helper()
-	server := newServer(t, listen(t), change...)
-	t.Cleanup(server.stop)
-	return server.url
+	return newServer(t, apptest.Listen(t), change...).URL
 }
 
-// signaling is a running server.
-type signaling struct {
-	url  string
-	stop func()
-}
-
-func newServer(t *testing.T, listener net.Listener, change ...func(*cache.Limits)) signaling {
+func newServer(t *testing.T, listener net.Listener, change ...func(*cache.Limits)) *apptest.Server {
 	t.Helper()
 	config := app.DefaultConfig()
 	for _, c := range change {
@@ -47,31 +39,7 @@ func newServer(t *testing.T, listener net.Listener, change ...func(*cache.Limits
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := app.New(config, store, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var serving sync.WaitGroup
-	serving.Go(func() {
-		if err := server.Serve(ctx, listener, nil); err != nil {
-			t.Errorf("the server: got %v, want no error", err)
-		}
-	})
-	return signaling{"http://" + listener.Addr().String(), sync.OnceFunc(func() {
-		cancel()
-		serving.Wait()
-		store.Close()
-	})}
-}
-
-func listen(t *testing.T) net.Listener {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
+	return apptest.Serve(t, listener, config, store)
 }
 
 // running is a bridge that a test runs.
@@ -84,7 +52,7 @@ type running struct {
 // startBridge runs a bridge, which ends with the test.
 func startBridge(t *testing.T, server, key string, role client.Role, forward string) running {
 	t.Helper()
-	listener := listen(t)
+	listener := apptest.Listen(t)
 	r := running{url: "http://" + listener.Addr().String(), log: newLines(t, string(role)+"'s bridge")}
 	cfg := Config{
 		Server: server, Key: key, Role: role, Listen: listener.Addr().String(), Forward: forward,

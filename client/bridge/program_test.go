@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"signal-server/app/apptest"
 	"signal-server/client"
 )
 
@@ -32,7 +33,7 @@ type fake struct {
 
 // newFake returns a program that is down.
 func newFake(t *testing.T) *fake {
-	l := listen(t)
+	l := apptest.Listen(t)
 	defer l.Close()
 	f := &fake{t: t, address: l.Addr().String(), grown: make(chan struct{})}
 	t.Cleanup(f.stop)

@@ -3,7 +3,6 @@ package pionsignal_test
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"slices"
@@ -16,6 +15,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"signal-server/app"
+	"signal-server/app/apptest"
 	"signal-server/cache/memory"
 	"signal-server/client"
 )
@@ -23,7 +23,7 @@ import (
 // world is a real server on loopback, and a client of it that counts its requests.
 type world struct {
 	t      *testing.T
-	server *app.Server
+	server *apptest.Server
 	client *client.Client
 	wire   *counter
 }
@@ -38,31 +38,14 @@ func newWorld(t *testing.T, changes ...func(*app.Config)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := app.New(config, store, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(ctx, listener, nil) }()
+	server := apptest.Serve(t, apptest.Listen(t), config, store)
 	transport := &http.Transport{MaxIdleConnsPerHost: 4}
 	w := &world{t: t, server: server, wire: &counter{next: transport}}
 	t.Cleanup(func() {
 		w.client.Wait()
 		transport.CloseIdleConnections()
-		stop()
-		if err := <-served; err != nil {
-			t.Errorf("the server stopped with %v", err)
-		}
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
 	})
-	w.client, err = client.New("http://"+listener.Addr().String(), client.WithHTTPClient(&http.Client{Transport: w.wire}))
+	w.client, err = client.New(server.URL, client.WithHTTPClient(&http.Client{Transport: w.wire}))
 	if err != nil {
 		t.Fatal(err)
 	}

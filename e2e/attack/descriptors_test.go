@@ -8,7 +8,7 @@ import (
 )
 
 // TestOutOfDescriptors opens more connections than the server has descriptors for. Those that it has go on, and when the crowd has
-// gone everybody is served again.
+// gone everybody is served again, and operators see why some were not.
 func TestOutOfDescriptors(t *testing.T) {
 	s := start(t, exec.Command("sh", "-c", `ulimit -n 96; exec "$0" --listen=127.0.0.1:0 --admin=127.0.0.1:0 --read-timeout=20s`, program))
 	p := connecting(t, s.url(), nil)
@@ -33,5 +33,8 @@ func TestOutOfDescriptors(t *testing.T) {
 		conn.Close()
 	}
 	s.alive(t)
+	if got := s.metric(t, "signal_accept_errors_total"); got == 0 {
+		t.Error("signal_accept_errors_total: got 0, want those that the server could not accept")
+	}
 	t.Logf("300 connections for 96 descriptors: before %v; in it %v", before, in)
 }

@@ -200,6 +200,28 @@ func (s *server) descriptors(t testing.TB) int {
 	return len(entries)
 }
 
+// metric returns what the server tells of the series to operators.
+func (s *server) metric(t testing.TB, series string) float64 {
+	t.Helper()
+	c := http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := c.Get("http://" + s.admin + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	for lines := bufio.NewScanner(response.Body); lines.Scan(); {
+		if text, ok := strings.CutPrefix(lines.Text(), series+" "); ok {
+			value, err := strconv.ParseFloat(text, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return value
+		}
+	}
+	t.Fatalf("/metrics: got no %s, want it", series)
+	return 0
+}
+
 // eventually waits until the condition holds, and fails the test if it never does.
 func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()

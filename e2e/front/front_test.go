@@ -8,7 +8,6 @@ import (
 	"crypto/x509"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -19,6 +18,7 @@ import (
 	"time"
 
 	"signal-server/app"
+	"signal-server/app/apptest"
 	"signal-server/app/limit"
 	"signal-server/cache/memory"
 	"signal-server/client"
@@ -58,26 +58,8 @@ func serve(t *testing.T, clients limit.Config) node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := app.New(config, store, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := &counted{Listener: listener}
-	ctx, stop := context.WithCancel(context.Background())
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(ctx, l, nil) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-served; err != nil {
-			t.Errorf("Serve: %v", err)
-		}
-		store.Close()
-	})
-	return node{listener.Addr().String(), &l.accepted}
+	l := &counted{Listener: apptest.Listen(t)}
+	return node{apptest.Serve(t, l, config, store).Addr, &l.accepted}
 }
 
 // proxyAddr is where proxies ask from. All of 127.0.0.0/8 is the loopback: clients have other addresses of it.
