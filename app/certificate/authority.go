@@ -41,7 +41,7 @@ type domain struct {
 }
 
 // openAuthority makes the cache's directory and writes into it, so that it is not a certificate that finds out that it cannot be kept.
-func openAuthority(config Config, log *slog.Logger) (*authority, error) {
+func openAuthority(config Config, log *slog.Logger) (Source, error) {
 	probe, err := probe(config.Cache)
 	if err != nil {
 		return nil, fmt.Errorf("--acme-cache: %w", err)

@@ -35,7 +35,7 @@ type pair struct{ cert, key []byte }
 func (p pair) equal(o pair) bool { return bytes.Equal(p.cert, o.cert) && bytes.Equal(p.key, o.key) }
 
 // openFiles reads the files.
-func openFiles(cert, key string, log *slog.Logger) (*files, error) {
+func openFiles(cert, key string, log *slog.Logger) (Source, error) {
 	f := &files{cert: cert, key: key, log: log}
 	if err := f.Reload(); err != nil {
 		return nil, err

@@ -1,0 +1,12 @@
+package certificate
+
+import "net/http"
+
+const (
+	MaxFile = maxFile
+)
+
+// Reach has the source reach its authority by the transport. It is called before Run.
+func Reach(s Source, transport http.RoundTripper) {
+	s.(*authority).manager.Client.HTTPClient.Transport = transport
+}
