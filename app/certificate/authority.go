@@ -84,12 +84,17 @@ func probe(dir string) (string, error) {
 // ascii returns the name as it stands in a certificate (RFC 5891), and refuses what authorities do.
 func ascii(domain string) (string, error) {
 	name, err := idna.Lookup.ToASCII(domain)
-	_, isAddress := netip.ParseAddr(domain)
-	if err != nil || isAddress == nil || !strings.Contains(name, ".") || strings.HasSuffix(name, ".") {
+	_, noLengths := lengths.ToASCII(name)
+	_, noAddress := netip.ParseAddr(name)
+	if err != nil || noLengths != nil || noAddress == nil || !strings.Contains(name, ".") || strings.HasSuffix(name, ".") {
 		return "", fmt.Errorf("--acme-domain has %q, must be a full name such as signal.example.org", domain)
 	}
 	return name, nil
 }
+
+// lengths refuses what no name in the DNS can be: one with an empty label, a label of more than 63 bytes, or more than 253 in all
+// (RFC 1035, Section 2.3.4). idna.Lookup looks up anything.
+var lengths = idna.New(idna.VerifyDNSLength(true))
 
 // of returns the domain of that name, which clients and authorities write as they like, or nil.
 func (a *authority) of(name string) *domain {
