@@ -3,7 +3,9 @@ package certificate
 import "net/http"
 
 const (
-	MaxFile = maxFile
+	LookEvery = lookEvery
+	WarnEvery = warnEvery
+	MaxFile   = maxFile
 )
 
 // Reach has the source reach its authority by the transport. It is called before Run.
