@@ -6,6 +6,11 @@ const (
 	LookEvery = lookEvery
 	WarnEvery = warnEvery
 	MaxFile   = maxFile
+
+	FirstPause = firstPause
+	LeastPause = leastPause
+	MaxPause   = maxPause
+	RequestFor = requestFor
 )
 
 // Reach has the source reach its authority by the transport. It is called before Run.

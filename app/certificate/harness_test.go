@@ -24,7 +24,10 @@ import (
 	"signal-server/app/certificate"
 )
 
-const day = 24 * time.Hour
+const (
+	name = "signal.example.org"
+	day  = 24 * time.Hour
+)
 
 // pair is a certificate and its key, in PEM.
 type pair struct{ cert, key []byte }
@@ -42,7 +45,7 @@ func certifyFrom(t *testing.T, serial int64, from, until time.Time) pair {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "test"}, DNSNames: []string{"localhost"}, NotBefore: from, NotAfter: until,
+		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "test"}, DNSNames: []string{name}, NotBefore: from, NotAfter: until,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
 	if err != nil {
@@ -183,13 +186,15 @@ func shake(source certificate.Source, client *tls.Config) (*x509.Certificate, er
 	return conn.ConnectionState().PeerCertificates[0], nil
 }
 
-// serves checks which certificate a client gets now.
-func serves(t *testing.T, what string, source certificate.Source, serial int64) {
+// serves checks which certificate a client that asks for the name gets now, and returns it.
+func serves(t *testing.T, what string, source certificate.Source, serial int64) *x509.Certificate {
 	t.Helper()
-	leaf, err := shake(source, &tls.Config{})
+	leaf, err := shake(source, &tls.Config{ServerName: name})
 	if err != nil {
-		t.Errorf("%s: got %v, want the certificate %d", what, err, serial)
-	} else if got := leaf.SerialNumber.Int64(); got != serial {
+		t.Fatalf("%s: got %v, want the certificate %d", what, err, serial)
+	}
+	if got := leaf.SerialNumber.Int64(); got != serial {
 		t.Errorf("%s: got the certificate %d, want %d", what, got, serial)
 	}
+	return leaf
 }
