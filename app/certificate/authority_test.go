@@ -66,6 +66,10 @@ func TestAuthority(t *testing.T) {
 						t.Errorf("%q: got %v, want a certificate", way, err)
 					}
 				}
+				onlyRSA := &tls.Config{ServerName: name, MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256}}
+				if _, err := shake(source, onlyRSA); err == nil || len(c.requests()) > 0 {
+					t.Errorf("who cannot do ECDSA: got %v, want no certificate, and nobody asked for one with RSA", err)
+				}
 				if file, err := os.Stat(filepath.Join(config.Cache, name)); err != nil || file.Mode().Perm() != 0o600 {
 					t.Errorf("what is kept: got %v, %v, want the mode 0600", file, err)
 				}
