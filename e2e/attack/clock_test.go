@@ -166,7 +166,11 @@ type answer struct {
 
 func (c *stepped) do(t *testing.T, method, target, client, body string) answer {
 	t.Helper()
-	return askedOver(t, c.conn, method, target, from(client)+c.head, body)
+	head := c.head
+	if client != "" {
+		head += from(client)
+	}
+	return askedOver(t, c.conn, method, target, head, body)
 }
 
 func askedOver(t *testing.T, conn *asker, method, target, head, body string) (a answer) {
