@@ -141,7 +141,7 @@ func (d *domain) hello() *tls.ClientHelloInfo {
 // Challenges implements Source. That it is called has the authority asked for this challenge too, where the other one fails.
 func (a *authority) Challenges() http.Handler { return a.manager.HTTPHandler(http.NotFoundHandler()) }
 
-// Reload implements Source.
+// Reload implements Source. A renewal that failed is autocert's to try again: it does so within the hour.
 func (a *authority) Reload() error {
 	for _, d := range a.domains {
 		select {
