@@ -41,7 +41,7 @@ type domain struct {
 }
 
 // openAuthority makes the cache's directory and writes into it, so that it is not a certificate that finds out that it cannot be kept.
-func openAuthority(config Config, log *slog.Logger) (*authority, error) {
+func openAuthority(config Config, log *slog.Logger) (Source, error) {
 	probe, err := probe(config.Cache)
 	if err != nil {
 		return nil, fmt.Errorf("--acme-cache: %w", err)
@@ -84,12 +84,17 @@ func probe(dir string) (string, error) {
 // ascii returns the name as it stands in a certificate (RFC 5891), and refuses what authorities do.
 func ascii(domain string) (string, error) {
 	name, err := idna.Lookup.ToASCII(domain)
-	_, isAddress := netip.ParseAddr(domain)
-	if err != nil || isAddress == nil || !strings.Contains(name, ".") || strings.HasSuffix(name, ".") {
+	_, noLengths := lengths.ToASCII(name)
+	_, noAddress := netip.ParseAddr(name)
+	if err != nil || noLengths != nil || noAddress == nil || !strings.Contains(name, ".") || strings.HasSuffix(name, ".") {
 		return "", fmt.Errorf("--acme-domain has %q, must be a full name such as signal.example.org", domain)
 	}
 	return name, nil
 }
+
+// lengths refuses what no name in the DNS can be: one with an empty label, a label of more than 63 bytes, or more than 253 in all
+// (RFC 1035, Section 2.3.4). idna.Lookup looks up anything.
+var lengths = idna.New(idna.VerifyDNSLength(true))
 
 // of returns the domain of that name, which clients and authorities write as they like, or nil.
 func (a *authority) of(name string) *domain {
@@ -136,7 +141,7 @@ func (d *domain) hello() *tls.ClientHelloInfo {
 // Challenges implements Source. That it is called has the authority asked for this challenge too, where the other one fails.
 func (a *authority) Challenges() http.Handler { return a.manager.HTTPHandler(http.NotFoundHandler()) }
 
-// Reload implements Source.
+// Reload implements Source. A renewal that failed is autocert's to try again: it does so within the hour.
 func (a *authority) Reload() error {
 	for _, d := range a.domains {
 		select {

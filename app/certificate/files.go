@@ -35,7 +35,7 @@ type pair struct{ cert, key []byte }
 func (p pair) equal(o pair) bool { return bytes.Equal(p.cert, o.cert) && bytes.Equal(p.key, o.key) }
 
 // openFiles reads the files.
-func openFiles(cert, key string, log *slog.Logger) (*files, error) {
+func openFiles(cert, key string, log *slog.Logger) (Source, error) {
 	f := &files{cert: cert, key: key, log: log}
 	if err := f.Reload(); err != nil {
 		return nil, err
@@ -131,6 +131,7 @@ func (f *files) Run(ctx context.Context) {
 
 // looked is what a look at the files has found.
 type looked struct {
+	other   bool // not what is installed
 	pair    pair
 	unread  string // why they could not be read, or ""
 	settled bool   // the one before has found the same, and it was told
@@ -139,13 +140,13 @@ type looked struct {
 // look compares the files with what is installed, and with what was seen there before.
 func (f *files) look(before looked) looked {
 	p, err := f.read()
-	now := looked{pair: p}
+	now := looked{other: true, pair: p}
 	if err != nil {
-		now = looked{unread: err.Error()}
+		now = looked{other: true, unread: err.Error()}
 	} else if f.isInstalled(p) {
 		return looked{}
 	}
-	if now.unread != before.unread || !now.pair.equal(before.pair) {
+	if !before.other || now.unread != before.unread || !now.pair.equal(before.pair) {
 		return now
 	}
 	if now.settled = true; before.settled {

@@ -1,0 +1,19 @@
+package certificate
+
+import "net/http"
+
+const (
+	LookEvery = lookEvery
+	WarnEvery = warnEvery
+	MaxFile   = maxFile
+
+	FirstPause = firstPause
+	LeastPause = leastPause
+	MaxPause   = maxPause
+	RequestFor = requestFor
+)
+
+// Reach has the source reach its authority by the transport. It is called before Run.
+func Reach(s Source, transport http.RoundTripper) {
+	s.(*authority).manager.Client.HTTPClient.Transport = transport
+}

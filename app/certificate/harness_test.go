@@ -1,0 +1,200 @@
+package certificate_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"log/slog"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"signal-server/app/certificate"
+)
+
+const (
+	name = "signal.example.org"
+	day  = 24 * time.Hour
+)
+
+// pair is a certificate and its key, in PEM.
+type pair struct{ cert, key []byte }
+
+// certify makes a certificate of that serial number, valid from an hour ago on.
+func certify(t *testing.T, serial int64, lasts time.Duration) pair {
+	t.Helper()
+	return certifyFrom(t, serial, time.Now().Add(-time.Hour), time.Now().Add(lasts))
+}
+
+func certifyFrom(t *testing.T, serial int64, from, until time.Time) pair {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "test"}, DNSNames: []string{name}, NotBefore: from, NotAfter: until,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pair{
+		cert: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		key:  pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}),
+	}
+}
+
+// disk is where a certificate and its key are.
+type disk struct{ cert, key string }
+
+func newDisk(t *testing.T) disk {
+	dir := t.TempDir()
+	return disk{cert: filepath.Join(dir, "cert.pem"), key: filepath.Join(dir, "key.pem")}
+}
+
+func (d disk) config() certificate.Config {
+	return certificate.Config{CertFile: d.cert, KeyFile: d.key}
+}
+
+func (d disk) write(t *testing.T, p pair) {
+	t.Helper()
+	put(t, d.cert, p.cert)
+	put(t, d.key, p.key)
+}
+
+func put(t *testing.T, path string, content []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func content(t *testing.T, path string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+func remove(t *testing.T, path string) {
+	t.Helper()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// journal is a log that tests read.
+type journal struct {
+	mu sync.Mutex
+	// guarded by mu
+	text bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) logger() *slog.Logger { return slog.New(slog.NewTextHandler(j, nil)) }
+
+// drain returns what was logged since the last time.
+func (j *journal) drain() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	defer j.text.Reset()
+	return j.text.String()
+}
+
+// wants checks what was logged since the last time: as many lines as there are wants, each with its want.
+func (j *journal) wants(t *testing.T, what string, wants ...string) {
+	t.Helper()
+	got := j.drain()
+	lines := strings.SplitAfter(strings.TrimSuffix(got, "\n"), "\n")
+	if got == "" {
+		lines = nil
+	}
+	ok := len(lines) == len(wants)
+	for i := 0; ok && i < len(wants); i++ {
+		ok = strings.Contains(lines[i], wants[i])
+	}
+	if !ok {
+		t.Errorf("%s: got the log\n%swant lines with %q", what, got, wants)
+	}
+}
+
+// open opens a source that must be there.
+func open(t *testing.T, config certificate.Config, j *journal) certificate.Source {
+	t.Helper()
+	source, err := certificate.Open(config, j.logger())
+	if err != nil || source == nil {
+		t.Fatalf("got %v, %v, want a source", source, err)
+	}
+	return source
+}
+
+// start has the source run until the test's bubble ends, or what it returns is called, which returns when Run has.
+func start(t *testing.T, source certificate.Source) (stop func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { source.Run(ctx) })
+	stop = func() { cancel(); running.Wait() }
+	t.Cleanup(stop)
+	return stop
+}
+
+// pass lets time pass, and whatever is due be done.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+// shake shakes hands with a server of the source, and returns its certificate.
+func shake(source certificate.Source, client *tls.Config) (*x509.Certificate, error) {
+	client.InsecureSkipVerify = true // the serial number is what tells
+	ours, theirs := net.Pipe()
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		defer theirs.Close()
+		tls.Server(theirs, source.Server()).Handshake() // the client tells how it went
+	})
+	defer serving.Wait()
+	defer ours.Close()
+	conn := tls.Client(ours, client)
+	if err := conn.Handshake(); err != nil {
+		return nil, err
+	}
+	return conn.ConnectionState().PeerCertificates[0], nil
+}
+
+// serves checks which certificate a client that asks for the name gets now, and returns it.
+func serves(t *testing.T, what string, source certificate.Source, serial int64) *x509.Certificate {
+	t.Helper()
+	leaf, err := shake(source, &tls.Config{ServerName: name})
+	if err != nil {
+		t.Fatalf("%s: got %v, want the certificate %d", what, err, serial)
+	}
+	if got := leaf.SerialNumber.Int64(); got != serial {
+		t.Errorf("%s: got the certificate %d, want %d", what, got, serial)
+	}
+	return leaf
+}
