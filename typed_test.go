@@ -75,10 +75,12 @@ var (
 
 // untyped says why no test types a command.
 var untyped = map[string]string{
-	"CI=true .ci/run":     "it runs this test, among all others",
-	"STAY=1 make cluster": "it stays until somebody ends it; make cluster is the same until then",
-	"make fmt":            "it changes files; make lint fails where it would",
-	"goreleaser release":  "it publishes; deploy/check reads its configuration",
+	"CI=true .ci/run":            "it runs this test, among all others",
+	"STAY=1 make cluster":        "it stays until somebody ends it; make cluster is the same until then",
+	"make fmt":                   "it changes files; make lint fails where it would",
+	"goreleaser release":         "it publishes; deploy/check reads its configuration",
+	"goreleaser release --clean": "it publishes",
+	"goreleaser release --snapshot --clean --skip=publish,docker":        "it takes minutes; deploy/check lays out what it packs",
 	"go tool pprof http://127.0.0.1:9090/debug/pprof/profile?seconds=30": "it takes half a minute, and then waits for a person; tests of app ask for the profiles",
 	"apt install ./signal-server_*.deb":                                  "it needs a release; deploy/check looks at what it is made of",
 	"systemctl reload":                                                   "tests run without systemd; deploy/check has it read the units",
