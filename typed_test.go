@@ -23,6 +23,7 @@ var readers = map[string]string{
 	"README.zh-CN.md js":         "readme_zh_test.go",
 	"client/js/README.md js":     "e2e/readme.test.js",
 	"docs/operations.md console": "operations_test.go",
+	"docs/operations.md sh":      "operations_test.go",
 	"docs/sealing.md js":         "e2e/readme.test.js",
 }
 
@@ -43,8 +44,8 @@ var typedBy = map[string][2]string{
 
 	"go run ./examples/browser-to-pion": {"e2e/run", "./examples/browser-to-pion"},
 	"go run . serve --help":             {"main_test.go", `"--help"`},
-	"signal-server token":               {"docs/operations.md", "$ ./signal-server token"},
-	"signal-server token --file F":      {"docs/operations.md", "$ ./signal-server token --file"},
+	"signal-server token":               {"docs/operations.md", "./signal-server token --file tokens"},
+	"signal-server token --file F":      {"docs/operations.md", "./signal-server token --file tokens"},
 	"signal-server healthcheck":         {"docs/operations.md", "./signal-server healthcheck"},
 
 	"make":                               {"typed_test.go", `exec.Command("make")`},
@@ -82,12 +83,11 @@ var untyped = map[string]string{
 	"goreleaser release --clean": "it publishes",
 	"goreleaser release --snapshot --clean --skip=publish,docker":        "it takes minutes; deploy/check lays out what it packs",
 	"go tool pprof http://127.0.0.1:9090/debug/pprof/profile?seconds=30": "it takes half a minute, and then waits for a person; tests of app ask for the profiles",
-	"apt install ./signal-server_*.deb":                                  "it needs a release; deploy/check looks at what it is made of",
-	"systemctl reload":                                                   "tests run without systemd; deploy/check has it read the units",
-	"systemctl status":                                                   "tests run without systemd",
-	"systemd-analyze security":                                           "deploy/check types it for the unit where it stands",
-	"redis-cli ping":                                                     "it asks a Redis of the reader's",
-	"ss -tn state established":                                           "it lists the connections of the reader's machine",
+	"systemctl reload":         "tests run without systemd; deploy/check has it read the units",
+	"systemctl status":         "tests run without systemd",
+	"systemd-analyze security": "deploy/check types it for the unit where it stands",
+	"redis-cli ping":           "it asks a Redis of the reader's",
+	"ss -tn state established": "it lists the connections of the reader's machine",
 }
 
 // inline is what between backticks is a command.
@@ -125,7 +125,13 @@ func commandsOf(t *testing.T, page string) (commands, blocks []string) {
 	for _, block := range fenced.FindAllSubmatch(text, -1) {
 		kind, content := string(block[1]), string(block[2])
 		switch kind {
+		case "console", "js":
+			blocks = append(blocks, kind)
 		case "sh", "go":
+			if readers[page+" "+kind] != "" {
+				blocks = append(blocks, kind)
+				continue
+			}
 			comment := map[string]string{"sh": "sh", "go": "js"}[kind]
 			for line := range strings.Lines(comments[comment].ReplaceAllString(content, "")) {
 				if line = strings.TrimSpace(line); line != "" {
@@ -137,7 +143,7 @@ func commandsOf(t *testing.T, page string) (commands, blocks []string) {
 				t.Errorf("%s: a block that is to be typed is not marked as console:\n%s", page, content)
 			}
 		default:
-			blocks = append(blocks, kind)
+			t.Errorf("%s: got a block of %s, which this test does not know", page, kind)
 		}
 	}
 	for _, m := range inline.FindAllSubmatch(fenced.ReplaceAll(text, nil), -1) {
