@@ -212,6 +212,9 @@ func TestMakefile(t *testing.T) {
 			if !regexp.MustCompile(`(?m)^` + target + ` `).Match(help) {
 				t.Errorf("%s: got no target %s of make, want one", page, target)
 			}
+			if target == "drift" { // make runs what calls it again, dry or not
+				continue
+			}
 			if out, err := exec.Command("make", "--dry-run", target).CombinedOutput(); err != nil {
 				t.Errorf("make --dry-run %s: got %v\n%s", target, err, out)
 			}
