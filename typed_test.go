@@ -58,7 +58,7 @@ var typedBy = map[string][2]string{
 	"make sbom":                          {".ci/run", "make sbom"},
 	"make cluster":                       {".ci/run", "SMOKE=1 make cluster"},
 	"make load":                          {".ci/run", "make smoke"},             // k6/run for three seconds each
-	"make bench":                         {".ci/run", "go -C bench test ./..."}, // a quarter of an hour; its test takes a moment
+	"make bench":                         {".ci/run", "go -C bench test -count=1 ./..."}, // a quarter of an hour; its test takes a moment
 	"make soak":                          {".ci/run", "./soak -duration 40s"},   // an hour
 	"go test ./e2e/attack -v":            {"Makefile", "go test -timeout 8m ./..."},
 	"go test ./e2e/attack -run Kills -v": {"Makefile", "go test -timeout 8m ./..."},
