@@ -25,6 +25,7 @@ func (s *Server) swaggerRoutes() {
 		}
 		c.Set(fiber.HeaderContentSecurityPolicy, swaggerPolicy)
 		c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+		c.Set(fiber.HeaderReferrerPolicy, "no-referrer") // its links lead to other sites
 		if body := c.Response().Body(); bytes.Contains(body, fontLink) {
 			c.Response().SetBodyRaw(withoutFont(body))
 		}

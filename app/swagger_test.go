@@ -36,6 +36,7 @@ func TestSwaggerLoadsNothingFromOutside(t *testing.T) {
 	if !strings.Contains(policy, "default-src 'self'") || strings.Contains(policy, "//") || strings.Contains(policy, "*") {
 		t.Errorf("Content-Security-Policy: got %q, want it to allow nothing but this host", policy)
 	}
+	wantPageHeaders(t, "index.html", index)
 	texts := map[string]string{"index.html": index.body}
 	loaded := 0
 	for len(texts) > 0 {
@@ -55,6 +56,7 @@ func TestSwaggerLoadsNothingFromOutside(t *testing.T) {
 				if part.status != 200 || part.body == "" {
 					t.Errorf("%s: %s: got %d and %d bytes, want 200 and some", name, target, part.status, len(part.body))
 				}
+				wantPageHeaders(t, target, part)
 				if strings.HasSuffix(target, ".css") {
 					texts[target] = part.body
 				}
@@ -66,6 +68,16 @@ func TestSwaggerLoadsNothingFromOutside(t *testing.T) {
 	}
 	s.do(t, request{line: "GET /swagger/none.js"}).expect(t, "a part that is not", noRoute, "")
 	s.do(t, request{line: "GET /swagger/..%2f..%2fgo.mod"}).expect(t, "a way out", noRoute, "")
+}
+
+// wantPageHeaders checks what each part of a page has, of whatever type it is.
+func wantPageHeaders(t *testing.T, name string, a answer) {
+	t.Helper()
+	for header, want := range map[string]string{"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"} {
+		if got := a.header.Get(header); got != want {
+			t.Errorf("%s: %s: got %q, want %q", name, header, got, want)
+		}
+	}
 }
 
 // TestSwaggerRemembersNobody asks the first time with headers of a proxy that lies: later pages do not show it.

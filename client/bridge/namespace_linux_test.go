@@ -14,8 +14,8 @@ import (
 // insideVariable tells the test binary that it runs inside a namespace that a test made.
 const insideVariable = "SIGNAL_SERVER_TEST_INSIDE_NAMESPACE"
 
-// inNamespace runs the calling test again, in a process of its own inside a fresh network namespace, which ends with that
-// process: pion needs an interface that is not loopback, and a route. It returns true inside; outside it reports how the
+// inNamespace runs the calling test again, in a process of its own inside fresh namespaces of the network and of processes, which
+// end with that process: pion needs an interface that is not loopback, and a route. It returns true inside; outside it reports how the
 // test went and returns false. environment is added to the process inside.
 func inNamespace(t *testing.T, limit time.Duration, environment ...string) bool {
 	t.Helper()
@@ -36,8 +36,7 @@ func inNamespace(t *testing.T, limit time.Duration, environment ...string) bool 
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags: syscall.CLONE_NEWNET,
-		Setpgid:    true, // so that what it started can be ended with it
+		Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWPID, // whatever it starts ends with it, too
 		Pdeathsig:  syscall.SIGKILL,
 	}
 	if os.Getuid() != 0 { // who is not root may be root in a user namespace, where the system allows it
@@ -45,14 +44,11 @@ func inNamespace(t *testing.T, limit time.Duration, environment ...string) bool 
 		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
 		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
 	}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = 5 * time.Second
 	if err := cmd.Start(); err != nil {
 		skip(t, "no network namespace can be made here: "+err.Error())
 	}
-	group := cmd.Process.Pid
 	err = cmd.Wait()
-	syscall.Kill(-group, syscall.SIGKILL) // whatever it left behind
 	t.Logf("inside the namespace:\n%s", &output)
 	switch {
 	case err != nil:

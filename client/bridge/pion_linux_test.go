@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -151,7 +153,8 @@ func waitForListener(t *testing.T, address string) {
 	t.Fatalf("got no listener at %s within 10 s", address)
 }
 
-// installPrograms returns the directory with upstream's programs. It builds them once and keeps them for the next time.
+// installPrograms returns the directory with upstream's programs. It builds them once, as the README says, and keeps them for the
+// next time.
 func installPrograms(t *testing.T) string {
 	t.Helper()
 	cache, err := os.UserCacheDir()
@@ -170,12 +173,18 @@ func installPrograms(t *testing.T) string {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(fresh)
-	cmd := exec.CommandContext(t.Context(), "go", "install",
-		"github.com/pion/webrtc/v4/examples/pion-to-pion/...@"+upstream)
-	cmd.Dir = fresh // outside this module
-	cmd.Env = append(os.Environ(), "GOBIN="+filepath.Join(fresh, "bin"))
-	if out, err := cmd.CombinedOutput(); err != nil {
-		skip(t, fmt.Sprintf("upstream's programs cannot be built here: %v\n%s", err, out))
+	for _, block := range shellBlocks(t, "pion to pion") {
+		for _, line := range slices.DeleteFunc(block, func(line string) bool { return !installs(line) }) {
+			if !strings.HasSuffix(line, "@"+upstream) {
+				t.Fatalf("the README: got %q, want the version %s", line, upstream)
+			}
+			cmd := exec.CommandContext(t.Context(), "bash", "-c", line)
+			cmd.Dir = fresh // outside this module
+			cmd.Env = append(os.Environ(), "GOBIN="+filepath.Join(fresh, "bin"))
+			if out, err := cmd.CombinedOutput(); err != nil {
+				skip(t, fmt.Sprintf("upstream's programs cannot be built here: %v\n%s", err, out))
+			}
+		}
 	}
 	if err := os.Rename(filepath.Join(fresh, "bin"), kept); err != nil && !os.IsExist(err) {
 		t.Fatal(err)

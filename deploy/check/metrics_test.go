@@ -2,7 +2,6 @@ package check
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"maps"
 	"os"
@@ -16,7 +15,6 @@ import (
 	"github.com/prometheus/prometheus/model/rulefmt"
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/promql/promqltest"
-	"sigs.k8s.io/yaml"
 )
 
 // known returns the labels of each metric that docs/metrics.md lists, which a test of the server compares with what it tells. Those of the
@@ -239,93 +237,4 @@ func changed(t *testing.T, way [2]string) string {
 		t.Fatalf("no series has %q", way[0])
 	}
 	return strings.Join(lines, "\n")
-}
-
-// TestDashboard reads every question that the dashboard asks.
-func TestDashboard(t *testing.T) {
-	text, err := os.ReadFile("../grafana/signal-server.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var dashboard struct {
-		Title  string
-		Panels []struct {
-			ID                       int
-			Type, Title, Description string
-			GridPos                  struct{ X, Y, W, H int }
-			Targets                  []struct{ Expr string }
-		}
-		Annotations struct{ List []struct{ Expr string } }
-		Templating  struct {
-			List []struct {
-				Name  string
-				Query any
-			}
-		}
-	}
-	if err := json.Unmarshal(text, &dashboard); err != nil {
-		t.Fatal(err)
-	}
-	metrics := known(t)
-	ids := make(map[int]bool)
-	taken := make(map[[2]int]string) // cells of the grid
-	asked := ""
-	for _, p := range dashboard.Panels {
-		if ids[p.ID] {
-			t.Errorf("%s: got the id %d twice", p.Title, p.ID)
-		}
-		ids[p.ID] = true
-		for x := range p.GridPos.W {
-			for y := range p.GridPos.H {
-				cell := [2]int{p.GridPos.X + x, p.GridPos.Y + y}
-				if other := taken[cell]; other != "" || cell[0] >= 24 {
-					t.Errorf("%s: got it over %q, or beyond the grid", p.Title, other)
-				}
-				taken[cell] = p.Title
-			}
-		}
-		if (len(p.Targets) == 0) != (p.Type == "row") {
-			t.Errorf("%s: got %d questions of a %s", p.Title, len(p.Targets), p.Type)
-		}
-		for _, target := range p.Targets {
-			checkQuery(t, p.Title, target.Expr, metrics)
-			asked += target.Expr + "\n"
-		}
-	}
-	for _, a := range dashboard.Annotations.List {
-		checkQuery(t, "annotation", a.Expr, metrics)
-	}
-	for name := range metrics {
-		bare := strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(name, "_bucket"), "_sum"), "_count")
-		if strings.HasPrefix(name, "signal_") && !strings.Contains(asked, bare) && bare != "signal_waits_limit" { // 0 in most places
-			t.Errorf("%s: got no panel that shows it", name)
-		}
-	}
-}
-
-// TestPrometheus checks that the example scrapes the job that all the rest goes by, and reads the alerts.
-func TestPrometheus(t *testing.T) {
-	text, err := os.ReadFile("../prometheus/prometheus.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var config struct {
-		Global        struct{ Scrape, Evaluation string }
-		RuleFiles     []string `json:"rule_files"`
-		ScrapeConfigs []struct {
-			JobName       string                       `json:"job_name"`
-			StaticConfigs []struct{ Targets []string } `json:"static_configs"`
-		} `json:"scrape_configs"`
-	}
-	if err := yaml.Unmarshal(text, &config); err != nil {
-		t.Fatal(err)
-	}
-	if len(config.ScrapeConfigs) != 1 || config.ScrapeConfigs[0].JobName != "signal-server" || len(config.ScrapeConfigs[0].StaticConfigs) != 1 {
-		t.Errorf("got %+v, want one job of the name signal-server", config.ScrapeConfigs)
-	}
-	for _, file := range config.RuleFiles {
-		if _, err := os.Stat("../prometheus/" + file); err != nil {
-			t.Errorf("a file of rules: %v", err)
-		}
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -52,20 +53,31 @@ func TestUnit(t *testing.T) {
 	t.Log(lines[len(lines)-1])
 }
 
-// TestEnvironmentFile starts the program with what the file says, as far as to check it.
+// TestEnvironmentFile starts the program with what the file says, as far as to check it: as it is, and with all that it has commented out,
+// but for certificates in files beside those of an ACME authority.
 func TestEnvironmentFile(t *testing.T) {
 	text, err := os.ReadFile("../systemd/signal-server.env")
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(program(t), "--check-config")
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
-	for line := range strings.Lines(string(text)) {
-		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+	tokens := filepath.Join(t.TempDir(), "tokens")
+	if out, err := exec.Command(program(t), "token", "--file", tokens, "alice").CombinedOutput(); err != nil {
+		t.Fatalf("token: got %v\n%s", err, out)
+	}
+	assigned := regexp.MustCompile(`^#?[A-Z_]+=`)
+	for _, all := range []bool{false, true} {
+		cmd := exec.Command(program(t), "--check-config")
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+		for line := range strings.Lines(string(text)) {
+			line = strings.TrimSpace(line)
+			if !assigned.MatchString(line) || line[0] == '#' && !all || strings.Contains(line, "SIGNAL_TLS_") {
+				continue
+			}
+			line = strings.Replace(strings.TrimPrefix(line, "#"), "/etc/signal-server/tokens", tokens, 1)
 			cmd.Env = append(cmd.Env, line)
 		}
-	}
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("got %v\n%s", err, out)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("with all of it %v: got %v\n%s\nof %q", all, err, out, cmd.Env)
+		}
 	}
 }

@@ -3,9 +3,11 @@
 set -e
 if command -v systemd-sysusers >/dev/null; then
 	systemd-sysusers signal-server.conf
-	chgrp signal-server /etc/signal-server /etc/signal-server/signal-server.env
+	# signal-server token --file appends to it: by root, for the server to read.
+	touch /etc/signal-server/tokens
+	chgrp signal-server /etc/signal-server /etc/signal-server/signal-server.env /etc/signal-server/tokens
 	chmod 0750 /etc/signal-server
-	chmod 0640 /etc/signal-server/signal-server.env
+	chmod 0640 /etc/signal-server/signal-server.env /etc/signal-server/tokens
 fi
 if [ -d /run/systemd/system ]; then
 	systemctl daemon-reload
