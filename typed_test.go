@@ -57,11 +57,12 @@ var typedBy = map[string][2]string{
 	"make fuzz":                          {".ci/run", "FUZZTIME=1s make fuzz"},
 	"make sbom":                          {".ci/run", "make sbom"},
 	"make cluster":                       {".ci/run", "SMOKE=1 make cluster"},
-	"make load":                          {".ci/run", "make smoke"},             // k6/run for three seconds each
+	"make load":                          {".ci/run", "make smoke"},                      // k6/run for three seconds each
 	"make bench":                         {".ci/run", "go -C bench test -count=1 ./..."}, // a quarter of an hour; its test takes a moment
-	"make soak":                          {".ci/run", "./soak -duration 40s"},   // an hour
+	"make soak":                          {".ci/run", "./soak -duration 40s"},            // an hour
 	"go test ./e2e/attack -v":            {"Makefile", "go test -timeout 8m ./..."},
 	"go test ./e2e/attack -run Kills -v": {"Makefile", "go test -timeout 8m ./..."},
+	"go test ./e2e/attack -run Clock":    {"Makefile", "go test -timeout 8m ./..."},
 	"go test -bench . ./client/seal":     {"client/seal/seal_test.go", "func Benchmark"},
 	"npm test":                           {"Makefile", "cd client/js && node --test test/*.test.js"},
 	"TARGET=… k6/run messages":           {"Makefile", "k6/run"},
