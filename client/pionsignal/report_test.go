@@ -39,7 +39,7 @@ func TestBothSidesReportThatTheyConnected(t *testing.T) {
 	w := newWorld(t)
 	var cursor client.Cursor
 	var most time.Duration // that both reports of one side can be of, to the millisecond
-	for range 2 { // the offerer's report counts for each session of the key
+	for range 2 {          // the offerer's report counts for each session of the key
 		offers, answers := newPC(t), newPC(t)
 		channel(t, offers)
 		began := time.Now()
