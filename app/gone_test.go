@@ -89,6 +89,7 @@ func TestAClientThatPipelinesIsThere(t *testing.T) {
 type gate struct {
 	cache.Store
 	sync.RWMutex
+	known chan struct{} // has something once a wait has got to know its session
 }
 
 func (g *gate) Take(ctx context.Context, dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int, form *cache.Form, in uint64,
@@ -98,10 +99,19 @@ func (g *gate) Take(ctx context.Context, dst []byte, key cache.Key, to cache.Rol
 	return g.Store.Take(ctx, dst, key, to, kind, limit, form, in)
 }
 
+func (g *gate) Touch(ctx context.Context, key cache.Key) (cache.Lease, error) {
+	lease, err := g.Store.Touch(ctx, key)
+	select {
+	case g.known <- struct{}{}:
+	default:
+	}
+	return lease, err
+}
+
 // TestAWaitDoesNotOutliveItsSession ends a session and opens the key anew before the waiting request looks again: it must not
 // take from a session that it did not wait in, since DELETE ends a wait.
 func TestAWaitDoesNotOutliveItsSession(t *testing.T) {
-	g := new(gate)
+	g := &gate{known: make(chan struct{}, 1)}
 	s := serve(t, func(o *options) {
 		o.wrap = func(store cache.Store) cache.Store {
 			g.Store = store
@@ -114,6 +124,7 @@ func TestAWaitDoesNotOutliveItsSession(t *testing.T) {
 		s.do(t, request{line: "POST /offer/sdp", key: key, body: open("o")})
 		old := s.start(t, request{line: take.line + "?wait=30", key: key})
 		s.grow(t, key, 1, age)
+		<-g.known // a bell may hang before
 		g.Lock()
 		s.do(t, request{line: "DELETE /session", key: key})
 		s.do(t, request{line: "POST /offer/sdp", key: key, body: open("new")})
