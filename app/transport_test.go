@@ -40,6 +40,7 @@ func TestOver(t *testing.T) {
 				"pipelined":       TestAClientThatPipelinesIsThere,
 				"in a row":        TestWaitsInARow,
 				"last":            TestWaitsThatAreTheLast,
+				"lost":            TestClientsLostBeforeTheirWaitIsParked,
 				"HTTP/1.0":        TestOldHTTPWaits,
 				"shutdown":        TestShutdownLeavesNothingBehind,
 				"shutdown unread": TestReadersThatDoNotReadDoNotHoldTheEnd,
