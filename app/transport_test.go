@@ -32,6 +32,7 @@ func TestOver(t *testing.T) {
 			for name, test := range map[string]func(*testing.T){
 				"broken":          TestBrokenRequests,
 				"too early":       TestRequestsThatEndTooEarly,
+				"slow":            TestMetricsOfSlowClients,
 				"kept":            TestConnectionsAreKept,
 				"idle":            TestIdleConnectionsAreClosed,
 				"not read":        TestClientsThatDoNotReadAreCutOff,
