@@ -234,3 +234,23 @@ func TestCheckConfig(t *testing.T) {
 		}
 	}
 }
+
+// TestTokenAfterALastLineWithoutEnd appends to a file that an editor has left without a line break at its end.
+func TestTokenAfterALastLineWithoutEnd(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "tokens")
+	for i := range 2 {
+		if out, err := command(t, nil, "token", "--file", file).CombinedOutput(); err != nil {
+			t.Fatalf("token: got %v, %s", err, out)
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := bytes.Count(text, []byte("\n")), i+1; got != want {
+			t.Errorf("got\n%swant %d lines", text, want)
+		}
+		if err := os.Truncate(file, int64(len(text)-1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
