@@ -18,6 +18,7 @@ func TestPrintConfig(t *testing.T) {
 	args := []string{
 		"--print-config", "--listen=127.0.0.1:0", "--memory=96MiB", "--ttl=20s", "--rate-opens=60/m", "--trusted-proxies=10.0.0.0/8,loopback",
 		"--allow-origins=https://a.example,https://b.example:8443", "--store=redis-cluster://user:ge%20heim@h1,h2:7001?timeout=1s&prefix=$x",
+		"--auth-jwks-url=https://id.example/keys?for=geheim",
 	}
 	printed, err := command(t, nil, args...).CombinedOutput()
 	if err != nil {
@@ -26,6 +27,7 @@ func TestPrintConfig(t *testing.T) {
 	for _, want := range []string{
 		"SIGNAL_LISTEN=127.0.0.1:0\n", "SIGNAL_MEMORY=96MiB\n", "SIGNAL_TTL=20s\n", "SIGNAL_RATE_OPENS=60/m\n", "SIGNAL_TRUSTED_PROXIES=10.0.0.0/8,loopback\n",
 		"SIGNAL_LOG_FORMAT=text\n", "SIGNAL_ALLOW_ORIGINS=https://a.example,https://b.example:8443\n", "user:xxxxx@h1,h2:7001",
+		"https://id.example/keys?xxxxx",
 	} {
 		if !bytes.Contains(printed, []byte(want)) {
 			t.Errorf("got\n%swant %q in it", printed, want)
