@@ -2,12 +2,16 @@ package main_test
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"encoding/base64"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -254,5 +258,40 @@ func TestTokenAfterALastLineWithoutEnd(t *testing.T) {
 		if err := os.Truncate(file, int64(len(text)-1)); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestReloadWhileItStarts sends SIGHUP to a server that is still fetching the keys of those who sign JWTs.
+func TestReloadWhileItStarts(t *testing.T) {
+	public, _, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	started := make(chan *os.Process, 1)
+	var once sync.Once
+	keys := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		once.Do(func() { (<-started).Signal(syscall.SIGHUP) })
+		fmt.Fprintf(w, `{"keys":[{"kty":"OKP","crv":"Ed25519","x":%q}]}`, base64.RawURLEncoding.EncodeToString(public))
+	}))
+	defer keys.Close()
+	c := command(t, nil, "--listen=127.0.0.1:0", "--admin=", "--auth-jwks-url="+keys.URL)
+	log := new(lockedBuffer)
+	c.Stderr = log
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	started <- c.Process
+	ended := make(chan error, 1)
+	go func() { ended <- c.Wait() }()
+	for !strings.Contains(log.String(), "read again") {
+		select {
+		case err := <-ended: // at the latest when the command's time is up
+			t.Fatalf("got %v, want a server that reads again what it has; the log:\n%s", err, log)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	c.Process.Signal(syscall.SIGTERM)
+	if err := <-ended; err != nil {
+		t.Errorf("got %v, want exit status 0; the log:\n%s", err, log)
 	}
 }
