@@ -26,7 +26,9 @@ import (
 //	@Failure	429				{object}	envelope	"QueueIsFull"
 //	@Failure	503				{object}	envelope	"CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router		/{role}/candidate [post]
-func (s *Server) postCandidate(c *fiber.Ctx, v *visit) error { return s.postText(c, v, cache.Candidate) }
+func (s *Server) postCandidate(c *fiber.Ctx, v *visit) error {
+	return s.postText(c, v, cache.Candidate)
+}
 
 // postCandidates appends candidates to the role's log, all or none.
 //
