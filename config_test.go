@@ -2,12 +2,16 @@ package main_test
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"encoding/base64"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -18,6 +22,7 @@ func TestPrintConfig(t *testing.T) {
 	args := []string{
 		"--print-config", "--listen=127.0.0.1:0", "--memory=96MiB", "--ttl=20s", "--rate-opens=60/m", "--trusted-proxies=10.0.0.0/8,loopback",
 		"--allow-origins=https://a.example,https://b.example:8443", "--store=redis-cluster://user:ge%20heim@h1,h2:7001?timeout=1s&prefix=$x",
+		"--auth-jwks-url=https://id.example/keys?for=geheim",
 	}
 	printed, err := command(t, nil, args...).CombinedOutput()
 	if err != nil {
@@ -26,6 +31,7 @@ func TestPrintConfig(t *testing.T) {
 	for _, want := range []string{
 		"SIGNAL_LISTEN=127.0.0.1:0\n", "SIGNAL_MEMORY=96MiB\n", "SIGNAL_TTL=20s\n", "SIGNAL_RATE_OPENS=60/m\n", "SIGNAL_TRUSTED_PROXIES=10.0.0.0/8,loopback\n",
 		"SIGNAL_LOG_FORMAT=text\n", "SIGNAL_ALLOW_ORIGINS=https://a.example,https://b.example:8443\n", "user:xxxxx@h1,h2:7001",
+		"https://id.example/keys?xxxxx",
 	} {
 		if !bytes.Contains(printed, []byte(want)) {
 			t.Errorf("got\n%swant %q in it", printed, want)
@@ -232,5 +238,60 @@ func TestCheckConfig(t *testing.T) {
 		if !bytes.Contains(out, []byte(want)) {
 			t.Errorf("three mistakes: got\n%swant %s", out, want)
 		}
+	}
+}
+
+// TestTokenAfterALastLineWithoutEnd appends to a file that an editor has left without a line break at its end.
+func TestTokenAfterALastLineWithoutEnd(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "tokens")
+	for i := range 2 {
+		if out, err := command(t, nil, "token", "--file", file).CombinedOutput(); err != nil {
+			t.Fatalf("token: got %v, %s", err, out)
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := bytes.Count(text, []byte("\n")), i+1; got != want {
+			t.Errorf("got\n%swant %d lines", text, want)
+		}
+		if err := os.Truncate(file, int64(len(text)-1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestReloadWhileItStarts sends SIGHUP to a server that is still fetching the keys of those who sign JWTs.
+func TestReloadWhileItStarts(t *testing.T) {
+	public, _, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	started := make(chan *os.Process, 1)
+	var once sync.Once
+	keys := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		once.Do(func() { (<-started).Signal(syscall.SIGHUP) })
+		fmt.Fprintf(w, `{"keys":[{"kty":"OKP","crv":"Ed25519","x":%q}]}`, base64.RawURLEncoding.EncodeToString(public))
+	}))
+	defer keys.Close()
+	c := command(t, nil, "--listen=127.0.0.1:0", "--admin=", "--auth-jwks-url="+keys.URL)
+	log := new(lockedBuffer)
+	c.Stderr = log
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	started <- c.Process
+	ended := make(chan error, 1)
+	go func() { ended <- c.Wait() }()
+	for !strings.Contains(log.String(), "read again") {
+		select {
+		case err := <-ended: // at the latest when the command's time is up
+			t.Fatalf("got %v, want a server that reads again what it has; the log:\n%s", err, log)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	c.Process.Signal(syscall.SIGTERM)
+	if err := <-ended; err != nil {
+		t.Errorf("got %v, want exit status 0; the log:\n%s", err, log)
 	}
 }

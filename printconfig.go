@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -21,14 +22,30 @@ func printConfig(w io.Writer, flags []*kong.Flag) error {
 		if list, ok := flag.Target.Interface().([]string); ok {
 			value = strings.Join(list, ",")
 		}
-		if flag.Name == "store" && value != inMemory {
+		switch {
+		case flag.Name == "store" && value != inMemory:
 			value = redis.Redact(value)
+		case flag.Name == "auth-jwks-url":
+			value = redactKeys(value)
 		}
 		if _, err := fmt.Fprintf(w, "%s=%s\n", flag.Envs[0], quoted(value)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// redactKeys returns the URL of a key set for people to read: its query may be somebody's secret.
+func redactKeys(text string) string {
+	const masked = "xxxxx"
+	u, err := url.Parse(text)
+	if err != nil {
+		return masked // what it is, nobody knows
+	}
+	if u.RawQuery != "" {
+		u.RawQuery = masked
+	}
+	return u.Redacted()
 }
 
 // quoted returns the value as a shell and systemd read it (systemd.exec(5), EnvironmentFile).

@@ -11,11 +11,16 @@ import (
 // reloadable is what SIGHUP has read again. A Reload that fails changes nothing.
 type reloadable interface{ Reload() error }
 
-// reloadOn reads the parts again at each SIGHUP until ctx ends. The caller waits for it.
-func reloadOn(ctx context.Context, log *slog.Logger, parts map[string]reloadable) {
-	hangup := make(chan os.Signal, 1)
+// hangups returns a channel that tells of SIGHUP, which ends the process no more then: one that comes early is for later. stop has it
+// do so again.
+func hangups() (hangup chan os.Signal, stop func()) {
+	hangup = make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
+	return hangup, func() { signal.Stop(hangup) }
+}
+
+// reloadOn reads the parts again at each hangup until ctx ends. The caller waits for it.
+func reloadOn(ctx context.Context, hangup <-chan os.Signal, log *slog.Logger, parts map[string]reloadable) {
 	for {
 		select {
 		case <-hangup:

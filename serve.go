@@ -21,6 +21,8 @@ import (
 )
 
 func (c *serve) run(ctx context.Context, log *slog.Logger, wrong mistakes) error {
+	hangup, stop := hangups()
+	defer stop()
 	config, err := c.config()
 	places, wrongPlaces := c.places()
 	wrong = append(wrong, err, config.Validate(), c.checkStore(config.Limits), wrongPlaces)
@@ -63,7 +65,7 @@ func (c *serve) run(ctx context.Context, log *slog.Logger, wrong mistakes) error
 	if tickets != nil {
 		parts["secrets of role tickets"] = tickets
 	}
-	running.Go(func() { reloadOn(beside, log, parts) })
+	running.Go(func() { reloadOn(beside, hangup, log, parts) })
 	defer running.Wait()
 	defer end()
 	return c.serve(ctx, config, store, sockets, log)

@@ -48,12 +48,28 @@ func (c *tokenCmd) run(out io.Writer, wrong mistakes) error {
 	return err
 }
 
-// appendLine appends a line to the file, which is made if there is none, for its owner alone.
+// appendLine appends a line to the file, which is made if there is none, for its owner alone. A last line that has no end gets one.
 func appendLine(path, line string) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600) // #nosec G304 -- who runs the command names it
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600) // #nosec G304 -- who runs the command names it
 	if err != nil {
 		return err
 	}
+	if whole, err := endsInLine(file); err != nil {
+		return errors.Join(err, file.Close())
+	} else if !whole {
+		line = "\n" + line
+	}
 	_, err = file.WriteString(line + "\n")
 	return errors.Join(err, file.Close())
+}
+
+// endsInLine reports whether the file is empty, or its last line has an end.
+func endsInLine(file *os.File) (bool, error) {
+	info, err := file.Stat()
+	if err != nil || info.Size() == 0 {
+		return true, err
+	}
+	var last [1]byte
+	_, err = file.ReadAt(last[:], info.Size()-1)
+	return last[0] == '\n', err
 }

@@ -36,6 +36,9 @@ type conn struct {
 	fresh bool   // the first request has not begun
 	dry   bool   // nothing is to be read but what fasthttp has in its buffer
 	left  []byte // what was in that buffer
+
+	// What is to own it once fasthttp hands it over. fasthttp closes it instead if it cannot send the answers before that one.
+	unhanded func()
 }
 
 // The phases of a connection. The patrol acts on those that block.
@@ -111,6 +114,10 @@ func follow(nc net.Conn, state fasthttp.ConnState) {
 		c.enter(phaseServing)
 	case fasthttp.StateIdle:
 		c.begun = false
+	case fasthttp.StateClosed:
+		if c.unhanded != nil {
+			c.unhanded()
+		}
 	}
 }
 

@@ -19,22 +19,27 @@ import (
 const stayFor = 25 * time.Millisecond
 
 // detach takes the request's connection away from fasthttp and has run own it, in a goroutine of its own, once the handler has
-// returned. It reports whether it can: run is not called otherwise. run closes the connection or serves it further.
+// returned. It reports whether it can: run is not called otherwise. run closes the connection or serves it further; it finds it
+// closed where it broke before.
 func (s *Server) detach(c *fasthttp.RequestCtx, run func(*conn)) bool {
 	conn := patrolled(c.Conn())
 	if conn == nil {
 		return false // a connection of a test, not under patrol
 	}
-	c.HijackSetNoResponse(true)
-	c.Hijack(func(hijacked net.Conn) {
-		s.detached.Add(1)
-		conn.keep(hijacked)
-		// fasthttp keeps the request and its buffer until this function returns.
+	s.detached.Add(1)
+	own := func() {
+		conn.unhanded = nil
 		go func() {
 			defer s.detached.Add(-1)
 			defer s.surviveDetached(conn)
 			run(conn)
 		}()
+	}
+	conn.unhanded = own
+	c.HijackSetNoResponse(true)
+	c.Hijack(func(hijacked net.Conn) {
+		conn.keep(hijacked)
+		own() // fasthttp keeps the request and its buffer until this function returns
 	})
 	return true
 }

@@ -63,6 +63,7 @@ func (s *Server) ServePlain(ctx context.Context, listener net.Listener, plain Pl
 	if err := server.ShutdownWithContext(drain); err != nil {
 		s.log.Warn("plain requests were still running at the end of the drain", "drain", s.config.Drain, "error", err)
 	}
+	guarded.Close() // fasthttp does not close what it is only about to listen at
 	return <-failed
 }
 

@@ -117,3 +117,10 @@ func TestPlainAnswersChallenges(t *testing.T) {
 	s.do(t, request{line: "GET " + path + "other"}).expect(t, "GET another", custerrors.RouteNotFound, "")
 	s.do(t, request{line: "POST " + path + "token"}).expect(t, "POST", custerrors.HTTPSIsRequired, "")
 }
+
+// TestPlainEndedBeforeItBegan ends it in its first moments: fasthttp may not have begun to listen.
+func TestPlainEndedBeforeItBegan(t *testing.T) {
+	for range 50 {
+		t.Run("", func(t *testing.T) { servePlain(t, app.Plain{Port: 443}) })
+	}
+}

@@ -20,7 +20,7 @@ func (unavailable) Open(context.Context, cache.Key, time.Duration, cache.Token, 
 
 func (unavailable) Ready(context.Context) error { return custerrors.StoreIsUnavailable }
 
-// TestMetricsOfRefusals provokes every refusal: it counts for its reason, and for no other.
+// TestMetricsOfRefusals provokes every refusal: it counts for its reason, and for no other. Slow clients have a test of their own.
 func TestMetricsOfRefusals(t *testing.T) {
 	loopback, err := limit.ParseProxies([]string{"loopback"})
 	if err != nil {
@@ -120,12 +120,14 @@ func TestMetricsOfRefusals(t *testing.T) {
 		s.try(t.Context(), request{line: "GET /answer/sdp?wait=1", key: "k"})
 		grown(t, s.app, "a wait too many", before, "signal_refusals_total", map[string]float64{`reason="client_waits"`: 1})
 	})
-	t.Run("slow", func(t *testing.T) {
-		s := serve(t, func(o *options) { o.config.ReadTimeout = 200 * ms })
-		before := scraped(t, s.app)
-		conn, br := s.dial(t)
-		fmt.Fprint(conn, "GET /offer")
-		readAnswer(t, br, "GET").expect(t, "half a request", custerrors.RequestIsTooSlow, "")
-		grown(t, s.app, "half a request", before, "signal_refusals_total", map[string]float64{`reason="slow"`: 1})
-	})
+}
+
+// TestMetricsOfSlowClients sends half a request.
+func TestMetricsOfSlowClients(t *testing.T) {
+	s := serve(t, func(o *options) { o.config.ReadTimeout = 200 * ms })
+	before := scraped(t, s.app)
+	conn, br := s.dial(t)
+	fmt.Fprint(conn, "GET /offer")
+	readAnswer(t, br, "GET").expect(t, "half a request", custerrors.RequestIsTooSlow, "")
+	grown(t, s.app, "half a request", before, "signal_refusals_total", map[string]float64{`reason="slow"`: 1})
 }

@@ -211,7 +211,7 @@ func routed(err error) error {
 // closes the connection afterwards.
 func (s *Server) refuseBroken(c *fasthttp.RequestCtx, err error) {
 	late := false
-	if conn, ok := c.Conn().(*conn); ok {
+	if conn := patrolled(c.Conn()); conn != nil {
 		conn.rest.Store(true)
 		late = conn.late.Load() // fasthttp's error does not always say so
 	}

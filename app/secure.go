@@ -107,19 +107,9 @@ func (s *Server) speakTLS() {
 	server.ErrorHandler = s.refuseSecure
 }
 
-// refuseSecure is refuseBroken, which knows plain connections only.
+// refuseSecure is refuseBroken, whose answer may go over TLS.
 func (s *Server) refuseSecure(c *fasthttp.RequestCtx, err error) {
 	s.refuseBroken(c, err)
-	over, ok := c.Conn().(secure)
-	if !ok {
-		return
-	}
-	over.rest.Store(true)
-	if over.late.Load() {
-		c.Response.Reset()
-		refuse(c, custerrors.RequestIsTooSlow)
-		s.origins.mark(c, "")
-	}
 	s.strict.mark(c)
 }
 

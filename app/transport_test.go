@@ -32,6 +32,7 @@ func TestOver(t *testing.T) {
 			for name, test := range map[string]func(*testing.T){
 				"broken":          TestBrokenRequests,
 				"too early":       TestRequestsThatEndTooEarly,
+				"slow":            TestMetricsOfSlowClients,
 				"kept":            TestConnectionsAreKept,
 				"idle":            TestIdleConnectionsAreClosed,
 				"not read":        TestClientsThatDoNotReadAreCutOff,
@@ -40,6 +41,7 @@ func TestOver(t *testing.T) {
 				"pipelined":       TestAClientThatPipelinesIsThere,
 				"in a row":        TestWaitsInARow,
 				"last":            TestWaitsThatAreTheLast,
+				"lost":            TestClientsLostBeforeTheirWaitIsParked,
 				"HTTP/1.0":        TestOldHTTPWaits,
 				"shutdown":        TestShutdownLeavesNothingBehind,
 				"shutdown unread": TestReadersThatDoNotReadDoNotHoldTheEnd,

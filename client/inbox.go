@@ -99,9 +99,7 @@ func (in *Inbox) fetch(ctx context.Context) error {
 		}
 		b, err := in.session.Messages(ctx, in.cursor, wait)
 		switch {
-		case ctx.Err() != nil:
-			return because(err, reason)
-		case err == nil:
+		case err == nil: // even if the context has ended meanwhile
 			in.keep(b)
 			if len(in.queue) > 0 {
 				return nil
@@ -112,6 +110,8 @@ func (in *Inbox) fetch(ctx context.Context) error {
 			in.cursor = "" // of a session that has ended: a new one may live already
 			continue
 		case !in.bound && isOver(err):
+		case ctx.Err() != nil:
+			return because(err, reason)
 		default:
 			return err
 		}

@@ -3,6 +3,8 @@ package client_test
 import (
 	"context"
 	"errors"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -223,4 +225,44 @@ func TestPayloadsAreCheckedBeforeTheyAreSent(t *testing.T) {
 func exchange(t *testing.T, s *client.Session, w client.Write) error {
 	_, err := s.Exchange(t.Context(), w, "", 0)
 	return err
+}
+
+// leaver is a transport whose answers end the caller's context when they have been read.
+type leaver struct {
+	http.RoundTripper
+	leave context.CancelFunc
+}
+
+func (l leaver) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := l.RoundTripper.RoundTrip(r)
+	if err == nil {
+		resp.Body = struct {
+			io.Reader
+			io.Closer
+		}{resp.Body, l}
+	}
+	return resp, err
+}
+
+func (l leaver) Close() error {
+	l.leave()
+	return nil
+}
+
+// TestNextWhenTheContextEndsAsTheAnswerComes checks that the answer counts, if it has news, and the context's end if it has none.
+func TestNextWhenTheContextEndsAsTheAnswerComes(t *testing.T) {
+	for _, c := range []struct {
+		steps []step
+		want  error
+	}{
+		{[]step{batch("A", offerSDP)}, nil},
+		{[]step{batch("A")}, context.Canceled},
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		hc := &http.Client{Transport: leaver{&script{t: t, steps: c.steps}, cancel}}
+		s := newSession(t, "http://server.example", "key", client.Answer, client.WithHTTPClient(hc))
+		if m, err := s.Inbox("").Next(ctx); !errors.Is(err, c.want) || c.want == nil && m.Kind != client.SDP {
+			t.Errorf("got %v, %v, want %v", m, err, c.want)
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package listen
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -51,7 +52,7 @@ func listenUnix(path string, mode fs.FileMode) (net.Listener, error) {
 	if err := vacate(made); err != nil {
 		return nil, err
 	}
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: made, Net: "unix"})
+	l, err := bind(made, mode)
 	if err != nil {
 		return nil, err
 	}
@@ -63,6 +64,16 @@ func listenUnix(path string, mode fs.FileMode) (net.Listener, error) {
 		return nil, err
 	}
 	return &unixListener{UnixListener: l, path: path, file: file}, nil
+}
+
+// bind listens at the path, on a socket that has of the mode what the umask leaves.
+func bind(path string, mode fs.FileMode) (*net.UnixListener, error) {
+	config := net.ListenConfig{Control: born(mode)}
+	l, err := config.Listen(context.Background(), "unix", path)
+	if err != nil {
+		return nil, err
+	}
+	return l.(*net.UnixListener), nil
 }
 
 func settle(made, path string, mode fs.FileMode) (fs.FileInfo, error) {

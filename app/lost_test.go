@@ -1,0 +1,55 @@
+package app_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"signal-server/cache"
+)
+
+// brake is a store that opens a session only when it is told to.
+type brake struct {
+	cache.Store
+	come, leave chan struct{}
+}
+
+func (b *brake) Open(ctx context.Context, key cache.Key, ttl time.Duration, token cache.Token, batch *cache.Batch) error {
+	b.come <- struct{}{}
+	<-b.leave
+	return b.Store.Open(ctx, key, ttl, token, batch)
+}
+
+// TestClientsLostBeforeTheirWaitIsParked has clients send two requests at once and reset the connection before the first is
+// answered, so that fasthttp drops the connection although the second, which waits, has asked for it: nothing may be held for it.
+func TestClientsLostBeforeTheirWaitIsParked(t *testing.T) {
+	b := &brake{come: make(chan struct{}), leave: make(chan struct{})}
+	s := serve(t, func(o *options) {
+		o.wrap = func(store cache.Store) cache.Store {
+			b.Store = store
+			return b
+		}
+	})
+	for _, line := range []string{"GET /offer/sdp?wait=30", "GET /offer/events"} {
+		key := newKey()
+		conn, _ := s.dial(t)
+		body := open("o")
+		fmt.Fprintf(conn, "POST /offer/sdp HTTP/1.1\r\nHost: x\r\nkey: %s\r\nContent-Length: %d\r\n\r\n%s%s HTTP/1.1\r\nHost: x\r\nkey: %[1]s\r\n\r\n",
+			key, len(body), body, line)
+		<-b.come
+		conn.SetLinger(0)
+		if line == "GET /offer/events" { // which is detached at once
+			conn.Close()
+			b.leave <- struct{}{}
+		} else { // after 25 ms, in which nobody looks for the client
+			b.leave <- struct{}{}
+			s.store.await(t, key, 1)
+			conn.Close()
+		}
+		s.store.await(t, key, 0)
+		s.eventually(t, "signal_waits", 0)
+		s.eventually(t, "signal_streams", 0)
+		s.eventually(t, "signal_connections", 0)
+	}
+}
