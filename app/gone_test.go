@@ -21,7 +21,7 @@ var takes = []struct{ line, byLine, byBody, data string }{
 // TestNothingIsTakenForAClientThatHasLeft lets a client wait and leave, each way that there is, before the payload comes: the next
 // taker gets it.
 func TestNothingIsTakenForAClientThatHasLeft(t *testing.T) {
-	s := serve(t)
+	s, g := gated(t)
 	for how, leave := range map[string]func(*peer){
 		"closed": func(c *peer) { c.Close() },
 		"reset":  func(c *peer) { c.SetLinger(0); c.Close() },
@@ -43,6 +43,7 @@ func TestNothingIsTakenForAClientThatHasLeft(t *testing.T) {
 					conn, _ := s.dial(t)
 					fmt.Fprintf(conn, "%s?wait=30 HTTP/1.1\r\nHost: x\r\nkey: %s\r\n\r\n", take.line, key)
 					s.grow(t, key, 1, age)
+					<-g.known // from now on it looks only when the bell has rung, at the client first
 					leave(conn)
 					s.do(t, request{line: take.byLine, key: key, body: take.byBody})
 					s.store.await(t, key, 0)
@@ -108,9 +109,9 @@ func (g *gate) Touch(ctx context.Context, key cache.Key) (cache.Lease, error) {
 	return lease, err
 }
 
-// TestAWaitDoesNotOutliveItsSession ends a session and opens the key anew before the waiting request looks again: it must not
-// take from a session that it did not wait in, since DELETE ends a wait.
-func TestAWaitDoesNotOutliveItsSession(t *testing.T) {
+// gated returns a server over a gate.
+func gated(t *testing.T) (*server, *gate) {
+	t.Helper()
 	g := &gate{known: make(chan struct{}, 1)}
 	s := serve(t, func(o *options) {
 		o.wrap = func(store cache.Store) cache.Store {
@@ -118,6 +119,13 @@ func TestAWaitDoesNotOutliveItsSession(t *testing.T) {
 			return g
 		}
 	})
+	return s, g
+}
+
+// TestAWaitDoesNotOutliveItsSession ends a session and opens the key anew before the waiting request looks again: it must not
+// take from a session that it did not wait in, since DELETE ends a wait.
+func TestAWaitDoesNotOutliveItsSession(t *testing.T) {
+	s, g := gated(t)
 	for i := range len(takes) * len(ages) {
 		take, age := takes[i/len(ages)], ages[i%len(ages)]
 		key := newKey()
