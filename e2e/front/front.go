@@ -78,21 +78,17 @@ func start(t testing.TB, addr string, end syscall.Signal, cmd *exec.Cmd) *said {
 	t.Helper()
 	out := new(said)
 	cmd.Stdout, cmd.Stderr = out, out
+	// It gets the signal when the thread ends that starts it, which Go does to none by itself. A goroutine must not lock its thread and
+	// end: all that this thread has started would be killed, other programs as well.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	// Pdeathsig is the starting thread's: the thread must not end before the program.
-	started, ended := make(chan error), make(chan struct{})
-	go func() {
-		runtime.LockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			_ = cmd.Wait()
-		}
-		close(ended)
-	}()
-	if err := <-started; err != nil {
+	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait()
+		close(ended)
+	}()
 	t.Cleanup(func() {
 		_ = cmd.Process.Signal(end)
 		select {
