@@ -33,7 +33,8 @@ func (b *bench) conditions(took time.Duration) string {
 	if b.cores.count == 1 {
 		text += " **This machine has a single core: servers and load shared it.**"
 	}
-	return text + "\n\nAbsolute times mean little elsewhere; ratios are taken within each round. All figures: median (least–most)."
+	return text + "\n\nAbsolute times mean little elsewhere; ratios are taken within each round. All figures: median (least–most). " +
+		"An hour under load, drawn, with what must not grow in it: [soak.md](soak.md)."
 }
 
 func processor() string {
