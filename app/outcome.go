@@ -48,7 +48,7 @@ func (s *Server) postOutcome(c *fiber.Ctx, v *visit) error {
 	if v.session != 0 {
 		lease.Epoch = v.session // which may have ended, and another one of the key live
 	}
-	s.outcomes.add(v.key, v.role, lease.Epoch, out, took)
+	s.outcomes.add(s.now(), v.key, v.role, lease.Epoch, out, took)
 	return done(c)
 }
 

@@ -52,7 +52,6 @@ func outcomeOf(result, candidateType string) (outcome, bool) {
 // slow, and none allocates.
 type outcomes struct {
 	// set at construction
-	base time.Time // time is counted from here
 	seed maphash.Seed
 
 	// atomic
@@ -68,22 +67,23 @@ type outcomes struct {
 const rememberedReports = 1 << 13
 
 func newOutcomes() *outcomes {
-	o := &outcomes{base: time.Now(), seed: maphash.MakeSeed()}
+	o := &outcomes{seed: maphash.MakeSeed()}
 	// The error is for a size of zero. The keys are hashes, under a private seed.
 	o.reported, _ = freelru.New[uint64, time.Duration](rememberedReports, func(id uint64) uint32 { return uint32(id) })
 	return o
 }
 
 // add counts an outcome: once for a role of a session, so that who reports does not make the figures alone. Epoch zero is of a
-// session that has ended, and nobody knows which one of its key; one more of that kind is counted when cache.Grace is over.
-func (o *outcomes) add(key cache.Key, role cache.Role, epoch uint64, out outcome, took time.Duration) {
-	if o.first(key, role, epoch) {
+// session that has ended, and nobody knows which one of its key; one more of that kind is counted when cache.Grace is over. now is on the
+// server's clock.
+func (o *outcomes) add(now time.Duration, key cache.Key, role cache.Role, epoch uint64, out outcome, took time.Duration) {
+	if o.first(now, key, role, epoch) {
 		o.took[role-cache.Offer][out].Observe(took)
 	}
 }
 
-func (o *outcomes) first(key cache.Key, role cache.Role, epoch uint64) bool {
-	id, now := o.id(key, role, epoch), time.Since(o.base)
+func (o *outcomes) first(now time.Duration, key cache.Key, role cache.Role, epoch uint64) bool {
+	id := o.id(key, role, epoch)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if at, ok := o.reported.Get(id); ok && (epoch != 0 || now-at < cache.Grace) {
