@@ -18,6 +18,9 @@ import (
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"signal-server/app/apptest"
+	"signal-server/app/apptest/testlog"
 )
 
 // acmeDomain is what the test's authority finds at 127.0.0.1.
@@ -110,10 +113,7 @@ func certified(t *testing.T, addr string, log fmt.Stringer) *x509.Certificate {
 // free returns an address of the loopback that nobody listens on.
 func free(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := apptest.Listen(t)
 	defer l.Close()
 	return l.Addr().String()
 }
@@ -144,7 +144,7 @@ func startPebble(t *testing.T, pebble, dir, cert, key, directory, management str
 	ctx, cancel := context.WithCancel(context.Background())
 	c := exec.CommandContext(ctx, pebble, "-config", file, "-dnsserver", serveDNS(t))
 	c.Env = []string{"PEBBLE_VA_NOSLEEP=1"}
-	log := new(lockedBuffer)
+	log := new(testlog.Log)
 	c.Stdout, c.Stderr = log, log
 	if err := c.Start(); err != nil {
 		t.Fatal(err)

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"signal-server/app/apptest/testlog"
 )
 
 // TestPrintConfig checks that what is printed sets the same again, in a shell, and shows no secret.
@@ -275,7 +277,7 @@ func TestReloadWhileItStarts(t *testing.T) {
 	}))
 	defer keys.Close()
 	c := command(t, nil, "--listen=127.0.0.1:0", "--admin=", "--auth-jwks-url="+keys.URL)
-	log := new(lockedBuffer)
+	log := new(testlog.Log)
 	c.Stderr = log
 	if err := c.Start(); err != nil {
 		t.Fatal(err)

@@ -15,11 +15,11 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"signal-server/app/apptest/testlog"
 	"signal-server/custerrors"
 )
 
@@ -124,27 +124,8 @@ func TestWrongValues(t *testing.T) {
 type program struct {
 	cmd   *exec.Cmd
 	url   string
-	log   *lockedBuffer
+	log   *testlog.Log
 	ended chan error // gets what Wait returned
-}
-
-// lockedBuffer is written by the program and read by a test.
-type lockedBuffer struct {
-	mu sync.Mutex
-	// guarded by mu
-	text bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }
 
 // address finds where the program says that it serves, in a log of either format.
@@ -153,7 +134,7 @@ var address = regexp.MustCompile(`serving"?[ ,]"?address"?[=:](?:"?127\.0\.0\.1:
 // run starts the program and waits until it serves.
 func run(t *testing.T, env []string, args ...string) *program {
 	t.Helper()
-	p := &program{cmd: command(t, env, args...), log: new(lockedBuffer), ended: make(chan error, 1)}
+	p := &program{cmd: command(t, env, args...), log: new(testlog.Log), ended: make(chan error, 1)}
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

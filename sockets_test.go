@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"signal-server/app/apptest/testlog"
 )
 
 // short returns a directory with a short path: a socket's is bounded.
@@ -24,7 +26,7 @@ func short(t *testing.T) string {
 }
 
 // managed starts the program as a service manager would, with these variables and sockets, and returns what it tells: one state at a time.
-func managed(t *testing.T, env []string, names string, passed []*os.File, args ...string) (*exec.Cmd, *lockedBuffer, func() string) {
+func managed(t *testing.T, env []string, names string, passed []*os.File, args ...string) (*exec.Cmd, *testlog.Log, func() string) {
 	t.Helper()
 	told, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(short(t), "n"), Net: "unixgram"})
 	if err != nil {
@@ -35,7 +37,7 @@ func managed(t *testing.T, env []string, names string, passed []*os.File, args .
 	c.Args = append([]string{"sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=$0 exec "$@"`, string(rune('0' + len(passed))), binary}, args...)
 	c.Path = "/bin/sh"
 	c.ExtraFiles = passed // from descriptor 3 on, as systemd does it
-	log := new(lockedBuffer)
+	log := new(testlog.Log)
 	c.Stdout, c.Stderr = log, log
 	if err := c.Start(); err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"signal-server/app/accesslog"
+	"signal-server/app/apptest/testlog"
 	"signal-server/app/limit"
 	"signal-server/custerrors"
 )
@@ -16,7 +17,7 @@ import (
 // logged has the server log requests, and returns the lines so far once there are n.
 func logged(t *testing.T, config accesslog.Config) (change func(*options), lines func(n int) []string) {
 	t.Helper()
-	out := new(logs)
+	out := new(testlog.Log)
 	written := make(chan struct{}, 1000)
 	access, err := accesslog.New(config, slog.NewTextHandler(io.MultiWriter(out, told(written)), nil))
 	if err != nil {
@@ -106,7 +107,7 @@ func TestAccessLogOfClients(t *testing.T) {
 
 func TestAccessLogIsSampled(t *testing.T) {
 	needEmbedded(t) // as newDirect does, when the log would run already
-	out := new(logs)
+	out := new(testlog.Log)
 	access, err := accesslog.New(accesslog.Config{Share: 0.1}, slog.NewTextHandler(out, nil))
 	if err != nil {
 		t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"signal-server/app"
+	"signal-server/app/apptest/testlog"
 )
 
 // wire is a connection whose client has sent everything it will send, and reads what comes back later.
@@ -57,7 +58,7 @@ func fuzzed(f *testing.F, changes ...func(*app.Config)) func(t *testing.T, sent 
 	}
 	store := newStore(f, config.Limits, 1<<20)
 	f.Cleanup(func() { store.Close() })
-	log := new(logs)
+	log := new(testlog.Log)
 	server, err := app.New(config, store, slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		f.Fatal(err)

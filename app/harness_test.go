@@ -2,7 +2,6 @@ package app_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/rand"
 	"flag"
@@ -18,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"signal-server/app"
+	"signal-server/app/apptest/testlog"
 	"signal-server/cache"
 )
 
@@ -51,7 +51,7 @@ type server struct {
 	addr   string // host:port, or a path
 	url    string
 	store  *watched
-	log    *logs
+	log    *testlog.Log
 	client *http.Client
 	stop   func() // ends it and waits until it has ended
 }
@@ -67,7 +67,7 @@ func serve(t testing.TB, changes ...func(*options)) *server {
 	if o.wrap != nil {
 		store = o.wrap(store)
 	}
-	s := &server{store: watch(store), log: new(logs)}
+	s := &server{store: watch(store), log: new(testlog.Log)}
 	logTo := io.Writer(s.log)
 	if o.logTo != nil {
 		logTo = o.logTo
@@ -112,32 +112,6 @@ func serve(t testing.TB, changes ...func(*options)) *server {
 	})
 	t.Cleanup(s.stop)
 	return s
-}
-
-// logs is where a server logs to.
-type logs struct {
-	mu sync.Mutex
-	// guarded by mu
-	text bytes.Buffer
-}
-
-func (l *logs) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-// Reset forgets what was logged: a test that provokes an error has looked at it.
-func (l *logs) Reset() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.text.Reset()
-}
-
-func (l *logs) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 // newKey returns a key that no other test has.

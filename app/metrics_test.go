@@ -298,7 +298,7 @@ func TestMetricsOfPanics(t *testing.T) {
 	s.try(t.Context(), request{line: "POST /offer/candidate", key: "k", body: "c"})
 	grown(t, s.app, "a panic", before, "signal_panics_total", map[string]float64{"": 1})
 	grown(t, s.app, "a panic", before, "signal_requests_total", map[string]float64{`msg="InternalError",route="other",status="500"`: 1})
-	s.log.Reset()
+	s.log.Drain()
 }
 
 func TestMetricsOfConnections(t *testing.T) {

@@ -295,7 +295,7 @@ func (s *server) wantBug(t testing.TB) {
 	if got := s.log.String(); !strings.Contains(got, "BUG") {
 		t.Errorf("the log: got %q, want the bug in it", got)
 	}
-	s.log.Reset()
+	s.log.Drain()
 }
 
 // TestABugCostsOneStream lets the store panic, and fail in a way that is none of the contract's, under a stream.

@@ -23,6 +23,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/golang-jwt/jwt/v5"
 
+	"signal-server/app/apptest/testlog"
 	"signal-server/custerrors"
 )
 
@@ -127,23 +128,7 @@ func rewrite(t testing.TB, path string, content []byte) {
 }
 
 // logbook is a log that tests read.
-type logbook struct {
-	mu sync.Mutex
-	// guarded by mu
-	text bytes.Buffer
-}
-
-func (l *logbook) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logbook) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
+type logbook struct{ testlog.Log }
 
 // count returns how many lines have the words.
 func (l *logbook) count(words string) int { return strings.Count(l.String(), words) }

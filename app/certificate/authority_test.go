@@ -120,7 +120,7 @@ func TestOldCertificate(t *testing.T) {
 				stop()
 				c.set(func(c *ca) { c.down = true }) // timers of the first source's are still there
 				spoil(t, filepath.Join(config.Cache, name))
-				j.drain()
+				j.Drain()
 
 				again := open(t, config, j)
 				newCA(t, 90*day, again)
@@ -246,7 +246,7 @@ func TestNoRenewal(t *testing.T) {
 		pass(day)
 		j.wants(t, "less", slices.Repeat([]string{"the certificate expires soon, and was not renewed"}, 4)...)
 		pass(15 * day)
-		j.drain()
+		j.Drain()
 		pass(certificate.WarnEvery)
 		j.wants(t, "the end", "the certificate has expired")
 		serves(t, "beyond its end", source, 1)
@@ -254,7 +254,7 @@ func TestNoRenewal(t *testing.T) {
 		c.set(func(c *ca) { c.down = false })
 		pass(time.Hour)
 		serves(t, "reached again", source, 2)
-		j.drain()
+		j.Drain()
 		pass(day)
 		j.wants(t, "reached again")
 	})

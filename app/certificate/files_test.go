@@ -91,7 +91,7 @@ func TestChangeThatIsUnderWay(t *testing.T) {
 
 				between(t, d, fresh, certify(t, 4, 90*day))
 				pass(100 * look)
-				j.drain()
+				j.Drain()
 				d.write(t, fresh)
 				pass(100 * look)
 				serves(t, "taken back", source, 3)

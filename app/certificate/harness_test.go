@@ -1,7 +1,6 @@
 package certificate_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -21,6 +20,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"signal-server/app/apptest/testlog"
 	"signal-server/app/certificate"
 )
 
@@ -103,32 +103,14 @@ func remove(t *testing.T, path string) {
 }
 
 // journal is a log that tests read.
-type journal struct {
-	mu sync.Mutex
-	// guarded by mu
-	text bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
+type journal struct{ testlog.Log }
 
 func (j *journal) logger() *slog.Logger { return slog.New(slog.NewTextHandler(j, nil)) }
-
-// drain returns what was logged since the last time.
-func (j *journal) drain() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	defer j.text.Reset()
-	return j.text.String()
-}
 
 // wants checks what was logged since the last time: as many lines as there are wants, each with its want.
 func (j *journal) wants(t *testing.T, what string, wants ...string) {
 	t.Helper()
-	got := j.drain()
+	got := j.Drain()
 	lines := strings.SplitAfter(strings.TrimSuffix(got, "\n"), "\n")
 	if got == "" {
 		lines = nil

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"signal-server/app/apptest/testlog"
 )
 
 // insideVariable tells the test binary that it runs inside a namespace that a test made.
@@ -51,7 +53,7 @@ func TestAbandoned(t *testing.T) {
 
 	clients := exec.Command("ip", "netns", "exec", "clients", os.Args[0], "-test.run=^TestClientsThatVanish$", "-test.count=1")
 	clients.Env = append(os.Environ(), fmt.Sprintf("%s=%d", clientsVariable, n))
-	var said output
+	var said testlog.Log
 	clients.Stdout, clients.Stderr = &said, &said
 	clients.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := clients.Start(); err != nil {
@@ -92,7 +94,7 @@ func insideNamespace(t *testing.T) {
 	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.count=1", fmt.Sprintf("-test.short=%t", testing.Short()))
 	cmd.Env = append(os.Environ(), insideVariable+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS, Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	var said output
+	var said testlog.Log
 	cmd.Stdout, cmd.Stderr = &said, &said
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = 5 * time.Second

@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"syscall"
 	"testing"
+
+	"signal-server/app/apptest/testlog"
 )
 
 // TestDiskFullForLogs has the server's log go to a full disk: it serves, is told to reload, and ends, as if nothing were.
@@ -21,7 +23,7 @@ func TestDiskFullForLogs(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	s := &server{cmd: cmd, addr: free, log: new(output), ended: make(chan error, 1)}
+	s := &server{cmd: cmd, addr: free, log: new(testlog.Log), ended: make(chan error, 1)}
 	go func() { s.ended <- cmd.Wait() }()
 	t.Cleanup(func() { s.end(t) })
 	eventually(t, "it serves", func() bool {

@@ -11,10 +11,11 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"signal-server/app/apptest/testlog"
 )
 
 // program is the server, built once.
@@ -63,28 +64,9 @@ const patience = 60 * time.Second
 type server struct {
 	cmd         *exec.Cmd
 	addr, admin string // host:port
-	log         *output
+	log         *testlog.Log
 	ended       chan error // gets what Wait returned
 	faulty      bool       // what it stands on is broken by the test: it may log errors
-}
-
-// output is written by one goroutine and read by another.
-type output struct {
-	mu sync.Mutex
-	// guarded by mu
-	text bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
 }
 
 var (
@@ -101,7 +83,7 @@ func serve(t testing.TB, args ...string) *server {
 
 func start(t testing.TB, cmd *exec.Cmd) *server {
 	t.Helper()
-	s := &server{cmd: cmd, log: new(output), ended: make(chan error, 1)}
+	s := &server{cmd: cmd, log: new(testlog.Log), ended: make(chan error, 1)}
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	stderr, err := cmd.StderrPipe()

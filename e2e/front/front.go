@@ -3,7 +3,6 @@
 package front
 
 import (
-	"bytes"
 	"net"
 	"os"
 	"os/exec"
@@ -11,11 +10,11 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"signal-server/app/apptest/testlog"
 	"signal-server/cache/redis/redistest"
 )
 
@@ -43,7 +42,7 @@ func Plain(t testing.TB, servers ...string) string {
 }
 
 // startNginx starts one by this configuration, and waits until it listens at the address.
-func startNginx(t testing.TB, folder, config, addr string) *said {
+func startNginx(t testing.TB, folder, config, addr string) *testlog.Log {
 	t.Helper()
 	redistest.Need(t, "nginx")
 	directives := "worker_processes 1;"
@@ -54,29 +53,10 @@ func startNginx(t testing.TB, folder, config, addr string) *said {
 	return start(t, addr, syscall.SIGQUIT, exec.Command("nginx", "-p", folder, "-c", file, "-g", directives)) // #nosec G204 -- the tests' own arguments
 }
 
-// said is what a program has written. It may be used concurrently.
-type said struct {
-	mu sync.Mutex
-	// guarded by mu
-	text bytes.Buffer
-}
-
-func (s *said) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.Write(p)
-}
-
-func (s *said) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.String()
-}
-
 // start starts a program, waits until it listens at the address, and returns what it writes. It gets the signal at the test's end.
-func start(t testing.TB, addr string, end syscall.Signal, cmd *exec.Cmd) *said {
+func start(t testing.TB, addr string, end syscall.Signal, cmd *exec.Cmd) *testlog.Log {
 	t.Helper()
-	out := new(said)
+	out := new(testlog.Log)
 	cmd.Stdout, cmd.Stderr = out, out
 	// It gets the signal when the thread ends that starts it, which Go does to none by itself. A goroutine must not lock its thread and
 	// end: all that this thread has started would be killed, other programs as well.
