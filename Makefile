@@ -1,6 +1,6 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help test race lint fmt generate drift run load smoke cluster bench soak fuzz sbom
+.PHONY: help test attack race lint fmt generate drift run load smoke cluster bench soak fuzz sbom
 
 tool = "$$(go -C .ci/tools tool -n $(1))"
 
@@ -9,12 +9,15 @@ help: ## list the targets
 
 test: ## install what the tests need (as root on Debian), and run them
 	@.ci/setup
-	go test -timeout 8m ./...
+	go test -timeout 8m $$(go list ./... | grep -v /test/attack)
 	cd client/js && node --test test/*.test.js
-	e2e/run
+	test/browser/run
+
+attack: ## attack a server, kill it, starve it, and step its clock: minutes
+	go test -timeout 8m ./test/attack
 
 race: ## run the tests under the race detector
-	go test -race -timeout 10m $$(go list ./... | grep -v /e2e/) # those attack a server that is not built for it
+	go test -race -timeout 10m $$(go list ./... | grep -v /test/) # those attack a server that is not built for it
 
 lint: ## vet, staticcheck, gosec, format
 	go vet ./...
@@ -46,13 +49,13 @@ smoke: ## run each load test for three seconds
 	SMOKE=1 k6/run
 
 cluster: ## start three nodes, a Redis Cluster of six and nginx, and run the load through it; STAY=1: to play with
-	e2e/fleet/run
+	test/fleet/run
 
 bench: ## measure everything beside others, a quarter of an hour; writes docs/benchmarks.md
-	go -C bench run .
+	go -C test/bench run .
 
 soak: ## an hour under load, with clients that die, and what must not grow in it; writes docs/soak.md
-	go -C bench run ./soak
+	go -C test/bench run ./soak
 
 fuzz: ## run each fuzz test for FUZZTIME, ten minutes if it is not set
 	.ci/fuzz

@@ -11,8 +11,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
+	"signal-server/app/pages"
 	"signal-server/client/js"
-	"signal-server/web"
 )
 
 // pageTypes is the media type of each kind of file that pages are made of.
@@ -39,11 +39,11 @@ const (
 
 // pageRoutes serves the demo page, the files it loads, and the browser client, which other sites' pages may load too.
 func (s *Server) pageRoutes() {
-	err := fs.WalkDir(web.Files, ".", func(name string, entry fs.DirEntry, err error) error {
+	err := fs.WalkDir(pages.Files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		content, err := web.Files.ReadFile(name)
+		content, err := fs.ReadFile(pages.Files, name)
 		if err != nil {
 			return err
 		}

@@ -9,15 +9,15 @@ import (
 	"strings"
 	"testing"
 
+	"signal-server/app/pages"
 	"signal-server/client/js"
-	"signal-server/web"
 )
 
 // pagePaths returns the path of every file that pages are made of, and what it holds.
 func pagePaths(t *testing.T) map[string][]byte {
 	t.Helper()
 	paths := map[string][]byte{"/client/signal.js": js.Signal}
-	err := fs.WalkDir(web.Files, ".", func(name string, entry fs.DirEntry, err error) error {
+	err := fs.WalkDir(pages.Files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
@@ -25,7 +25,7 @@ func pagePaths(t *testing.T) map[string][]byte {
 		if name == "index.html" {
 			path = "/"
 		}
-		paths[path], err = web.Files.ReadFile(name)
+		paths[path], err = fs.ReadFile(pages.Files, name)
 		return err
 	})
 	if err != nil {
@@ -160,7 +160,7 @@ func TestPagesHaveNoOtherMethods(t *testing.T) {
 			}
 		}
 	}
-	for _, path := range []string{"/web", "/web/", "/web/none.js", "/web/web.go", "/web/../go.mod", "/client/", "/client/js/embed.go", "/web/vendor/"} {
+	for _, path := range []string{"/web", "/web/", "/web/none.js", "/web/pages.go", "/web/../go.mod", "/client/", "/client/js/embed.go", "/web/vendor/"} {
 		if a := s.page(t, path); a.status != http.StatusNotFound {
 			t.Errorf("GET %s: got %d, want 404", path, a.status)
 		}

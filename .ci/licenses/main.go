@@ -32,7 +32,7 @@ type part struct{ name, version, license, text string }
 
 // bundled are files that are not Go: what they are, and under which license they say that they are.
 var bundled = []part{
-	{name: "qrcode-generator", version: "`web/vendor/qrcode.js`", license: "MIT", text: "Copyright (c) 2009 Kazuhiko Arase, https://www.d-project.com/"},
+	{name: "qrcode-generator", version: "`app/pages/demo/vendor/qrcode.js`", license: "MIT", text: "Copyright (c) 2009 Kazuhiko Arase, https://www.d-project.com/"},
 	{name: "swagger-ui", version: "in github.com/swaggo/files", license: "Apache-2.0", text: "Copyright SmartBear Software Inc."},
 }
 

@@ -1,0 +1,27 @@
+// Package pages is the demo page: the files of a static site, embedded. It knows neither HTTP nor how it is served, but expects
+// to find the browser client as client/signal.js beside the page, and its own files under web/.
+//
+//	index.html ─▶ app.js ─┬─▶ invitation.js   key, role and mode, in the URL's fragment   no DOM
+//	                      ├─▶ call.js         one RTCPeerConnection, by client/signal.js  no DOM
+//	                      ├─▶ advice.js       what went wrong, and what to do             no DOM
+//	                      └─▶ traffic.js, progress.js, qr.js                              DOM only
+package pages
+
+import (
+	"embed"
+	"io/fs"
+)
+
+//go:embed demo/index.html demo/style.css demo/icon.svg demo/*.js demo/vendor/qrcode.js
+var embedded embed.FS
+
+// Files holds index.html and everything that it loads except the browser client.
+var Files = demo()
+
+func demo() fs.FS {
+	files, err := fs.Sub(embedded, "demo")
+	if err != nil {
+		panic("BUG: the demo page is not embedded: " + err.Error())
+	}
+	return files
+}

@@ -1,0 +1,90 @@
+// Command answer waits for command offer to call: it gets a data channel through a signaling server, and says something random
+// every few seconds. Start both with the same key, in either order:
+//
+//	go run ./client/examples/pion-to-pion/answer -key K
+//	go run ./client/examples/pion-to-pion/offer -key K
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/pion/webrtc/v4"
+
+	"signal-server/client"
+	"signal-server/client/pionsignal"
+)
+
+func main() {
+	server := flag.String("server", "http://localhost:8080", "`URL` of the signaling server")
+	key := flag.String("key", "", "what both sides agree on: 1 to 32 characters that nobody else guesses")
+	stun := flag.String("stun", "", "a STUN server, such as stun:stun.example.org:3478; needed across NATs only")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := answer(ctx, *server, *key, *stun); err != nil && ctx.Err() == nil {
+		log.Fatal(err)
+	}
+}
+
+func answer(ctx context.Context, server, key, stun string) error {
+	c, err := client.New(server)
+	if err != nil {
+		return err
+	}
+	session, err := c.Session(key, client.Answer)
+	if err != nil {
+		return err
+	}
+	var config webrtc.Configuration
+	if stun != "" {
+		config.ICEServers = []webrtc.ICEServer{{URLs: []string{stun}}}
+	}
+	pc, err := webrtc.NewPeerConnection(config)
+	if err != nil {
+		return err
+	}
+	defer pc.Close()
+
+	lost, hangUp := context.WithCancel(ctx)
+	defer hangUp()
+	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
+		fmt.Println("connection:", s)
+		if s == webrtc.PeerConnectionStateFailed || s == webrtc.PeerConnectionStateClosed {
+			hangUp()
+		}
+	})
+	pc.OnDataChannel(func(channel *webrtc.DataChannel) {
+		channel.OnMessage(func(m webrtc.DataChannelMessage) { fmt.Printf("received %s\n", m.Data) })
+		channel.OnOpen(func() { go chat(lost, channel) })
+	})
+
+	if err := pionsignal.Answer(ctx, pc, session); err != nil {
+		return err
+	}
+	<-lost.Done()
+	return nil
+}
+
+// chat sends something random every few seconds until the connection is lost.
+func chat(lost context.Context, channel *webrtc.DataChannel) {
+	for {
+		text := rand.Text()[:15]
+		if err := channel.SendText(text); err != nil {
+			return
+		}
+		fmt.Printf("sent %s\n", text)
+		select {
+		case <-time.After(5 * time.Second):
+		case <-lost.Done():
+			return
+		}
+	}
+}

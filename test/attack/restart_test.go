@@ -1,0 +1,153 @@
+package attack_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net"
+	"net/http"
+	"os/exec"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/webrtc/v4"
+
+	"signal-server/client"
+	"signal-server/client/pionsignal"
+)
+
+// restart kills the server and starts it again at the same address.
+func (s *server) restart(t *testing.T) *server {
+	t.Helper()
+	s.cmd.Process.Kill()
+	<-s.ended
+	time.Sleep(300 * time.Millisecond) // a process manager takes a moment
+	return start(t, exec.Command(program, "--listen="+s.addr, "--admin="))
+}
+
+// TestRestart kills the server under load, twice, and starts it again at the same address. Every handshake ends connected: by a
+// repeated request, or by starting over where the session has gone with the server. (client/js/test/server.test.js and
+// test/browser/restart.test.js are this for the browser's client.)
+func TestRestart(t *testing.T) {
+	s := serve(t)
+	p := connecting(t, s.url(), nil)
+	total := figures{}
+	add := func(f figures) {
+		total.handshakes += f.handshakes
+		total.restarted += f.restarted
+	}
+	for range 2 {
+		p.settle()
+		s = s.restart(t)
+		add(p.take(t))
+	}
+	eventually(t, "a handshake completes after the restart", func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return len(p.took) > 0
+	})
+	p.stop()
+	p.done.Wait() // each that began has completed, or failed
+	add(p.take(t))
+	t.Logf("two kills: %d handshakes completed, %d of them after starting over, 0 failed", total.handshakes, total.restarted)
+}
+
+// TestRestartWithPion is TestRestart with peers that really connect, by pionsignal.
+func TestRestartWithPion(t *testing.T) {
+	s := serve(t)
+	transport := &http.Transport{MaxIdleConnsPerHost: 2 * pairs}
+	defer transport.CloseIdleConnections()
+	c, err := client.New(s.url(), client.WithHTTPClient(&http.Client{Transport: transport}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Wait()
+	var connected, again atomic.Int64
+	ctx, stop := context.WithCancel(t.Context())
+	var pairing sync.WaitGroup
+	for range pairs {
+		pairing.Go(func() {
+			for ctx.Err() == nil {
+				for began := time.Now(); ; again.Add(1) { // a pair that fails starts over, as applications do
+					err := connectPion(c, rand.Text())
+					if err == nil {
+						connected.Add(1)
+						break
+					}
+					if time.Since(began) > patience {
+						t.Errorf("a pair does not connect: %v", err)
+						return
+					}
+				}
+			}
+		})
+	}
+	defer pairing.Wait()
+	defer stop()
+	const some = 10 * pairs
+	more := func() {
+		t.Helper()
+		enough := connected.Load() + some
+		eventually(t, "some more pairs connect", func() bool { return connected.Load() >= enough })
+	}
+	const kills = 2
+	for range kills {
+		more()
+		s = s.restart(t)
+	}
+	more()
+	stop()
+	pairing.Wait() // each that began has connected
+	if got, most := again.Load(), int64(2*kills*pairs); got > most {
+		t.Errorf("pairs started over %d times, want %d at the most: once for each kill, and once more where that was hit too", got, most)
+	}
+	t.Logf("%d kills: %d pairs of pion peers connected, %d of them after starting over, 0 failed", kills, connected.Load(), again.Load())
+}
+
+// connectPion connects two peers on loopback. When one fails the other has nobody to wait for.
+func connectPion(c *client.Client, key string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	sides := []struct {
+		role    client.Role
+		connect func(context.Context, *webrtc.PeerConnection, *client.Session, ...pionsignal.Option) error
+	}{{client.Offer, pionsignal.Offer}, {client.Answer, pionsignal.Answer}}
+	errs := make([]error, len(sides))
+	var both sync.WaitGroup
+	for i, side := range sides {
+		session, err := c.Session(key, side.role)
+		if err != nil {
+			return err
+		}
+		pc, err := loopbackPeer()
+		if err != nil {
+			return err
+		}
+		defer pc.Close()
+		if side.role == client.Offer {
+			if _, err := pc.CreateDataChannel("data", nil); err != nil {
+				return err
+			}
+		}
+		both.Go(func() {
+			if errs[i] = side.connect(ctx, pc, session); errs[i] != nil {
+				cancel()
+			}
+		})
+	}
+	both.Wait()
+	return errors.Join(errs...)
+}
+
+// loopbackPeer returns a PeerConnection that asks nobody for its address.
+func loopbackPeer() (*webrtc.PeerConnection, error) {
+	var s webrtc.SettingEngine
+	s.SetIncludeLoopbackCandidate(true)
+	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	s.SetIPFilter(net.IP.IsLoopback)
+	return webrtc.NewAPI(webrtc.WithSettingEngine(s)).NewPeerConnection(webrtc.Configuration{})
+}

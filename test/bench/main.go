@@ -1,0 +1,142 @@
+// Command bench measures this server beside others, side by side in one run on one machine, and writes docs/benchmarks.md and
+// docs/benchmarks.svg. It is for Linux, and is run by hand:
+//
+//	go -C test/bench run . [-rounds 10] [-only requests,handshakes,memory,handoff,inprocess,redis]
+//
+//	one core: a server, a process of its own          another core: this process
+//	signal-server, bare fasthttp, net/http,   ◀─────▶ asks over keep-alive connections, checks every answer,
+//	PeerServer: one of them at a time                 reads the server's CPU clock before and after
+//
+// Absolute times mean little on a shared machine, so every figure is taken from candidates that take turns in every round,
+// and what is compared is the ratio within a round: its median, least and most over the rounds. An answer that is lost,
+// doubled, mixed up or wrong in any other way makes the whole run fail.
+//
+// The other servers run in this same program: see serve.go. It knows the signaling server by its wire only, but for the
+// figures that are taken in process.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// size says how much is measured. A round is long enough that the clock's and the scheduler's grains vanish in it.
+type size struct {
+	rounds      int
+	requests    int // of each kind, per candidate and round
+	handshakes  int // per candidate and round
+	peerServer  bool
+	sessions    int // alive at once, for the memory of one
+	connections int // waiting at once
+	handoffs    int // per round
+	churn       int // sessions
+	operations  int // in process, per candidate and round
+}
+
+// bench is one run.
+type bench struct {
+	size   size
+	cores  cores
+	dir    string // of programs that are built for the run
+	server string // the signaling server's executable
+	peer   string // PeerServer's script
+	poller *poller
+	faults faults
+	report report
+}
+
+type group struct {
+	name string
+	run  func(*bench, context.Context) error
+}
+
+var groups = []group{
+	{"requests", (*bench).requests},
+	{"handshakes", (*bench).handshakes},
+	{"memory", (*bench).memory},
+	{"handoff", (*bench).handoff},
+	{"inprocess", (*bench).inprocess},
+	{"redis", (*bench).redis},
+}
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == "serve" {
+		exit(serve(os.Args[2:]))
+	}
+	var s size
+	flag.IntVar(&s.rounds, "rounds", 10, "how often the candidates take turns")
+	flag.IntVar(&s.requests, "requests", 24_000, "requests of each kind, per candidate and round")
+	flag.IntVar(&s.handshakes, "handshakes", 2_000, "handshakes, per candidate and round")
+	flag.BoolVar(&s.peerServer, "peer", true, "measure PeerServer too, which npm installs")
+	flag.IntVar(&s.sessions, "sessions", 50_000, "sessions that live at once, for the memory of one")
+	flag.IntVar(&s.connections, "connections", 10_000, "connections that wait at once")
+	flag.IntVar(&s.handoffs, "handoffs", 2_000, "hand-offs per round")
+	flag.IntVar(&s.churn, "churn", 1_000_000, "sessions that come and go, at least 20000")
+	flag.IntVar(&s.operations, "operations", 400_000, "requests in process, per candidate and round")
+	only := flag.String("only", "", "groups to run, separated by commas; nothing is written then")
+	root := flag.String("root", "../..", "directory of the signaling server's source")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	exit(run(ctx, s, *only, *root))
+}
+
+func exit(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// run measures the groups that only names, or all, and then writes the page to the docs of root.
+func run(ctx context.Context, s size, only, root string) error {
+	chosen, err := choose(only)
+	if err != nil {
+		return err
+	}
+	b, err := prepare(ctx, s, root)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	begun := time.Now()
+	for _, g := range chosen {
+		if err := g.run(b, ctx); err != nil {
+			return fmt.Errorf("%s: %w", g.name, err)
+		}
+	}
+	if err := b.faults.err(); err != nil {
+		return err
+	}
+	b.report.print(os.Stdout)
+	fmt.Printf("\n%d answers checked in %v: none lost, doubled, mixed up or wrong\n",
+		b.faults.checked.Load(), time.Since(begun).Round(time.Second))
+	if only != "" {
+		return nil
+	}
+	return b.report.write(filepath.Join(root, "docs"), b.conditions(time.Since(begun)))
+}
+
+func choose(only string) ([]group, error) {
+	if only == "" {
+		return groups, nil
+	}
+	var chosen []group
+	for name := range strings.SplitSeq(only, ",") {
+		i := slices.IndexFunc(groups, func(g group) bool { return g.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("-only %s: no such group", name)
+		}
+		chosen = append(chosen, groups[i])
+	}
+	return chosen, nil
+}

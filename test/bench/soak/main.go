@@ -1,0 +1,163 @@
+// Command soak has a server under load for an hour, with clients that die, and looks for what grows: goroutines, descriptors,
+// memory, CPU time and the time of a handshake. It is for Linux, and is run by hand:
+//
+//	go -C test/bench run ./soak [-duration 1h] [-rate 20]
+//
+//	k6/run soak ──load, and deaths──▶ server ◀──handshakes, one after the other── this process
+//	                                    ▲──────/proc, and the admin listener──────┘
+//
+// The load comes and goes like a tide, in each quarter of the run alike: so the last quarter is held against the second, the first
+// being for warming up. When the load has gone the server must have no more goroutines and descriptors than before it.
+//
+// A run of an hour or more writes docs/soak.md and docs/soak.svg. k6 checks every payload, this program its own.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// soak is one run.
+type soak struct {
+	duration time.Duration // of the load
+	rate     int           // of the load, sessions a second
+	root     string        // directory of the server's source
+	dir      string        // of what is built and written for the run
+}
+
+// whole is how long a run must be to be written down. A shorter one has not seen enough for its times to be judged.
+const whole = time.Hour
+
+func main() {
+	var s soak
+	flag.DurationVar(&s.duration, "duration", whole, "how long the load lasts; nothing is written of less than an hour")
+	flag.IntVar(&s.rate, "rate", 20, "sessions a second")
+	flag.StringVar(&s.root, "root", "../..", "directory of the signaling server's source")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := s.run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "soak:", err)
+		os.Exit(1)
+	}
+}
+
+func (s *soak) run(ctx context.Context) (err error) {
+	if s.duration < 10*time.Second || s.rate < 1 {
+		return fmt.Errorf("-duration is %v and -rate %d, must be 10s and 1 or more", s.duration, s.rate)
+	}
+	if s.dir, err = os.MkdirTemp("", "signal-server-soak-"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(s.dir)
+	server, err := s.start(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, server.stop()) }()
+	probe, err := newProbe(server.url)
+	if err != nil {
+		return err
+	}
+	r := result{rate: s.rate, lasted: s.duration}
+	if err := probe.warm(ctx); err != nil {
+		return err
+	}
+	if r.before, err = server.idle(ctx); err != nil {
+		return err
+	}
+	var failed error
+	if r.samples, r.load, failed = s.watch(ctx, server, probe); len(r.samples) < enough {
+		return errors.Join(failed, errors.New("the load is over before anything can be said of it"))
+	}
+	if r.after, err = server.settled(ctx, r.before); err != nil {
+		return errors.Join(failed, err)
+	}
+	r.print(os.Stdout)
+	if failed == nil && s.duration >= whole {
+		failed = r.write(filepath.Join(s.root, "docs"))
+	}
+	return errors.Join(failed, r.verdict())
+}
+
+// enough is how many samples it takes to hold quarters against each other.
+const enough = 8
+
+// watch takes samples until the load has ended, and returns them with what the load counted.
+func (s *soak) watch(ctx context.Context, server *process, probe *probe) ([]sample, counts, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	probing := make(chan error, 1)
+	go func() { probing <- probe.run(ctx) }()
+	loading := make(chan error, 1)
+	go func() { loading <- s.load(ctx, server.url) }()
+	every := max(s.duration/240, 500*time.Millisecond)
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	var samples []sample
+	begun := time.Now()
+	for {
+		select {
+		case <-tick.C:
+			next, err := server.sample()
+			if err != nil {
+				return nil, counts{}, err
+			}
+			next.at = time.Since(begun)
+			next.took = probe.take()
+			samples = append(samples, next)
+		case err := <-probing:
+			return nil, counts{}, errors.Join(err, stopped(cancel, loading))
+		case err := <-loading:
+			err = errors.Join(err, stopped(cancel, probing))
+			load, e := countsOf(filepath.Join(s.dir, "soak.json"))
+			load.probes = probe.total
+			return within(samples, s.duration), load, errors.Join(err, e)
+		}
+	}
+}
+
+// stopped cancels the other one and waits for it.
+func stopped(cancel context.CancelFunc, other chan error) error {
+	cancel()
+	if err := <-other; !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// within returns the samples that were taken before the load began to end.
+func within(samples []sample, duration time.Duration) []sample {
+	for len(samples) > 0 && samples[len(samples)-1].at > duration {
+		samples = samples[:len(samples)-1]
+	}
+	return samples
+}
+
+// load runs the load until it is over.
+func (s *soak) load(ctx context.Context, url string) error {
+	cmd := exec.CommandContext(ctx, filepath.Join(s.root, "k6", "run"), "soak")
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // it ends k6 with it
+	out, err := filepath.Abs(s.dir)
+	if err != nil {
+		return err
+	}
+	cmd.Env = append(os.Environ(), "TARGET="+url, "OUT="+out, fmt.Sprintf("RATE=%d", s.rate),
+		fmt.Sprintf("DURATION=%ds", int(s.duration.Seconds())))
+	if s.duration < whole {
+		cmd.Env = append(cmd.Env, "P95=3000", "P99=5000") // as in a smoke: it does not ask for speed
+	}
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return errors.Join(ctx.Err(), fmt.Errorf("the load: %w", err))
+	}
+	return nil
+}

@@ -1,0 +1,30 @@
+// Writes docs/screenshots: the page on a desktop in light colours and on a phone in dark ones, connected.
+
+import { mkdir } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { connectBoth, openJoiner, openStarter, says } from './demo.js';
+import { World, closeBrowser } from './world.js';
+
+const FOLDER = fileURLToPath(new URL('../../docs/screenshots/', import.meta.url));
+const DESKTOP = { viewport: { width: 1280, height: 1240 }, colorScheme: 'light' };
+const PHONE = { viewport: { width: 390, height: 1200 }, deviceScaleFactor: 1.5, isMobile: true, hasTouch: true, colorScheme: 'dark' };
+
+const world = new World();
+try {
+  await mkdir(FOLDER, { recursive: true });
+  const server = await world.server();
+  const { page: desktop, link } = await openStarter(world, server.url, DESKTOP);
+  const phone = await openJoiner(world, link, PHONE);
+  await connectBoth(desktop, phone);
+  await says(desktop, phone, 'Hello! Can you read this?');
+  await says(phone, desktop, 'Loud and clear, and no server in between.');
+  for (const [name, page] of Object.entries({ desktop, phone })) {
+    await page.mouse.move(0, 0);
+    await page.evaluate(() => { document.activeElement.blur(); scrollTo(0, 0); });
+    await page.waitForTimeout(400); // colours fade
+    await page.screenshot({ path: `${FOLDER}${name}.png` });
+  }
+} finally {
+  await world.end();
+  await closeBrowser();
+}

@@ -1,0 +1,171 @@
+package program_test
+
+import (
+	"bufio"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// certify writes a certificate of this serial number for 127.0.0.1 and localhost, and its key, and returns its PEM.
+func certify(t *testing.T, serial int64, cert, key string) []byte {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(serial), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	for path, content := range map[string][]byte{
+		cert: certPEM, key: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}),
+	} {
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return certPEM
+}
+
+// shake shakes hands with the program and returns the serial number of its certificate.
+func shake(t *testing.T, p *program, config *tls.Config) (*tls.Conn, int64, error) {
+	t.Helper()
+	config.InsecureSkipVerify = true // the serial number is what tells
+	conn, err := tls.Dial("tcp", strings.TrimPrefix(p.url, "http://"), config)
+	if err != nil {
+		return nil, 0, err
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn, conn.ConnectionState().PeerCertificates[0].SerialNumber.Int64(), nil
+}
+
+// TestTLSVersions checks that nobody is served over a version that is out of use, nor by a protocol that is not spoken.
+func TestTLSVersions(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	cert, key := filepath.Join(dir, "cert"), filepath.Join(dir, "key")
+	certify(t, 1, cert, key)
+	p := run(t, nil, "--listen=127.0.0.1:0", "--admin=", "--tls-cert="+cert, "--tls-key="+key)
+	for version, want := range map[uint16]bool{tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
+		_, _, err := shake(t, p, &tls.Config{MinVersion: version, MaxVersion: version})
+		if got := err == nil; got != want {
+			t.Errorf("%s: got %v, want it taken: %v", tls.VersionName(version), err, want)
+		}
+	}
+	for protocol, want := range map[string]bool{"h2": false, "acme-tls/1": false, "http/1.1": true} {
+		_, _, err := shake(t, p, &tls.Config{NextProtos: []string{protocol}})
+		if got := err == nil; got != want {
+			t.Errorf("%s: got %v, want it taken: %v", protocol, err, want)
+		}
+	}
+	p.end(t, syscall.SIGTERM)
+}
+
+// TestCertificatesAreReadAgain changes the files under a running server: what is whole is taken, by itself and at SIGHUP, what is
+// not is told and changes nothing, and no connection ends.
+func TestCertificatesAreReadAgain(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	cert, key := filepath.Join(dir, "cert"), filepath.Join(dir, "key")
+	certify(t, 1, cert, key)
+	p := run(t, nil, "--listen=127.0.0.1:0", "--admin=", "--tls-cert="+cert, "--tls-key="+key)
+	kept, _, err := shake(t, p, &tls.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers := bufio.NewReader(kept)
+	expect := func(what string, want int64) {
+		t.Helper()
+		for began := time.Now(); ; time.Sleep(50 * time.Millisecond) { // nothing tells from outside that it looks
+			_, got, err := shake(t, p, &tls.Config{})
+			if err == nil && got == want {
+				break
+			}
+			if time.Since(began) > patience/2 {
+				t.Fatalf("%s: got the certificate %d, %v, want %d; the log:\n%s", what, got, err, want, p.log)
+			}
+		}
+		fmt.Fprint(kept, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+		answer, err := http.ReadResponse(answers, nil)
+		if err != nil || answer.StatusCode != 200 {
+			t.Fatalf("%s, on a connection from before: got %v, %v, want 200", what, answer, err)
+		}
+		io.Copy(io.Discard, answer.Body)
+	}
+	logged := func(want string) {
+		t.Helper()
+		for began := time.Now(); !strings.Contains(p.log.String(), want); time.Sleep(20 * time.Millisecond) {
+			if time.Since(began) > patience/2 {
+				t.Fatalf("the log: got\n%swant %q in it", p.log, want)
+			}
+		}
+	}
+	expect("at first", 1)
+	certify(t, 2, cert, key)
+	p.cmd.Process.Signal(syscall.SIGHUP)
+	expect("after SIGHUP", 2)
+	certify(t, 3, cert, key)
+	expect("after a change", 3)
+	certify(t, 4, cert, filepath.Join(dir, "elsewhere")) // its key does not fit
+	logged("the new certificate is not taken")
+	p.cmd.Process.Signal(syscall.SIGHUP)
+	logged(`not read again: what was before goes on" what=certificates`)
+	expect("with a pair that does not fit", 3)
+	certify(t, 5, cert, key)
+	expect("mended", 5)
+	p.end(t, syscall.SIGTERM)
+}
+
+func TestTLSFlagsThatAreWrong(t *testing.T) {
+	dir := t.TempDir()
+	cert, key, other := filepath.Join(dir, "cert"), filepath.Join(dir, "key"), filepath.Join(dir, "other")
+	certify(t, 1, cert, key)
+	certify(t, 2, filepath.Join(dir, "unused"), other)
+	for _, tt := range []struct {
+		args string
+		want []string
+	}{
+		{"--tls-cert=" + cert, []string{"--tls-cert and --tls-key are needed both"}},
+		{"--tls-cert=/nowhere --tls-key=/never", []string{"/nowhere", "/never"}},
+		{"--tls-cert=" + cert + " --tls-key=" + other, []string{"private key does not match"}},
+		{"--redirect-http=:80", []string{"--redirect-http is of no use"}},
+		{"--socket-mode=999 --listen=unix:x --admin=systemd:", []string{"--socket-mode", "--listen is", "--admin is"}},
+	} {
+		out, err := command(t, nil, append(strings.Fields(tt.args), "--check-config")...).CombinedOutput()
+		if err == nil {
+			t.Errorf("%s: got nil, want an error", tt.args)
+		}
+		for _, want := range tt.want {
+			if !strings.Contains(string(out), want) {
+				t.Errorf("%s: got\n%swant %s", tt.args, out, want)
+			}
+		}
+	}
+	if out, err := command(t, nil, "--check-config", "--tls-cert="+cert, "--tls-key="+key, "--redirect-http=:80").CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("a pair that fits: got %v, %s, want silence", err, out)
+	}
+}
