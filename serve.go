@@ -11,10 +11,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"signal-server/app"
-	"signal-server/app/accesslog"
-	"signal-server/app/auth"
 	"signal-server/app/certificate"
-	"signal-server/app/limit"
+	"signal-server/app/gate/auth"
+	"signal-server/app/gate/limit"
+	"signal-server/app/watch/accesslog"
 	"signal-server/cache"
 	"signal-server/cache/memory"
 	"signal-server/cache/redis"

@@ -3,7 +3,7 @@ package main
 import (
 	"errors"
 
-	"signal-server/app/ticket"
+	"signal-server/app/gate/ticket"
 )
 
 // tickets returns who makes role tickets, or nil if roles have none.

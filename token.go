@@ -6,7 +6,7 @@ import (
 	"io"
 	"os"
 
-	"signal-server/app/auth"
+	"signal-server/app/gate/auth"
 	"signal-server/cache"
 )
 

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"signal-server/app/accesslog"
 	"signal-server/app/apptest/testlog"
-	"signal-server/app/limit"
+	"signal-server/app/gate/limit"
+	"signal-server/app/watch/accesslog"
 	"signal-server/custerrors"
 )
 

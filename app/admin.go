@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/net/netutil"
 
-	"signal-server/app/metrics"
+	"signal-server/app/watch/metrics"
 	"signal-server/custerrors"
 )
 

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"signal-server/app/auth"
+	"signal-server/app/gate/auth"
 	"signal-server/cache"
 	"signal-server/custerrors"
 )

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"signal-server/app/limit"
+	"signal-server/app/gate/limit"
 	"signal-server/custerrors"
 )
 

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"time"
 
-	"signal-server/app/accesslog"
-	"signal-server/app/auth"
-	"signal-server/app/limit"
-	"signal-server/app/ticket"
+	"signal-server/app/gate/auth"
+	"signal-server/app/gate/limit"
+	"signal-server/app/gate/ticket"
+	"signal-server/app/watch/accesslog"
 	"signal-server/cache"
 )
 

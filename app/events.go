@@ -7,7 +7,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"signal-server/app/metrics"
+	"signal-server/app/watch/metrics"
 	"signal-server/cache"
 	"signal-server/custerrors"
 )

@@ -4,7 +4,7 @@ import (
 	"net"
 	"net/http"
 
-	"signal-server/app/metrics"
+	"signal-server/app/watch/metrics"
 )
 
 // Route is one entry of the routing table.

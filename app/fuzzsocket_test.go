@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"signal-server/app"
-	"signal-server/app/auth"
-	"signal-server/app/limit"
+	"signal-server/app/gate/auth"
+	"signal-server/app/gate/limit"
 )
 
 // FuzzSocket sends any bytes, in two pieces, over a connection to a whole server, with all that stands between: the listener, the

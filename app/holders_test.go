@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"signal-server/app/ticket"
+	"signal-server/app/gate/ticket"
 	"signal-server/cache"
 	"signal-server/custerrors"
 )

@@ -8,7 +8,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
-	"signal-server/app/limit"
+	"signal-server/app/gate/limit"
 	"signal-server/custerrors"
 )
 

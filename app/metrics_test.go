@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"signal-server/app/accesslog"
+	"signal-server/app/watch/accesslog"
 	"signal-server/cache"
 	"signal-server/custerrors"
 )

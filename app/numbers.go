@@ -6,8 +6,8 @@ import (
 	"runtime/debug"
 	"time"
 
-	"signal-server/app/limit"
-	"signal-server/app/metrics"
+	"signal-server/app/gate/limit"
+	"signal-server/app/watch/metrics"
 	"signal-server/cache"
 	"signal-server/custerrors"
 )

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"signal-server/app"
-	"signal-server/app/limit"
+	"signal-server/app/gate/limit"
 	"signal-server/cache"
 	"signal-server/custerrors"
 )

@@ -8,7 +8,7 @@ import (
 
 	"github.com/elastic/go-freelru"
 
-	"signal-server/app/metrics"
+	"signal-server/app/watch/metrics"
 	"signal-server/cache"
 )
 

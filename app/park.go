@@ -8,7 +8,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"signal-server/app/metrics"
+	"signal-server/app/watch/metrics"
 	"signal-server/cache"
 	"signal-server/custerrors"
 )

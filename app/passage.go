@@ -7,8 +7,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
-	"signal-server/app/accesslog"
-	"signal-server/app/metrics"
+	"signal-server/app/watch/accesslog"
+	"signal-server/app/watch/metrics"
 	"signal-server/cache"
 )
 

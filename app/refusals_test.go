@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"signal-server/app/limit"
+	"signal-server/app/gate/limit"
 	"signal-server/cache"
 	"signal-server/custerrors"
 )

@@ -17,7 +17,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"signal-server/app"
-	"signal-server/app/metrics"
+	"signal-server/app/watch/metrics"
 	"signal-server/custerrors"
 )
 

@@ -22,9 +22,9 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
-	"signal-server/app/accesslog"
-	"signal-server/app/limit"
-	"signal-server/app/metrics"
+	"signal-server/app/gate/limit"
+	"signal-server/app/watch/accesslog"
+	"signal-server/app/watch/metrics"
 	"signal-server/cache"
 	"signal-server/custerrors"
 )

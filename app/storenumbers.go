@@ -3,7 +3,7 @@ package app
 import (
 	"time"
 
-	"signal-server/app/metrics"
+	"signal-server/app/watch/metrics"
 )
 
 // storeNumbers is what the store tells of itself.

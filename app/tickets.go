@@ -8,7 +8,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
-	"signal-server/app/ticket"
+	"signal-server/app/gate/ticket"
 	"signal-server/cache"
 	"signal-server/custerrors"
 )

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"signal-server/app/ticket"
+	"signal-server/app/gate/ticket"
 	"signal-server/custerrors"
 )
 

@@ -13,7 +13,7 @@ import (
 
 	"signal-server/app"
 	"signal-server/app/apptest"
-	"signal-server/app/ticket"
+	"signal-server/app/gate/ticket"
 	"signal-server/cache/memory"
 	"signal-server/client"
 	"signal-server/custerrors"

@@ -10,7 +10,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"signal-server/app"
-	"signal-server/app/ticket"
+	"signal-server/app/gate/ticket"
 	"signal-server/client"
 	"signal-server/client/pionsignal"
 )

@@ -19,7 +19,7 @@ import (
 
 	"signal-server/app"
 	"signal-server/app/apptest"
-	"signal-server/app/limit"
+	"signal-server/app/gate/limit"
 	"signal-server/cache/memory"
 	"signal-server/client"
 	"signal-server/custerrors"

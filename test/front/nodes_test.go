@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"signal-server/app/limit"
+	"signal-server/app/gate/limit"
 )
 
 // TestConsistentHashing sends requests of many sessions, each peer naming its key in another way, to nodes that share nothing: both

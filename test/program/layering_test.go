@@ -43,12 +43,12 @@ var layers = []struct {
 		bigcache, rueidis, module + "/client", module + "/client/bridge/...", module + "/client/pionsignal/...",
 		module + "/client/seal/...",
 	}},
-	{module + "/app/auth/...", []string{fiber, fasthttp, module + "/app", module + "/app/jsontext"}}, // it knows tokens, not requests
-	{module + "/app/ticket/...", []string{fiber, fasthttp, module + "/app", module + "/app/auth/..."}},
-	{module + "/app/metrics/...", []string{fiber, fasthttp, module + "/app"}}, // it knows numbers
-	{module + "/app/accesslog/...", []string{fiber, fasthttp, prometheus, module + "/app", module + "/app/metrics"}},
-	{module + "/app/auth/...", []string{prometheus}},
-	{module + "/app/limit/...", []string{prometheus}},
+	{module + "/app/gate/auth/...", []string{fiber, fasthttp, module + "/app", module + "/app/jsontext"}}, // it knows tokens, not requests
+	{module + "/app/gate/ticket/...", []string{fiber, fasthttp, module + "/app", module + "/app/gate/auth/..."}},
+	{module + "/app/watch/metrics/...", []string{fiber, fasthttp, module + "/app"}}, // it knows numbers
+	{module + "/app/watch/accesslog/...", []string{fiber, fasthttp, prometheus, module + "/app", module + "/app/watch/metrics"}},
+	{module + "/app/gate/auth/...", []string{prometheus}},
+	{module + "/app/gate/limit/...", []string{prometheus}},
 	{module + "/cache/...", []string{prometheus}},
 	{module + "/client/...", []string{fiber, fasthttp, bigcache, rueidis, prometheus}},
 	{module + "/...", []string{module + "/app/apptest"}}, // tests alone do
@@ -157,8 +157,8 @@ func TestOnlyMetricsNamesPrometheus(t *testing.T) {
 	for _, p := range own {
 		if slices.ContainsFunc(p.Imports, func(dep string) bool { return matches(prometheus, dep) }) {
 			found = true
-			if p.ImportPath != module+"/app/metrics" {
-				t.Errorf("%s: got Prometheus among its imports, want it in app/metrics only", p.ImportPath)
+			if p.ImportPath != module+"/app/watch/metrics" {
+				t.Errorf("%s: got Prometheus among its imports, want it in app/watch/metrics only", p.ImportPath)
 			}
 		}
 	}

@@ -3,7 +3,7 @@ package metrics_test
 import (
 	"testing"
 
-	"signal-server/app/metrics"
+	"signal-server/app/watch/metrics"
 	"signal-server/cache"
 	"signal-server/custerrors"
 )

@@ -16,7 +16,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"signal-server/app/accesslog"
+	"signal-server/app/watch/accesslog"
 	"signal-server/cache"
 )
 

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"signal-server/app/metrics"
+	"signal-server/app/watch/metrics"
 	"signal-server/cache"
 )
 
