@@ -4,7 +4,6 @@ import (
 	"context"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"signal-server/cache"
 	"signal-server/custerrors"
@@ -42,17 +41,15 @@ func TestOpenerWaitsByFewCalls(t *testing.T) {
 	}
 }
 
-// reopened is a store where the session is ended and opened anew right behind an Exchange of the offerer.
+// reopened is a store where the session is ended and opened anew right behind a Write of the offerer.
 type reopened struct{ cache.Store }
 
-func (r reopened) Exchange(ctx context.Context, dst []byte, key cache.Key, from cache.Role, ttl time.Duration, token cache.Token,
-	b *cache.Batch, after cache.Cursor, limit int, form *cache.Form,
-) ([]byte, cache.Cursor, error) {
-	out, next, err := r.Store.Exchange(ctx, dst, key, from, ttl, token, b, after, limit, form)
-	if from == cache.Offer {
-		r.End(ctx, key)
-		r.Open(ctx, key, 0, "", b)
-		r.Append(ctx, key, cache.Answer, "", b)
+func (r reopened) Write(ctx context.Context, dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
+	out, next, err := r.Store.Write(ctx, dst, w)
+	if w.From == cache.Offer {
+		r.End(ctx, w.Key)
+		r.Store.Write(ctx, nil, cache.Write{Key: w.Key, From: cache.Offer, Opens: true, Batch: w.Batch})
+		r.Store.Write(ctx, nil, cache.Write{Key: w.Key, From: cache.Answer, Batch: w.Batch})
 	}
 	return out, next, err
 }

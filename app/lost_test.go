@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"testing"
-	"time"
 
 	"signal-server/cache"
 )
@@ -15,10 +14,12 @@ type brake struct {
 	come, leave chan struct{}
 }
 
-func (b *brake) Open(ctx context.Context, key cache.Key, ttl time.Duration, token cache.Token, batch *cache.Batch) error {
-	b.come <- struct{}{}
-	<-b.leave
-	return b.Store.Open(ctx, key, ttl, token, batch)
+func (b *brake) Write(ctx context.Context, dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
+	if w.Opens {
+		b.come <- struct{}{}
+		<-b.leave
+	}
+	return b.Store.Write(ctx, dst, w)
 }
 
 // TestClientsLostBeforeTheirWaitIsParked has clients send two requests at once and reset the connection before the first is

@@ -117,12 +117,14 @@ func TestWhatHappensWhileAWaitIsParked(t *testing.T) {
 	put := func(t *testing.T, key string) {
 		var b cache.Batch
 		b.Add(cache.Frame{Kind: cache.Candidate, Size: 1, Wire: []byte("c")})
-		must(t, "Append", s.store.Append(ctx, cache.Key(key), cache.Answer, "", &b))
+		_, _, err := s.store.Write(ctx, nil, cache.Write{Key: cache.Key(key), From: cache.Answer, Batch: &b})
+		must(t, "Write of a candidate", err)
 	}
 	opens := func(t *testing.T, key string) {
 		var b cache.Batch
 		b.Add(cache.Frame{Kind: cache.SDP, Size: 1, Wire: []byte("o")})
-		must(t, "Open", s.store.Open(ctx, cache.Key(key), 0, "", &b))
+		_, _, err := s.store.Write(ctx, nil, cache.Write{Key: cache.Key(key), From: cache.Offer, Opens: true, Batch: &b})
+		must(t, "Write that opens", err)
 	}
 	// meanwhile starts a request that waits, and has f happen around the time at which it is parked.
 	meanwhile := func(t *testing.T, key, line string, f func(conn net.Conn), then func(br *bufio.Reader)) {
@@ -196,8 +198,11 @@ type faulty struct {
 	fails func() error // or panics
 }
 
-func (f *faulty) Append(context.Context, cache.Key, cache.Role, cache.Token, *cache.Batch) error {
-	return f.fails()
+func (f *faulty) Write(ctx context.Context, dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
+	if !w.Opens {
+		return dst, w.After, f.fails()
+	}
+	return f.Store.Write(ctx, dst, w)
 }
 
 // TestABugCostsOneRequest lets the store panic, and fail in a way that is none of the contract's: the client learns nothing but that,

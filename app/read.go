@@ -33,7 +33,7 @@ type question struct {
 //
 // hot: an empty poll and a take come here.
 func (s *Server) take(c *fiber.Ctx, v *visit, kind cache.Kind, limit int, shape *shape) error {
-	var wait cache.Wait
+	wait := waitAs(v.role)
 	if err := s.waitOf(c, &wait); err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func endMessages(dst []byte, at int, next cache.Cursor, err error) ([]byte, erro
 //	@Failure		503				{object}	envelope			"ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router			/{role}/messages [get]
 func (s *Server) getMessages(c *fiber.Ctx, v *visit) error {
-	var wait cache.Wait
+	wait := waitAs(v.role)
 	after, err := s.placeOf(c, &wait)
 	if err == nil {
 		after, err = v.from(after)
@@ -170,7 +170,7 @@ func (s *Server) getMessages(c *fiber.Ctx, v *visit) error {
 //	@Header			200				{string}	X-Answer-Ticket		"with --role-tickets: what the answerer shows from now on"
 //	@Router			/{role}/messages [post]
 func (s *Server) postMessages(c *fiber.Ctx, v *visit) error {
-	var wait cache.Wait
+	wait := waitAs(v.role)
 	after, err := s.placeOf(c, &wait)
 	if err != nil {
 		return err
@@ -206,7 +206,9 @@ func (s *Server) exchange(c *fiber.Ctx, v *visit, after cache.Cursor, wait *cach
 		return body, after, err
 	}
 	body, at := beginMessages(body)
-	body, next, err := s.mail.Exchange(c.Context(), body, v.key, v.role, ttl, w.token, &w.batch, after, math.MaxInt, &messages.form, wait)
+	ask := v.asWrite(ttl)
+	ask.After, ask.Limit, ask.Form = after, math.MaxInt, &messages.form
+	body, next, err := s.mail.Write(c.Context(), body, ask, wait)
 	if s.config.Tickets != nil && w.batch.HasSDP() && (err == nil || isNothing(err)) {
 		v.granted = true
 		s.grant(c.Context(), v.key, v.role, next.Epoch())

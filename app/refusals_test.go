@@ -14,8 +14,8 @@ import (
 // unavailable is a store that cannot be reached.
 type unavailable struct{ cache.Store }
 
-func (unavailable) Open(context.Context, cache.Key, time.Duration, cache.Token, *cache.Batch) error {
-	return fmt.Errorf("%w: a test", custerrors.StoreIsUnavailable)
+func (unavailable) Write(_ context.Context, dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
+	return dst, w.After, fmt.Errorf("%w: a test", custerrors.StoreIsUnavailable)
 }
 
 func (unavailable) Ready(context.Context) error { return custerrors.StoreIsUnavailable }

@@ -34,7 +34,11 @@ var (
 // hasQuery reports whether there is a query to parse; most requests have none.
 func hasQuery(c *fiber.Ctx) bool { return len(c.Request().URI().QueryString()) > 0 }
 
-// waitOf says in w, which is zero, how long ?wait lets the request wait, cut to the maximum, and how to tell that its client has
+// waitAs returns what a wait of that role begins as. The answerer may wait for a session that is not open yet; the offerer opens it, so
+// that it has nobody to wait for.
+func waitAs(role cache.Role) cache.Wait { return cache.Wait{Unopened: role == cache.Answer} }
+
+// waitOf says in w, which waits for nothing yet, how long ?wait lets the request wait, cut to the maximum, and how to tell that its client has
 // left.
 func (s *Server) waitOf(c *fiber.Ctx, w *cache.Wait) error {
 	if !hasQuery(c) {
@@ -155,6 +159,12 @@ func (s *Server) beginWrite(c *fiber.Ctx, w *write) (err error) {
 
 // opens reports whether it opens a session, as that role.
 func (w *write) opens(role cache.Role) bool { return role == cache.Offer && w.batch.HasSDP() }
+
+// asWrite returns what the visit brings as what a store is asked for.
+func (v *visit) asWrite(ttl time.Duration) cache.Write {
+	w := &v.write
+	return cache.Write{Key: v.key, From: v.role, Opens: w.opens(v.role), TTL: ttl, Token: w.token, Batch: &w.batch}
+}
 
 // keepBatch is how much memory a batch may take back to the pool: what four fifths of all sdp need.
 const keepBatch = 16 << 10

@@ -76,15 +76,11 @@ func (s *Server) postText(c *fiber.Ctx, v *visit, kind cache.Kind) error {
 
 // put writes what the visit brings, and opens a session if that is the offer's sdp.
 func (s *Server) put(c *fiber.Ctx, v *visit, ttl time.Duration) error {
-	w := &v.write
-	switch {
-	case s.config.Tickets != nil:
+	if s.config.Tickets != nil {
 		return wrote(c, s.putTicketed(c.Context(), v, ttl))
-	case w.opens(v.role):
-		return wrote(c, s.store.Open(c.Context(), v.key, ttl, w.token, &w.batch))
-	default:
-		return wrote(c, s.store.Append(c.Context(), v.key, v.role, w.token, &w.batch))
 	}
+	_, _, err := s.store.Write(c.Context(), nil, v.asWrite(ttl))
+	return wrote(c, err)
 }
 
 // wrote replies to a write that has nothing to return.

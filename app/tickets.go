@@ -146,7 +146,9 @@ func (s *Server) putTicketed(c *fasthttp.RequestCtx, v *visit, ttl time.Duration
 	if w.opens(v.role) {
 		in = 0 // the session is to come
 	}
-	_, in, err := s.store.Exchange(c, nil, v.key, v.role, ttl, w.token, &w.batch, in, 0, &messages.form)
+	put := v.asWrite(ttl)
+	put.After = in
+	_, in, err := s.store.Write(c, nil, put)
 	if err == nil && w.batch.HasSDP() {
 		s.grant(c, v.key, v.role, in.Epoch())
 	}

@@ -3,8 +3,8 @@
 // A session is named by a [Key] and is two logs, one for each [Role]: at most one sdp, then candidates in the order in
 // which they were posted. A role writes its own log and reads the other's:
 //
-//	offerer ──Open, Append──▶ log of offer  [sdp c1 c2 …] ──Take, Read──▶ answerer
-//	offerer ◀──Take, Read──── log of answer [sdp c1 c2 …] ◀────Append──── answerer
+//	offerer ────Write───────▶ log of offer  [sdp c1 c2 …] ──Take, Read──▶ answerer
+//	offerer ◀──Take, Read──── log of answer [sdp c1 c2 …] ◀────Write───── answerer
 //
 // The payloads are opaque. A [Store] keeps them as the inside of a JSON string and hands them out in whatever [Form] the
 // caller names. A [Mailroom] waits for news over any store. This package knows no HTTP and no JSON beyond that inside.
@@ -138,26 +138,30 @@ type Form struct {
 // blocks and does not look at it).
 //
 // A call that finds the session alive renews its TTL, refusals included. On a key that no live session has, every call
-// but Open returns custerrors.KeyIsExpired within Grace of the end of the latest one, and custerrors.KeyNotFound
-// otherwise. A store whose memory for ended sessions is full forgets the oldest of them before its time.
+// but a Write that opens one returns custerrors.KeyIsExpired within Grace of the end of the latest one, and
+// custerrors.KeyNotFound otherwise. A store whose memory for ended sessions is full forgets the oldest of them before its time.
 //
 // No method keeps anything that its arguments point to. An error that is not of custerrors means the store itself failed.
 type Store interface {
-	// Open admits a session with its first write, b, by Offer. b has an sdp. ttl is cut to Limits.TTL; zero or less means
-	// that maximum. It is all or nothing. Errors:
-	//   - SdpAlreadyExist: a session of that key lives. It is nil instead if that session was written to with this token
-	//     by Offer: the write is not applied again.
-	//   - QueueIsFull, BodyIsTooLong: b is over Limits.Candidates or Limits.SessionBytes.
-	//   - CacheOverrunMaxCost: no memory is left for a session. Live sessions are not touched.
-	Open(ctx context.Context, key Key, ttl time.Duration, token Token, b *Batch) error
-
-	// Append adds b to the log of role from, sdp before candidates, all or nothing. With a token that this role has
-	// written to this session with before, it adds nothing and returns nil. Errors, in this order of precedence:
-	//   - SdpAlreadyExist: b has an sdp and so has the log.
+	// Write adds w.Batch to the log of role w.From, sdp before candidates, and then reads as Read does for the same role, all in one
+	// step: one trip to a store that is elsewhere. With w.Opens it opens the session with that. With a token that this role has
+	// written to the live session with before, it adds nothing and goes on to read, whatever the batch.
+	//
+	// The write is all or nothing. These errors, the first of them that applies, leave it undone; dst and the cursor come back as
+	// they were:
+	//   - KeyIsExpired, KeyNotFound: no session lives, and w does not open one, or w.After is not zero.
+	//   - KeyIsExpired: w.After is of a session of that key that has ended, even if another one lives.
+	//   - CursorIsInvalid: w.After lies behind what the log that it reads holds.
+	//   - SdpAlreadyExist: w opens a session and one lives, or the batch has an sdp and so has the log.
 	//   - QueueIsFull: the log would have more than Limits.Candidates candidates.
 	//   - BodyIsTooLong: the session would have more than Limits.SessionBytes bytes of payload.
-	//   - CacheOverrunMaxCost: no memory is left, and the session has used up what was set aside for it.
-	Append(ctx context.Context, key Key, from Role, token Token, b *Batch) error
+	//   - CacheOverrunMaxCost: no memory is left for another session, or for this one beyond what was set aside for it. Live sessions
+	//     are not touched.
+	//
+	// SdpNoValues and CandidateNoValues leave the write done: there is nothing to read yet, dst is as it was, and the cursor lies
+	// behind what was read so far. With w.Limit zero there is no such error: the cursor comes back where it was, with the epoch of the
+	// session that was written to.
+	Write(ctx context.Context, dst []byte, w Write) ([]byte, Cursor, error)
 
 	// Take removes from what role to can take the sdp, or the oldest candidates that are left, at most limit (1 or more),
 	// and appends them to dst in that form. Each payload is handed to one taker only. The error is SdpNoValues or
@@ -172,14 +176,6 @@ type Store interface {
 	//   - KeyIsExpired: the cursor is of a session of that key that has ended, even if another one lives.
 	//   - CursorIsInvalid: the cursor lies behind what the log holds.
 	Read(ctx context.Context, dst []byte, key Key, to Role, after Cursor, limit int, form *Form) ([]byte, Cursor, error)
-
-	// Exchange writes b as role from, by Open if from is Offer and b has an sdp and by Append otherwise, and then reads as Read
-	// does for the same role, in one step: one trip to a store that is elsewhere. The cursor is looked at first: if it is of
-	// a session that has ended (KeyIsExpired) or lies behind what the log holds (CursorIsInvalid), or if the write is
-	// refused, nothing is written or read. SdpNoValues and CandidateNoValues leave the write done. With limit zero it only writes,
-	// and without an error the cursor comes back where it was, with the epoch of the session that was written to.
-	Exchange(ctx context.Context, dst []byte, key Key, from Role, ttl time.Duration, token Token, b *Batch,
-		after Cursor, limit int, form *Form) ([]byte, Cursor, error)
 
 	// Touch renews the session's TTL and says which one it is, how long it still has, and whether it is answered.
 	Touch(ctx context.Context, key Key) (Lease, error)

@@ -51,10 +51,10 @@ func (m *Mailroom) Closing() <-chan struct{} { return m.closing }
 // ErrGone says that the one who waited has left: nobody reads the answer.
 var ErrGone = errors.New("the waiting client has left")
 
-// Take is Store.Take, and waits while there is nothing to take. The answerer may also wait for a session that is not open
-// yet; everybody else is told at once. A wait keeps the session alive and ends at once when the session does: it never takes
-// from a later one of the same key. in is zero, or a cursor of the session that is meant; what comes back is one of the
-// session that was looked at, as far as a wait got to know it, to go on waiting by.
+// Take is Store.Take, and waits while there is nothing to take; for a session that is not open yet only with w.Unopened. A wait
+// keeps the session alive and ends at once when the session does: it never takes from a later one of the same key. in is zero, or a
+// cursor of the session that is meant. What comes back is a cursor of the session that was looked at, as far as a wait got to know
+// it, to go on waiting by.
 func (m *Mailroom) Take(ctx context.Context, dst []byte, key Key, to Role, kind Kind, limit int, form *Form, in Cursor, w *Wait,
 ) ([]byte, Cursor, error) {
 	if w.For <= 0 {
@@ -65,7 +65,7 @@ func (m *Mailroom) Take(ctx context.Context, dst []byte, key Key, to Role, kind 
 	epoch, err := m.wait(ctx, key, to, in.Epoch(), w, func(epoch uint64) (err error) {
 		w.news = News{} // to take something the store has to be asked
 		out, err = m.store.Take(ctx, dst, key, to, kind, limit, form, epoch)
-		return w.note(err, to)
+		return w.note(err)
 	})
 	return out, NewCursor(epoch, 0), err
 }
@@ -98,26 +98,24 @@ func (m *Mailroom) Read(ctx context.Context, dst []byte, key Key, to Role, after
 		}
 		w.news = News{}
 		out, cursor, err = m.store.Read(ctx, dst, key, to, cursor, limit, form)
-		return w.note(err, to)
+		return w.note(err)
 	})
 	return out, cursor, err
 }
 
-// Exchange is Store.Exchange, for somebody who is to wait by w for what it does not find: over a store that Tells the bell hangs
-// before. It does not sleep.
-func (m *Mailroom) Exchange(ctx context.Context, dst []byte, key Key, from Role, ttl time.Duration, token Token, b *Batch,
-	after Cursor, limit int, form *Form, w *Wait,
-) ([]byte, Cursor, error) {
-	if m.tells && w.For > 0 {
-		if err := m.hang(ctx, key, from, w); err != nil {
-			return dst, after, err
+// Write is Store.Write, for a caller that waits by wait for what it does not find: over a store that Tells the bell hangs before it
+// writes. It does not sleep.
+func (m *Mailroom) Write(ctx context.Context, dst []byte, w Write, wait *Wait) ([]byte, Cursor, error) {
+	if m.tells && wait.For > 0 {
+		if err := m.hang(ctx, w.Key, w.From, wait); err != nil {
+			return dst, w.After, err
 		}
 	}
-	out, cursor, err := m.store.Exchange(ctx, dst, key, from, ttl, token, b, after, limit, form)
-	if w.For > 0 && (err == custerrors.SdpNoValues || err == custerrors.CandidateNoValues) {
-		w.note(err, from)
-		if from == Offer && b.HasSDP() { // it has opened the session, just now or when it came first
-			w.know(Lease{Epoch: cursor.Epoch(), TTL: m.limits.SessionTTL(ttl), Left: m.limits.Lifetime})
+	out, cursor, err := m.store.Write(ctx, dst, w)
+	if wait.For > 0 && (err == custerrors.SdpNoValues || err == custerrors.CandidateNoValues) {
+		wait.note(err)
+		if w.Opens { // it has opened the session, just now or when it came first
+			wait.know(Lease{Epoch: cursor.Epoch(), TTL: m.limits.SessionTTL(w.TTL), Left: m.limits.Lifetime})
 		}
 	}
 	return out, cursor, err
@@ -135,7 +133,7 @@ func (m *Mailroom) wait(ctx context.Context, key Key, to Role, epoch uint64, w *
 	if w.bell == nil {
 		again := !m.tells && w.nothing == nil
 		if again {
-			if err := look(epoch); !w.covers(err, to) {
+			if err := look(epoch); !w.covers(err) {
 				return epoch, err
 			}
 		}
@@ -148,7 +146,7 @@ func (m *Mailroom) wait(ctx context.Context, key Key, to Role, epoch uint64, w *
 	}
 	for {
 		if w.nothing == nil || w.news.At != 0 {
-			if err := look(epoch); !w.covers(err, to) {
+			if err := look(epoch); !w.covers(err) {
 				return epoch, err
 			}
 		}

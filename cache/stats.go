@@ -13,7 +13,7 @@ const Unknown = -1
 // never go down. Any of them may be Unknown, and is then Unknown for ever.
 type Stats struct {
 	// Opened counts sessions that were opened, Answered those whose answerer put its sdp, and Completed those of which both roles
-	// were given the sdp of the other, by Take, Read or Exchange. A store of many processes counts as completed that the offerer was given
+	// were given the sdp of the other, by Take, Read or Write. A store of many processes counts as completed that the offerer was given
 	// the answer. Such a store may count again what a client repeats.
 	Opened, Answered, Completed int64
 	// Ended counts sessions ended by End, Expired those whose TTL or lifetime was over, once that has been noticed.

@@ -17,7 +17,7 @@ type Wait struct {
 	// Stay is how long one call takes at the most, if it is over before the wait is; zero: as long as the wait. Less than zero:
 	// the call does not sleep.
 	Stay time.Duration
-	// Unopened lets every role wait for a session that is not open yet, not the answerer only.
+	// Unopened lets the caller wait for a session that is not open yet. Without it the answer to that is KeyNotFound, at once.
 	Unopened bool
 	// Present reports whether the one who waits is still there; nil means always. It is asked after each sleep, and between the
 	// first two looks, before anything is taken: what is taken for somebody who has left is lost.
@@ -51,13 +51,13 @@ func (w *Wait) End() {
 	w.bell = nil
 }
 
-// covers reports whether what role to was refused with this error may come by itself, so that waiting makes sense.
-func (w *Wait) covers(err error, to Role) bool {
+// covers reports whether what was refused with this error may come by itself, so that waiting makes sense.
+func (w *Wait) covers(err error) bool {
 	switch err { // stores return these as they are, not wrapped
 	case custerrors.SdpNoValues, custerrors.CandidateNoValues:
 		return true
 	case custerrors.KeyNotFound:
-		return to == Answer || w.Unopened // the offerer opens the session, so it has nobody to wait for
+		return w.Unopened
 	default:
 		return false
 	}
@@ -79,10 +79,10 @@ func (w *Wait) begin() (stay time.Time) {
 	return now.Add(w.Stay)
 }
 
-// note notes what a look has said to role to, and returns it.
-func (w *Wait) note(said error, to Role) error {
+// note notes what a look has said, and returns it.
+func (w *Wait) note(said error) error {
 	w.nothing = nil
-	if w.covers(said, to) {
+	if w.covers(said) {
 		w.nothing, w.looked = said, time.Now()
 	}
 	return said

@@ -32,8 +32,10 @@ func actualTTL(r *rig) {
 		r.openFor(key, brief, sdp("o"))
 	}
 	renewals := map[cache.Key]func(cache.Key) error{
-		"opened":  r.touch,
-		"written": func(key cache.Key) error { return r.node().Append(r.ctx, key, cache.Answer, "", batch(cand("1"))) },
+		"opened": r.touch,
+		"written": func(key cache.Key) error {
+			return r.write(r.node(), cache.Write{Key: key, From: cache.Answer, Batch: batch(cand("1"))})
+		},
 		"refused": func(key cache.Key) error {
 			if _, err := r.take(key, cache.Offer, cache.SDP, 1); err != custerrors.SdpNoValues {
 				return err

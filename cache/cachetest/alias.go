@@ -40,10 +40,10 @@ func argumentsNotKept(r *rig) {
 		tokenBuffer.overwrite()
 		formBuffer.overwrite()
 	}
-	write := func(f func(*cache.Batch) error, frames ...cache.Frame) error {
-		b := batch(frames...)
-		err := f(b)
-		request(b.Frames()).overwrite()
+	write := func(w cache.Write, frames ...cache.Frame) error {
+		w.Batch = batch(frames...)
+		_, _, err := r.node().Write(r.ctx, nil, w)
+		request(w.Batch.Frames()).overwrite()
 		return err
 	}
 
@@ -57,7 +57,7 @@ func argumentsNotKept(r *rig) {
 	for i := range 3 { // with the same token: the store must know it again
 		call("Open", nil, func(key cache.Key) error {
 			token := cache.Token(tokenBuffer.hold("some token"))
-			return write(func(b *cache.Batch) error { return r.node().Open(r.ctx, key, time.Minute, token, b) }, sdp(fmt.Sprintf("o%d", i)))
+			return write(cache.Write{Key: key, From: cache.Offer, Opens: true, TTL: time.Minute, Token: token}, sdp(fmt.Sprintf("o%d", i)))
 		})
 	}
 	r.wantRung("Open", bells[0])
@@ -65,7 +65,7 @@ func argumentsNotKept(r *rig) {
 	for i := range 3 {
 		call("Append", nil, func(key cache.Key) error {
 			token := cache.Token(tokenBuffer.hold("other token"))
-			return write(func(b *cache.Batch) error { return r.node().Append(r.ctx, key, cache.Offer, token, b) }, cand(fmt.Sprintf("%d", i)))
+			return write(cache.Write{Key: key, From: cache.Offer, Token: token}, cand(fmt.Sprintf("%d", i)))
 		})
 	}
 	r.wantRung("Append", bells[0])
@@ -78,12 +78,9 @@ func argumentsNotKept(r *rig) {
 		}
 		return err
 	})
-	call("Exchange", custerrors.SdpNoValues, func(key cache.Key) error {
+	call("Write that reads", custerrors.SdpNoValues, func(key cache.Key) error {
 		token := cache.Token(tokenBuffer.hold("other token"))
-		return write(func(b *cache.Batch) error {
-			_, _, err := r.node().Exchange(r.ctx, nil, key, cache.Offer, 0, token, b, 0, 9, form())
-			return err
-		}, cand("x"))
+		return write(cache.Write{Key: key, From: cache.Offer, Token: token, Limit: 9, Form: form()}, cand("x"))
 	})
 	call("Touch", nil, func(key cache.Key) error { _, err := r.node().Touch(r.ctx, key); return err })
 	call("Take", nil, func(key cache.Key) error {

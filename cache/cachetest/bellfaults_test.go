@@ -25,14 +25,14 @@ var bellFaults = []fault{
 		breaks: func(b *broken) { b.hears(func(what string, _ cache.Role) bool { return what != "append" }) },
 		foundBy: []string{
 			"bell/rings when the other role writes", "bell/rung when the news can be read", "wait/news ends it", "key/hostile ones never mix",
-			"wait/everybody before the session is open, who asks for it",
+			"wait/of both roles, before the session is open",
 		},
 	},
 	{
 		name:   "does not ring at Open",
 		breaks: func(b *broken) { b.hears(func(what string, _ cache.Role) bool { return what != "open" }) },
 		foundBy: []string{
-			"bell/rings both roles when a session opens", "wait/the answerer before the session is open", "arguments/are not kept",
+			"bell/rings both roles when a session opens", "wait/before the session is open, if asked to", "arguments/are not kept",
 		},
 	},
 	{
@@ -60,10 +60,10 @@ var bellFaults = []fault{
 		name: "rings before it writes",
 		breaks: func(b *broken) {
 			b.deaf, b.ring = true, func(string, cache.Key, cache.Role) {}
-			b.append = func(key cache.Key, from cache.Role, token cache.Token, batch *cache.Batch) error {
-				b.board.Ring(key, from.Other(), cache.News{})
+			b.append = func(dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
+				b.board.Ring(w.Key, w.From.Other(), cache.News{})
 				yield()
-				return b.model.Append(ctx, key, from, token, batch)
+				return b.model.write(dst, w)
 			}
 		},
 		foundBy: []string{"bell/rung when the news can be read", "wakeup/there and back"},
@@ -115,12 +115,12 @@ var newsFaults = []fault{
 		breaks: func(b *broken) {
 			b.tells = func(n cache.News) cache.News { return n }
 			b.deaf, b.ring = true, func(string, cache.Key, cache.Role) {}
-			b.append = func(key cache.Key, from cache.Role, token cache.Token, batch *cache.Batch) error {
-				err := b.model.Append(ctx, key, from, token, batch)
-				b.in(key, func(s *session) {
-					b.board.Ring(key, from.Other(), cache.News{At: cache.NewCursor(s.epoch, 0), Frames: bytes.Clone(batch.Frames())})
+			b.append = func(dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
+				dst, next, err := b.model.write(dst, w)
+				b.in(w.Key, func(s *session) {
+					b.board.Ring(w.Key, w.From.Other(), cache.News{At: cache.NewCursor(s.epoch, 0), Frames: bytes.Clone(w.Batch.Frames())})
 				})
-				return err
+				return dst, next, err
 			}
 		},
 		foundBy: []string{"bell/what it says is so", "wait/news ends it"},
@@ -131,12 +131,12 @@ var timeFaults = []fault{
 	{
 		name: "a ttl is what was asked for",
 		breaks: func(b *broken) {
-			b.open = func(key cache.Key, ttl time.Duration, token cache.Token, batch *cache.Batch) error {
-				err := b.model.Open(ctx, key, ttl, token, batch)
-				if ttl > 0 {
-					b.in(key, func(s *session) { s.ttl = min(ttl, 24*time.Hour) })
+			b.open = func(dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
+				dst, next, err := b.model.write(dst, w)
+				if w.TTL > 0 {
+					b.in(w.Key, func(s *session) { s.ttl = min(w.TTL, 24*time.Hour) })
 				}
-				return err
+				return dst, next, err
 			}
 		},
 		foundBy: []string{"time/ttl asked for and ttl given"},
@@ -144,14 +144,14 @@ var timeFaults = []fault{
 	{
 		name: "a refusal does not renew",
 		breaks: func(b *broken) {
-			b.append = func(key cache.Key, from cache.Role, token cache.Token, batch *cache.Batch) error {
+			b.append = func(dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
 				var was time.Time
-				b.in(key, func(s *session) { was = s.renewed })
-				err := b.model.Append(ctx, key, from, token, batch)
+				b.in(w.Key, func(s *session) { was = s.renewed })
+				dst, next, err := b.model.write(dst, w)
 				if err != nil {
-					b.in(key, func(s *session) { s.renewed = was })
+					b.in(w.Key, func(s *session) { s.renewed = was })
 				}
-				return err
+				return dst, next, err
 			}
 		},
 		foundBy: []string{"time/every valid request renews"},
@@ -248,39 +248,39 @@ var raceFaults = []fault{
 	{
 		name: "opens what another has just opened, too",
 		breaks: func(b *broken) {
-			b.open = func(key cache.Key, ttl time.Duration, token cache.Token, batch *cache.Batch) error {
-				if _, err := b.model.Touch(ctx, key); err == nil {
-					return b.model.Open(ctx, key, ttl, token, batch)
+			b.open = func(dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
+				if _, err := b.model.Touch(ctx, w.Key); err == nil {
+					return b.model.write(dst, w)
 				}
 				yield()
 				b.mu.Lock()
-				delete(b.sessions, key)
+				delete(b.sessions, w.Key)
 				b.mu.Unlock()
-				return b.model.Open(ctx, key, ttl, token, batch)
+				return b.model.write(dst, w)
 			}
 		},
-		foundBy: []string{"parallel/one Open wins"},
+		foundBy: []string{"parallel/one Write that opens wins"},
 	},
 	{
 		name: "counts before it adds",
 		breaks: func(b *broken) {
 			var mu sync.Mutex // of the limit
 			limit := b.limits.Candidates
-			b.append = func(key cache.Key, from cache.Role, token cache.Token, batch *cache.Batch) error {
+			b.append = func(dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
 				has, applied := 0, false
-				b.in(key, func(s *session) { has, applied = len(s.logs[from].candidates), s.written[write{from, token}] })
+				b.in(w.Key, func(s *session) { has, applied = len(s.logs[w.From].candidates), s.written[stamp{w.From, w.Token}] })
 				if applied {
-					return nil
+					return refused(dst, w, nil)
 				}
 				yield()
-				if has+batch.Candidates() > limit {
-					return custerrors.QueueIsFull
+				if has+w.Batch.Candidates() > limit {
+					return refused(dst, w, custerrors.QueueIsFull)
 				}
 				mu.Lock()
 				defer mu.Unlock()
 				b.limits.Candidates = cache.MaxLog
-				b.in(key, func(s *session) { delete(s.written, write{from, token}) })
-				return b.model.Append(ctx, key, from, token, batch)
+				b.in(w.Key, func(s *session) { delete(s.written, stamp{w.From, w.Token}) })
+				return b.model.write(dst, w)
 			}
 		},
 		foundBy: []string{"parallel/the limit is exact", "parallel/a write repeated at once is applied once"},

@@ -93,13 +93,15 @@ func bellWrites(r *rig) {
 func bellOpens(r *rig) {
 	for range 2 { // where no session has been, and where one has ended
 		for _, store := range r.nodes {
-			offer, answer := r.hang(store, "k", cache.Offer), r.hang(store, "k", cache.Answer)
-			r.open("k", sdp("o"))
-			r.wantRung("Open, for answer", answer)
-			r.wantRung("Open, for offer", offer)
-			store.Unhang("k", cache.Offer, offer)
-			store.Unhang("k", cache.Answer, answer)
-			r.end("k")
+			for _, from := range cache.Roles {
+				offer, answer := r.hang(store, "k", cache.Offer), r.hang(store, "k", cache.Answer)
+				r.openAs(from, "k", sdp("o"))
+				r.wantRung("Write that opens, for answer", answer)
+				r.wantRung("Write that opens, for offer", offer)
+				store.Unhang("k", cache.Offer, offer)
+				store.Unhang("k", cache.Answer, answer)
+				r.end("k")
+			}
 		}
 	}
 }
@@ -179,7 +181,9 @@ func bellTells(r *rig) {
 		epoch := r.epoch("k")
 		after := cache.NewCursor(epoch, 0)
 		for _, store := range r.nodes {
-			r.tellsOpen(store)
+			for _, from := range cache.Roles {
+				r.tellsOpen(store, from)
+			}
 		}
 		bell := r.hang(r.last(), "k", cache.Offer)
 		for _, write := range writes {
@@ -194,15 +198,15 @@ func bellTells(r *rig) {
 	}
 }
 
-// tellsOpen wants what the rings say at Open to be so.
-func (r *rig) tellsOpen(store cache.Store) {
+// tellsOpen wants what the rings say to be so when role from opens a session.
+func (r *rig) tellsOpen(store cache.Store, from cache.Role) {
 	r.Helper()
 	offer, answer := r.hang(store, "opened", cache.Offer), r.hang(store, "opened", cache.Answer)
 	defer store.Unhang("opened", cache.Offer, offer)
 	defer store.Unhang("opened", cache.Answer, answer)
-	r.open("opened", sdp("o"), cand("1"))
-	r.wantTrue("Open, for answer", "opened", cache.Answer, answer, 0)
-	r.wantTrue("Open, for offer", "opened", cache.Offer, offer, 0)
+	r.openAs(from, "opened", sdp("o"), cand("1"))
+	r.wantTrue("Write that opens, for answer", "opened", cache.Answer, answer, 0)
+	r.wantTrue("Write that opens, for offer", "opened", cache.Offer, offer, 0)
 	r.end("opened")
 }
 

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"signal-server/cache"
 )
@@ -129,11 +128,11 @@ type broken struct {
 	*model
 
 	// set at construction
-	open   func(key cache.Key, ttl time.Duration, token cache.Token, b *cache.Batch) error
-	append func(key cache.Key, from cache.Role, token cache.Token, b *cache.Batch) error
+	open   writing // what opens and reads nothing
+	append writing // what appends and reads nothing
+	swap   writing // what reads, too
 	take   func(dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int, form *cache.Form, in uint64) ([]byte, error)
 	read   func(dst []byte, key cache.Key, to cache.Role, after cache.Cursor, limit int, form *cache.Form) ([]byte, cache.Cursor, error)
-	swap   func(dst []byte, e exchange) ([]byte, cache.Cursor, error)
 	touch  func(key cache.Key) (cache.Lease, error)
 	end    func(key cache.Key) error
 	unhang func(key cache.Key, to cache.Role, bell cache.Bell)
@@ -148,20 +147,16 @@ type broken struct {
 	ring  func(what string, key cache.Key, to cache.Role)
 }
 
-// exchange is what Exchange is called with.
-type exchange struct {
-	key   cache.Key
-	from  cache.Role
-	ttl   time.Duration
-	token cache.Token
-	batch *cache.Batch
-	after cache.Cursor
-	limit int
-	form  *cache.Form
+// writing is a Write, with its fault or without.
+type writing func(dst []byte, w cache.Write) ([]byte, cache.Cursor, error)
+
+func (m *model) write(dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
+	return m.Write(ctx, dst, w)
 }
 
-func (m *model) swap(dst []byte, e exchange) ([]byte, cache.Cursor, error) {
-	return m.Exchange(ctx, dst, e.key, e.from, e.ttl, e.token, e.batch, e.after, e.limit, e.form)
+// refused is what a Write returns that did nothing.
+func refused(dst []byte, w cache.Write, err error) ([]byte, cache.Cursor, error) {
+	return dst, w.After, err
 }
 
 var ctx = context.Background()
@@ -175,18 +170,19 @@ func (b *broken) rings(err error, what string, key cache.Key, roles ...cache.Rol
 	return err
 }
 
-func (b *broken) Open(_ context.Context, key cache.Key, ttl time.Duration, token cache.Token, batch *cache.Batch) error {
-	if b.open != nil {
-		return b.open(key, ttl, token, batch)
+func (b *broken) Write(_ context.Context, dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
+	faulty, what, roles := b.append, "append", []cache.Role{w.From.Other()}
+	switch {
+	case w.Limit > 0:
+		faulty, what, roles = b.swap, "", nil
+	case w.Opens:
+		faulty, what, roles = b.open, "open", cache.Roles[:]
 	}
-	return b.rings(b.model.Open(ctx, key, ttl, token, batch), "open", key, cache.Roles[:]...)
-}
-
-func (b *broken) Append(_ context.Context, key cache.Key, from cache.Role, token cache.Token, batch *cache.Batch) error {
-	if b.append != nil {
-		return b.append(key, from, token, batch)
+	if faulty != nil {
+		return faulty(dst, w)
 	}
-	return b.rings(b.model.Append(ctx, key, from, token, batch), "append", key, from.Other())
+	out, next, err := b.model.write(dst, w)
+	return out, next, b.rings(err, what, w.Key, roles...)
 }
 
 func (b *broken) Take(_ context.Context, dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int, form *cache.Form, in uint64,
@@ -204,16 +200,6 @@ func (b *broken) Read(_ context.Context, dst []byte, key cache.Key, to cache.Rol
 		return b.read(dst, key, to, after, limit, form)
 	}
 	return b.model.Read(ctx, dst, key, to, after, limit, form)
-}
-
-func (b *broken) Exchange(_ context.Context, dst []byte, key cache.Key, from cache.Role, ttl time.Duration,
-	token cache.Token, batch *cache.Batch, after cache.Cursor, limit int, form *cache.Form,
-) ([]byte, cache.Cursor, error) {
-	e := exchange{key, from, ttl, token, batch, after, limit, form}
-	if b.swap != nil {
-		return b.swap(dst, e)
-	}
-	return b.model.swap(dst, e)
 }
 
 func (b *broken) Touch(_ context.Context, key cache.Key) (cache.Lease, error) {

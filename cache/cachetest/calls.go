@@ -45,24 +45,50 @@ func text(frames ...cache.Frame) string {
 	return string(out)
 }
 
-// open opens a session of the longest TTL, or ends the test.
+// write makes a Write that reads nothing, and wants that nothing is read. It may be called beside the test's goroutine.
+func (r *rig) write(store cache.Store, w cache.Write) error {
+	r.Helper()
+	out, next, err := store.Write(r.ctx, dst(), w)
+	if got := r.appended("Write", out, err); got != "" {
+		r.Errorf("Write of no messages: got %.200q, want nothing", got)
+	}
+	if err != nil && next != w.After {
+		r.Errorf("Write that failed with %v: got cursor %x, want the same, %x", err, next, w.After)
+	}
+	if err == nil && (next.Position() != w.After.Position() || next.Epoch() == 0) {
+		r.Errorf("Write of no messages: got cursor %x, want the session's, where %x is", next, w.After)
+	}
+	return err
+}
+
+// open opens a session of the longest TTL, as the offerer, or ends the test.
 func (r *rig) open(key cache.Key, frames ...cache.Frame) {
 	r.Helper()
 	r.openFor(key, 0, frames...)
 }
 
-// openFor opens a session of that TTL, or ends the test.
+// openFor opens a session of that TTL, as the offerer, or ends the test.
 func (r *rig) openFor(key cache.Key, ttl time.Duration, frames ...cache.Frame) {
 	r.Helper()
-	if err := r.node().Open(r.ctx, key, ttl, "", batch(frames...)); err != nil {
+	err := r.write(r.node(), cache.Write{Key: key, From: cache.Offer, Opens: true, TTL: ttl, Batch: batch(frames...)})
+	if err != nil {
 		r.Fatalf("Open %q: got %v, want no error", key, err)
 	}
 }
 
-// wantOpen opens without a token if token is "", and wants one of the errors, nil included.
+// openAs opens a session of the longest TTL, or ends the test.
+func (r *rig) openAs(from cache.Role, key cache.Key, frames ...cache.Frame) {
+	r.Helper()
+	if err := r.write(r.node(), cache.Write{Key: key, From: from, Opens: true, Batch: batch(frames...)}); err != nil {
+		r.Fatalf("Open %q by %v: got %v, want no error", key, from, err)
+	}
+}
+
+// wantOpen opens as the offerer, without a token if token is "", and wants one of the errors, nil included.
 func (r *rig) wantOpen(want error, key cache.Key, token cache.Token, frames ...cache.Frame) {
 	r.Helper()
-	r.wantError("Open "+string(key), r.node().Open(r.ctx, key, 0, token, batch(frames...)), want)
+	err := r.write(r.node(), cache.Write{Key: key, From: cache.Offer, Opens: true, Token: token, Batch: batch(frames...)})
+	r.wantError("Open "+string(key), err, want)
 }
 
 // append appends without a token.
@@ -73,7 +99,7 @@ func (r *rig) append(key cache.Key, from cache.Role, frames ...cache.Frame) {
 
 func (r *rig) wantAppend(want error, key cache.Key, from cache.Role, token cache.Token, frames ...cache.Frame) {
 	r.Helper()
-	err := r.node().Append(r.ctx, key, from, token, batch(frames...))
+	err := r.write(r.node(), cache.Write{Key: key, From: from, Token: token, Batch: batch(frames...)})
 	r.wantError("Append by "+from.String(), err, want)
 }
 

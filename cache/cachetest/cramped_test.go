@@ -2,7 +2,6 @@ package cachetest
 
 import (
 	"context"
-	"time"
 
 	"signal-server/cache"
 	"signal-server/custerrors"
@@ -30,10 +29,14 @@ func (c *cramped) used() int {
 	return used
 }
 
-func (c *cramped) Open(ctx context.Context, key cache.Key, ttl time.Duration, token cache.Token, b *cache.Batch) error {
-	if _, err := c.Touch(ctx, key); err != nil && c.used()+crampedEach+b.Size() > crampedOpen {
+func (c *cramped) Write(ctx context.Context, dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
+	_, err := c.Touch(ctx, w.Key)
+	switch {
+	case err == nil && c.used()+w.Batch.Size() > crampedTotal && !w.Opens:
+		return refused(dst, w, custerrors.CacheOverrunMaxCost)
+	case err != nil && c.used()+crampedEach+w.Batch.Size() > crampedOpen && w.Opens:
 		if !c.evicts {
-			return custerrors.CacheOverrunMaxCost
+			return refused(dst, w, custerrors.CacheOverrunMaxCost)
 		}
 		c.evicts = false // once is bad enough
 		c.mu.Lock()
@@ -43,17 +46,7 @@ func (c *cramped) Open(ctx context.Context, key cache.Key, ttl time.Duration, to
 		}
 		c.mu.Unlock()
 	}
-	return c.model.Open(ctx, key, ttl, token, b)
-}
-
-func (c *cramped) Append(ctx context.Context, key cache.Key, from cache.Role, token cache.Token, b *cache.Batch) error {
-	if c.used()+b.Size() > crampedTotal {
-		if _, err := c.Touch(ctx, key); err != nil {
-			return err
-		}
-		return custerrors.CacheOverrunMaxCost
-	}
-	return c.model.Append(ctx, key, from, token, b)
+	return c.model.Write(ctx, dst, w)
 }
 
 func (c *cramped) Ready(context.Context) error {

@@ -7,7 +7,7 @@ import (
 	"signal-server/custerrors"
 )
 
-// exchangeChecks are about writing and reading in one step.
+// exchangeChecks are about an exchange: writing and reading in one step.
 var exchangeChecks = []check{
 	{name: "exchange/a handshake", run: exchangeHandshake},
 	{name: "exchange/opens, and else appends", limits: fewCandidates, run: exchangeWrites},
@@ -19,12 +19,15 @@ var exchangeChecks = []check{
 	{name: "exchange/ttl asked for and ttl given", place: virtual, run: exchangeTTL},
 }
 
-// exchange makes the call with an order of its own.
+// exchange writes and reads in one call, with an order of its own. As by servers, a session is opened with the offer's sdp.
 func (r *rig) exchange(key cache.Key, from cache.Role, token cache.Token, after cache.Cursor, limit int,
 	frames ...cache.Frame,
 ) (string, cache.Cursor, error) {
 	r.Helper()
-	out, next, err := r.node().Exchange(r.ctx, dst(), key, from, 0, token, batch(frames...), after, limit, &plain)
+	b := batch(frames...)
+	out, next, err := r.node().Write(r.ctx, dst(), cache.Write{
+		Key: key, From: from, Opens: from == cache.Offer && b.HasSDP(), Token: token, Batch: b, After: after, Limit: limit, Form: &plain,
+	})
 	return r.appended("Exchange", out, err), next, err
 }
 
@@ -214,7 +217,9 @@ func exchangeRings(r *rig) {
 func exchangeTTL(r *rig) {
 	const ttl = 2 * time.Second
 	for _, c := range []struct{ asked, given time.Duration }{{ttl, ttl}, {0, r.limits.TTL}, {-1, r.limits.TTL}, {time.Hour, r.limits.TTL}} {
-		_, _, err := r.node().Exchange(r.ctx, nil, "k", cache.Offer, c.asked, "", batch(sdp("o")), 0, 1, &plain)
+		_, _, err := r.node().Write(r.ctx, nil, cache.Write{
+			Key: "k", From: cache.Offer, Opens: true, TTL: c.asked, Batch: batch(sdp("o")), Limit: 1, Form: &plain,
+		})
 		r.wantError("Exchange", err, custerrors.SdpNoValues)
 		time.Sleep(c.given - ms)
 		r.refuseExchange(custerrors.SdpNoValues, "k", cache.Offer, "", 0, cand("1")) // renews

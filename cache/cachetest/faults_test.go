@@ -5,7 +5,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"time"
 
 	"signal-server/cache"
 	"signal-server/custerrors"
@@ -28,21 +27,25 @@ func each(b *cache.Batch, change func(*cache.Frame)) *cache.Batch {
 	return batch(changed...)
 }
 
-// writes makes the fault in both calls that write.
+// writes makes the fault in every write that reads nothing.
 func (b *broken) writes(change func(*cache.Batch) *cache.Batch) {
-	b.open = func(key cache.Key, ttl time.Duration, token cache.Token, batch *cache.Batch) error {
-		return b.model.Open(ctx, key, ttl, token, change(batch))
-	}
-	b.append = func(key cache.Key, from cache.Role, token cache.Token, batch *cache.Batch) error {
-		return b.model.Append(ctx, key, from, token, change(batch))
+	b.appends(func(w *cache.Write) { w.Batch = change(w.Batch) })
+	b.open = b.append
+}
+
+// appends makes the fault in what is asked for by a write that appends.
+func (b *broken) appends(change func(*cache.Write)) {
+	b.append = func(dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
+		change(&w)
+		return b.model.write(dst, w)
 	}
 }
 
 // looks makes the fault before each call that looks at a session.
 func (b *broken) looks(fault func(key cache.Key)) {
-	b.append = func(key cache.Key, from cache.Role, token cache.Token, batch *cache.Batch) error {
-		fault(key)
-		return b.model.Append(ctx, key, from, token, batch)
+	b.append = func(dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
+		fault(w.Key)
+		return b.model.write(dst, w)
 	}
 	b.take = func(dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int, form *cache.Form, in uint64) ([]byte, error) {
 		fault(key)
@@ -87,13 +90,34 @@ var openFaults = []fault{
 	{
 		name: "opens over a live session",
 		breaks: func(b *broken) {
-			b.open = func(key cache.Key, ttl time.Duration, token cache.Token, batch *cache.Batch) error {
-				_ = b.model.End(ctx, key)
-				return b.model.Open(ctx, key, ttl, token, batch)
+			b.open = func(dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
+				_ = b.model.End(ctx, w.Key)
+				return b.model.write(dst, w)
 			}
 		},
 		foundBy: []string{
-			"open/not twice", "open/a full batch does not disturb a live session", "token/open repeated", "parallel/one Open wins",
+			"open/not twice", "open/a full batch does not disturb a live session", "token/open repeated", "parallel/one Write that opens wins",
+		},
+	},
+	{
+		name: "the offer's sdp opens, asked to or not",
+		breaks: func(b *broken) {
+			b.appends(func(w *cache.Write) { w.Opens = w.From == cache.Offer && w.Batch.HasSDP() })
+		},
+		foundBy: []string{"open/by either role, and only by a write that says so", "model/any sequence of calls has the model's answers"},
+	},
+	{
+		name: "the answerer only appends",
+		breaks: func(b *broken) {
+			b.open = func(dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
+				w.Opens = w.From == cache.Offer
+				return b.model.write(dst, w)
+			}
+			b.swap = b.open
+		},
+		foundBy: []string{
+			"open/by either role, and only by a write that says so", "linear/calls on one session",
+			"model/any sequence of calls has the model's answers",
 		},
 	},
 	{
@@ -122,10 +146,10 @@ var openFaults = []fault{
 	{
 		name: "one epoch for all",
 		breaks: func(b *broken) {
-			b.open = func(key cache.Key, ttl time.Duration, token cache.Token, batch *cache.Batch) error {
-				err := b.model.Open(ctx, key, ttl, token, batch)
-				b.in(key, func(s *session) { s.epoch = 42 })
-				return err
+			b.open = func(dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
+				dst, next, err := b.model.write(dst, w)
+				b.in(w.Key, func(s *session) { s.epoch = 42 })
+				return dst, next, err
 			}
 		},
 		foundBy: []string{
@@ -152,14 +176,14 @@ var openFaults = []fault{
 	{
 		name: "a refused Open forgets the end",
 		breaks: func(b *broken) {
-			b.open = func(key cache.Key, ttl time.Duration, token cache.Token, batch *cache.Batch) error {
-				err := b.model.Open(ctx, key, ttl, token, batch)
+			b.open = func(dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
+				dst, next, err := b.model.write(dst, w)
 				if err != nil && err != custerrors.SdpAlreadyExist {
 					b.mu.Lock()
-					delete(b.ended, key)
+					delete(b.ended, w.Key)
 					b.mu.Unlock()
 				}
-				return err
+				return dst, next, err
 			}
 		},
 		foundBy: []string{"end/a refused open changes nothing"},
@@ -199,30 +223,26 @@ var writeFaults = []fault{
 	{
 		name: "doubles a candidate",
 		breaks: func(b *broken) {
-			b.append = func(key cache.Key, from cache.Role, token cache.Token, in *cache.Batch) error {
-				all := frames(in)
-				return b.model.Append(ctx, key, from, token, batch(slices.Concat(all, cands(string(all[len(all)-1].Wire)))...))
-			}
+			b.appends(func(w *cache.Write) {
+				all := frames(w.Batch)
+				w.Batch = batch(slices.Concat(all, cands(string(all[len(all)-1].Wire)))...)
+			})
 		},
 		foundBy: []string{"parallel/many sessions, nothing lost, doubled or mixed", "append/sdp before candidates, candidates in order"},
 	},
 	{
-		name: "writes all to one log",
-		breaks: func(b *broken) {
-			b.append = func(key cache.Key, _ cache.Role, token cache.Token, batch *cache.Batch) error {
-				return b.model.Append(ctx, key, cache.Answer, token, batch)
-			}
-		},
+		name:    "writes all to one log",
+		breaks:  func(b *broken) { b.appends(func(w *cache.Write) { w.From = cache.Answer }) },
 		foundBy: []string{"append/each role its own log"},
 	},
 	{
 		name: "a second sdp replaces the first",
 		breaks: func(b *broken) {
-			b.append = func(key cache.Key, from cache.Role, token cache.Token, batch *cache.Batch) error {
-				if batch.HasSDP() {
-					b.in(key, func(s *session) { s.logs[from].sdp = nil })
+			b.append = func(dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
+				if w.Batch.HasSDP() {
+					b.in(w.Key, func(s *session) { s.logs[w.From].sdp = nil })
 				}
-				return b.model.Append(ctx, key, from, token, batch)
+				return b.model.write(dst, w)
 			}
 		},
 		foundBy: []string{"append/sdp once", "append/errors have an order"},
@@ -230,14 +250,14 @@ var writeFaults = []fault{
 	{
 		name: "adds what there is room for",
 		breaks: func(b *broken) {
-			b.append = func(key cache.Key, from cache.Role, token cache.Token, in *cache.Batch) error {
-				err := b.model.Append(ctx, key, from, token, in)
+			b.append = func(dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
+				dst, next, err := b.model.write(dst, w)
 				if err == custerrors.QueueIsFull {
-					for _, f := range frames(in) {
-						_ = b.model.Append(ctx, key, from, "", batch(f))
+					for _, f := range frames(w.Batch) {
+						_, _, _ = b.model.write(nil, cache.Write{Key: w.Key, From: w.From, Batch: batch(f)})
 					}
 				}
-				return err
+				return dst, next, err
 			}
 		},
 		foundBy: []string{"append/candidates at the limit and over it", "token/of a refused write is free", "linear/calls on one session"},
@@ -270,22 +290,18 @@ var writeFaults = []fault{
 	{
 		name: "names the other limit first",
 		breaks: func(b *broken) {
-			b.append = func(key cache.Key, from cache.Role, token cache.Token, batch *cache.Batch) error {
-				if batch.Size() > b.limits.SessionBytes {
-					return custerrors.BodyIsTooLong
+			b.append = func(dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
+				if w.Batch.Size() > b.limits.SessionBytes {
+					return refused(dst, w, custerrors.BodyIsTooLong)
 				}
-				return b.model.Append(ctx, key, from, token, batch)
+				return b.model.write(dst, w)
 			}
 		},
 		foundBy: []string{"append/errors have an order", "token/append repeated"},
 	},
 	{
-		name: "ignores tokens",
-		breaks: func(b *broken) {
-			b.append = func(key cache.Key, from cache.Role, _ cache.Token, batch *cache.Batch) error {
-				return b.model.Append(ctx, key, from, "", batch)
-			}
-		},
+		name:   "ignores tokens",
+		breaks: func(b *broken) { b.appends(func(w *cache.Write) { w.Token = "" }) },
 		foundBy: []string{
 			"token/append repeated", "token/open repeated", "token/all are remembered and none mistaken",
 			"parallel/a write repeated at once is applied once",
@@ -294,13 +310,13 @@ var writeFaults = []fault{
 	{
 		name: "a token serves both roles",
 		breaks: func(b *broken) {
-			b.append = func(key cache.Key, from cache.Role, token cache.Token, batch *cache.Batch) error {
+			b.append = func(dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
 				applied := false
-				b.in(key, func(s *session) { applied = s.written[write{from.Other(), token}] })
+				b.in(w.Key, func(s *session) { applied = s.written[stamp{w.From.Other(), w.Token}] })
 				if applied {
-					return nil
+					return refused(dst, w, nil)
 				}
-				return b.model.Append(ctx, key, from, token, batch)
+				return b.model.write(dst, w)
 			}
 		},
 		foundBy: []string{"token/of one role"},
@@ -308,23 +324,19 @@ var writeFaults = []fault{
 	{
 		name: "remembers the token of a refused write",
 		breaks: func(b *broken) {
-			b.append = func(key cache.Key, from cache.Role, token cache.Token, batch *cache.Batch) error {
-				err := b.model.Append(ctx, key, from, token, batch)
-				if token != "" {
-					b.in(key, func(s *session) { s.written[write{from, token}] = true })
+			b.append = func(dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
+				dst, next, err := b.model.write(dst, w)
+				if w.Token != "" {
+					b.in(w.Key, func(s *session) { s.written[stamp{w.From, w.Token}] = true })
 				}
-				return err
+				return dst, next, err
 			}
 		},
 		foundBy: []string{"token/of a refused write is free", "model/any sequence of calls has the model's answers"},
 	},
 	{
-		name: "takes tokens that begin alike for the same",
-		breaks: func(b *broken) {
-			b.append = func(key cache.Key, from cache.Role, token cache.Token, batch *cache.Batch) error {
-				return b.model.Append(ctx, key, from, token[:min(len(token), 63)], batch)
-			}
-		},
+		name:    "takes tokens that begin alike for the same",
+		breaks:  func(b *broken) { b.appends(func(w *cache.Write) { w.Token = w.Token[:min(len(w.Token), 63)] }) },
 		foundBy: []string{"token/all are remembered and none mistaken"},
 	},
 	{
@@ -334,12 +346,8 @@ var writeFaults = []fault{
 				before, _, _ := strings.Cut(string(key), "\x00")
 				return cache.Key(before)
 			}
-			b.open = func(key cache.Key, ttl time.Duration, token cache.Token, batch *cache.Batch) error {
-				return b.model.Open(ctx, c(key), ttl, token, batch)
-			}
-			b.append = func(key cache.Key, from cache.Role, token cache.Token, batch *cache.Batch) error {
-				return b.model.Append(ctx, c(key), from, token, batch)
-			}
+			b.appends(func(w *cache.Write) { w.Key = c(w.Key) })
+			b.open = b.append
 			b.touch = func(key cache.Key) (cache.Lease, error) { return b.model.Touch(ctx, c(key)) }
 		},
 		foundBy: []string{"key/hostile ones never mix", "model/any sequence of calls has the model's answers"},
@@ -347,10 +355,10 @@ var writeFaults = []fault{
 	{
 		name: "keeps the caller's key",
 		breaks: func(b *broken) {
-			b.open = func(key cache.Key, ttl time.Duration, token cache.Token, batch *cache.Batch) error {
-				err := b.model.Open(ctx, key, ttl, token, batch)
-				b.in(key, func(s *session) { delete(b.sessions, key); b.sessions[key] = s })
-				return err
+			b.open = func(dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
+				dst, next, err := b.model.write(dst, w)
+				b.in(w.Key, func(s *session) { delete(b.sessions, w.Key); b.sessions[w.Key] = s })
+				return dst, next, err
 			}
 		},
 		foundBy: []string{"arguments/are not kept"},

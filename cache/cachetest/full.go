@@ -70,7 +70,7 @@ func bulk(cycle, i int) cache.Frame {
 func (r *rig) fill(cycle int) (large, small []cache.Key) {
 	r.Helper()
 	opened := func(key cache.Key, f cache.Frame) bool {
-		err := r.node().Open(r.ctx, key, 0, "", batch(f))
+		err := r.write(r.node(), cache.Write{Key: key, From: cache.Offer, Opens: true, Batch: batch(f)})
 		r.wantError("Open while memory runs out", err, nil, custerrors.CacheOverrunMaxCost)
 		return err == nil
 	}
@@ -103,7 +103,7 @@ func (r *rig) squeeze(keys []cache.Key) map[cache.Key][]cache.Frame {
 		refused = 0
 		for _, key := range keys {
 			two := cands(fmt.Sprintf("%s %d %s", key, len(logs[key]), strings.Repeat("y", 4000)), "z")
-			err := r.node().Append(r.ctx, key, cache.Answer, "", batch(two...))
+			err := r.write(r.node(), cache.Write{Key: key, From: cache.Answer, Batch: batch(two...)})
 			r.wantError("Append while memory runs out", err,
 				nil, custerrors.CacheOverrunMaxCost, custerrors.QueueIsFull, custerrors.BodyIsTooLong)
 			if err != nil {

@@ -21,10 +21,11 @@ var linearChecks = []check{
 
 // op is one call, and outcome what came of it.
 type op struct {
-	name  string // Open, Append, Exchange, Take, Read or End
+	name  string // Write, Exchange (which reads, too), Take, Read or End
 	role  cache.Role
 	kind  cache.Kind // of Take
-	sdp   bool       // whether a write has one
+	opens bool       // whether a write does
+	sdp   bool       // whether it has one
 	cands int        // and how many candidates
 	id    string     // what its payloads begin with
 	token string
@@ -61,10 +62,7 @@ func (s order) step(o op) (order, outcome) {
 		return s.stepOne(o)
 	}
 	write, read := o, op{name: "Read", role: o.role}
-	write.name = "Append"
-	if o.role == cache.Offer && o.sdp {
-		write.name = "Open"
-	}
+	write.name = "Write"
 	next, out := s.stepOne(write)
 	if out.err != nil {
 		return next, out
@@ -75,8 +73,9 @@ func (s order) step(o op) (order, outcome) {
 // stepOne is step for a call that does one thing.
 func (s order) stepOne(o op) (order, outcome) {
 	from, to := o.role, o.role.Other()
+	another := s.live && o.opens
 	switch {
-	case o.name == "Open" && !s.live:
+	case !s.live && o.opens:
 		s = order{opened: true, live: true}
 	case !s.live && s.opened:
 		return s, outcome{err: custerrors.KeyIsExpired}
@@ -84,11 +83,11 @@ func (s order) stepOne(o op) (order, outcome) {
 		return s, outcome{err: custerrors.KeyNotFound}
 	}
 	switch o.name {
-	case "Open", "Append":
+	case "Write":
 		switch {
 		case o.token != "" && strings.Contains(" "+s.tokens[from], " "+o.token+" "):
 			return s, outcome{}
-		case o.sdp && s.sdp[from] != "":
+		case another, o.sdp && s.sdp[from] != "":
 			return s, outcome{err: custerrors.SdpAlreadyExist}
 		case strings.Count(s.cands[from], " ")+o.cands > maxCandidates:
 			return s, outcome{err: custerrors.QueueIsFull}
@@ -136,12 +135,12 @@ func (r *rig) call(store cache.Store, key cache.Key, o op) outcome {
 	var out []byte
 	var err error
 	switch o.name {
-	case "Open":
-		err = store.Open(r.ctx, key, 0, cache.Token(o.token), batch(o.frames()...))
-	case "Append":
-		err = store.Append(r.ctx, key, o.role, cache.Token(o.token), batch(o.frames()...))
-	case "Exchange":
-		out, _, err = store.Exchange(r.ctx, nil, key, o.role, 0, cache.Token(o.token), batch(o.frames()...), 0, cache.MaxLog, &plain)
+	case "Write", "Exchange":
+		w := cache.Write{Key: key, From: o.role, Opens: o.opens, Token: cache.Token(o.token), Batch: batch(o.frames()...)}
+		if o.name == "Exchange" {
+			w.Limit, w.Form = cache.MaxLog, &plain
+		}
+		out, _, err = store.Write(r.ctx, nil, w)
 	case "Take":
 		out, err = store.Take(r.ctx, nil, key, o.role, o.kind, 2, &plain, 0)
 	case "Read":
@@ -159,11 +158,15 @@ func randomOp(random *rand.Rand, id string) op {
 	}
 	switch n := random.IntN(20); {
 	case n < 4:
-		o.name, o.role, o.sdp, o.cands = "Open", cache.Offer, true, random.IntN(2)
+		o.name, o.opens, o.sdp, o.cands = "Write", true, true, random.IntN(2)
+		if random.IntN(4) > 0 {
+			o.role = cache.Offer
+		}
 	case n < 9:
-		o.name, o.sdp, o.cands = "Append", random.IntN(3) == 0, 1+random.IntN(2)
+		o.name, o.sdp, o.cands = "Write", random.IntN(3) == 0, 1+random.IntN(2)
 	case n < 12:
 		o.name, o.sdp, o.cands = "Exchange", random.IntN(3) == 0, 1+random.IntN(2)
+		o.opens = o.sdp && random.IntN(2) == 0
 	case n < 15:
 		o.name = "Take"
 	case n < 19:

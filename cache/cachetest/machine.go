@@ -178,30 +178,13 @@ func (m *machine) ttl(t *rapid.T) time.Duration {
 }
 
 func (m *machine) open(t *rapid.T) {
-	key, token, b, ttl := m.key(t), token(t), m.batch(t, true), m.ttl(t)
-	got := m.node().Open(m.ctx, key, ttl, token, b)
-	m.same("Open", key, got, m.model.Open(m.ctx, key, ttl, token, b), m.alsoOpen(b)...)
-}
-
-// alsoOpen returns what Open may say of a batch besides the model's answer: its errors have no order.
-func (m *machine) alsoOpen(b *cache.Batch) (also []error) {
-	if !b.HasSDP() {
-		return nil
-	}
-	if b.Candidates() > m.model.limits.Candidates {
-		also = append(also, custerrors.QueueIsFull)
-	}
-	if b.Size() > m.model.limits.SessionBytes {
-		also = append(also, custerrors.BodyIsTooLong)
-	}
-	return also
+	key, from, token, ttl := m.key(t), role(t), token(t), m.ttl(t)
+	m.write(cursors{}, cache.Write{Key: key, From: from, Opens: true, TTL: ttl, Token: token, Batch: m.batch(t, true)})
 }
 
 func (m *machine) append(t *rapid.T) {
 	key, from, token := m.key(t), role(t), token(t)
-	b := m.batch(t, rapid.Bool().Draw(t, "sdp"))
-	got := m.node().Append(m.ctx, key, from, token, b)
-	m.same("Append", key, got, m.model.Append(m.ctx, key, from, token, b))
+	m.write(cursors{}, cache.Write{Key: key, From: from, Token: token, Batch: m.batch(t, rapid.Bool().Draw(t, "sdp"))})
 }
 
 func (m *machine) take(t *rapid.T) {
@@ -246,14 +229,22 @@ func (m *machine) read(t *rapid.T) {
 func (m *machine) exchange(t *rapid.T) {
 	key, from, token, after, ttl := m.key(t), role(t), token(t), m.place(t), m.ttl(t)
 	b := m.batch(t, rapid.Bool().Draw(t, "sdp"))
+	opens := b.HasSDP() && rapid.Bool().Draw(t, "opens")
 	if m.heldBack(key, from, after.model) {
 		return // the contract leaves open whether that is behind the end, and so whether it is written
 	}
 	limit := rapid.IntRange(0, 4).Draw(t, "limit")
-	got, next, err := m.node().Exchange(m.ctx, dst(), key, from, ttl, token, b, after.store, limit, &plain)
-	want, wantNext, wantErr := m.model.Exchange(m.ctx, dst(), key, from, ttl, token, b, after.model, limit, &plain)
-	m.same("Exchange", key, err, wantErr, append(m.alsoOf(after, wantErr), m.alsoOpen(b)...)...)
-	m.sameReading("Exchange", got, want, next, wantNext, err)
+	m.write(after, cache.Write{Key: key, From: from, Opens: opens, TTL: ttl, Token: token, Batch: b, Limit: limit, Form: &plain})
+}
+
+// write makes the Write after that place.
+func (m *machine) write(after cursors, w cache.Write) {
+	w.After = after.store
+	got, next, err := m.node().Write(m.ctx, dst(), w)
+	w.After = after.model
+	want, wantNext, wantErr := m.model.Write(m.ctx, dst(), w)
+	m.same("Write", w.Key, err, wantErr, m.alsoOf(after, wantErr)...)
+	m.sameReading("Write", got, want, next, wantNext, err)
 }
 
 // alsoOf returns what else may be said of a cursor whose session nobody remembers: the cursor tells that there was one.

@@ -10,9 +10,9 @@ import (
 
 // mailroomChecks are about waiting over the store, which stands on Hang, Touch and the order of looking.
 var mailroomChecks = []check{
-	{name: "wait/the answerer before the session is open", run: waitBeforeOpen},
-	{name: "wait/the offerer is told at once", run: waitOfferer},
-	{name: "wait/everybody before the session is open, who asks for it", run: waitUnopened},
+	{name: "wait/before the session is open, if asked to", run: waitBeforeOpen},
+	{name: "wait/not before the session is open, if not asked to", run: waitNotUnopened},
+	{name: "wait/of both roles, before the session is open", run: waitUnopened},
 	{name: "wait/what is there comes at once", run: waitForNothing},
 	{name: "wait/is over when it is", run: waitOver},
 	{name: "wait/news ends it", run: waitNews},
@@ -83,31 +83,37 @@ func (r *rig) wantLetter(what string, letters <-chan letter, took time.Duration,
 func (r *rig) mailroom() *cache.Mailroom { return cache.NewMailroom(r.last(), r.limits) }
 
 func waitBeforeOpen(r *rig) {
-	m, w := r.mailroom(), cache.Wait{For: long}
-	read := r.awaitRead(m, "k", cache.Answer, 0, w)
-	taken := r.awaitTake(m, "k", cache.Answer, cache.SDP, w)
-	candidate := r.awaitTake(m, "k", cache.Answer, cache.Candidate, w)
-	r.settle()
-	r.open("k", sdp("o"))
-	r.wantLetter("Read before Open", read, 0, nil, sdp("o"))
-	r.wantLetter("Take of sdp before Open", taken, 0, nil, sdp("o"))
-	r.settle()
-	r.append("k", cache.Offer, cand("1"))
-	r.wantLetter("Take of candidate before Open", candidate, 0, nil, cand("1"))
+	m, w := r.mailroom(), cache.Wait{For: long, Unopened: true}
+	for _, to := range cache.Roles {
+		key := cache.Key("read by " + to.String())
+		read := r.awaitRead(m, key, to, 0, w)
+		taken := r.awaitTake(m, key, to, cache.SDP, w)
+		candidate := r.awaitTake(m, key, to, cache.Candidate, w)
+		r.settle()
+		r.openAs(to.Other(), key, sdp("o"))
+		r.wantLetter("Read before Open", read, 0, nil, sdp("o"))
+		r.wantLetter("Take of sdp before Open", taken, 0, nil, sdp("o"))
+		r.settle()
+		r.append(key, to.Other(), cand("1"))
+		r.wantLetter("Take of candidate before Open", candidate, 0, nil, cand("1"))
+	}
 }
 
-func waitOfferer(r *rig) {
-	m, w := r.mailroom(), cache.Wait{For: long}
-	for _, err := range []error{custerrors.KeyNotFound, custerrors.KeyIsExpired} { // never opened, then ended
-		r.wantLetter("Read by offer", r.awaitRead(m, "k", cache.Offer, 0, w), 0, err)
-		r.wantLetter("Take by offer", r.awaitTake(m, "k", cache.Offer, cache.SDP, w), 0, err)
-		if err == custerrors.KeyNotFound {
-			r.open("k", sdp("o"))
-			r.end("k")
+func waitNotUnopened(r *rig) {
+	m := r.mailroom()
+	wants := func(w cache.Wait, want error) {
+		r.Helper()
+		for _, to := range cache.Roles {
+			r.wantLetter("Read by "+to.String(), r.awaitRead(m, "k", to, 0, w), 0, want)
+			r.wantLetter("Take by "+to.String(), r.awaitTake(m, "k", to, cache.SDP, w), 0, want)
 		}
 	}
-	r.wantLetter("Read by answer", r.awaitRead(m, "k", cache.Answer, 0, w), 0, custerrors.KeyIsExpired)
-	r.wantLetter("Take by answer", r.awaitTake(m, "k", cache.Answer, cache.SDP, w), 0, custerrors.KeyIsExpired)
+	wants(cache.Wait{For: long}, custerrors.KeyNotFound)
+	r.open("k", sdp("o"))
+	r.end("k")
+	for _, unopened := range []bool{false, true} { // one that has ended is not waited for by anybody
+		wants(cache.Wait{For: long, Unopened: unopened}, custerrors.KeyIsExpired)
+	}
 }
 
 func waitUnopened(r *rig) {
@@ -151,7 +157,7 @@ func waitOver(r *rig) {
 	trickle := r.awaitRead(m, "k", cache.Answer, next, w)
 	takes := r.awaitTake(m, "k", cache.Offer, cache.SDP, w)
 	candidates := r.awaitTake(m, "k", cache.Offer, cache.Candidate, w)
-	never := r.awaitTake(m, "never", cache.Answer, cache.Candidate, w)
+	never := r.awaitTake(m, "never", cache.Answer, cache.Candidate, cache.Wait{For: short, Unopened: true})
 	r.wantLetter("Read of the sdp", reads, short, custerrors.SdpNoValues)
 	if same := r.wantLetter("Read of candidates", trickle, short, custerrors.CandidateNoValues); same != next {
 		r.Errorf("Read of candidates: got cursor %x, want the same, %x", same, next)
@@ -235,7 +241,7 @@ func waitClose(r *rig) {
 	m := r.mailroom()
 	r.open("k", sdp("o"))
 	waits := r.waiters(m, "k")
-	waits["Read of nobody's"] = r.awaitRead(m, "never", cache.Answer, 0, cache.Wait{For: long})
+	waits["Read of nobody's"] = r.awaitRead(m, "never", cache.Answer, 0, cache.Wait{For: long, Unopened: true})
 	r.settle()
 	m.Close()
 	m.Close()
@@ -270,7 +276,7 @@ func waitContext(r *rig) {
 
 func waitGone(r *rig) {
 	m := r.mailroom()
-	gone := cache.Wait{For: long, Present: func() bool { return false }}
+	gone := cache.Wait{For: long, Unopened: true, Present: func() bool { return false }}
 	r.open("k", sdp("o"))
 	sdps := r.awaitTake(m, "k", cache.Offer, cache.SDP, gone)
 	candidates := r.awaitTake(m, "k", cache.Offer, cache.Candidate, gone)
@@ -329,7 +335,7 @@ func waitLaterSession(r *rig) {
 func waitGoesOn(r *rig) {
 	m := r.mailroom()
 	take := func(in cache.Cursor, w time.Duration) <-chan letter {
-		return r.awaitTakeIn(m, "k", cache.Answer, cache.Candidate, in, cache.Wait{For: w})
+		return r.awaitTakeIn(m, "k", cache.Answer, cache.Candidate, in, cache.Wait{For: w, Unopened: true})
 	}
 	in := r.wantLetter("Take before Open", take(0, short), short, custerrors.KeyNotFound)
 	if in != 0 {

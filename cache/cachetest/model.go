@@ -33,10 +33,10 @@ type session struct {
 	renewed time.Time
 	size    int
 	logs    map[cache.Role]*sessionLog
-	written map[write]bool // never without a token
+	written map[stamp]bool // never without a token
 }
 
-type write struct {
+type stamp struct {
 	by    cache.Role
 	token cache.Token
 }
@@ -110,66 +110,77 @@ func (s *session) add(from cache.Role, token cache.Token, b *cache.Batch) {
 	}
 	s.size += b.Size()
 	if token != "" {
-		s.written[write{from, cache.Token(strings.Clone(string(token)))}] = true
+		s.written[stamp{from, cache.Token(strings.Clone(string(token)))}] = true
 	}
 }
 
-func (m *model) Open(_ context.Context, key cache.Key, ttl time.Duration, token cache.Token, b *cache.Batch) error {
+func (m *model) Write(_ context.Context, dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.openLocked(key, ttl, token, b)
+	if w.After != 0 {
+		if _, _, err := m.placeLocked(w.Key, w.From, w.After); err != nil {
+			return dst, w.After, err
+		}
+	}
+	put := m.appendLocked
+	if w.Opens {
+		put = m.openLocked
+	}
+	if err := put(w); err != nil {
+		return dst, w.After, err
+	}
+	return m.readLocked(dst, w.Key, w.From, w.After, w.Limit, w.Form)
 }
 
-func (m *model) openLocked(key cache.Key, ttl time.Duration, token cache.Token, b *cache.Batch) error {
-	if s, _ := m.findLocked(key); s != nil {
-		if s.written[write{cache.Offer, token}] {
+func (m *model) openLocked(w cache.Write) error {
+	if s, _ := m.findLocked(w.Key); s != nil {
+		if s.written[stamp{w.From, w.Token}] {
 			return nil
 		}
 		return custerrors.SdpAlreadyExist
 	}
 	now := time.Now()
 	s := &session{
-		epoch: cache.NewEpoch(), ttl: ttl, opened: now, renewed: now, written: make(map[write]bool),
+		epoch: cache.NewEpoch(), ttl: w.TTL, opened: now, renewed: now, written: make(map[stamp]bool),
 		logs: map[cache.Role]*sessionLog{cache.Offer: {}, cache.Answer: {}},
 	}
-	if ttl <= 0 || ttl > m.limits.TTL {
+	if w.TTL <= 0 || w.TTL > m.limits.TTL {
 		s.ttl = m.limits.TTL
 	}
-	if err := m.refusal(s, s.logs[cache.Offer], b); err != nil {
+	if err := m.refusal(s, s.logs[w.From], w.Batch); err != nil {
 		return err
 	}
-	s.add(cache.Offer, token, b)
+	m.addLocked(s, w)
 	m.stats.Opened++
-	m.sessions[cache.Key(strings.Clone(string(key)))] = s
-	m.tell(key, cache.Offer, cache.News{At: cache.NewCursor(s.epoch, 0)})
-	m.tell(key, cache.Answer, s.news(cache.Offer, b))
+	m.sessions[cache.Key(strings.Clone(string(w.Key)))] = s
+	m.tell(w.Key, w.From, cache.News{At: cache.NewCursor(s.epoch, 0)})
+	m.tell(w.Key, w.From.Other(), s.news(w.From, w.Batch))
 	return nil
 }
 
-func (m *model) Append(_ context.Context, key cache.Key, from cache.Role, token cache.Token, b *cache.Batch) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.appendLocked(key, from, token, b)
-}
-
-func (m *model) appendLocked(key cache.Key, from cache.Role, token cache.Token, b *cache.Batch) error {
-	s, err := m.findLocked(key)
+func (m *model) appendLocked(w cache.Write) error {
+	s, err := m.findLocked(w.Key)
 	if err != nil {
 		return err
 	}
-	if s.written[write{from, token}] {
+	if s.written[stamp{w.From, w.Token}] {
 		return nil
 	}
-	if err := m.refusal(s, s.logs[from], b); err != nil {
+	if err := m.refusal(s, s.logs[w.From], w.Batch); err != nil {
 		return err
 	}
-	s.add(from, token, b)
-	if from == cache.Answer && b.HasSDP() {
+	m.addLocked(s, w)
+	m.tell(w.Key, w.From.Other(), s.news(w.From, w.Batch))
+	return nil
+}
+
+// addLocked adds the batch, and counts the session as answered if that is the answer's sdp.
+func (m *model) addLocked(s *session, w cache.Write) {
+	s.add(w.From, w.Token, w.Batch)
+	if w.From == cache.Answer && w.Batch.HasSDP() {
 		m.stats.Answered++
 		m.answers.Observe(time.Since(s.opened))
 	}
-	m.tell(key, from.Other(), s.news(from, b))
-	return nil
 }
 
 func (m *model) Take(_ context.Context, dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int,
@@ -257,28 +268,6 @@ func (m *model) readLocked(dst []byte, key cache.Key, to cache.Role, after cache
 		dst = form.End(append(form.Begin(dst, kind, i == begin), messages[i]...))
 	}
 	return dst, cache.NewCursor(s.epoch, end), nil
-}
-
-func (m *model) Exchange(_ context.Context, dst []byte, key cache.Key, from cache.Role, ttl time.Duration,
-	token cache.Token, b *cache.Batch, after cache.Cursor, limit int, form *cache.Form,
-) ([]byte, cache.Cursor, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if after != 0 {
-		if _, _, err := m.placeLocked(key, from, after); err != nil {
-			return dst, after, err
-		}
-	}
-	var err error
-	if from == cache.Offer && b.HasSDP() {
-		err = m.openLocked(key, ttl, token, b)
-	} else {
-		err = m.appendLocked(key, from, token, b)
-	}
-	if err != nil {
-		return dst, after, err
-	}
-	return m.readLocked(dst, key, from, after, limit, form)
 }
 
 func (m *model) Touch(_ context.Context, key cache.Key) (cache.Lease, error) {

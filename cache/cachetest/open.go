@@ -13,6 +13,7 @@ import (
 var openChecks = []check{
 	{name: "open/both roles see the session", run: openBothRoles},
 	{name: "open/nothing before it", run: openNothingBefore},
+	{name: "open/by either role, and only by a write that says so", run: openByRoles},
 	{name: "open/not twice", run: openNotTwice},
 	{name: "open/candidates at the limit and over it", limits: fewCandidates, run: openCandidateLimit},
 	{name: "open/bytes at the limit and over it", limits: fewBytes, run: openByteLimit},
@@ -64,6 +65,42 @@ func openNothingBefore(r *rig) {
 	r.wantDead(custerrors.KeyNotFound, "k")
 }
 
+func openByRoles(r *rig) {
+	for _, from := range cache.Roles {
+		key, other := cache.Key("opened by "+from.String()), from.Other()
+		w := cache.Write{Key: key, From: from, Token: "token", Batch: batch(sdp("first"), cand("1"))}
+		r.wantError("Write of an sdp by "+from.String(), r.write(r.node(), w), custerrors.KeyNotFound)
+		r.wantError("Touch", r.touch(key), custerrors.KeyNotFound)
+
+		opens := w
+		opens.Opens = true
+		for range 2 { // the second time it is repeated
+			r.wantError("Write that opens, by "+from.String(), r.write(r.node(), opens), nil)
+			r.wantAll(key, other, sdp("first"), cand("1"))
+		}
+		r.wantError("Write that opened, repeated as one that does not", r.write(r.node(), w), nil)
+		another := cache.Write{Key: key, From: other, Opens: true, Token: "token", Batch: batch(sdp("second"))}
+		r.wantError("Write that opens, by the other role", r.write(r.node(), another), custerrors.SdpAlreadyExist)
+		another.Token, another.Limit, another.Form = "", 9, &plain
+		_, _, err := r.node().Write(r.ctx, dst(), another)
+		r.wantError("Write that opens and reads, by the other role", err, custerrors.SdpAlreadyExist)
+		r.refuseRead(custerrors.SdpNoValues, key, from, 0)
+
+		r.append(key, other, sdp("second"))
+		r.wantAll(key, from, sdp("second"))
+		r.wantAll(key, other, sdp("first"), cand("1"))
+		r.end(key)
+		r.wantError("Write of an sdp after the end", r.write(r.node(), w), custerrors.KeyIsExpired)
+		opens.Limit, opens.Form = 9, &plain
+		out, next, err := r.node().Write(r.ctx, dst(), opens)
+		r.wantError("Write that opens and reads", err, custerrors.SdpNoValues)
+		if got := r.appended("Write", out, err); got != "" || next != cache.NewCursor(r.epoch(key), 0) {
+			r.Errorf("Write that opens and reads: got %q and cursor %x, want nothing and the beginning of session %x", got, next, r.epoch(key))
+		}
+		r.wantAll(key, other, sdp("first"), cand("1"))
+	}
+}
+
 func openNotTwice(r *rig) {
 	r.open("k", sdp("first"), cand("1"))
 	r.wantOpen(custerrors.SdpAlreadyExist, "k", "", sdp("first"), cand("1"))
@@ -113,11 +150,9 @@ func openByteLimit(r *rig) {
 	r.wantAll("k", cache.Answer, sdp("12345"), sized(maxBytes-5))
 }
 
-// openFullOnLive takes either answer: the contract gives Open's errors no order.
 func openFullOnLive(r *rig) {
 	r.open("k", sdp("o"))
-	err := r.node().Open(r.ctx, "k", 0, "", batch(with(sdp("p"), numbered(maxCandidates+1)...)...))
-	r.wantError("Open", err, custerrors.SdpAlreadyExist, custerrors.QueueIsFull)
+	r.wantOpen(custerrors.SdpAlreadyExist, "k", "", with(sdp("p"), numbered(maxCandidates+1)...)...)
 	r.wantAll("k", cache.Answer, sdp("o"))
 	r.append("k", cache.Offer, numbered(maxCandidates)...)
 }
@@ -196,12 +231,13 @@ func contextEnded(r *rig) {
 	ctx, cancel := context.WithCancel(r.ctx)
 	cancel()
 	start := time.Now()
-	openErr := r.node().Open(ctx, "k", 0, "open", batch(offer...))
+	_, _, openErr := r.node().Write(ctx, nil, cache.Write{Key: "k", From: cache.Offer, Opens: true, Token: "open", Batch: batch(offer...)})
 	if openErr != nil {
 		r.wantOpen(nil, "k", "open", offer...) // the token makes it safe to try again
 	}
 	r.wantAll("k", cache.Answer, offer...)
-	if err := r.node().Append(ctx, "k", cache.Answer, "answer", batch(answer...)); err != nil {
+	_, _, err := r.node().Write(ctx, nil, cache.Write{Key: "k", From: cache.Answer, Token: "answer", Batch: batch(answer...)})
+	if err != nil {
 		r.wantAppend(nil, "k", cache.Answer, "answer", answer...)
 	}
 	r.wantAll("k", cache.Offer, answer...)

@@ -16,7 +16,7 @@ import (
 var parallelChecks = []check{
 	{name: "parallel/8 takers, 4 posters, each payload once", place: outside, limits: manyCandidates, run: parallelTakers},
 	{name: "parallel/the sdp goes to one taker", place: outside, run: parallelSDP},
-	{name: "parallel/one Open wins", place: outside, run: parallelOpen},
+	{name: "parallel/one Write that opens wins", place: outside, run: parallelOpen},
 	{name: "parallel/a write repeated at once is applied once", place: outside, run: parallelToken},
 	{name: "parallel/the limit is exact", place: outside, run: parallelLimit},
 	{name: "parallel/many sessions, nothing lost, doubled or mixed", place: outside, run: parallelSessions},
@@ -117,7 +117,9 @@ func parallelOpen(r *rig) {
 		key := cache.Key(fmt.Sprintf("k%d", i))
 		won := make([]bool, 8)
 		together(len(won), func(i int) {
-			err := r.node().Open(r.ctx, key, 0, cache.Token(fmt.Sprintf("token-%d", i)), batch(sdp(fmt.Sprintf("%d", i))))
+			err := r.write(r.node(), cache.Write{
+				Key: key, From: cache.Roles[i%2], Opens: true, Token: cache.Token(fmt.Sprintf("token-%d", i)), Batch: batch(sdp(fmt.Sprintf("%d", i))),
+			})
 			r.wantError("Open", err, nil, custerrors.SdpAlreadyExist)
 			won[i] = err == nil
 		})
@@ -126,7 +128,7 @@ func parallelOpen(r *rig) {
 			r.Errorf("8 Opens of one key: got winners %v, want one", won)
 			continue
 		}
-		r.wantAll(key, cache.Answer, sdp(fmt.Sprintf("%d", winner)))
+		r.wantAll(key, cache.Roles[winner%2].Other(), sdp(fmt.Sprintf("%d", winner)))
 	}
 }
 
@@ -150,7 +152,7 @@ func parallelLimit(r *rig) {
 		together(posters, func(i int) {
 			n := 1 + i%3
 			for {
-				if err := r.node().Append(r.ctx, key, cache.Offer, "", batch(numbered(n)...)); err != nil {
+				if err := r.write(r.node(), cache.Write{Key: key, From: cache.Offer, Batch: batch(numbered(n)...)}); err != nil {
 					r.wantError("Append", err, custerrors.QueueIsFull)
 					return
 				}
@@ -221,7 +223,7 @@ func (p *peers) shake(self cache.Role) {
 	}
 	m, after, read := cache.NewMailroom(p.r.node(), p.r.limits), cache.Cursor(0), 0
 	for read < messagesEach {
-		w := cache.Wait{For: long}
+		w := cache.Wait{For: long, Unopened: true}
 		out, next, err := m.Read(p.r.ctx, nil, p.key, self, after, 2, &plain, &w)
 		w.End()
 		if err != nil {

@@ -30,11 +30,9 @@ var exchangeFaults = []fault{
 	{
 		name: "an exchange only appends",
 		breaks: func(b *broken) {
-			b.swap = func(dst []byte, e exchange) ([]byte, cache.Cursor, error) {
-				if err := b.model.Append(ctx, e.key, e.from, e.token, e.batch); err != nil {
-					return dst, e.after, err
-				}
-				return b.model.Read(ctx, dst, e.key, e.from, e.after, e.limit, e.form)
+			b.swap = func(dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
+				w.Opens = false
+				return b.model.write(dst, w)
 			}
 		},
 		foundBy: []string{"exchange/a handshake", "exchange/opens, and else appends", "exchange/ttl asked for and ttl given"},
@@ -42,14 +40,14 @@ var exchangeFaults = []fault{
 	{
 		name: "an exchange is a write and then a read",
 		breaks: func(b *broken) {
-			b.swap = func(dst []byte, e exchange) ([]byte, cache.Cursor, error) {
-				after := e.after
-				e.after = 0
-				if _, _, err := b.model.swap(nil, e); err != nil && err != custerrors.SdpNoValues {
+			b.swap = func(dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
+				after := w.After
+				w.After = 0
+				if _, _, err := b.model.write(nil, w); err != nil && err != custerrors.SdpNoValues {
 					return dst, after, err
 				}
 				yield()
-				return b.model.Read(ctx, dst, e.key, e.from, after, e.limit, e.form)
+				return b.model.Read(ctx, dst, w.Key, w.From, after, w.Limit, w.Form)
 			}
 		},
 		foundBy: []string{
@@ -59,10 +57,10 @@ var exchangeFaults = []fault{
 	{
 		name: "a refused exchange reads all the same",
 		breaks: func(b *broken) {
-			b.swap = func(dst []byte, e exchange) ([]byte, cache.Cursor, error) {
-				out, next, err := b.model.swap(dst, e)
+			b.swap = func(dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
+				out, next, err := b.model.write(dst, w)
 				if err == custerrors.SdpAlreadyExist || err == custerrors.QueueIsFull {
-					out, next, _ = b.model.Read(ctx, dst, e.key, e.from, e.after, e.limit, e.form)
+					out, next, _ = b.model.Read(ctx, dst, w.Key, w.From, w.After, w.Limit, w.Form)
 				}
 				return out, next, err
 			}
@@ -72,13 +70,13 @@ var exchangeFaults = []fault{
 	{
 		name: "a repeated exchange reads nothing",
 		breaks: func(b *broken) {
-			b.swap = func(dst []byte, e exchange) ([]byte, cache.Cursor, error) {
+			b.swap = func(dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
 				repeated := false
-				b.in(e.key, func(s *session) { repeated = s.written[write{e.from, e.token}] })
+				b.in(w.Key, func(s *session) { repeated = s.written[stamp{w.From, w.Token}] })
 				if repeated {
-					return dst, e.after, custerrors.CandidateNoValues
+					return dst, w.After, custerrors.CandidateNoValues
 				}
-				return b.model.swap(dst, e)
+				return b.model.write(dst, w)
 			}
 		},
 		foundBy: []string{"exchange/repeated, it reads again"},
@@ -86,13 +84,11 @@ var exchangeFaults = []fault{
 	{
 		name: "an exchange of no messages says nothing",
 		breaks: func(b *broken) {
-			b.swap = func(dst []byte, e exchange) ([]byte, cache.Cursor, error) {
-				out, next, err := b.model.swap(dst, e)
-				if e.limit == 0 {
-					next = e.after
-				}
-				return out, next, err
+			b.append = func(dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
+				out, _, err := b.model.write(dst, w)
+				return out, w.After, err
 			}
+			b.open = b.append
 		},
 		foundBy: []string{"exchange/of no messages, it says where it wrote"},
 	},
@@ -283,7 +279,7 @@ var readFaults = []fault{
 				return lease, err
 			}
 		},
-		foundBy: []string{"open/nothing before it", "wait/the offerer is told at once"},
+		foundBy: []string{"open/nothing before it", "wait/not before the session is open, if not asked to"},
 	},
 }
 

@@ -99,6 +99,8 @@ func statsHappenings(r *rig) {
 	r.wantStats("one ended", cache.Stats{Opened: 2, Answered: 1, Completed: 1, Ended: 1, Live: 1})
 	r.open("k", sdp("o"))
 	r.wantStats("opened again", cache.Stats{Opened: 3, Answered: 1, Completed: 1, Ended: 1, Live: 2})
+	r.openAs(cache.Answer, "l", sdp("a"))
+	r.wantStats("opened by the answerer", cache.Stats{Opened: 4, Answered: 2, Completed: 1, Ended: 1, Live: 3})
 }
 
 func statsRefusals(r *rig) {
@@ -121,12 +123,12 @@ func statsRefusals(r *rig) {
 func statsExchange(r *rig) {
 	r.refuseExchange(custerrors.SdpNoValues, "k", cache.Offer, "", 0, sdp("o"))
 	r.wantStats("opened", cache.Stats{Opened: 1, Live: 1})
-	out, _, err := r.node().Exchange(r.ctx, dst(), "k", cache.Answer, 0, "", batch(sdp("a")), 0, 9, &plain)
+	out, _, err := r.node().Write(r.ctx, dst(), cache.Write{Key: "k", From: cache.Answer, Batch: batch(sdp("a")), Limit: 9, Form: &plain})
 	if got := r.appended("Exchange", out, err); err != nil || got != text(sdp("o")) {
 		r.Errorf("Exchange by answer: got %q (%s), want %q", got, said(err), text(sdp("o")))
 	}
 	r.wantStats("answered", cache.Stats{Opened: 1, Answered: 1, Live: 1})
-	out, next, err := r.node().Exchange(r.ctx, dst(), "k", cache.Offer, 0, "", batch(cand("1")), 0, 9, &plain)
+	out, next, err := r.node().Write(r.ctx, dst(), cache.Write{Key: "k", From: cache.Offer, Batch: batch(cand("1")), Limit: 9, Form: &plain})
 	if got := r.appended("Exchange", out, err); err != nil || got != text(sdp("a")) {
 		r.Errorf("Exchange by offer: got %q (%s), want %q", got, said(err), text(sdp("a")))
 	}

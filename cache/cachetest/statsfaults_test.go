@@ -1,10 +1,6 @@
 package cachetest
 
-import (
-	"time"
-
-	"signal-server/cache"
-)
+import "signal-server/cache"
 
 var statsFaults = []fault{
 	{
@@ -16,12 +12,12 @@ var statsFaults = []fault{
 		name: "counts refused opens",
 		breaks: func(b *broken) {
 			refused := int64(0)
-			b.open = func(key cache.Key, ttl time.Duration, token cache.Token, batch *cache.Batch) error {
-				err := b.model.Open(ctx, key, ttl, token, batch)
+			b.open = func(dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
+				dst, next, err := b.model.write(dst, w)
 				if err != nil {
 					refused++
 				}
-				return err
+				return dst, next, err
 			}
 			b.stats = func(s *cache.Stats) { s.Opened += refused }
 		},

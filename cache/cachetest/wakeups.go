@@ -42,7 +42,7 @@ func wakeupPingPong(r *rig) {
 		for i := range rounds {
 			f := cand(fmt.Sprintf("%d", i))
 			if self == cache.Offer {
-				r.wantError("Append", store.Append(ctx, "k", self, "", batch(f)), nil)
+				r.wantError("Append", r.write(store, cache.Write{Key: "k", From: self, Batch: batch(f)}), nil)
 			}
 			start := time.Now()
 			w := cache.Wait{For: long}
@@ -59,7 +59,7 @@ func wakeupPingPong(r *rig) {
 				return
 			}
 			if self == cache.Answer {
-				r.wantError("Append", store.Append(r.ctx, "k", self, "", batch(f)), nil)
+				r.wantError("Append", r.write(store, cache.Write{Key: "k", From: self, Batch: batch(f)}), nil)
 			}
 		}
 		if self == cache.Answer {
@@ -141,8 +141,8 @@ func wakeupOpen(r *rig) {
 	m := r.mailroom()
 	for i := range rounds {
 		key := cache.Key(fmt.Sprintf("k%d", i))
-		read := r.awaitRead(m, key, cache.Answer, 0, cache.Wait{For: long})
-		take := r.awaitTake(m, key, cache.Answer, cache.SDP, cache.Wait{For: long})
+		read := r.awaitRead(m, key, cache.Answer, 0, cache.Wait{For: long, Unopened: true})
+		take := r.awaitTake(m, key, cache.Answer, cache.SDP, cache.Wait{For: long, Unopened: true})
 		r.jitter(i)
 		start := time.Now()
 		r.open(key, sdp("o"))

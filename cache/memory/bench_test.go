@@ -10,10 +10,10 @@ import (
 
 // hot names each operation of the hot path, on a session that is open and has an sdp and six candidates of each role.
 func hot(t testing.TB, s *Store) map[string]func() {
-	if err := s.Open(ctx, "k", 0, "", batch(2100, 6, 120)); err != nil {
+	if err := put(s, cache.Write{Key: "k", From: cache.Offer, Opens: true, Batch: batch(2100, 6, 120)}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Append(ctx, "k", cache.Answer, "", batch(2000, 6, 120)); err != nil {
+	if err := put(s, cache.Write{Key: "k", From: cache.Answer, Batch: batch(2000, 6, 120)}); err != nil {
 		t.Fatal(err)
 	}
 	check := func(err, want error) {
@@ -25,18 +25,18 @@ func hot(t testing.TB, s *Store) map[string]func() {
 	one, offer := batch(0, 1, 150), batch(2100, 6, 120)
 	return map[string]func(){
 		"open, end": func() {
-			check(s.Open(ctx, "o", 0, "", offer), nil)
+			check(put(s, cache.Write{Key: "o", From: cache.Offer, Opens: true, Batch: offer}), nil)
 			check(s.End(ctx, "o"), nil)
 		},
 		"open, append, take, end": func() {
-			check(s.Open(ctx, "p", 0, "", offer), nil)
-			check(s.Append(ctx, "p", cache.Answer, "", one), nil)
+			check(put(s, cache.Write{Key: "p", From: cache.Offer, Opens: true, Batch: offer}), nil)
+			check(put(s, cache.Write{Key: "p", From: cache.Answer, Batch: one}), nil)
 			_, err := s.Take(ctx, buf, "p", cache.Offer, cache.Candidate, 1, &lines, 0)
 			check(err, nil)
 			check(s.End(ctx, "p"), nil)
 		},
 		"exchange, end": func() {
-			_, _, err := s.Exchange(ctx, buf, "x", cache.Offer, 0, "", offer, 0, cache.MaxLog, &lines)
+			_, _, err := s.Write(ctx, buf, cache.Write{Key: "x", From: cache.Offer, Opens: true, Batch: offer, Limit: cache.MaxLog, Form: &lines})
 			check(err, custerrors.SdpNoValues)
 			check(s.End(ctx, "x"), nil)
 		},
@@ -81,7 +81,7 @@ func BenchmarkSweep(b *testing.B) {
 	s := newStore(b, 2<<30)
 	offer := batch(100, 0, 0)
 	for i := range 100_000 {
-		if err := s.Open(ctx, key(i), 0, "", offer); err != nil {
+		if err := put(s, cache.Write{Key: key(i), From: cache.Offer, Opens: true, Batch: offer}); err != nil {
 			b.Fatal(err)
 		}
 	}

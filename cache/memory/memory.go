@@ -130,34 +130,27 @@ func (s *Store) hash(token cache.Token) uint64 {
 	return maphash.String(s.tokens, string(token)) | 1
 }
 
-// Open implements cache.Store.
-func (s *Store) Open(_ context.Context, key cache.Key, ttl time.Duration, token cache.Token, b *cache.Batch) error {
-	k, stripe := s.locate(key)
-	hash, now := s.hash(token), s.now()
-
-	stripe.mu.Lock()
-	err := stripe.openLocked(k, now, ttl, hash, b, &s.limits)
-	stripe.mu.Unlock()
-	if err == nil {
-		s.ringBoth(key)
-	}
-	return err
-}
-
-// Append implements cache.Store.
+// Write implements cache.Store.
 //
-// hot: no allocation, but for a new chunk of the ring every few hundred messages of a store that grows.
-func (s *Store) Append(_ context.Context, key cache.Key, from cache.Role, token cache.Token, b *cache.Batch) error {
-	k, stripe := s.locate(key)
-	hash, now := s.hash(token), s.now()
+// hot: no allocation but growth of dst, and a new chunk of the ring every few hundred messages of a store that grows.
+func (s *Store) Write(_ context.Context, dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
+	k, stripe := s.locate(w.Key)
+	hash, now := s.hash(w.Token), s.now()
 
 	stripe.mu.Lock()
-	err := stripe.appendLocked(k, now, from, hash, b, &s.limits)
-	stripe.mu.Unlock()
-	if err == nil {
-		s.bells.Ring(key, from.Other(), cache.News{})
+	r, err := stripe.putLocked(k, now, hash, &w, &s.limits)
+	if err != nil {
+		stripe.mu.Unlock()
+		return dst, w.After, err
 	}
-	return err
+	dst, next, err := stripe.readLocked(dst, r, w.From, w.After, w.Limit, w.Form)
+	stripe.mu.Unlock()
+	if w.Opens {
+		s.ringBoth(w.Key)
+	} else {
+		s.bells.Ring(w.Key, w.From.Other(), cache.News{})
+	}
+	return dst, next, err
 }
 
 // Take implements cache.Store.
@@ -201,31 +194,6 @@ func (s *Store) Read(_ context.Context, dst []byte, key cache.Key, to cache.Role
 		return dst, after, err
 	}
 	return stripe.readLocked(dst, r, to, after, limit, form)
-}
-
-// Exchange implements cache.Store.
-//
-// hot: as Append and Read.
-func (s *Store) Exchange(_ context.Context, dst []byte, key cache.Key, from cache.Role, ttl time.Duration,
-	token cache.Token, b *cache.Batch, after cache.Cursor, limit int, form *cache.Form,
-) ([]byte, cache.Cursor, error) {
-	k, stripe := s.locate(key)
-	hash, now := s.hash(token), s.now()
-
-	stripe.mu.Lock()
-	r, err := stripe.exchangeLocked(k, now, ttl, from, hash, b, after, &s.limits)
-	if err != nil {
-		stripe.mu.Unlock()
-		return dst, after, err
-	}
-	dst, next, err := stripe.readLocked(dst, r, from, after, limit, form)
-	stripe.mu.Unlock()
-	if from == cache.Offer && b.HasSDP() {
-		s.ringBoth(key)
-	} else {
-		s.bells.Ring(key, from.Other(), cache.News{})
-	}
-	return dst, next, err
 }
 
 // Touch implements cache.Store.

@@ -76,7 +76,7 @@ func TestFullStore(t *testing.T) {
 	for round := range 3 {
 		opened := 0
 		for ; ; opened++ {
-			err := s.Open(ctx, key(opened), 0, "", offer)
+			err := put(s, cache.Write{Key: key(opened), From: cache.Offer, Opens: true, Batch: offer})
 			if err == custerrors.CacheOverrunMaxCost {
 				break
 			}
@@ -91,10 +91,10 @@ func TestFullStore(t *testing.T) {
 			t.Errorf("Ready when full: got %v, want %v", err, custerrors.CacheOverrunMaxCost)
 		}
 		for i := range opened {
-			if err := s.Append(ctx, key(i), cache.Answer, "", answer); err != nil {
+			if err := put(s, cache.Write{Key: key(i), From: cache.Answer, Batch: answer}); err != nil {
 				t.Fatalf("answer of session %d of %d: %v", i, opened, err)
 			}
-			if err := s.Append(ctx, key(i), cache.Offer, "", trickle); err != nil {
+			if err := put(s, cache.Write{Key: key(i), From: cache.Offer, Batch: trickle}); err != nil {
 				t.Fatalf("candidates of session %d of %d: %v", i, opened, err)
 			}
 		}
@@ -118,14 +118,14 @@ func TestNothingAliveIsLost(t *testing.T) {
 	log := make([]*cache.Batch, keep)
 	for i := range keep {
 		log[i] = batch(1+i*300, 0, 0) // up to three fragments
-		if err := s.Open(ctx, key(i), 0, "", log[i]); err != nil {
+		if err := put(s, cache.Write{Key: key(i), From: cache.Offer, Opens: true, Batch: log[i]}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	passing := batch(3000, 10, 200)
 	for n := range 20_000 {
 		k := cache.Key(fmt.Sprintf("passing-%d", n))
-		if err := s.Open(ctx, k, 0, "", passing); err != nil {
+		if err := put(s, cache.Write{Key: k, From: cache.Offer, Opens: true, Batch: passing}); err != nil {
 			t.Fatalf("session %d: %v", n, err)
 		}
 		if err := s.End(ctx, k); err != nil {
@@ -133,7 +133,7 @@ func TestNothingAliveIsLost(t *testing.T) {
 		}
 		if i := n % keep; n%97 == 0 && log[i].Candidates() < 128 {
 			one := batch(0, 1, 100)
-			if err := s.Append(ctx, key(i), cache.Offer, "", one); err != nil {
+			if err := put(s, cache.Write{Key: key(i), From: cache.Offer, Batch: one}); err != nil {
 				t.Fatal(err)
 			}
 			f, _, _ := cache.NextFrame(one.Frames())
@@ -154,14 +154,14 @@ func TestNothingAliveIsLost(t *testing.T) {
 // TestTakesSurviveTheCleaner takes candidates one by one while the cleaner moves what is left.
 func TestTakesSurviveTheCleaner(t *testing.T) {
 	s := newStore(t, 8*MinMemory)
-	if err := s.Open(ctx, "k", 0, "", batch(100, 128, 100)); err != nil {
+	if err := put(s, cache.Write{Key: "k", From: cache.Offer, Opens: true, Batch: batch(100, 128, 100)}); err != nil {
 		t.Fatal(err)
 	}
 	passing := batch(6000, 0, 0)
 	for i := range 128 {
 		for n := range 400 {
 			k := cache.Key(fmt.Sprintf("passing-%d", n))
-			if err := s.Open(ctx, k, 0, "", passing); err != nil {
+			if err := put(s, cache.Write{Key: k, From: cache.Offer, Opens: true, Batch: passing}); err != nil {
 				t.Fatal(err)
 			}
 			if err := s.End(ctx, k); err != nil {
@@ -180,7 +180,7 @@ func TestForgottenWithoutBeingAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t, 64*MinMemory)
 		for i := range 2000 {
-			if err := s.Open(ctx, key(i), time.Second, "", batch(5000, 4, 100)); err != nil {
+			if err := put(s, cache.Write{Key: key(i), From: cache.Offer, Opens: true, TTL: time.Second, Batch: batch(5000, 4, 100)}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -213,10 +213,10 @@ func TestChurn(t *testing.T) {
 	var first uint64
 	for n := 1; n <= 100_000; n++ {
 		k := key(n)
-		if err := s.Open(ctx, k, 0, "", offer); err != nil {
+		if err := put(s, cache.Write{Key: k, From: cache.Offer, Opens: true, Batch: offer}); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Append(ctx, k, cache.Answer, "", answer); err != nil {
+		if err := put(s, cache.Write{Key: k, From: cache.Answer, Batch: answer}); err != nil {
 			t.Fatal(err)
 		}
 		buf, _, _ = s.Read(ctx, buf[:0], k, cache.Offer, 0, cache.MaxLog, &lines)
@@ -234,19 +234,19 @@ func TestChurn(t *testing.T) {
 
 func TestTokensAreFoundAfterMoves(t *testing.T) {
 	s := newStore(t, 8*MinMemory)
-	if err := s.Open(ctx, "k", 0, "open", batch(100, 0, 0)); err != nil {
+	if err := put(s, cache.Write{Key: "k", From: cache.Offer, Opens: true, Token: "open", Batch: batch(100, 0, 0)}); err != nil {
 		t.Fatal(err)
 	}
 	one := batch(0, 1, 50)
 	for range 2 {
 		for n := range 5000 {
-			s.Open(ctx, key(n), 0, "", batch(3000, 0, 0))
+			put(s, cache.Write{Key: key(n), From: cache.Offer, Opens: true, Batch: batch(3000, 0, 0)})
 			s.End(ctx, key(n))
 		}
-		if err := s.Append(ctx, "k", cache.Offer, "add", one); err != nil {
+		if err := put(s, cache.Write{Key: "k", From: cache.Offer, Token: "add", Batch: one}); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Open(ctx, "k", 0, "open", batch(100, 0, 0)); err != nil {
+		if err := put(s, cache.Write{Key: "k", From: cache.Offer, Opens: true, Token: "open", Batch: batch(100, 0, 0)}); err != nil {
 			t.Errorf("the same Open again: got %v, want nil", err)
 		}
 	}
@@ -254,4 +254,10 @@ func TestTokensAreFoundAfterMoves(t *testing.T) {
 	if want := fmt.Sprintf("c:%-50d\n", 0); string(got) != want || err != nil {
 		t.Errorf("candidates: got %q, %v, want %q, applied once", got, err, want)
 	}
+}
+
+// put makes the Write, which is to read nothing.
+func put(s *Store, w cache.Write) error {
+	_, _, err := s.Write(ctx, nil, w)
+	return err
 }

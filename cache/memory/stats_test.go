@@ -25,8 +25,8 @@ func TestCompleted(t *testing.T) {
 	for i, give := range []func(cache.Key, cache.Role){take, read} {
 		for j, first := range cache.Roles {
 			k := key(10*i + j)
-			s.Open(ctx, k, 0, "", batch(100, 0, 0))
-			s.Append(ctx, k, cache.Answer, "", batch(100, 0, 0))
+			put(s, cache.Write{Key: k, From: cache.Offer, Opens: true, Batch: batch(100, 0, 0)})
+			put(s, cache.Write{Key: k, From: cache.Answer, Batch: batch(100, 0, 0)})
 			give(k, first)
 			read(k, first)
 			if got := s.Stats().Completed; got != want {
@@ -48,7 +48,7 @@ func TestSweepCounts(t *testing.T) {
 		s := newStore(t, MinMemory)
 		const sessions = 50
 		for i := range sessions {
-			s.Open(ctx, key(i), 0, "", batch(100, 0, 0))
+			put(s, cache.Write{Key: key(i), From: cache.Offer, Opens: true, Batch: batch(100, 0, 0)})
 		}
 		held := s.Stats().Held
 		time.Sleep(limits().TTL + sweepEvery)

@@ -74,70 +74,91 @@ func (s *stripe) visitLocked(k id, now time.Duration) (*record, error) {
 	return nil, custerrors.KeyNotFound
 }
 
-func (s *stripe) openLocked(k id, now, ttl time.Duration, token uint64, b *cache.Batch, limits *cache.Limits) error {
+// putLocked does what the write asks for, but for its reading, and returns the session's record.
+func (s *stripe) putLocked(k id, now time.Duration, token uint64, w *cache.Write, limits *cache.Limits) (*record, error) {
+	if w.After != 0 {
+		r, err := s.visitLocked(k, now)
+		if err == nil {
+			err = r.accepts(w.After, w.From)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if w.Opens {
+		return s.openLocked(k, now, token, w, limits)
+	}
+	return s.appendLocked(k, now, token, w, limits)
+}
+
+func (s *stripe) openLocked(k id, now time.Duration, token uint64, w *cache.Write, limits *cache.Limits) (*record, error) {
 	if r := s.findLocked(k, now); r != nil {
 		r.renew(now)
-		if s.appliedLocked(r.log(cache.Offer), token) {
-			return nil
+		if s.appliedLocked(r.log(w.From), token) {
+			return r, nil
 		}
-		return custerrors.SdpAlreadyExist
+		return nil, custerrors.SdpAlreadyExist
 	}
+	b := w.Batch
 	if b.Candidates() > limits.Candidates {
-		return custerrors.QueueIsFull
+		return nil, custerrors.QueueIsFull
 	}
 	if b.Size() > limits.SessionBytes {
-		return custerrors.BodyIsTooLong
+		return nil, custerrors.BodyIsTooLong
 	}
 	first := entryBytes(b, token)
 	reserved := reserve(first)
 	if !s.budget.take(int64(reserved)+recordCost, s.budget.open) {
-		return custerrors.CacheOverrunMaxCost
+		return nil, custerrors.CacheOverrunMaxCost
 	}
-	ttl = limits.SessionTTL(ttl)
 	r := s.records.take()
 	r.id = k
 	r.epoch = cache.NewEpoch()
-	r.ttl = ttl
+	r.ttl = limits.SessionTTL(w.TTL)
 	r.end = now + limits.Lifetime
 	r.reserved = uint32(reserved)
 	r.renew(now)
 	s.index[k] = r.slot
 	s.counts.opened++
-	s.writeLocked(r, cache.Offer, token, b, first)
-	return nil
+	s.writeLocked(r, w.From, token, b, first)
+	s.answeredLocked(r, now, w, limits)
+	return r, nil
 }
 
-func (s *stripe) appendLocked(k id, now time.Duration, from cache.Role, token uint64, b *cache.Batch,
-	limits *cache.Limits,
-) error {
+func (s *stripe) appendLocked(k id, now time.Duration, token uint64, w *cache.Write, limits *cache.Limits) (*record, error) {
 	r, err := s.visitLocked(k, now)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	l := r.log(from)
+	l, b := r.log(w.From), w.Batch
 	if s.appliedLocked(l, token) {
-		return nil
+		return r, nil
 	}
 	if b.HasSDP() && l.sdp.first != 0 {
-		return custerrors.SdpAlreadyExist
+		return nil, custerrors.SdpAlreadyExist
 	}
 	if int(l.count)+b.Candidates() > limits.Candidates {
-		return custerrors.QueueIsFull
+		return nil, custerrors.QueueIsFull
 	}
 	if int(r.size)+b.Size() > limits.SessionBytes {
-		return custerrors.BodyIsTooLong
+		return nil, custerrors.BodyIsTooLong
 	}
 	more := entryBytes(b, token)
 	beyond := int(max(r.stored, r.reserved)) // what is in the budget already
 	if grow := int(r.stored) + more - beyond; grow > 0 && !s.budget.take(int64(grow), s.budget.total) {
-		return custerrors.CacheOverrunMaxCost
+		return nil, custerrors.CacheOverrunMaxCost
 	}
-	s.writeLocked(r, from, token, b, more)
-	if from == cache.Answer && b.HasSDP() {
+	s.writeLocked(r, w.From, token, b, more)
+	s.answeredLocked(r, now, w, limits)
+	return r, nil
+}
+
+// answeredLocked counts the session as answered if the write has put the answer's sdp.
+func (s *stripe) answeredLocked(r *record, now time.Duration, w *cache.Write, limits *cache.Limits) {
+	if w.From == cache.Answer && w.Batch.HasSDP() {
 		s.counts.answered++
 		s.answers.Observe(now - (r.end - limits.Lifetime)) // since it was opened
 	}
-	return nil
 }
 
 // appliedLocked reports whether a write with this token is in the log.
@@ -244,31 +265,6 @@ func (s *stripe) takeCandidatesLocked(dst []byte, l *log, limit int, form *cache
 		dst = form.End(dst)
 	}
 	return dst, nil
-}
-
-// exchangeLocked writes the batch, unless the cursor is not one to read by afterwards, and returns the session's record.
-func (s *stripe) exchangeLocked(k id, now, ttl time.Duration, from cache.Role, token uint64, b *cache.Batch,
-	after cache.Cursor, limits *cache.Limits,
-) (*record, error) {
-	if after != 0 {
-		r, err := s.visitLocked(k, now)
-		if err == nil {
-			err = r.accepts(after, from)
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	var err error
-	if from == cache.Offer && b.HasSDP() {
-		err = s.openLocked(k, now, ttl, token, b, limits)
-	} else {
-		err = s.appendLocked(k, now, from, token, b, limits)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return s.findLocked(k, now), nil
 }
 
 // readLocked appends at most limit messages that the session's role to can read behind the cursor.

@@ -22,7 +22,7 @@ func TestAllocs(t *testing.T) {
 	defer s.Close()
 	ctx := context.Background()
 	dst := make([]byte, 0, 1<<20)
-	if err := s.Open(ctx, "k", 0, "token", description()); err != nil {
+	if err := put(s, cache.Write{Key: "k", From: cache.Offer, Opens: true, Token: "token", Batch: description()}); err != nil {
 		t.Fatalf("Open: %v", err)
 	}
 	epoch, err := s.Touch(ctx, "k")
@@ -41,9 +41,11 @@ func TestAllocs(t *testing.T) {
 		{"Read, nothing new", 2, func() { _, _, _ = s.Read(ctx, dst, "k", cache.Answer, end, math.MaxInt, &benchForm) }},
 		{"Read, an sdp and candidates", 5, func() { _, _, _ = s.Read(ctx, dst, "k", cache.Answer, 0, math.MaxInt, &benchForm) }},
 		{"Take, nothing there", 1, func() { _, _ = s.Take(ctx, dst, "k", cache.Offer, cache.SDP, 1, &benchForm, 0) }},
-		{"Open, it lives", 1, func() { _ = s.Open(ctx, "k", 0, "", offer) }},
-		{"Open, repeated", 1, func() { _ = s.Open(ctx, "k", 0, "token", offer) }},
-		{"Append of a candidate", 1, func() { _ = s.Append(ctx, "k", cache.Answer, "", candidate) }},
+		{"Open, it lives", 1, func() { _ = put(s, cache.Write{Key: "k", From: cache.Offer, Opens: true, Batch: offer}) }},
+		{"Open, repeated", 1, func() {
+			_ = put(s, cache.Write{Key: "k", From: cache.Offer, Opens: true, Token: "token", Batch: offer})
+		}},
+		{"Append of a candidate", 1, func() { _ = put(s, cache.Write{Key: "k", From: cache.Answer, Batch: candidate}) }},
 		{"Take of a candidate", 3, func() { _, _ = s.Take(ctx, dst, "k", cache.Offer, cache.Candidate, 1, &benchForm, 0) }},
 	}
 	for _, c := range calls {

@@ -42,14 +42,16 @@ func description() *cache.Batch {
 // handshake is what two peers do over POST and GET of messages: 4 calls.
 func handshake(tb testing.TB, store cache.Store, key cache.Key, dst []byte, b *cache.Batch) {
 	ctx := context.Background()
-	_, after, err := store.Exchange(ctx, dst, key, cache.Offer, 0, "offer", b, 0, math.MaxInt, &benchForm)
+	_, after, err := store.Write(ctx, dst, cache.Write{
+		Key: key, From: cache.Offer, Opens: true, Token: "offer", Batch: b, Limit: math.MaxInt, Form: &benchForm,
+	})
 	if err != custerrors.SdpNoValues {
 		tb.Errorf("Exchange by offer: got %v, want it written", err)
 	}
 	if _, _, err := store.Read(ctx, dst, key, cache.Answer, 0, math.MaxInt, &benchForm); err != nil {
 		tb.Errorf("Read by answer: got %v, want the offer", err)
 	}
-	if err := store.Append(ctx, key, cache.Answer, "answer", b); err != nil {
+	if err := put(store, cache.Write{Key: key, From: cache.Answer, Token: "answer", Batch: b}); err != nil {
 		tb.Errorf("Append by answer: got %v, want it written", err)
 	}
 	if _, _, err := store.Read(ctx, dst, key, cache.Offer, after, math.MaxInt, &benchForm); err != nil {
@@ -107,7 +109,9 @@ func BenchmarkMeeting(b *testing.B) {
 				_, next, err := mail.Read(ctx, dst, key, cache.Answer, 0, math.MaxInt, &benchForm, &w)
 				w.End()
 				if err == nil {
-					_, _, err = store.Exchange(ctx, dst, key, cache.Answer, 0, "", batch, next, math.MaxInt, &benchForm)
+					_, _, err = store.Write(ctx, dst, cache.Write{
+						Key: key, From: cache.Answer, Batch: batch, After: next, Limit: math.MaxInt, Form: &benchForm,
+					})
 				}
 				answered <- err
 			}
@@ -118,7 +122,9 @@ func BenchmarkMeeting(b *testing.B) {
 			key := cache.Key("m" + strconv.FormatInt(n.Add(1), 36))
 			keys <- key
 			w := cache.Wait{For: time.Minute}
-			_, next, err := mail.Exchange(ctx, dst, key, cache.Offer, 0, "", batch, 0, math.MaxInt, &benchForm, &w)
+			_, next, err := mail.Write(ctx, dst, cache.Write{
+				Key: key, From: cache.Offer, Opens: true, Batch: batch, Limit: math.MaxInt, Form: &benchForm,
+			}, &w)
 			if err == custerrors.SdpNoValues {
 				_, _, err = mail.Read(ctx, dst, key, cache.Offer, next, math.MaxInt, &benchForm, &w)
 			}

@@ -1,6 +1,7 @@
 package redis_test
 
 import (
+	"context"
 	"testing"
 
 	"signal-server/cache"
@@ -17,6 +18,12 @@ func open(t testing.TB, url string, limits cache.Limits) *redis.Store {
 		t.Fatalf("Open: got %v, want a store", err)
 	}
 	return s
+}
+
+// put makes the Write, which is to read nothing.
+func put(store cache.Store, w cache.Write) error {
+	_, _, err := store.Write(context.Background(), nil, w)
+	return err
 }
 
 // harness has each check work on an empty server, by two nodes.

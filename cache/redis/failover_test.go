@@ -62,7 +62,9 @@ func (p *peer) patient(call func() error) error {
 
 func (p *peer) run(t *testing.T, writer, reader *redis.Store, stop *atomic.Bool) {
 	ctx := context.Background()
-	err := p.patient(func() error { return writer.Open(ctx, p.key, 0, "open", sdpBatch("o")) })
+	err := p.patient(func() error {
+		return put(writer, cache.Write{Key: p.key, From: cache.Offer, Opens: true, Token: "open", Batch: sdpBatch("o")})
+	})
 	if err != nil {
 		t.Errorf("%s: Open: %v", p.key, err)
 		return
@@ -92,7 +94,9 @@ func (p *peer) run(t *testing.T, writer, reader *redis.Store, stop *atomic.Bool)
 	for i := 0; !stop.Load() && !p.lost && i < 120; i++ {
 		text := fmt.Sprintf("%s.%d", p.key, i)
 		token := cache.Token("t" + text)
-		switch err := p.patient(func() error { return writer.Append(ctx, p.key, cache.Offer, token, candidateBatch(text)) }); err {
+		switch err := p.patient(func() error {
+			return put(writer, cache.Write{Key: p.key, From: cache.Offer, Token: token, Batch: candidateBatch(text)})
+		}); err {
 		case nil:
 			p.acked = append(p.acked, text)
 		case custerrors.KeyNotFound, custerrors.KeyIsExpired:
@@ -172,7 +176,6 @@ func TestClusterStall(t *testing.T) {
 	cluster := redistest.StartCluster(t, true)
 	s := open(t, cluster.URL("?timeout=1s"), benchLimits())
 	defer s.Close()
-	ctx := context.Background()
 	var failover time.Duration
 	killed := cluster.Masters()[0]
 	killed.Kill()
@@ -185,7 +188,7 @@ func TestClusterStall(t *testing.T) {
 	}
 	for i := range 100 { // over all slots
 		eventually(t, "Open", time.Second+10*time.Second, func() error {
-			return s.Open(ctx, cache.Key(fmt.Sprintf("k%d", i)), 0, "token", sdpBatch("o"))
+			return put(s, cache.Write{Key: cache.Key(fmt.Sprintf("k%d", i)), From: cache.Offer, Opens: true, Token: "token", Batch: sdpBatch("o")})
 		})
 	}
 	stall := time.Since(begin)
@@ -207,7 +210,7 @@ func TestSentinelFailover(t *testing.T) {
 	defer s.Close()
 	ctx := context.Background()
 	var acked int
-	if err := s.Open(ctx, "k", 0, "", sdpBatch("o")); err != nil {
+	if err := put(s, cache.Write{Key: "k", From: cache.Offer, Opens: true, Batch: sdpBatch("o")}); err != nil {
 		t.Fatalf("Open: %v", err)
 	}
 	bell := cache.NewBell()
@@ -216,7 +219,7 @@ func TestSentinelFailover(t *testing.T) {
 	}
 	defer s.Unhang("k", cache.Answer, bell)
 	for range 50 {
-		if err := s.Append(ctx, "k", cache.Offer, "", candidateBatch("c")); err != nil {
+		if err := put(s, cache.Write{Key: "k", From: cache.Offer, Batch: candidateBatch("c")}); err != nil {
 			t.Fatalf("Append: %v", err)
 		}
 		acked++
@@ -230,7 +233,7 @@ func TestSentinelFailover(t *testing.T) {
 	if next.Position() != 1+acked {
 		t.Errorf("after the failover: got %d messages, want %d", next.Position(), 1+acked)
 	}
-	err := s.Append(ctx, "k", cache.Offer, "", candidateBatch("d"))
+	err := put(s, cache.Write{Key: "k", From: cache.Offer, Batch: candidateBatch("d")})
 	if !errors.Is(err, custerrors.StoreIsUnavailable) {
 		t.Errorf("Append with no replica left: got %v, want %v", err, custerrors.StoreIsUnavailable)
 	}

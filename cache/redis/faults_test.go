@@ -65,7 +65,7 @@ func TestAway(t *testing.T) {
 	}
 	for i, way := range ways {
 		key := cache.Key(fmt.Sprintf("k%d", i))
-		if err := s.Open(ctx, key, 0, "", sdpBatch("o")); err != nil {
+		if err := put(s, cache.Write{Key: key, From: cache.Offer, Opens: true, Batch: sdpBatch("o")}); err != nil {
 			t.Fatalf("%s: Open before: got %v, want none", way.name, err)
 		}
 		way.away()
@@ -152,7 +152,7 @@ func TestWaitOutlastsFailure(t *testing.T) {
 	m := cache.NewMailroom(far, benchLimits())
 	key := func(i int) cache.Key { return cache.Key(fmt.Sprintf("k%d", i)) }
 	for i := range readers {
-		if err := near.Open(ctx, key(i), 0, "", sdpBatch("o")); err != nil {
+		if err := put(near, cache.Write{Key: key(i), From: cache.Offer, Opens: true, Batch: sdpBatch("o")}); err != nil {
 			t.Fatalf("Open: %v", err)
 		}
 	}
@@ -193,7 +193,7 @@ func TestWaitOutlastsFailure(t *testing.T) {
 	})
 	proxy.Cut()
 	for i := range readers {
-		if err := near.Append(ctx, key(i), cache.Answer, "", sdpBatch("a")); err != nil {
+		if err := put(near, cache.Write{Key: key(i), From: cache.Answer, Batch: sdpBatch("a")}); err != nil {
 			t.Fatalf("Append: %v", err)
 		}
 	}
@@ -222,7 +222,7 @@ func TestSlow(t *testing.T) {
 	defer s.Close()
 	proxy.Delay(100 * time.Millisecond)
 	ctx := context.Background()
-	if err := s.Open(ctx, "k", 0, "", sdpBatch("o")); err != nil {
+	if err := put(s, cache.Write{Key: "k", From: cache.Offer, Opens: true, Batch: sdpBatch("o")}); err != nil {
 		t.Fatalf("Open: %v", err)
 	}
 	begin := time.Now()

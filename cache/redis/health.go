@@ -81,8 +81,14 @@ func (s *Store) rehearse() error {
 		do   func() error
 	}{
 		{"subscribe", func() error { return s.Hang(ctx, key, cache.Offer, bell) }},
-		{"open a session", func() error { return s.Open(ctx, key, time.Second, "token", &offer) }},
-		{"write", func() error { return s.Append(ctx, key, cache.Answer, "", &candidate) }},
+		{"open a session", func() error {
+			_, _, err := s.Write(ctx, nil, cache.Write{Key: key, From: cache.Offer, Opens: true, TTL: time.Second, Token: "token", Batch: &offer})
+			return err
+		}},
+		{"write", func() error {
+			_, _, err := s.Write(ctx, nil, cache.Write{Key: key, From: cache.Answer, Batch: &candidate})
+			return err
+		}},
 		{"take", func() error {
 			_, err := s.Take(ctx, nil, key, cache.Answer, cache.SDP, 1, &cache.Form{}, 0)
 			return err

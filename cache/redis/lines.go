@@ -94,7 +94,15 @@ func (n *news) dial(address string, node rueidis.Client) (*line, error) {
 	return l, nil
 }
 
-// heard is called by a line's reader. A message is who has news: 1 offer, 2 answer, 3 both; and, unless they have to look, a cursor
+// Who has news: what a message begins with. An end of the session is told as openedByOffer without more.
+const (
+	newsOfOffer    = '1' // what the offerer reads has grown
+	newsOfAnswer   = '2'
+	openedByOffer  = '3' // both roles have news: the session opens, and the answerer has something to read
+	openedByAnswer = '4'
+)
+
+// heard is called by a line's reader. A message is who has news, and, unless they have to look, a cursor
 // (8 bytes, little endian) and the frames of the candidates behind it. Behind the beginning, the sdp's frame comes before them, and
 // is the next message: in Lua it costs Redis ten times as much to put an sdp and something else together as to send it once more.
 func (n *news) heard(l *line, m rueidis.PubSubMessage) {
@@ -123,17 +131,21 @@ func cursorOf(told string) cache.Cursor {
 	return cache.Cursor(binary.LittleEndian.Uint64(unsafeBytes(told[1:])))
 }
 
-// tell rings who has news, and says what they are; to the offerer of a session that opens, that he has nothing to read yet.
+// tell rings the roles that have news, and says what they are; not to the role that has opened the session, which has nothing to read
+// yet.
 func (n *news) tell(channel string, who byte, at cache.Cursor, frames []byte) {
-	told := cache.News{At: at, Frames: frames}
-	if who != '1' {
-		n.bells.Ring(cache.Key(channel), cache.Answer, told)
+	forAnswer, forOffer := cache.News{At: at, Frames: frames}, cache.News{At: at, Frames: frames}
+	switch who {
+	case openedByOffer:
+		forOffer.Frames = nil
+	case openedByAnswer:
+		forAnswer.Frames = nil
 	}
-	if who == '3' {
-		told.Frames = nil
+	if who != newsOfOffer {
+		n.bells.Ring(cache.Key(channel), cache.Answer, forAnswer)
 	}
-	if who != '2' {
-		n.bells.Ring(cache.Key(channel), cache.Offer, told)
+	if who != newsOfAnswer {
+		n.bells.Ring(cache.Key(channel), cache.Offer, forOffer)
 	}
 }
 

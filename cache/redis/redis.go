@@ -9,7 +9,7 @@
 //	                                         s2  the answer's sdp      c21 c22 …  its candidates
 //	                                         t1… t2…  idempotency tokens, by role
 //	                         signal:{id}-    the tombstone, cache.Grace longer
-//	                         signal:{id}     the channel: who has news, 1 offer, 2 answer, 3 both; and which, see heard
+//	                         signal:{id}     the channel: who has news, and which: see heard
 //
 // What is stored of a payload is its frame, as in cache.Batch, so that a node only puts a form around it. Time is the server's,
 // and TTLs are its key expiry. Keys of clients are not stored.
@@ -110,38 +110,23 @@ func validate(l cache.Limits) error {
 // maxSessionBytes keeps a read of a whole session, its worst case of escaping included, within the 512 MiB of a Redis string.
 const maxSessionBytes = 64 << 20
 
-// write is what Open, Append and Exchange ask for.
-type write struct {
-	from         cache.Role
-	opens, reads bool
-	ttl          time.Duration
-	token        cache.Token
-	batch        *cache.Batch
-	after        cache.Cursor
-	limit        int
-}
-
-// Open implements cache.Store.
-func (s *Store) Open(_ context.Context, key cache.Key, ttl time.Duration, token cache.Token, b *cache.Batch) error {
-	_, err := s.write(key, &write{from: cache.Offer, opens: true, ttl: ttl, token: token, batch: b})
-	return err
-}
-
-// Append implements cache.Store.
+// Write implements cache.Store.
 //
-// hot: a trickled candidate comes here.
-func (s *Store) Append(_ context.Context, key cache.Key, from cache.Role, token cache.Token, b *cache.Batch) error {
-	_, err := s.write(key, &write{from: from, token: token, batch: b})
-	return err
-}
-
-// write does what Open, Append and Exchange ask for.
-func (s *Store) write(key cache.Key, w *write) (rueidis.RedisMessage, error) {
-	answer, err := s.do(scriptWrite, s.newWrite(key, w))
-	if err == nil {
-		s.counts.wrote(w)
+// hot: a handshake is mostly this.
+func (s *Store) Write(_ context.Context, dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
+	answer, err := s.do(scriptWrite, s.newWrite(&w))
+	if err != nil {
+		return dst, w.After, err
 	}
-	return answer, err
+	s.counts.wrote(&w)
+	if w.Limit > 0 {
+		return s.answer(dst, answer, w.From, w.After, w.Form)
+	}
+	code, err := answer.ToInt64()
+	if err != nil || code < epochs {
+		return dst, w.After, errDamaged
+	}
+	return dst, cache.NewCursor(uint64(code-epochs), w.After.Position()), nil
 }
 
 // Take implements cache.Store.
@@ -191,25 +176,6 @@ func (s *Store) answer(dst []byte, answer rueidis.RedisMessage, to cache.Role, a
 	out, next, err := appendAnswer(dst, answer, after, form)
 	if err == nil && after.Position() == 0 && len(out) > len(dst) {
 		s.counts.gave(to)
-	}
-	return out, next, err
-}
-
-// Exchange implements cache.Store.
-//
-// hot: a handshake is mostly this.
-func (s *Store) Exchange(_ context.Context, dst []byte, key cache.Key, from cache.Role, ttl time.Duration,
-	token cache.Token, b *cache.Batch, after cache.Cursor, limit int, form *cache.Form,
-) ([]byte, cache.Cursor, error) {
-	answer, err := s.write(key, &write{
-		from: from, opens: from == cache.Offer && b.HasSDP(), reads: true, ttl: ttl, token: token, batch: b, after: after, limit: limit,
-	})
-	if err != nil {
-		return dst, after, err
-	}
-	out, next, err := s.answer(dst, answer, from, after, form)
-	if limit == 0 && (err == custerrors.SdpNoValues || err == custerrors.CandidateNoValues) {
-		err = nil // nothing was asked for
 	}
 	return out, next, err
 }

@@ -55,28 +55,28 @@ func (s *Store) newRequest(key cache.Key, packed []byte, size int, text *strings
 }
 
 // newWrite makes the request of a write.
-func (s *Store) newWrite(key cache.Key, w *write) request {
+func (s *Store) newWrite(w *cache.Write) request {
 	var packed header
-	b := append(packed[:0], byte(w.from), flag(w.opens), flag(w.reads))
-	b = binary.LittleEndian.AppendUint64(b, uint64(w.after))
-	b = binary.LittleEndian.AppendUint16(b, clampLimit(w.limit))
+	b := append(packed[:0], byte(w.From), flag(w.Opens))
+	b = binary.LittleEndian.AppendUint64(b, uint64(w.After))
+	b = binary.LittleEndian.AppendUint16(b, clampLimit(w.Limit))
 	b = appendEpoch(b, cache.NewEpoch())
 	for _, n := range [...]int64{
-		s.clampTTL(w.ttl), s.limits.Lifetime.Milliseconds(), int64(w.batch.Size()), int64(w.batch.Candidates()),
+		s.clampTTL(w.TTL), s.limits.Lifetime.Milliseconds(), int64(w.Batch.Size()), int64(w.Batch.Candidates()),
 		int64(s.limits.Candidates), int64(s.limits.SessionBytes),
 	} {
 		b = binary.LittleEndian.AppendUint32(b, uint32(min(n, math.MaxUint32)))
 	}
-	frames := w.batch.Frames()
+	frames := w.Batch.Frames()
 	var text strings.Builder
-	r := s.newRequest(key, b, len(frames)+len(w.token), &text)
+	r := s.newRequest(w.Key, b, len(frames)+len(w.Token), &text)
 
 	begin := text.Len()
 	each(frames, cache.SDP, &text)
 	sdp := text.Len()
 	each(frames, cache.Candidate, &text)
 	candidates := text.Len()
-	text.WriteString(string(w.token))
+	text.WriteString(string(w.Token))
 	all := text.String() // the same bytes as r's: there was room
 	r.args[1], r.args[2], r.args[3] = all[begin:sdp], all[sdp:candidates], all[candidates:]
 	r.count = 4

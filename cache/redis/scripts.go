@@ -54,7 +54,10 @@ end
 	answerAll = "table.insert(v, 1, cursor)\nreturn v\n"
 )
 
-// refusals are what the scripts answer with a number: see session.lua.
+// epochs is where a number that a script answers with begins to be an epoch, and this much more. Below are refusals.
+const epochs = 16
+
+// refusals are what the scripts answer with a smaller number: see session.lua.
 var refusals = [...]error{
 	nil,
 	custerrors.KeyNotFound,

@@ -44,12 +44,11 @@ func (s *Store) do(sc *script, r request) (rueidis.RedisMessage, error) {
 
 // wrote counts what a write that succeeded has done to its session. One that is repeated with its token counts again: only the server
 // knows.
-func (c *counts) wrote(w *write) {
-	switch {
-	case !w.batch.HasSDP():
-	case w.opens:
+func (c *counts) wrote(w *cache.Write) {
+	if w.Opens {
 		c.opened.Add(1)
-	case w.from == cache.Answer:
+	}
+	if w.From == cache.Answer && w.Batch.HasSDP() {
 		c.answered.Add(1)
 	}
 }

@@ -19,7 +19,7 @@ func TestStatsOfTrips(t *testing.T) {
 	if got := s.Stats(); got.Opened != 0 || got.Trips != 0 || got.Tripping.Count() != 0 {
 		t.Errorf("before anybody has asked: got %+v, want no trips", got)
 	}
-	if err := s.Open(ctx, "k", 0, "", sdpBatch("o")); err != nil {
+	if err := put(s, cache.Write{Key: "k", From: cache.Offer, Opens: true, Batch: sdpBatch("o")}); err != nil {
 		t.Fatalf("Open: %v", err)
 	}
 	const calls = 1000 // a sixteenth is timed: that none is has a chance of 1 in 10^28

@@ -33,6 +33,9 @@ func (s *Store) ask(sc *script, r request) (rueidis.RedisMessage, error) {
 		return answer, nil
 	}
 	code, err := answer.ToInt64()
+	if err == nil && code >= epochs {
+		return answer, nil
+	}
 	if err != nil || code < 0 || code >= int64(len(refusals)) {
 		return answer, errDamaged
 	}
@@ -88,7 +91,7 @@ func (s *Store) sendAndWait(ctx context.Context, cmd rueidis.Completed) (answer 
 		if answer, err = results[0].ToMessage(); err != nil {
 			return err
 		}
-		if code, intErr := answer.ToInt64(); intErr == nil && code != 0 {
+		if code, intErr := answer.ToInt64(); intErr == nil && code != 0 && code < epochs {
 			return nil // refused: nothing was written that anybody relies on
 		}
 		n, waitErr := results[1].ToInt64()

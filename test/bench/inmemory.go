@@ -197,7 +197,8 @@ func serveInMemory(listener net.Listener, what string, k *kind, keys []string, s
 		if k.fresh {
 			break
 		}
-		if err := store.Open(context.Background(), cache.Key(key), 0, "", handshakeBatch(key, "offer", k.prepared, k.candidate)); err != nil {
+		open := cache.Write{Key: cache.Key(key), From: cache.Offer, Opens: true, Batch: handshakeBatch(key, "offer", k.prepared, k.candidate)}
+		if _, _, err := store.Write(context.Background(), nil, open); err != nil {
 			return err
 		}
 	}

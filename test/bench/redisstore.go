@@ -51,7 +51,9 @@ func measureRedisCalls(args []string) error {
 func timeReads(store cache.Store, all bool, callers, calls int) (r spent, err error) {
 	ctx, key := context.Background(), newKey()
 	form := cache.Form{SDP: `{"sdp":"`, Candidate: `{"candidate":"`, After: `"}`, Separator: ","}
-	err = store.Open(ctx, cache.Key(key), 0, "", handshakeBatch(key, "offer", candidatesASide, short))
+	_, _, err = store.Write(ctx, nil, cache.Write{
+		Key: cache.Key(key), From: cache.Offer, Opens: true, Batch: handshakeBatch(key, "offer", candidatesASide, short),
+	})
 	if err != nil {
 		return r, err
 	}

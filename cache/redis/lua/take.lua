@@ -1,11 +1,11 @@
 -- The rest of Take. ARGV: packed role that takes, kind, limit, epoch of the session that is meant.
 local SDP_KIND = 1
-local to, kind, limit, meant = struct.unpack('<I1I1I2c6', ARGV[1])
+local to, kind, limit, m1, m2 = struct.unpack('<I1I1I2I4I2', ARGV[1])
 local from, flags, n, taken, k, index, place = 2, f2, n2, t2, k2, META_SIZE + 2 * k1, 41
 if to == 2 then from, flags, n, taken, k, index, place = 1, f1, n1, t1, k1, META_SIZE, 34 end -- places of flags in META
 local wanted = kind == SDP_KIND
 local refused
-if meant ~= '\0\0\0\0\0\0' and meant ~= epoch then refused = EXPIRED
+if (m1 ~= 0 or m2 ~= 0) and (m1 ~= e1 or m2 ~= e2) then refused = EXPIRED
 elseif wanted and flags ~= SDP then refused = NO_SDP
 elseif not wanted and taken == n then refused = NO_CANDIDATE end
 if refused then return refused end

@@ -1,27 +1,29 @@
--- The rest of Open, Append and Exchange. ARGV: packed numbers, the sdp's frame, the candidates' frames, the token; each may be
+-- The rest of Write. ARGV: packed numbers, the sdp's frame, the candidates' frames, the token; each may be
 -- empty.
 --
 -- room is how many bytes the session may still write although maxmemory is reached: so that new sessions are refused before
 -- running ones.
 local ROOM = 4096 -- beside as much as the first write
 local MAX_SDP, MAX_CANDS = 16384, 4096 -- bytes of frames that news bring; who is told of more looks
-local BEGIN = '\0\0\0\0\0\0\0\0'
-local from, opens, reads, after, limit, fresh, askedttl, life, bytes, more, maxmore, maxsize =
-  struct.unpack('<I1I1I1c8I2c6I4I4I4I4I4I4', ARGV[1])
+local from, opens, at, a1, a2, limit, fresh1, fresh2, askedttl, life, bytes, more, maxmore, maxsize =
+  struct.unpack('<I1I1I2I4I2I2I4I2I4I4I4I4I4I4', ARGV[1])
 local sdp, cands = ARGV[2], ARGV[3]
-local at, refused, index = 0, nil, META_SIZE
+local begin, refused, index = at == 0 and a1 == 0 and a2 == 0, nil, META_SIZE
 if not lives then
-  if opens == 0 or after ~= BEGIN then return redis.call('EXISTS', KEYS[2]) == 1 and EXPIRED or NOT_FOUND end
-  epoch, stop, ttl, tomb, size, room = fresh, now + life, askedttl, 0, 0, #sdp + #cands + ROOM
+  if opens == 0 or not begin then return redis.call('EXISTS', KEYS[2]) == 1 and EXPIRED or NOT_FOUND end
+  if m then -- over, and kept by Redis until this very millisecond is: nothing of it goes into the next session
+    redis.call('UNLINK', KEYS[1])
+    seen = nil
+  end
+  e1, e2, stop, ttl, tomb, size, room = fresh1, fresh2, now + life, askedttl, 0, 0, #sdp + #cands + ROOM
   f1, n1, t1, k1, f2, n2, t2, k2 = 0, 0, 0, 0, 0, 0, 0, 0
   deadline, due = math.min(now + ttl, stop), true
 end
 local flags, n, k, other, held, chunks = f1, n1, k1, f2, n2, k2 -- of who writes, and of who is read
 if from == 2 then flags, n, k, other, held, chunks = f2, n2, k2, f1, n1, k1 else index = index + 2 * k1 end
 
-if after ~= BEGIN then
-  at = struct.unpack('<I2', after)
-  if string.sub(after, 3) ~= epoch then refused = EXPIRED
+if not begin then
+  if a1 ~= e1 or a2 ~= e2 then refused = EXPIRED
   elseif at > (other % 2 == SDP and 1 + held or 0) then refused = BAD_CURSOR end
 end
 if not refused and not seen then
@@ -54,7 +56,7 @@ if not refused and not seen then
     w[#w + 1] = ''
   end
   if from == 1 then f1, n1, k1 = flags, n, k else f2, n2, k2 = flags, n, k end
-  w[4] = struct.pack(META, epoch, stop, tomb, ttl, size + bytes, room, f1, n1, t1, k1, f2, n2, t2, k2) .. starts1 .. starts2
+  w[4] = struct.pack(META, e1, e2, stop, tomb, ttl, size + bytes, room, f1, n1, t1, k1, f2, n2, t2, k2) .. starts1 .. starts2
   local r = redis.pcall(unpack(w))
   if type(r) == 'table' then -- an error
     if not string.find(r.err, 'OOM', 1, true) then return r end
@@ -68,9 +70,10 @@ if not refused and not seen then
   redis.call('PEXPIREAT', KEYS[1], deadline)
   if refused then return refused end
   -- The news, with what they are if that is all that has become readable: see line.heard.
-  local news = opens == 1 and '3' or from == 1 and '2' or '1'
+  local news = from == 1 and '2' or '1'
+  if opens == 1 then news = from == 1 and '3' or '4' end
   if flags % 2 == SDP and (sdp == '' or n == more) and #sdp <= MAX_SDP and #cands <= MAX_CANDS then
-    redis.call('SPUBLISH', KEYS[1], news .. struct.pack('<I2', sdp == '' and 1 + n - more or 0) .. epoch .. cands)
+    redis.call('SPUBLISH', KEYS[1], news .. struct.pack('<I2I4I2', sdp == '' and 1 + n - more or 0, e1, e2) .. cands)
     if sdp ~= '' then redis.call('SPUBLISH', KEYS[1], sdp) end
   else
     redis.call('SPUBLISH', KEYS[1], news)
