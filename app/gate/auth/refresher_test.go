@@ -145,7 +145,7 @@ func TestIssuerDownAtStart(t *testing.T) {
 		"down": {err: errDown}, "not JSON": {text: []byte("x")}, "no keys": {text: []byte(`{"keys":[]}`)},
 	} {
 		g, err := open(t.Context(), Config{JWKSURL: "https://issuer.example/?hunter2"}, i.fetch, slog.New(slog.DiscardHandler))
-		if g != nil || err == nil || !strings.HasPrefix(err.Error(), "--auth-jwks-url: ") || strings.Contains(err.Error(), "hunter2") {
+		if g != nil || err == nil || !strings.HasPrefix(err.Error(), "JWKS URL: ") || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: got %v, %v; want an error that says what", name, g, err)
 		}
 	}

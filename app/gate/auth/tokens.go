@@ -100,7 +100,7 @@ func lineOf(digest [sha256.Size]byte, grant Grant) string {
 }
 
 func readTokens(path string) (tokens, error) {
-	text, err := readFile("--auth-tokens-file", path)
+	text, err := readFile(tokensFile, path)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +139,7 @@ func parseTokens(path string, text []byte) (tokens, error) {
 	}
 	t.findPlain(text, &m)
 	if len(t) == 0 && m.count == 0 {
-		m.errs = append(m.errs, fmt.Errorf("--auth-tokens-file %s: lists no token: nobody could use the server", path))
+		m.errs = append(m.errs, fmt.Errorf("%s %s: lists no token: nobody could use the server", tokensFile, path))
 	}
 	return t, m.join()
 }
@@ -214,13 +214,13 @@ type mistakes struct {
 
 func (m *mistakes) add(line int, err error) {
 	if m.count++; m.count <= maxMistakes {
-		m.errs = append(m.errs, fmt.Errorf("--auth-tokens-file %s:%d: %w", m.path, line, err))
+		m.errs = append(m.errs, fmt.Errorf("%s %s:%d: %w", tokensFile, m.path, line, err))
 	}
 }
 
 func (m *mistakes) join() error {
 	if more := m.count - maxMistakes; more > 0 {
-		m.errs = append(m.errs, fmt.Errorf("--auth-tokens-file %s: %d more lines are wrong", m.path, more))
+		m.errs = append(m.errs, fmt.Errorf("%s %s: %d more lines are wrong", tokensFile, m.path, more))
 	}
 	return errors.Join(m.errs...)
 }
