@@ -189,18 +189,18 @@ func (a *authority) obtain(ctx context.Context, d *domain) {
 
 // get has autocert get a certificate, which it does without knowing ctx.
 func (a *authority) get(ctx context.Context, d *domain) (*tls.Certificate, error) {
-	type outcome struct {
+	type result struct {
 		certificate *tls.Certificate
 		err         error
 	}
-	done := make(chan outcome, 1)
+	done := make(chan result, 1)
 	go func() { // ends within the five minutes that autocert takes, or with the process
 		certificate, err := a.manager.GetCertificate(d.hello())
-		done <- outcome{certificate, err}
+		done <- result{certificate, err}
 	}()
 	select {
-	case o := <-done:
-		return o.certificate, o.err
+	case r := <-done:
+		return r.certificate, r.err
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
