@@ -13,6 +13,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"signal-server/cache"
+	"signal-server/test/synctime"
 )
 
 func TestCheckLength(t *testing.T) {
@@ -180,7 +181,7 @@ func TestConcurrently(t *testing.T) {
 						if err := g.Reload(); err != nil {
 							t.Errorf("Reload: %v", err)
 						}
-						time.Sleep(askEvery)
+						synctime.Pass(askEvery)
 					}
 				}
 			})
