@@ -1,18 +1,15 @@
 package main
 
 import (
+	"encoding"
 	"fmt"
-	"io/fs"
 	"math"
 	"reflect"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/alecthomas/units"
-
-	"signal-server/app/listen"
 )
 
 // bytes is a size on the command line: 512, 64KiB, 1GiB.
@@ -20,68 +17,6 @@ type bytes int64
 
 // String writes the size in the largest unit that it is a multiple of.
 func (b bytes) String() string { return units.Base2Bytes(b).String() }
-
-// rate is how many events in how much time: 50/s, 60/m, or off. A client may have them all at once, and gets them back evenly.
-type rate struct {
-	Events int           // 0: off
-	Per    time.Duration // a second, a minute or an hour
-}
-
-// units of a rate, by their name.
-var rateUnits = map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}
-
-// String writes the rate as it is read.
-func (r rate) String() string {
-	for name, per := range rateUnits {
-		if r.Events > 0 && r.Per == per {
-			return fmt.Sprintf("%d/%s", r.Events, name)
-		}
-	}
-	return "off"
-}
-
-func parseRate(text string) (rate, error) {
-	if text == "off" {
-		return rate{}, nil
-	}
-	number, unit, _ := strings.Cut(text, "/")
-	n, err := strconv.Atoi(number)
-	if err != nil || n < 1 || n > math.MaxInt32 || rateUnits[unit] == 0 {
-		return rate{}, fmt.Errorf("a rate such as 50/s, 60/m or 100/h, or off")
-	}
-	return rate{n, rateUnits[unit]}, nil
-}
-
-// mode is the permissions of a file: 0660.
-type mode fs.FileMode
-
-// String writes them as they are read.
-func (m mode) String() string { return fmt.Sprintf("%04o", uint32(m)) }
-
-// FileMode returns them as the system takes them.
-func (m mode) FileMode() fs.FileMode { return fs.FileMode(m) }
-
-// share is a part of something: 0 (off) to 1.
-type share float64
-
-// String writes the share as it is read.
-func (s share) String() string {
-	if s == 0 {
-		return "off"
-	}
-	return strconv.FormatFloat(float64(s), 'g', -1, 64)
-}
-
-func parseShare(text string) (share, error) {
-	if text == "off" {
-		return 0, nil
-	}
-	n, err := strconv.ParseFloat(text, 64)
-	if err != nil || !(n >= 0 && n <= 1) {
-		return 0, fmt.Errorf("a share such as 0.01, or 1, or off")
-	}
-	return share(n), nil
-}
 
 // mistakes collects what is wrong with the values of flags, so that all of it is told at once; kong would stop at the first.
 // A flag with a wrong value gets its default, so that the others can be checked; nothing else may be done with them then.
@@ -106,6 +41,30 @@ func mapper[T any](m *mistakes, parse func(string) (T, error)) kong.MapperFunc {
 	}
 }
 
+// settings is what a part of the server is made of. Validate calls wrong with a pointer to each field that cannot be used, and what is
+// wrong with it in words that follow the field's name; arguments that point to other fields stand for their names.
+type settings interface {
+	Validate(wrong func(field any, format string, args ...any))
+}
+
+// valid collects what is wrong with the settings, whose fields are flags, and reports whether nothing is.
+func (m *mistakes) valid(flags []*kong.Flag, s settings) bool {
+	names := make(map[any]string)
+	for _, flag := range flags {
+		names[flag.Target.Addr().Interface()] = "--" + flag.Name
+	}
+	before := len(*m)
+	s.Validate(func(field any, format string, args ...any) {
+		for i, arg := range args {
+			if name, ok := names[arg]; ok {
+				args[i] = name
+			}
+		}
+		*m = append(*m, fmt.Errorf("%s "+format, append([]any{names[field]}, args...)...))
+	})
+	return len(*m) == before
+}
+
 func (m *mistakes) durations() kong.Option {
 	return kong.TypeMapper(reflect.TypeFor[time.Duration](), mapper(m, func(text string) (time.Duration, error) {
 		d, err := time.ParseDuration(text)
@@ -126,16 +85,15 @@ func (m *mistakes) ints() kong.Option {
 	}))
 }
 
-func (m *mistakes) rates() kong.Option {
-	return kong.TypeMapper(reflect.TypeFor[rate](), mapper(m, parseRate))
-}
-
-func (m *mistakes) modes() kong.Option {
-	return kong.TypeMapper(reflect.TypeFor[mode](), mapper(m, listen.ParseMode))
-}
-
-func (m *mistakes) shares() kong.Option {
-	return kong.TypeMapper(reflect.TypeFor[share](), mapper(m, parseShare))
+// texts is for a type whose UnmarshalText says what the text must be.
+func texts[T any, P interface {
+	*T
+	encoding.TextUnmarshaler
+}](m *mistakes) kong.Option {
+	return kong.TypeMapper(reflect.TypeFor[T](), mapper(m, func(text string) (value T, err error) {
+		err = P(&value).UnmarshalText([]byte(text))
+		return value, err
+	}))
 }
 
 func (m *mistakes) bytes() kong.Option {

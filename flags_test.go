@@ -5,56 +5,9 @@ import (
 	"io"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/alecthomas/kong"
 )
-
-func TestRate(t *testing.T) {
-	for text, want := range map[string]rate{
-		"off": {}, "1/s": {1, time.Second}, "60/m": {60, time.Minute}, "100/h": {100, time.Hour}, "2147483647/s": {1<<31 - 1, time.Second},
-	} {
-		got, err := parseRate(text)
-		if err != nil || got != want || got.String() != text {
-			t.Errorf("%s: got %v %q %v, want %v", text, got, got.String(), err, want)
-		}
-	}
-	for _, text := range []string{"", "0/s", "-1/s", "1", "1/", "/s", "1/d", "1/s/m", "1.5/s", "1 / s", "2147483648/s", "OFF", "1e3/s"} {
-		if got, err := parseRate(text); err == nil {
-			t.Errorf("%q: got %v, want it refused", text, got)
-		}
-	}
-}
-
-func TestShare(t *testing.T) {
-	for text, want := range map[string]share{"off": 0, "1": 1, "0.01": 0.01, "0.5": 0.5, "1e-06": 1e-6} {
-		got, err := parseShare(text)
-		if err != nil || got != want || got.String() != text {
-			t.Errorf("%s: got %v %q %v, want %v", text, got, got.String(), err, want)
-		}
-	}
-	for _, text := range []string{"", "1.1", "-0.1", "50%", "NaN", "Inf", "OFF", "on"} {
-		if got, err := parseShare(text); err == nil {
-			t.Errorf("%q: got %v, want it refused", text, got)
-		}
-	}
-}
-
-// FuzzRate reads any text: what is taken is written as it can be read again, as the same rate.
-func FuzzRate(f *testing.F) {
-	for _, text := range []string{"off", "50/s", "60/m", "1/h", "0/s", "/", "9999999999/s"} {
-		f.Add(text)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		r, err := parseRate(text)
-		if err != nil {
-			return
-		}
-		if again, err := parseRate(r.String()); err != nil || again != r {
-			t.Errorf("%q: got %v, which is written %q and read as %v %v", text, r, r, again, err)
-		}
-	})
-}
 
 // FuzzQuoted writes any value for an environment file: it is one line, and nothing in it is special to a shell that is not quoted.
 func FuzzQuoted(f *testing.F) {

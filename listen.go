@@ -32,19 +32,11 @@ func (c *serve) places() (p places, err error) {
 	}
 	if c.RedirectHTTP != "" {
 		p.plain = read("--redirect-http", c.RedirectHTTP)
-		if c.TLSCert == "" && len(c.ACMEDomain) == 0 {
+		if c.Certificate.CertFile == "" && len(c.Certificate.Domains) == 0 {
 			errs = append(errs, errors.New("--redirect-http is of no use without --tls-cert or --acme-domain"))
 		}
 	}
 	return p, errors.Join(errs...)
-}
-
-// certificate says where the server's certificate comes from.
-func (c *serve) certificate() certificate.Config {
-	return certificate.Config{
-		CertFile: c.TLSCert, KeyFile: c.TLSKey,
-		Domains: c.ACMEDomain, Cache: c.ACMECache, Email: c.ACMEEmail, Directory: c.ACMEDirectory,
-	}
 }
 
 // sockets are what the server listens on; nil: nothing.
@@ -65,7 +57,7 @@ func (c *serve) listen(p places, source certificate.Source, log *slog.Logger) (s
 		if place.at == nil {
 			continue
 		}
-		if *place.to, err = place.at.Listen(c.SocketMode.FileMode(), passed); err != nil {
+		if *place.to, err = place.at.Listen(c.SocketMode, passed); err != nil {
 			s.close()
 			return sockets{}, fmt.Errorf("%w (%s)", err, place.flag)
 		}

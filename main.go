@@ -30,6 +30,9 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"signal-server/app/gate/limit"
+	"signal-server/app/listen"
+	"signal-server/app/watch/accesslog"
 	"signal-server/client"
 	"signal-server/client/bridge"
 )
@@ -84,7 +87,7 @@ func run(args []string) error {
 		if c.Serve.PrintConfig && len(wrong) == 0 {
 			return printConfig(os.Stdout, parsed.Flags())
 		}
-		return c.Serve.run(ctx, log, wrong)
+		return c.Serve.run(ctx, log, wrong, parsed.Flags())
 	}
 }
 
@@ -96,7 +99,8 @@ func (c *cli) parse(args []string, wrong *mistakes, options ...kong.Option) (*ko
 		kong.Description("An HTTP signaling server for WebRTC. Every flag is also an environment variable: SIGNAL_LISTEN and so on."),
 		kong.DefaultEnvars("SIGNAL"),
 		kong.Vars{"version": ownVersion()},
-		wrong.durations(), wrong.ints(), wrong.bytes(), wrong.rates(), wrong.modes(), wrong.shares(),
+		wrong.durations(), wrong.ints(), wrong.bytes(),
+		texts[limit.Rate](wrong), texts[listen.Mode](wrong), texts[accesslog.Share](wrong),
 	)
 	parser, err := kong.New(c, options...)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/alecthomas/kong"
 	"golang.org/x/sync/errgroup"
 
 	"signal-server/app"
@@ -20,21 +21,26 @@ import (
 	"signal-server/cache/redis"
 )
 
-func (c *serve) run(ctx context.Context, log *slog.Logger, wrong mistakes) error {
+func (c *serve) run(ctx context.Context, log *slog.Logger, wrong mistakes, flags []*kong.Flag) error {
 	hangup, stop := hangups()
 	defer stop()
 	config, err := c.config()
 	places, wrongPlaces := c.places()
 	wrong = append(wrong, err, config.Validate(), c.checkStore(config.Limits), wrongPlaces)
-	tickets, err := c.tickets()
-	wrong = append(wrong, err)
+	tickets := c.tickets(&wrong, flags)
 	config.Tickets = tickets
-	source, err := certificate.Open(c.certificate(), log)
-	wrong = append(wrong, err)
-	access, err := c.accessLog(log)
-	wrong = append(wrong, err)
-	guard, err := c.guard(ctx, log)
-	if err := errors.Join(append(wrong, err)...); err != nil {
+	var source certificate.Source
+	if wrong.valid(flags, &c.Certificate) {
+		source, err = certificate.Open(c.Certificate, log)
+		wrong = append(wrong, err)
+	}
+	access := c.accessLog(&wrong, flags, log)
+	var guard *auth.Guard
+	if wrong.valid(flags, &c.Auth) {
+		guard, err = auth.Open(ctx, c.Auth, log)
+		wrong = append(wrong, err)
+	}
+	if err := errors.Join(wrong...); err != nil {
 		return err
 	}
 	defer guard.Close()
@@ -71,27 +77,16 @@ func (c *serve) run(ctx context.Context, log *slog.Logger, wrong mistakes) error
 	return c.serve(ctx, config, store, sockets, log)
 }
 
-// guard returns who may use the server.
-func (c *serve) guard(ctx context.Context, log *slog.Logger) (*auth.Guard, error) {
-	config := auth.Config{
-		TokensFile:    c.AuthTokensFile,
-		JWTSecretFile: c.AuthJWTSecretFile,
-		JWKSURL:       c.AuthJWKSURL,
-		JWKSFile:      c.AuthJWKSFile,
-		Audience:      c.AuthJWTAudience,
-		Issuer:        c.AuthJWTIssuer,
+// accessLog returns where requests are logged to, among the other lines, or nil if nowhere or something is wrong with it.
+func (c *serve) accessLog(wrong *mistakes, flags []*kong.Flag, log *slog.Logger) *accesslog.Log {
+	if !wrong.valid(flags, &c.AccessLog) {
+		return nil
 	}
-	return auth.Open(ctx, config, log)
-}
-
-// accessLog returns where requests are logged to, among the other lines, or nil.
-func (c *serve) accessLog(log *slog.Logger) (*accesslog.Log, error) {
-	config := accesslog.Config{Share: float64(c.AccessLog), SaltFile: c.AccessLogSaltFile, Clients: c.AccessLogClients}
-	access, err := accesslog.New(config, log.Handler())
+	access, err := accesslog.New(c.AccessLog, log.Handler())
 	if err != nil {
-		return nil, fmt.Errorf("--access-log-salt-file: %w", err)
+		*wrong = append(*wrong, fmt.Errorf("--access-log-salt-file: %w", err))
 	}
-	return access, nil
+	return access
 }
 
 const inMemory = "memory"
@@ -165,17 +160,11 @@ func (c *serve) config() (app.Config, error) {
 	config.IdleTimeout = c.IdleTimeout
 	config.ShutdownDelay = c.ShutdownDelay
 	config.Drain = c.Drain
-	config.Clients = limit.Config{
-		Requests:  limit.Rate(c.RateRequests),
-		Opens:     limit.Rate(c.RateOpens),
-		WrongKeys: limit.Rate(c.RateWrongKeys),
-		Block:     c.BlockFor,
-		Waits:     c.MaxClientWaits,
-	}
+	config.Clients = c.Clients
 	config.MaxWaits = c.MaxWaits
 	config.MaxConnections = c.MaxConnections
 	config.Version = ownVersion()
-	proxies, err := limit.ParseProxies(c.TrustedProxies)
+	proxies, err := limit.ParseProxies(c.Clients.TrustedProxies)
 	if err != nil {
 		return config, fmt.Errorf("--trusted-proxies %w", err)
 	}

@@ -2,22 +2,25 @@ package main
 
 import (
 	"errors"
+	"fmt"
+
+	"github.com/alecthomas/kong"
 
 	"signal-server/app/gate/ticket"
 )
 
-// tickets returns who makes role tickets, or nil if roles have none.
-func (c *serve) tickets() (*ticket.Issuer, error) {
-	switch {
-	case !c.RoleTickets && c.RoleTicketsSecretFile != "":
-		return nil, errors.New("--role-tickets-secret-file is for --role-tickets")
-	case !c.RoleTickets:
-		return nil, nil
-	case c.RoleTicketsSecretFile != "":
-		return ticket.Open(c.RoleTicketsSecretFile)
-	case c.Store != inMemory:
-		return nil, errors.New("--role-tickets needs --role-tickets-secret-file where --store is a Redis: other nodes are to know the tickets")
-	default:
-		return ticket.New(), nil
+// tickets returns what makes role tickets, or nil if roles have none or something is wrong with them.
+func (c *serve) tickets(wrong *mistakes, flags []*kong.Flag) *ticket.Issuer {
+	if !wrong.valid(flags, &c.Tickets) {
+		return nil
 	}
+	if c.Tickets.RoleTickets && c.Tickets.SecretFile == "" && c.Store != inMemory {
+		*wrong = append(*wrong, errors.New("--role-tickets needs --role-tickets-secret-file where --store is a Redis: other nodes are to know the tickets"))
+		return nil
+	}
+	tickets, err := ticket.Open(c.Tickets)
+	if err != nil {
+		*wrong = append(*wrong, fmt.Errorf("--role-tickets-secret-file: %w", err))
+	}
+	return tickets
 }

@@ -268,7 +268,7 @@ func TestConnectionsAreKept(t *testing.T) {
 	for range 5 {
 		io.WriteString(conn, "GET /answer/sdp HTTP/1.1\r\nHost: x\r\nkey: k\r\n\r\n")
 		readAnswer(t, br, "GET").expect(t, "a request", notFound, "")
-		time.Sleep(150 * ms)
+		s.lapse(t, 150*ms)
 	}
 	io.WriteString(conn, "GET /answer/sdp?wait=1 HTTP/1.1\r\nHost: x\r\nkey: k\r\n\r\n") // longer than a request may take to arrive
 	readAnswer(t, br, "GET").expect(t, "a wait", notFound, "")
@@ -289,15 +289,20 @@ func TestIdleConnectionsAreClosed(t *testing.T) {
 	}
 }
 
-// TestClientsThatDoNotReadAreCutOff asks for more than the system's buffers hold and reads it too late.
+// TestClientsThatDoNotReadAreCutOff asks for more than the system's buffers hold, and reads only when the server has let go of the
+// connection.
 func TestClientsThatDoNotReadAreCutOff(t *testing.T) {
 	t.Parallel()
-	s := serve(t, func(o *options) { o.config.ReadTimeout = 300 * ms })
+	s := serve(t, holdingLittle, func(o *options) { o.config.ReadTimeout = 300 * ms })
 	const path, times = "/swagger/swagger-ui-bundle.js", 20
 	one := len(s.page(t, path).body)
+	s.client.CloseIdleConnections()
+	s.eventually(t, "signal_connections", 0)
 	conn, br := s.dial(t)
+	conn.holdLittle(t)
+	s.eventually(t, "signal_connections", 1)
 	io.WriteString(conn, strings.Repeat("GET "+path+" HTTP/1.1\r\nHost: x\r\n\r\n", times))
-	time.Sleep(1500 * ms)
+	s.eventually(t, "signal_connections", 0)
 	if got, err := io.Copy(io.Discard, br); got >= int64(one*times) {
 		t.Errorf("got %d bytes, %v, want fewer than %d", got, err, one*times)
 	}

@@ -290,7 +290,7 @@ func TestTicketsOfAFleet(t *testing.T) {
 	}
 	shared := func(o *options) {
 		var err error
-		if o.config.Tickets, err = ticket.Open(secret); err != nil {
+		if o.config.Tickets, err = ticket.Open(ticket.Config{RoleTickets: true, SecretFile: secret}); err != nil {
 			t.Fatal(err)
 		}
 	}

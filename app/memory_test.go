@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"signal-server/custerrors"
+	"signal-server/test/synctime"
 )
 
 // TestFullStore opens sessions until no more is taken. Those that are open complete a whole handshake each, and after they have
@@ -131,7 +132,7 @@ func TestMemoryFollowsWhatIsAlive(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			d := newDirect(t, func(o *options) { o.config.Limits.TTL = time.Second })
 			defer d.store.Close()
-			run(t, d, func(string) { time.Sleep(5 * ms) }) // so that 200 live at once
+			run(t, d, func(string) { synctime.Pass(5 * ms) }) // so that 200 live at once
 		})
 	})
 }

@@ -18,6 +18,7 @@ import (
 	"signal-server/app/watch/accesslog"
 	"signal-server/cache"
 	"signal-server/custerrors"
+	"signal-server/test/synctime"
 )
 
 // TestMetricsOfSessions follows sessions from their opening to their end, in every way they end.
@@ -46,7 +47,7 @@ func TestMetricsOfSessions(t *testing.T) {
 		d.do(t, "POST /offer/messages", "k", `{"sdp":"o"}`)
 		d.do(t, "POST /offer/sdp", "l", open("p"))
 		want("opened", 2, 2, 0, 0, 0, 0)
-		time.Sleep(2 * time.Second)
+		synctime.Pass(2 * time.Second)
 		d.do(t, "POST /answer/messages", "k", `{"sdp":"a"}`)
 		want("answered", 2, 2, 1, 0, 0, 0)
 		if got := scraped(t, d.server)["signal_session_answer_seconds_sum"]; got != 2 {
@@ -56,7 +57,7 @@ func TestMetricsOfSessions(t *testing.T) {
 		want("completed", 2, 2, 1, 1, 0, 0)
 		d.do(t, "DELETE /session", "k", "")
 		want("ended", 1, 2, 1, 1, 1, 0)
-		time.Sleep(ttl + time.Second)
+		synctime.Pass(ttl + time.Second)
 		want("expired", 0, 2, 1, 1, 1, 1)
 	})
 }
@@ -219,12 +220,16 @@ func TestMetricsOfTime(t *testing.T) {
 // eventually wants the series to become so much: what the test waits for is not its own.
 func (s *server) eventually(t *testing.T, series string, want float64) {
 	t.Helper()
-	for began := time.Now(); ; time.Sleep(ms) {
+	again, timeout := time.NewTicker(ms), time.After(20*time.Second)
+	defer again.Stop()
+	for {
 		got, ok := scraped(t, s.app)[series]
 		if ok && got == want {
 			return
 		}
-		if time.Since(began) > 20*time.Second {
+		select {
+		case <-again.C:
+		case <-timeout:
 			t.Fatalf("%s: got %v, want %v", series, got, want)
 		}
 	}

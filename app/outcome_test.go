@@ -9,6 +9,7 @@ import (
 	"signal-server/app/gate/limit"
 	"signal-server/cache"
 	"signal-server/custerrors"
+	"signal-server/test/synctime"
 )
 
 const (
@@ -118,19 +119,19 @@ func TestOutcomeAfterTheEnd(t *testing.T) {
 		for _, key := range []string{"a", "b"} {
 			d.want(t, "POST /offer/sdp", key, open("o"), "", "")
 		}
-		time.Sleep(ttl) // the sessions have ended by themselves
+		synctime.Pass(ttl) // the sessions have ended by themselves
 		report("a", "")
-		time.Sleep(cache.Grace - ms)
+		synctime.Pass(cache.Grace - ms)
 		report("b", "")
 		report("a", "")
 		wantReports(t, d.server, map[string]uint64{"answer failed": 2})
-		time.Sleep(ms)
+		synctime.Pass(ms)
 		report("a", custerrors.KeyNotFound)
 		report("never", custerrors.KeyNotFound)
 		wantReports(t, d.server, map[string]uint64{"answer failed": 2})
 
 		d.want(t, "POST /offer/sdp", "a", open("o"), "", "")
-		time.Sleep(ttl)
+		synctime.Pass(ttl)
 		report("a", "") // of another session of the key
 		wantReports(t, d.server, map[string]uint64{"answer failed": 3})
 	})

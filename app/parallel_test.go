@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"signal-server/custerrors"
 )
@@ -151,13 +150,17 @@ func TestManySessionsAtOnce(t *testing.T) {
 	var working sync.WaitGroup
 	for i := range sessions {
 		key := newKey()
-		late := time.Duration(i%8/7) * 50 * ms // some come so late that the others have to wait
+		late := map[int]string{5: "offer", 6: "answer"}[i%8] // comes when the other one waits; else both come at once
 		working.Go(func() {
-			time.Sleep(late)
+			if late == "offer" {
+				s.store.await(t, key, 1)
+			}
 			s.peer(t, "offer", key, i&1 == 0, candidates)
 		})
 		working.Go(func() {
-			time.Sleep(50*ms - late)
+			if late == "answer" {
+				s.store.await(t, key, 1)
+			}
 			s.peer(t, "answer", key, i&2 == 0, candidates)
 		})
 	}

@@ -132,7 +132,7 @@ func TestWhatHappensWhileAWaitIsParked(t *testing.T) {
 		conn, br := s.dial(t)
 		fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: x\r\nkey: %s\r\n\r\n", line, key)
 		s.store.await(t, key, 1)
-		time.Sleep(24*ms + rand.N(3*ms)) // it stays 25 ms
+		<-time.After(24*ms + rand.N(3*ms)) // it stays 25 ms
 		f(conn)
 		then(br)
 	}

@@ -46,14 +46,14 @@ func (s *Server) begin(c *fasthttp.RequestCtx, route metrics.Route, p *passage) 
 // settle counts a request that came to this end, and logs it if it is to be. sent is the length of the answer's body.
 //
 // hot: every request.
-func (s *Server) settle(p *passage, key cache.Key, o metrics.Outcome, sent int) {
+func (s *Server) settle(p *passage, key cache.Key, o metrics.Ending, sent int) {
 	s.requests.Count(p.shard, p.route, o)
 	if p.entry != nil {
 		s.logAccess(p, key, o, sent)
 	}
 }
 
-func (s *Server) logAccess(p *passage, key cache.Key, o metrics.Outcome, sent int) {
+func (s *Server) logAccess(p *passage, key cache.Key, o metrics.Ending, sent int) {
 	e := p.entry
 	e.Route, e.Status, e.Msg = s.requests.Label(p.route, o)
 	e.Of(s.access, key)
@@ -100,7 +100,7 @@ func (s *Server) counted(route string, handler fiber.Handler) fiber.Handler {
 }
 
 // settleOther counts what no route has answered.
-func (s *Server) settleOther(c *fasthttp.RequestCtx, o metrics.Outcome) {
+func (s *Server) settleOther(c *fasthttp.RequestCtx, o metrics.Ending) {
 	var p passage
 	s.begin(c, s.otherRoute, &p)
 	p.began = 0 // it has been answered already

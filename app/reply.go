@@ -69,7 +69,7 @@ func done(c *fiber.Ctx) error {
 }
 
 // fail replies with the msg that err carries, and returns what the request counts as.
-func (s *Server) fail(c *fasthttp.RequestCtx, err error) metrics.Outcome {
+func (s *Server) fail(c *fasthttp.RequestCtx, err error) metrics.Ending {
 	if err == cache.ErrGone {
 		c.SetConnectionClose()
 		refuse(c, custerrors.ServerIsShuttingDown) // nobody reads it, but who has shut down the sending side only

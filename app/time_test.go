@@ -8,6 +8,7 @@ import (
 
 	"signal-server/cache"
 	"signal-server/custerrors"
+	"signal-server/test/synctime"
 )
 
 const (
@@ -62,9 +63,9 @@ func TestKeyTTL(t *testing.T) {
 			t.Run(line+body, func(t *testing.T) {
 				bubble(t, func(t *testing.T, d *direct) {
 					d.want(t, line, "k", body, "", opened)
-					time.Sleep(test.want - ms)
+					synctime.Pass(test.want - ms)
 					d.want(t, "GET /offer/sdp", "k", "", custerrors.SdpNoValues, "") // which renews it
-					time.Sleep(test.want)
+					synctime.Pass(test.want)
 					d.want(t, "GET /offer/sdp", "k", "", custerrors.KeyIsExpired, "")
 				})
 			})
@@ -81,13 +82,13 @@ func TestEveryValidRequestRenews(t *testing.T) {
 		t.Run(r.line, func(t *testing.T) {
 			bubble(t, func(t *testing.T, d *direct) {
 				d.do(t, "POST /offer/sdp", "k", `{"data":"o"}`)
-				time.Sleep(ttl - ms)
+				synctime.Pass(ttl - ms)
 				d.do(t, r.line, "k", r.body)
-				time.Sleep(ttl - ms)
+				synctime.Pass(ttl - ms)
 				d.do(t, r.line, "k", r.body) // the second time it may be an exception, which renews as well
-				time.Sleep(ttl - ms)
+				synctime.Pass(ttl - ms)
 				d.want(t, "POST /offer/candidate", "k", "c", "", "")
-				time.Sleep(ttl)
+				synctime.Pass(ttl)
 				d.want(t, "POST /offer/candidate", "k", "c", custerrors.KeyIsExpired, "")
 			})
 		})
@@ -102,10 +103,10 @@ func TestRequestsThatDoNotRenew(t *testing.T) {
 		t.Run(line, func(t *testing.T) {
 			bubble(t, func(t *testing.T, d *direct) {
 				d.do(t, "POST /offer/sdp", "k", `{"data":"o"}`)
-				time.Sleep(ttl - ms)
+				synctime.Pass(ttl - ms)
 				d.set(line, "k", body)
 				d.handle()
-				time.Sleep(ms)
+				synctime.Pass(ms)
 				d.want(t, "GET /offer/sdp", "k", "", custerrors.KeyIsExpired, "")
 			})
 		})
@@ -118,12 +119,12 @@ func TestLifetimeIsAbsolute(t *testing.T) {
 		d.do(t, "POST /offer/sdp", "k", `{"data":"o"}`)
 		const step = 10 * time.Second
 		for range lasts/step - 1 {
-			time.Sleep(step)
+			synctime.Pass(step)
 			d.want(t, "GET /offer/sdp", "k", "", custerrors.SdpNoValues, "")
 		}
-		time.Sleep(step - ms)
+		synctime.Pass(step - ms)
 		d.want(t, "POST /answer/sdp", "k", "a", "", "")
-		time.Sleep(ms)
+		synctime.Pass(ms)
 		d.want(t, "GET /offer/sdp", "k", "", custerrors.KeyIsExpired, "")
 		d.want(t, "POST /offer/sdp", "k", `{"data":"p"}`, "", "") // and its key can be used again
 		d.want(t, "GET /offer/sdp", "k", "", custerrors.SdpNoValues, "")
@@ -134,18 +135,18 @@ func TestLifetimeIsAbsolute(t *testing.T) {
 func TestEndedKeysAreRememberedFor30s(t *testing.T) {
 	for name, end := range map[string]func(t *testing.T, d *direct){
 		"DELETE": func(t *testing.T, d *direct) { d.want(t, "DELETE /session", "k", "", "", "") },
-		"TTL":    func(*testing.T, *direct) { time.Sleep(ttl) },
+		"TTL":    func(*testing.T, *direct) { synctime.Pass(ttl) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, d *direct) {
 				d.do(t, "POST /offer/sdp", "k", `{"data":"o"}`)
 				end(t, d)
 				for _, at := range []time.Duration{0, time.Second, cache.Grace - time.Second - ms} {
-					time.Sleep(at)
+					synctime.Pass(at)
 					d.want(t, "GET /answer/sdp", "k", "", custerrors.KeyIsExpired, "")
 					d.want(t, "DELETE /session", "k", "", custerrors.KeyIsExpired, "") // asking does not prolong it
 				}
-				time.Sleep(ms)
+				synctime.Pass(ms)
 				d.want(t, "GET /answer/sdp", "k", "", custerrors.KeyNotFound, "")
 				d.want(t, "POST /offer/candidate", "k", "c", custerrors.KeyNotFound, "")
 			})
@@ -158,7 +159,7 @@ func TestTTLIsOfItsSession(t *testing.T) {
 	bubble(t, func(t *testing.T, d *direct) {
 		for i := range 20 {
 			d.want(t, "POST /offer/sdp", "k", fmt.Sprintf(`{"data":"o","key_ttl":%d}`, 1+i%2), "", "")
-			time.Sleep(time.Duration(1+i%2)*time.Second - ms)
+			synctime.Pass(time.Duration(1+i%2)*time.Second - ms)
 			d.want(t, "GET /offer/sdp", "k", "", custerrors.SdpNoValues, "")
 			d.want(t, "DELETE /session", "k", "", "", "")
 		}
@@ -176,7 +177,7 @@ func TestShortTTL(t *testing.T) {
 	for range 3 {
 		s.do(t, request{line: "POST /offer/candidate", key: used, body: "c"})
 	}
-	time.Sleep(400 * ms)
+	s.lapse(t, 400*ms)
 	for _, key := range []string{short, used} {
 		s.do(t, request{line: "GET /answer/sdp", key: key}).expect(t, "a short ttl", custerrors.KeyIsExpired, "")
 	}

@@ -141,6 +141,36 @@ type peer struct {
 // CloseWrite ends the client's side: of TLS, where that is spoken, and then not of what is below.
 func (p *peer) CloseWrite() error { return p.Conn.(interface{ CloseWrite() error }).CloseWrite() }
 
+// littleBuffer is what a connection that holds little holds on each side, in bytes; the system doubles it.
+const littleBuffer = 64 << 10
+
+// holdingLittle is an option: the server's connections hold little that their client does not read, whatever the system grants.
+func holdingLittle(o *options) {
+	o.listener = func(l net.Listener) net.Listener { return littleListener{l} }
+}
+
+type littleListener struct{ net.Listener }
+
+func (l littleListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	socket := c
+	if secured, ok := c.(*tls.Conn); ok {
+		socket = secured.NetConn()
+	}
+	return c, socket.(interface{ SetWriteBuffer(int) error }).SetWriteBuffer(littleBuffer)
+}
+
+// holdLittle has the client's side of the connection hold little that is not read. A reader's buffer would grow with what it reads.
+func (p *peer) holdLittle(t testing.TB) {
+	t.Helper()
+	if err := p.socket.(interface{ SetReadBuffer(int) error }).SetReadBuffer(littleBuffer); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // SetLinger is TCP's. A Unix socket knows no reset by which bytes on their way would be lost.
 func (p *peer) SetLinger(seconds int) error {
 	if tcp, ok := p.socket.(*net.TCPConn); ok {

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -19,9 +20,16 @@ func (s *server) grow(t *testing.T, key string, n int, age time.Duration) {
 	t.Helper()
 	s.store.await(t, key, n)
 	if age > 0 {
-		time.Sleep(age)
+		<-time.After(age)
 		s.store.await(t, key, n)
 	}
+}
+
+// lapse returns when so much time has passed on the server: when a request of its own has waited for that long.
+func (s *server) lapse(t *testing.T, d time.Duration) {
+	t.Helper()
+	line := fmt.Sprintf("GET /answer/sdp?wait=%v", d.Seconds())
+	s.do(t, request{line: line, key: newKey()}).expect(t, line, custerrors.KeyNotFound, "")
 }
 
 // within reports an answer that came later than soon.

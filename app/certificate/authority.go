@@ -44,15 +44,12 @@ type domain struct {
 func openAuthority(config Config, log *slog.Logger) (Source, error) {
 	probe, err := probe(config.Cache)
 	if err != nil {
-		return nil, fmt.Errorf("--acme-cache: %w", err)
+		return nil, fmt.Errorf("directory of certificates: %w", err)
 	}
 	os.Remove(probe)
 	a := &authority{domains: make(map[string]*domain), log: log}
 	for _, text := range config.Domains {
-		name, err := ascii(text)
-		if err != nil {
-			return nil, err
-		}
+		name, _ := ascii(text) // Validate has tried it
 		a.domains[name] = &domain{name: name, again: make(chan struct{}, 1)}
 	}
 	directory := config.Directory
@@ -81,15 +78,13 @@ func probe(dir string) (string, error) {
 	return file.Name(), file.Close()
 }
 
-// ascii returns the name as it stands in a certificate (RFC 5891), and refuses what authorities do.
-func ascii(domain string) (string, error) {
+// ascii returns the name as it stands in a certificate (RFC 5891). ok is false where an authority would refuse it.
+func ascii(domain string) (name string, ok bool) {
 	name, err := idna.Lookup.ToASCII(domain)
 	_, noLengths := lengths.ToASCII(name)
 	_, noAddress := netip.ParseAddr(name)
-	if err != nil || noLengths != nil || noAddress == nil || !strings.Contains(name, ".") || strings.HasSuffix(name, ".") {
-		return "", fmt.Errorf("--acme-domain has %q, must be a full name such as signal.example.org", domain)
-	}
-	return name, nil
+	ok = err == nil && noLengths == nil && noAddress != nil && strings.Contains(name, ".") && !strings.HasSuffix(name, ".")
+	return name, ok
 }
 
 // lengths refuses what no name in the DNS can be: one with an empty label, a label of more than 63 bytes, or more than 253 in all
@@ -112,7 +107,7 @@ func (a *authority) admits(_ context.Context, name string) error {
 }
 
 var (
-	errNotOurs  = errors.New("the name is not one of --acme-domain")
+	errNotOurs  = errors.New("the name is none that this server gets certificates for")
 	errNotThere = errors.New("there is no certificate yet")
 )
 
@@ -194,18 +189,18 @@ func (a *authority) obtain(ctx context.Context, d *domain) {
 
 // get has autocert get a certificate, which it does without knowing ctx.
 func (a *authority) get(ctx context.Context, d *domain) (*tls.Certificate, error) {
-	type outcome struct {
+	type result struct {
 		certificate *tls.Certificate
 		err         error
 	}
-	done := make(chan outcome, 1)
+	done := make(chan result, 1)
 	go func() { // ends within the five minutes that autocert takes, or with the process
 		certificate, err := a.manager.GetCertificate(d.hello())
-		done <- outcome{certificate, err}
+		done <- result{certificate, err}
 	}()
 	select {
-	case o := <-done:
-		return o.certificate, o.err
+	case r := <-done:
+		return r.certificate, r.err
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"signal-server/app/certificate"
+	"signal-server/test/synctime"
 )
 
 const (
@@ -57,7 +58,7 @@ func TestAuthority(t *testing.T) {
 				}
 				unserved(t, "before it runs", source, c, name)
 				stop := start(t, source)
-				pass(time.Minute)
+				synctime.Pass(time.Minute)
 				j.wants(t, "when it runs", there)
 				serves(t, "when it runs", source, 1)
 				unserved(t, "others", source, c, "", "example.org", "other.example.org", "x."+name)
@@ -79,7 +80,7 @@ func TestAuthority(t *testing.T) {
 				unreachable := newCA(t, day, again)
 				unreachable.set(func(c *ca) { c.down = true })
 				start(t, again)
-				pass(time.Minute)
+				synctime.Pass(time.Minute)
 				j.wants(t, "started again", there)
 				serves(t, "started again", again, 1)
 				if got := unreachable.requests(); len(got) > 0 {
@@ -108,7 +109,7 @@ func TestChallenges(t *testing.T) {
 // TestOldCertificate starts with one in the cache that is of no use any more, or cannot be read.
 func TestOldCertificate(t *testing.T) {
 	for what, spoil := range map[string]func(t *testing.T, kept string){
-		"expired": func(*testing.T, string) { pass(91 * day) },
+		"expired": func(*testing.T, string) { synctime.Pass(91 * day) },
 		"half":    func(t *testing.T, kept string) { put(t, kept, content(t, kept)[:500]) },
 		"empty":   func(t *testing.T, kept string) { put(t, kept, nil) },
 		"gone":    remove,
@@ -116,7 +117,7 @@ func TestOldCertificate(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			authorized(t, func(t *testing.T, config certificate.Config, source certificate.Source, c *ca, j *journal) {
 				stop := start(t, source)
-				pass(time.Minute)
+				synctime.Pass(time.Minute)
 				stop()
 				c.set(func(c *ca) { c.down = true }) // timers of the first source's are still there
 				spoil(t, filepath.Join(config.Cache, name))
@@ -125,7 +126,7 @@ func TestOldCertificate(t *testing.T) {
 				again := open(t, config, j)
 				newCA(t, 90*day, again)
 				start(t, again)
-				pass(time.Minute)
+				synctime.Pass(time.Minute)
 				j.wants(t, "again", there)
 				serves(t, "again", again, 1) // of the other authority
 			})
@@ -139,7 +140,7 @@ func TestBackOff(t *testing.T) {
 		c.set(func(c *ca) { c.down = true })
 		began := time.Now()
 		start(t, source)
-		pass(4*time.Hour + 30*time.Minute)
+		synctime.Pass(4*time.Hour + 30*time.Minute)
 		var got, want []time.Duration
 		for _, at := range c.requests() {
 			got = append(got, at.Sub(began))
@@ -159,7 +160,7 @@ func TestBackOff(t *testing.T) {
 		unserved(t, "meanwhile", source, c, name)
 
 		c.set(func(c *ca) { c.down = false })
-		pass(certificate.MaxPause)
+		synctime.Pass(certificate.MaxPause)
 		j.wants(t, "reached again", there)
 		serves(t, "reached again", source, 1)
 	})
@@ -185,19 +186,19 @@ func TestReloadTriesAgain(t *testing.T) {
 					t.Fatalf("at start: got %d tries, want 1", got)
 				}
 				c.set(func(c *ca) { c.down = false })
-				if pass(test.after); test.after < certificate.FirstPause {
+				if synctime.Pass(test.after); test.after < certificate.FirstPause {
 					for range 3 {
 						if err := source.Reload(); err != nil {
 							t.Errorf("got %v, want nil", err)
 						}
 					}
 				}
-				pass(certificate.FirstPause - test.after)
+				synctime.Pass(certificate.FirstPause - test.after)
 				got := c.requests()
 				if len(got) == 0 || got[0].Sub(began) != test.want {
 					t.Errorf("got tries at %v, want one %v after %v", got, test.want, began)
 				}
-				pass(10 * time.Second)
+				synctime.Pass(10 * time.Second)
 				j.wants(t, "mended", none, there)
 				serves(t, "mended", source, 1)
 
@@ -205,7 +206,7 @@ func TestReloadTriesAgain(t *testing.T) {
 				if err := source.Reload(); err != nil {
 					t.Errorf("with nothing to mend: got %v, want nil", err)
 				}
-				pass(day)
+				synctime.Pass(day)
 				if got := c.requests(); len(got) > 0 {
 					t.Errorf("with nothing to mend: the authority was asked at %v, want never", got)
 				}
@@ -218,13 +219,13 @@ func TestReloadTriesAgain(t *testing.T) {
 func TestRenewal(t *testing.T) {
 	authorized(t, func(t *testing.T, config certificate.Config, source certificate.Source, c *ca, j *journal) {
 		start(t, source)
-		pass(time.Minute)
+		synctime.Pass(time.Minute)
 		j.wants(t, "at start", there)
 		for serial := int64(1); serial <= 6; serial++ {
 			due := serves(t, "fresh", source, serial).NotBefore.Add(60 * day)
-			pass(time.Until(due) - time.Second)
+			synctime.Pass(time.Until(due) - time.Second)
 			serves(t, "before a third is left", source, serial)
-			pass(time.Second + time.Hour) // autocert waits for up to an hour, so that not all servers renew at once
+			synctime.Pass(time.Second + time.Hour) // autocert waits for up to an hour, so that not all servers renew at once
 			serves(t, "when a third is left", source, serial+1)
 		}
 		j.wants(t, "all is as it should be")
@@ -236,26 +237,26 @@ func TestRenewal(t *testing.T) {
 func TestNoRenewal(t *testing.T) {
 	authorized(t, func(t *testing.T, _ certificate.Config, source certificate.Source, c *ca, j *journal) {
 		start(t, source)
-		pass(time.Minute)
+		synctime.Pass(time.Minute)
 		c.set(func(c *ca) { c.down = true })
-		pass(75 * day) // 15 are left
+		synctime.Pass(75 * day) // 15 are left
 		j.wants(t, "half of the time for it", there)
 		if got, least := len(c.requests()), 14*24; got < least {
 			t.Errorf("half of the time for it: got %d tries, want %d or more", got, least)
 		}
-		pass(day)
+		synctime.Pass(day)
 		j.wants(t, "less", slices.Repeat([]string{"the certificate expires soon, and was not renewed"}, 4)...)
-		pass(15 * day)
+		synctime.Pass(15 * day)
 		j.Drain()
-		pass(certificate.WarnEvery)
+		synctime.Pass(certificate.WarnEvery)
 		j.wants(t, "the end", "the certificate has expired")
 		serves(t, "beyond its end", source, 1)
 
 		c.set(func(c *ca) { c.down = false })
-		pass(time.Hour)
+		synctime.Pass(time.Hour)
 		serves(t, "reached again", source, 2)
 		j.Drain()
-		pass(day)
+		synctime.Pass(day)
 		j.wants(t, "reached again")
 	})
 }
@@ -267,7 +268,7 @@ func TestAuthorityHangs(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		running.Go(func() { source.Run(ctx) })
-		pass(time.Second)
+		synctime.Pass(time.Second)
 		began := time.Now()
 		cancel()
 		running.Wait()
@@ -275,7 +276,7 @@ func TestAuthorityHangs(t *testing.T) {
 			t.Errorf("got the end after %v, want it at once", took)
 		}
 		j.wants(t, "an end is no failure")
-		pass(certificate.RequestFor) // what autocert asks is bounded
+		synctime.Pass(certificate.RequestFor) // what autocert asks is bounded
 	})
 }
 
@@ -289,7 +290,7 @@ func TestManyNames(t *testing.T) {
 		}, j)
 		c := newCA(t, 90*day, source)
 		start(t, source)
-		pass(time.Minute)
+		synctime.Pass(time.Minute)
 		j.wants(t, "two, as one is there twice", there, there)
 		for _, name := range []string{"a.example.org", "xn--bcher-kva.example.org"} {
 			leaf, err := shake(source, &tls.Config{ServerName: name})

@@ -8,7 +8,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/mail"
@@ -36,59 +35,69 @@ type Source interface {
 // Config says where the certificate comes from: from a file and its key, or from an authority. The zero Config means no TLS.
 type Config struct {
 	// CertFile has the certificate and those between it and a root, KeyFile its private key, both in PEM.
-	CertFile, KeyFile string
+	CertFile string `name:"tls-cert" placeholder:"FILE" help:"Certificate to serve HTTPS with, and those between it and a root, in PEM. Read again when it changes, and at SIGHUP."`
+	KeyFile  string `name:"tls-key" placeholder:"FILE" help:"Its private key, in PEM."`
 
 	// Domains are the names to get certificates for. Who names any agrees to the authority's terms.
-	Domains []string
+	Domains []string `name:"acme-domain" placeholder:"NAME,…" help:"Names to get certificates for from an ACME authority, to whose terms you agree thereby. It must reach this server at port 443 or, by --redirect-http, at port 80."`
 
 	// Cache is a directory for certificates, their keys and the account's, which is made if need be. It must outlive the
 	// process: authorities give out a few certificates a week for the same names.
-	Cache string
+	Cache string `name:"acme-cache" placeholder:"DIR" help:"Directory where certificates and keys are kept."`
 
 	// Email is where the authority may write to; empty: nowhere.
-	Email string
+	Email string `name:"acme-email" placeholder:"ADDRESS" help:"Where the authority may write to."`
 
 	// Directory is the URL of the authority's directory; empty: Let's Encrypt's.
-	Directory string
+	Directory string `name:"acme-directory" placeholder:"URL" help:"Directory of another authority than Let's Encrypt."`
 }
 
-// Validate returns all that is wrong with the config, as far as can be told without reading a file, in the words of the command
-// line.
-func (c *Config) Validate() error {
-	var errs []error
-	check := func(ok bool, format string, args ...any) {
-		if !ok {
-			errs = append(errs, fmt.Errorf(format, args...))
-		}
+// Validate calls wrong for each mistake, with a pointer to the field that has it and what is wrong in words that follow the field's
+// name. Arguments that point to other fields stand for their names. It reads no file.
+func (c *Config) Validate(wrong func(field any, format string, args ...any)) {
+	if (c.CertFile == "") != (c.KeyFile == "") {
+		wrong(&c.CertFile, "and %v are needed both, or none", &c.KeyFile)
 	}
-	check((c.CertFile == "") == (c.KeyFile == ""), "--tls-cert and --tls-key are needed both, or none")
-	check(c.CertFile == "" && c.KeyFile == "" || len(c.Domains) == 0, "--tls-cert and --acme-domain exclude each other")
+	if (c.CertFile != "" || c.KeyFile != "") && len(c.Domains) > 0 {
+		wrong(&c.CertFile, "and %v exclude each other", &c.Domains)
+	}
 	for _, domain := range c.Domains {
-		if _, err := ascii(domain); err != nil {
-			errs = append(errs, err)
+		if _, ok := ascii(domain); !ok {
+			wrong(&c.Domains, "has %q, must be a full name such as signal.example.org", domain)
 		}
 	}
 	if len(c.Domains) == 0 {
-		check(c.Cache == "" && c.Email == "" && c.Directory == "", "--acme-… are of no use without --acme-domain")
-		return errors.Join(errs...)
+		for _, field := range []*string{&c.Cache, &c.Email, &c.Directory} {
+			if *field != "" {
+				wrong(field, "is of no use without %v", &c.Domains)
+			}
+		}
+		return
 	}
-	check(c.Cache != "", "--acme-cache is empty, must be a directory that is kept: a new certificate at each start would soon be refused")
-	if c.Email != "" {
-		address, err := mail.ParseAddress(c.Email)
-		check(err == nil && address.Address == c.Email, "--acme-email is %q, must be an address of mail", c.Email)
+	if c.Cache == "" {
+		wrong(&c.Cache, "is empty, must be a directory that is kept: a new certificate at each start would soon be refused")
 	}
-	if c.Directory != "" {
-		u, err := url.Parse(c.Directory)
-		check(err == nil && u.Scheme == "https" && u.Host != "", "--acme-directory is %q, must be an https URL", c.Directory)
+	if address, err := mail.ParseAddress(c.Email); c.Email != "" && (err != nil || address.Address != c.Email) {
+		wrong(&c.Email, "is %q, must be an address of mail", c.Email)
 	}
-	return errors.Join(errs...)
+	if u, err := url.Parse(c.Directory); c.Directory != "" && (err != nil || u.Scheme != "https" || u.Host == "") {
+		wrong(&c.Directory, "is %q, must be an https URL", c.Directory)
+	}
 }
 
-// Open returns the source that the config names, or nil if it names none. It reads the files, and talks to no authority. The error
-// lists all that is wrong, one line each, without anything of a key.
+// valid reports whether Validate finds nothing.
+func (c *Config) valid() bool {
+	ok := true
+	c.Validate(func(any, string, ...any) { ok = false })
+	return ok
+}
+
+// Open returns the source that the config names, or nil if it names none. It reads the files, and talks to no authority. The config
+// is one that Validate has nothing against. The error lists all that is wrong with the files, one line each, without anything of a
+// key.
 func Open(config Config, log *slog.Logger) (Source, error) {
-	if err := config.Validate(); err != nil {
-		return nil, err
+	if !config.valid() {
+		return nil, errors.New("BUG: certificate.Open of a Config that Validate refuses")
 	}
 	switch {
 	case config.CertFile != "":

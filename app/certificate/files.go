@@ -63,26 +63,26 @@ func (f *files) Reload() error {
 
 func (f *files) read() (p pair, err error) {
 	var errs [2]error
-	p.cert, errs[0] = readBounded("--tls-cert", f.cert)
-	p.key, errs[1] = readBounded("--tls-key", f.key)
+	p.cert, errs[0] = readBounded("certificate", f.cert)
+	p.key, errs[1] = readBounded("private key", f.key)
 	return p, errors.Join(errs[:]...)
 }
 
 // maxFile bounds a file, in bytes: a chain of three certificates with RSA keys has about 6 KiB.
 const maxFile = 1 << 20
 
-func readBounded(flag, path string) ([]byte, error) {
+func readBounded(what, path string) ([]byte, error) {
 	file, err := os.Open(path) // #nosec G304 -- the operator names it
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", flag, err)
+		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	defer file.Close()
 	content, err := io.ReadAll(io.LimitReader(file, maxFile+1))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", flag, err)
+		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	if len(content) > maxFile {
-		return nil, fmt.Errorf("%s: %s has more than %d bytes", flag, path, maxFile)
+		return nil, fmt.Errorf("%s: %s has more than %d bytes", what, path, maxFile)
 	}
 	return content, nil
 }
@@ -91,7 +91,7 @@ func readBounded(flag, path string) ([]byte, error) {
 func (f *files) install(p pair) error {
 	certificate, err := tls.X509KeyPair(p.cert, p.key)
 	if err != nil {
-		return fmt.Errorf("--tls-cert %s and --tls-key %s: %w", f.cert, f.key, err)
+		return fmt.Errorf("certificate %s and private key %s: %w", f.cert, f.key, err)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"signal-server/app/certificate"
+	"signal-server/test/synctime"
 )
 
 const look = certificate.LookEvery
@@ -19,7 +20,7 @@ func running(t *testing.T, f func(t *testing.T, d disk, source certificate.Sourc
 		d.write(t, certify(t, 1, 90*day))
 		source := open(t, d.config(), j)
 		start(t, source)
-		pass(look + look/2)
+		synctime.Pass(look + look/2)
 		j.wants(t, "at start")
 		f(t, d, source, j)
 	})
@@ -35,13 +36,13 @@ func TestChange(t *testing.T) {
 	running(t, func(t *testing.T, d disk, source certificate.Source, j *journal) {
 		for serial := int64(2); serial < 5; serial++ {
 			d.write(t, certify(t, serial, 90*day))
-			pass(look)
+			synctime.Pass(look)
 			serves(t, "seen once", source, serial-1)
 			j.wants(t, "seen once")
-			pass(look)
+			synctime.Pass(look)
 			serves(t, "seen twice", source, serial)
 			j.wants(t, "seen twice", taken)
-			pass(100 * look)
+			synctime.Pass(100 * look)
 			j.wants(t, "and then")
 		}
 	})
@@ -72,28 +73,28 @@ func TestChangeThatIsUnderWay(t *testing.T) {
 				old, fresh := read(t, d), certify(t, 2, 90*day)
 
 				between(t, d, old, fresh)
-				pass(look)
+				synctime.Pass(look)
 				serves(t, "for a moment", source, 1)
 				d.write(t, fresh)
-				pass(2 * look)
+				synctime.Pass(2 * look)
 				serves(t, "whole after a moment", source, 2)
 				j.wants(t, "whole after a moment", taken)
 
 				old, fresh = fresh, certify(t, 3, 90*day)
 				between(t, d, old, fresh)
-				pass(100 * look)
+				synctime.Pass(100 * look)
 				serves(t, "for long", source, 2)
 				j.wants(t, "for long", refused)
 				d.write(t, fresh)
-				pass(2 * look)
+				synctime.Pass(2 * look)
 				serves(t, "whole after long", source, 3)
 				j.wants(t, "whole after long", taken)
 
 				between(t, d, fresh, certify(t, 4, 90*day))
-				pass(100 * look)
+				synctime.Pass(100 * look)
 				j.Drain()
 				d.write(t, fresh)
-				pass(100 * look)
+				synctime.Pass(100 * look)
 				serves(t, "taken back", source, 3)
 				j.wants(t, "taken back")
 			})
@@ -112,17 +113,17 @@ func TestWrittenSlowly(t *testing.T) {
 		fresh := certify(t, 2, 90*day)
 		for n := 0; n < len(fresh.cert); n += 20 {
 			put(t, d.cert, fresh.cert[:n])
-			pass(look)
+			synctime.Pass(look)
 		}
 		put(t, d.cert, fresh.cert)
 		for n := 0; n < len(fresh.key); n += 20 {
 			put(t, d.key, fresh.key[:n])
-			pass(look)
+			synctime.Pass(look)
 		}
 		serves(t, "under way", source, 1)
 		j.wants(t, "under way")
 		put(t, d.key, fresh.key)
-		pass(2 * look)
+		synctime.Pass(2 * look)
 		serves(t, "whole", source, 2)
 		j.wants(t, "whole", taken)
 	})
@@ -150,7 +151,7 @@ func TestReload(t *testing.T) {
 			t.Errorf("mended: got %v, want nil", err)
 		}
 		serves(t, "mended", source, 4)
-		pass(100 * look)
+		synctime.Pass(100 * look)
 		serves(t, "and then", source, 4)
 		j.wants(t, "what was read again is not news to who looks")
 	})
@@ -167,19 +168,19 @@ func TestWarnings(t *testing.T) {
 		source := open(t, d.config(), j)
 		j.wants(t, "half of the time to renew it in is left")
 		start(t, source)
-		pass(every)
+		synctime.Pass(every)
 		j.wants(t, "less is left", "the certificate expires soon, and was not renewed")
 		for range 2 {
-			pass(every)
+			synctime.Pass(every)
 			j.wants(t, "nothing is left", "the certificate has expired")
 		}
 		serves(t, "expired", source, 1)
 		d.write(t, certifyFrom(t, 2, time.Now().Add(every+2*look), time.Now().Add(90*day)))
-		pass(2 * look)
+		synctime.Pass(2 * look)
 		j.wants(t, "one for later", taken, "the certificate is not valid yet")
-		pass(every - 2*look)
+		synctime.Pass(every - 2*look)
 		j.wants(t, "later", "the certificate is not valid yet")
-		pass(every)
+		synctime.Pass(every)
 		j.wants(t, "valid")
 		serves(t, "valid", source, 2)
 	})
@@ -192,10 +193,10 @@ func TestRunEnds(t *testing.T) {
 		d.write(t, certify(t, 1, day))
 		source := open(t, d.config(), j)
 		stop := start(t, source)
-		pass(look)
+		synctime.Pass(look)
 		stop()
 		d.write(t, certify(t, 2, day))
-		pass(100 * look)
+		synctime.Pass(100 * look)
 		serves(t, "afterwards", source, 1)
 	})
 }

@@ -17,7 +17,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"signal-server/app/apptest/testlog"
@@ -142,12 +141,6 @@ func start(t *testing.T, source certificate.Source) (stop func()) {
 	stop = func() { cancel(); running.Wait() }
 	t.Cleanup(stop)
 	return stop
-}
-
-// pass lets time pass, and whatever is due be done.
-func pass(d time.Duration) {
-	time.Sleep(d)
-	synctest.Wait()
 }
 
 // shake shakes hands with a server of the source, and returns its certificate.

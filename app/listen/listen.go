@@ -24,7 +24,8 @@ const (
 )
 
 // Parse reads host:port, unix:/path, systemd, or systemd:NAME, where the name is that of FileDescriptorName= in systemd.socket(5).
-// The host of host:port is not looked up. The error follows "--flag ".
+// The host of host:port is not looked up. The error follows the name of
+// the setting: is "x", must be host:port.
 func Parse(text string) (Address, error) {
 	if path, ok := strings.CutPrefix(text, "unix:"); ok {
 		return parsePath(path)
@@ -50,10 +51,10 @@ func Parse(text string) (Address, error) {
 
 // Listen listens at the address. A socket of the Unix family gets the mode, and is there from the moment at which it can be
 // reached; one that nobody listens on any more is replaced. A socket of systemd is taken out of passed, which may be nil elsewhere.
-func (a Address) Listen(mode fs.FileMode, passed *Passed) (net.Listener, error) {
+func (a Address) Listen(mode Mode, passed *Passed) (net.Listener, error) {
 	switch a.kind {
 	case overUnix:
-		return listenUnix(a.at, mode)
+		return listenUnix(a.at, fs.FileMode(mode))
 	case fromSystemd:
 		return passed.take(a.at)
 	default:

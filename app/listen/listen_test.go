@@ -46,15 +46,20 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestParseMode(t *testing.T) {
-	for text, want := range map[string]fs.FileMode{"0660": 0o660, "600": 0o600, "0": 0, "777": 0o777} {
-		if got, err := ParseMode(text); err != nil || got != want {
-			t.Errorf("%q: got %o, %v, want %o", text, got, err, want)
+func TestMode(t *testing.T) {
+	for text, want := range map[string]struct {
+		mode    Mode
+		written string
+	}{"0660": {0o660, "0660"}, "600": {0o600, "0600"}, "0": {0, "0000"}, "777": {0o777, "0777"}} {
+		var got Mode
+		if err := got.UnmarshalText([]byte(text)); err != nil || got != want.mode || got.String() != want.written {
+			t.Errorf("%q: got %o, %v, written %v, want %o, written %s", text, uint32(got), err, got, uint32(want.mode), want.written)
 		}
 	}
 	for _, text := range []string{"", "rw", "1777", "0o660", "-1", "880"} {
-		if got, err := ParseMode(text); err == nil {
-			t.Errorf("%q: got %o, want an error", text, got)
+		got := Mode(0o640)
+		if err := got.UnmarshalText([]byte(text)); err == nil || err.Error() != "permissions in octal, such as 0660" || got != 0o640 {
+			t.Errorf("%q: got %v, %v, want an error that says what it must be, and the mode as before", text, got, err)
 		}
 	}
 }
@@ -70,7 +75,7 @@ func somewhere(t *testing.T) string {
 	return filepath.Join(dir, "s")
 }
 
-func listenAt(t *testing.T, path string, mode fs.FileMode) net.Listener {
+func listenAt(t *testing.T, path string, mode Mode) net.Listener {
 	t.Helper()
 	address, err := Parse("unix:" + path)
 	if err != nil {

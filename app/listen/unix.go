@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -122,13 +121,4 @@ func (l *unixListener) Close() error {
 		}
 	})
 	return l.UnixListener.Close()
-}
-
-// ParseMode reads the mode of a socket: permissions in octal, such as 0660. Who may write may connect (unix(7)).
-func ParseMode(text string) (fs.FileMode, error) {
-	mode, err := strconv.ParseUint(text, 8, 32)
-	if err != nil || fs.FileMode(mode)&^fs.ModePerm != 0 {
-		return 0, errors.New("permissions in octal, such as 0660")
-	}
-	return fs.FileMode(mode), nil
 }

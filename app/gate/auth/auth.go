@@ -11,8 +11,6 @@
 package auth
 
 import (
-	"errors"
-	"fmt"
 	"net"
 	"net/url"
 
@@ -23,40 +21,43 @@ import (
 // are named, a token of any of them will do.
 type Config struct {
 	// TokensFile lists tokens by their hashes, one a line; Mint says how a line looks.
-	TokensFile string
+	TokensFile string `name:"auth-tokens-file" placeholder:"FILE" help:"Tokens that clients must have one of, hashed; signal-server token makes one. Read again at SIGHUP."`
 
 	// JWTSecretFile holds the secret that JWTs are signed with by HS256: 32 bytes or more, line breaks at its end not counted.
-	JWTSecretFile string
+	JWTSecretFile string `name:"auth-jwt-secret-file" placeholder:"FILE" help:"Secret that signs JWTs (HS256), 32 bytes or more."`
 
 	// JWKSURL and JWKSFile name the key set (RFC 7517, Section 5) of who signs JWTs by RS256, ES256 or EdDSA; one of them at
 	// the most. The URL is https, or http on this machine.
-	JWKSURL  string
-	JWKSFile string
+	JWKSURL  string `name:"auth-jwks-url" placeholder:"URL" help:"Where the keys that sign JWTs are published (RS256, ES256, EdDSA)."`
+	JWKSFile string `name:"auth-jwks-file" placeholder:"FILE" help:"The same, as a file. Read again at SIGHUP."`
 
 	// Audience is what a JWT's aud must be or have among others, Issuer what its iss must be; empty: they are not looked at.
 	// Without Audience a JWT that was made for another service of the same issuer is good here, too (RFC 8725, Section 3.9).
-	Audience string
-	Issuer   string
+	Audience string `name:"auth-jwt-audience" placeholder:"TEXT" help:"What a JWT's aud must have."`
+	Issuer   string `name:"auth-jwt-issuer" placeholder:"TEXT" help:"What a JWT's iss must be."`
 }
 
-// Validate returns all mistakes at once, one line each, in the words of the command line. It reads no file and reaches nobody.
-func (c *Config) Validate() error {
-	var errs []error
+// Validate calls wrong for each mistake, with a pointer to the field that has it and what is wrong in words that follow the field's
+// name. Arguments that point to other fields stand for their names. It reads no file and reaches nobody.
+func (c *Config) Validate(wrong func(field any, format string, args ...any)) {
 	if c.JWKSURL != "" && c.JWKSFile != "" {
-		errs = append(errs, errors.New("--auth-jwks-url and --auth-jwks-file exclude each other"))
+		wrong(&c.JWKSURL, "and %v exclude each other", &c.JWKSFile)
 	}
 	if c.JWKSURL != "" && !fetchable(c.JWKSURL) { // it is not repeated: its query may be somebody's secret
-		errs = append(errs, errors.New("--auth-jwks-url must be like https://example.org/keys, or http:// and a loopback address; without a password"))
+		wrong(&c.JWKSURL, "must be like https://example.org/keys, or http:// and a loopback address; without a password")
 	}
-	for _, claim := range []struct{ flag, value string }{
-		{"--auth-jwt-audience", c.Audience},
-		{"--auth-jwt-issuer", c.Issuer},
-	} {
-		if claim.value != "" && !c.takesJWTs() {
-			errs = append(errs, fmt.Errorf("%s is for JWTs: it needs --auth-jwt-secret-file, --auth-jwks-url or --auth-jwks-file", claim.flag))
+	for _, claim := range []*string{&c.Audience, &c.Issuer} {
+		if *claim != "" && !c.takesJWTs() {
+			wrong(claim, "is for JWTs: it needs %v, %v or %v", &c.JWTSecretFile, &c.JWKSURL, &c.JWKSFile)
 		}
 	}
-	return errors.Join(errs...)
+}
+
+// valid reports whether Validate finds nothing.
+func (c *Config) valid() bool {
+	ok := true
+	c.Validate(func(any, string, ...any) { ok = false })
+	return ok
 }
 
 func (c *Config) takesJWTs() bool {

@@ -9,6 +9,13 @@ import (
 	"os"
 )
 
+// What the files are, in errors.
+const (
+	tokensFile = "tokens file"
+	secretFile = "JWT secret file"
+	jwksFile   = "JWKS file"
+)
+
 const (
 	// maxFile bounds each file, in bytes: ten thousand tokens.
 	maxFile = 1 << 20
@@ -16,39 +23,39 @@ const (
 	minSecret = 32
 )
 
-// readFile returns what the file that a flag names holds.
-func readFile(flag, path string) ([]byte, error) {
+// readFile returns what the file holds. The error says what the file is, by these words.
+func readFile(what, path string) ([]byte, error) {
 	file, err := os.Open(path) // #nosec G304 -- the operator names it
 	if err != nil {
-		return nil, fileError(flag, path, err)
+		return nil, fileError(what, path, err)
 	}
 	defer file.Close()
 	content, err := io.ReadAll(io.LimitReader(file, maxFile+1))
 	if err != nil {
-		return nil, fileError(flag, path, err)
+		return nil, fileError(what, path, err)
 	}
 	if len(content) > maxFile {
-		return nil, fmt.Errorf("%s %s: has more than %d bytes", flag, path, maxFile)
+		return nil, fmt.Errorf("%s %s: has more than %d bytes", what, path, maxFile)
 	}
 	return content, nil
 }
 
-// fileError returns err with the flag and with the path once.
-func fileError(flag, path string, err error) error {
+// fileError returns err with what the file is, and with the path once.
+func fileError(what, path string, err error) error {
 	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
 		err = pathError.Err
 	}
-	return fmt.Errorf("%s %s: %w", flag, path, err)
+	return fmt.Errorf("%s %s: %w", what, path, err)
 }
 
 func readSecret(path string) ([]byte, error) {
-	secret, err := readFile("--auth-jwt-secret-file", path)
+	secret, err := readFile(secretFile, path)
 	if err != nil {
 		return nil, err
 	}
 	secret = bytes.TrimRight(secret, "\r\n") // editors and echo put them there
 	if len(secret) < minSecret {
-		return nil, fmt.Errorf("--auth-jwt-secret-file %s: has %d bytes, must have %d or more, of random", path, len(secret), minSecret)
+		return nil, fmt.Errorf("%s %s: has %d bytes, must have %d or more, of random", secretFile, path, len(secret), minSecret)
 	}
 	return secret, nil
 }

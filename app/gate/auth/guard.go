@@ -40,14 +40,15 @@ type material struct {
 	keys   keySet // nil: nothing but HS256 is
 }
 
-// Open reads the files and fetches the keys that the config names, within ctx and 10 s, and returns a Guard to be closed. It
-// fails with all that is wrong, one line each: in the words of the command line, by file and line, without any token or secret.
+// Open reads the files and fetches the keys that the config names, within ctx and 10 s. The caller closes the Guard. The config is
+// one that Validate has nothing against. The error lists all that is wrong with what the config names, one line each: by file and
+// line, without any token or secret.
 //
 // Keys of a JWKSURL are fetched again every 5 min, and soon when a token names a key that is not among them; while that fails
 // those from before are good. The log is told when it begins and when it ends.
 func Open(ctx context.Context, config Config, log *slog.Logger) (*Guard, error) {
-	if err := config.Validate(); err != nil {
-		return nil, err
+	if !config.valid() {
+		return nil, errors.New("BUG: auth.Open of a Config that Validate refuses")
 	}
 	return open(ctx, config, fetchFrom(config.JWKSURL), log)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"signal-server/cache"
+	"signal-server/test/synctime"
 )
 
 func TestCheckLength(t *testing.T) {
@@ -24,16 +25,16 @@ func TestCheckLength(t *testing.T) {
 	refuses(t, g, "another", []byte("x"))
 }
 
-// Everything that is wrong with the files is told at once, by flag and place, and nothing of what is in them.
+// Everything that is wrong with the files is told at once, by file and place, and nothing of what is in them.
 func TestOpenTellsAll(t *testing.T) {
 	tokens := write(t, "tokens", []byte("hunter2\n"))
 	short := write(t, "secret", []byte("hunter2-hunter2-hunter2-hunter2\n")) // 31 bytes
 	keys := write(t, "keys", []byte("hunter2"))
 	_, err := Open(t.Context(), Config{TokensFile: tokens, JWTSecretFile: short, JWKSFile: keys}, slog.New(slog.DiscardHandler))
 	want := []string{
-		"--auth-tokens-file " + tokens + ":1: does not begin",
-		"--auth-jwt-secret-file " + short + ": has 31 bytes, must have 32 or more",
-		"--auth-jwks-file " + keys + ": is not JSON",
+		"tokens file " + tokens + ":1: does not begin",
+		"JWT secret file " + short + ": has 31 bytes, must have 32 or more",
+		"JWKS file " + keys + ": is not JSON",
 	}
 	if err == nil {
 		t.Fatal("got no error")
@@ -87,7 +88,7 @@ func TestReload(t *testing.T) {
 	rewrite(t, tokens, []byte(hashOf("new")))
 	rewrite(t, secrets, []byte("another secret that has more than 32 bytes"))
 	rewrite(t, keys, []byte("{}"))
-	if err := g.Reload(); err == nil || !strings.Contains(err.Error(), "--auth-jwks-file") || strings.Contains(err.Error(), "\n") {
+	if err := g.Reload(); err == nil || !strings.Contains(err.Error(), "JWKS file") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("got %v, want what is wrong with the keys", err)
 	}
 	old("keys that are wrong")
@@ -180,7 +181,7 @@ func TestConcurrently(t *testing.T) {
 						if err := g.Reload(); err != nil {
 							t.Errorf("Reload: %v", err)
 						}
-						time.Sleep(askEvery)
+						synctime.Pass(askEvery)
 					}
 				}
 			})

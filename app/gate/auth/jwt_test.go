@@ -11,6 +11,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/golang-jwt/jwt/v5"
+
+	"signal-server/test/synctime"
 )
 
 // keyRing is one key of each kind.
@@ -148,9 +150,9 @@ func TestTimes(t *testing.T) {
 
 		token := hs256Token(t, claims{"exp": at(40 * time.Second)})
 		admits(t, g, "fresh", token, Grant{})
-		time.Sleep(40*time.Second + leeway - time.Nanosecond)
+		synctime.Pass(40*time.Second + leeway - time.Nanosecond)
 		admits(t, g, "at the end of the leeway", token, Grant{})
-		time.Sleep(time.Nanosecond)
+		synctime.Pass(time.Nanosecond)
 		refuses(t, g, "then", token)
 	})
 }

@@ -50,13 +50,13 @@ func (s keySet) only(algorithm string) (key crypto.PublicKey, err error) {
 }
 
 func readKeySet(path string, log *slog.Logger) (keySet, error) {
-	text, err := readFile("--auth-jwks-file", path)
+	text, err := readFile(jwksFile, path)
 	if err != nil {
 		return nil, err
 	}
 	keys, err := parseKeySet(text, log)
 	if err != nil {
-		return nil, fmt.Errorf("--auth-jwks-file %s: %w", path, err)
+		return nil, fmt.Errorf("%s %s: %w", jwksFile, path, err)
 	}
 	return keys, nil
 }

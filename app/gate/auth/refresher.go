@@ -54,7 +54,7 @@ func (r *refresher) load(ctx context.Context) (keySet, error) {
 	r.fetched = time.Now()
 	text, err := r.fetch(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("--auth-jwks-url: %w", err)
+		return nil, fmt.Errorf("JWKS URL: %w", err)
 	}
 	digest := sha256.Sum256(text)
 	if digest == r.digest {
@@ -62,7 +62,7 @@ func (r *refresher) load(ctx context.Context) (keySet, error) {
 	}
 	keys, err := parseKeySet(text, r.log)
 	if err != nil {
-		return nil, fmt.Errorf("--auth-jwks-url: what it serves %w", err)
+		return nil, fmt.Errorf("JWKS URL: what it serves %w", err)
 	}
 	r.digest = digest
 	return keys, nil

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"signal-server/test/synctime"
 )
 
 // A key that its issuer adds or withdraws is known or gone with the next fetch, also to those who were checked before.
@@ -18,21 +20,18 @@ func TestRotation(t *testing.T) {
 		admits(t, g, "old key", old, Grant{})
 
 		i.serve(jwks(t, public("old", edKey), public("new", otherEdKey)), nil)
-		time.Sleep(refreshEvery - time.Second)
-		synctest.Wait()
+		synctime.Pass(refreshEvery - time.Second)
 		if got := i.count(); got != 1 {
 			t.Errorf("before its time: got %d fetches, want 1", got)
 		}
-		time.Sleep(time.Second)
-		synctest.Wait()
+		synctime.Pass(time.Second)
 		admits(t, g, "both keys: the new one", fresh, Grant{})
 		admits(t, g, "both keys: the old one", old, Grant{})
 
 		i.serve(jwks(t, public("new", otherEdKey)), nil)
-		time.Sleep(refreshEvery - time.Second)
+		synctime.Pass(refreshEvery - time.Second)
 		admits(t, g, "the old key, just before", old, Grant{})
-		time.Sleep(time.Second)
-		synctest.Wait()
+		synctime.Pass(time.Second)
 		refuses(t, g, "the old key, though remembered", old)
 		admits(t, g, "the new key", fresh, Grant{})
 	})
@@ -45,7 +44,7 @@ func TestUnknownKey(t *testing.T) {
 		i.serve(jwks(t, public("old", edKey)), nil)
 		g := fetching(t, i.fetch, slog.New(slog.DiscardHandler))
 		fresh := edToken(t, "new", otherEdKey, nil)
-		time.Sleep(time.Minute)
+		synctime.Pass(time.Minute)
 
 		i.serve(jwks(t, public("new", otherEdKey)), nil)
 		refuses(t, g, "the first time", fresh)
@@ -58,7 +57,7 @@ func TestUnknownKey(t *testing.T) {
 		const minutes = 7
 		for range minutes * 60 * 10 {
 			refuses(t, g, "a key that never comes", edToken(t, "never", otherEdKey, nil))
-			time.Sleep(100 * time.Millisecond)
+			synctime.Pass(100 * time.Millisecond)
 		}
 		synctest.Wait()
 		if got, want := i.count(), 2+minutes*6; got < want-1 || got > want+1 {
@@ -75,7 +74,7 @@ func TestUnknownKey(t *testing.T) {
 			"a signature that is wrong":     edToken(t, "new", edKey, nil),
 		} {
 			before := i.count()
-			time.Sleep(askEvery)
+			synctime.Pass(askEvery)
 			refuses(t, g, name, token)
 			synctest.Wait()
 			if got := i.count(); got > before+1 { // one may be due from before
@@ -106,11 +105,10 @@ func TestIssuerDownLater(t *testing.T) {
 		} {
 			before, told := i.count(), log.count("could not be fetched")
 			i.serve(bad.text, bad.err)
-			time.Sleep(refreshEvery)
-			synctest.Wait()
+			synctime.Pass(refreshEvery)
 			for range 20 {
 				admits(t, g, bad.name, edToken(t, "k", edKey, nil), Grant{})
-				time.Sleep(retryEvery)
+				synctime.Pass(retryEvery)
 			}
 			synctest.Wait()
 			if got, want := i.count()-before, 21; got != want {
@@ -120,13 +118,11 @@ func TestIssuerDownLater(t *testing.T) {
 				t.Errorf("%s: the log was told %d times, want once", bad.name, got)
 			}
 			i.serve(good, nil)
-			time.Sleep(retryEvery)
-			synctest.Wait()
+			synctime.Pass(retryEvery)
 			if !strings.Contains(lastLine(&log), "can be fetched again") {
 				t.Errorf("%s: got %q, want that it is over", bad.name, lastLine(&log))
 			}
-			time.Sleep(refreshEvery)
-			synctest.Wait()
+			synctime.Pass(refreshEvery)
 		}
 		if got := log.count("has changed"); got != 0 {
 			t.Errorf("got %d changes, want none: the keys are as they were", got)
@@ -145,7 +141,7 @@ func TestIssuerDownAtStart(t *testing.T) {
 		"down": {err: errDown}, "not JSON": {text: []byte("x")}, "no keys": {text: []byte(`{"keys":[]}`)},
 	} {
 		g, err := open(t.Context(), Config{JWKSURL: "https://issuer.example/?hunter2"}, i.fetch, slog.New(slog.DiscardHandler))
-		if g != nil || err == nil || !strings.HasPrefix(err.Error(), "--auth-jwks-url: ") || strings.Contains(err.Error(), "hunter2") {
+		if g != nil || err == nil || !strings.HasPrefix(err.Error(), "JWKS URL: ") || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: got %v, %v; want an error that says what", name, g, err)
 		}
 	}
@@ -158,7 +154,7 @@ func TestReloadFetches(t *testing.T) {
 		i.serve(jwks(t, public("old", edKey)), nil)
 		g := fetching(t, i.fetch, slog.New(slog.DiscardHandler))
 		i.serve(jwks(t, public("new", otherEdKey)), nil)
-		time.Sleep(time.Minute)
+		synctime.Pass(time.Minute)
 		if err := g.Reload(); err != nil {
 			t.Fatal(err)
 		}

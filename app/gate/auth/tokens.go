@@ -20,8 +20,8 @@ const (
 	tokenBytes = 32
 	// maxName bounds a token's name, in characters; a minted token has 43, so none passes for a name.
 	maxName = 32
-	// minPlain is the length from which on a word of the file is tried as a token in plain.
-	minPlain = 16
+	// minUnhashed is the length from which on a word of the file is tried as a token in plain.
+	minUnhashed = 16
 	// maxMistakes bounds how many lines of one file are told of: a file of another kind has a mistake in each.
 	maxMistakes = 20
 
@@ -100,7 +100,7 @@ func lineOf(digest [sha256.Size]byte, grant Grant) string {
 }
 
 func readTokens(path string) (tokens, error) {
-	text, err := readFile("--auth-tokens-file", path)
+	text, err := readFile(tokensFile, path)
 	if err != nil {
 		return nil, err
 	}
@@ -137,21 +137,21 @@ func parseTokens(path string, text []byte) (tokens, error) {
 		l.line = n
 		t[prefixOf(&l.digest)] = append(t[prefixOf(&l.digest)], l)
 	}
-	t.findPlain(text, &m)
+	t.findUnhashed(text, &m)
 	if len(t) == 0 && m.count == 0 {
-		m.errs = append(m.errs, fmt.Errorf("--auth-tokens-file %s: lists no token: nobody could use the server", path))
+		m.errs = append(m.errs, fmt.Errorf("%s %s: lists no token: nobody could use the server", tokensFile, path))
 	}
 	return t, m.join()
 }
 
-// findPlain looks for listed tokens that stand in the file themselves, in a comment say: who reads the file has them.
-func (t tokens) findPlain(text []byte, m *mistakes) {
+// findUnhashed looks for listed tokens that stand in the file themselves, in a comment say: who reads the file has them.
+func (t tokens) findUnhashed(text []byte, m *mistakes) {
 	n := 0
 	for line := range bytes.Lines(text) {
 		n++
 		words := append(bytes.Fields(line), bytes.FieldsFunc(line, neverInMinted)...)
 		for _, word := range words {
-			if len(word) < minPlain {
+			if len(word) < minUnhashed {
 				continue
 			}
 			digest := sha256.Sum256(word)
@@ -214,13 +214,13 @@ type mistakes struct {
 
 func (m *mistakes) add(line int, err error) {
 	if m.count++; m.count <= maxMistakes {
-		m.errs = append(m.errs, fmt.Errorf("--auth-tokens-file %s:%d: %w", m.path, line, err))
+		m.errs = append(m.errs, fmt.Errorf("%s %s:%d: %w", tokensFile, m.path, line, err))
 	}
 }
 
 func (m *mistakes) join() error {
 	if more := m.count - maxMistakes; more > 0 {
-		m.errs = append(m.errs, fmt.Errorf("--auth-tokens-file %s: %d more lines are wrong", m.path, more))
+		m.errs = append(m.errs, fmt.Errorf("%s %s: %d more lines are wrong", tokensFile, m.path, more))
 	}
 	return errors.Join(m.errs...)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"signal-server/cache"
+	"signal-server/test/synctime"
 )
 
 // TestGuessing has a client guess keys: it is slowed, and blocked when it goes on, longer each time, and forgiven in the end.
@@ -29,7 +30,7 @@ func TestGuessing(t *testing.T) {
 		if wait != 10*time.Second {
 			t.Errorf("guess 7: got %v, want the 10 s until one is due", wait)
 		}
-		time.Sleep(wait)
+		synctime.Pass(wait)
 		if got := guess(7); got != 0 {
 			t.Errorf("who has waited: got refused for %v, want served", got)
 		}
@@ -41,7 +42,7 @@ func TestGuessing(t *testing.T) {
 			if got != want {
 				t.Errorf("who does not wait: got %v, want blocked for %v", got, want)
 			}
-			time.Sleep(want - time.Second)
+			synctime.Pass(want - time.Second)
 			if got := guess(200); got <= 0 || got > time.Second {
 				t.Errorf("a second before the end: got %v, want blocked", got)
 			}
@@ -51,7 +52,7 @@ func TestGuessing(t *testing.T) {
 			if got := l.Request(bob); got != 0 {
 				t.Errorf("somebody else: got refused for %v, want served", got)
 			}
-			time.Sleep(2 * time.Second)
+			synctime.Pass(2 * time.Second)
 			for n := 300; guess(n) == 0; n++ { // until it is slowed again
 			}
 		}
@@ -69,7 +70,7 @@ func TestWaitingForOneKey(t *testing.T) {
 			l.WrongKey(alice, "the key")
 		}
 		for n := range 100 {
-			time.Sleep(21 * time.Second)
+			synctime.Pass(21 * time.Second)
 			if got := l.Request(alice); got != 0 {
 				t.Fatalf("a new key every 21 s: got refused for %v, want served", got)
 			}
@@ -170,16 +171,16 @@ func TestBlocks(t *testing.T) {
 			if _, got := l.Known(); got != 1 {
 				t.Errorf("in block %d: got %d blocked, want 1", i+1, got)
 			}
-			time.Sleep(want - 1)
+			synctime.Pass(want - 1)
 			if got := l.Request(alice); got != 1 {
 				t.Errorf("at the end of block %d: got %v, want 1 ns", i+1, got)
 			}
-			time.Sleep(time.Nanosecond)
+			synctime.Pass(time.Nanosecond)
 			if _, got := l.Known(); got != 0 {
 				t.Errorf("after block %d: got %d blocked, want 0", i+1, got)
 			}
 		}
-		time.Sleep(forgive)
+		synctime.Pass(forgive)
 		if got, want := provoke(), 10*time.Minute; got != want {
 			t.Errorf("an hour later: got %v, want %v", got, want)
 		}
@@ -193,7 +194,7 @@ func TestRateOfGuesses(t *testing.T) {
 		guesses := 0
 		for end := time.Now().Add(24 * time.Hour); time.Now().Before(end); {
 			if after := l.Request(alice); after > 0 {
-				time.Sleep(after)
+				synctime.Pass(after)
 				continue
 			}
 			l.WrongKey(alice, cache.Key(fmt.Sprint(guesses)))

@@ -26,21 +26,38 @@ import (
 	"signal-server/cache"
 )
 
-// Config says how much each client may have. The zero Config limits nothing.
+// Config says how clients are told apart and how much each may have. The zero Config limits nothing.
 type Config struct {
-	Requests Rate // of any kind
-	Opens    Rate // sessions opened
+	// TrustedProxies is what ParseProxies reads.
+	TrustedProxies []string `name:"trusted-proxies" placeholder:"CIDR,…" help:"Proxies whose X-Forwarded-For is believed: addresses, networks, loopback, private, unix."`
+
+	Requests Rate `name:"rate-requests" default:"off" help:"Requests of one client, such as 50/s: so many at once, and again as time goes by; off: any number."`
+	Opens    Rate `name:"rate-opens" default:"off" help:"New sessions of one client, such as 60/m."`
 
 	// WrongKeys is how many different keys that no session has a client may ask for. Who asks for more is refused, whatever he asks
 	// for, until the next one is due. Who goes on all the same is blocked: for Block, and twice as long each further time, up to an
 	// hour or Block if that is longer. An hour after its end a block is forgiven.
-	WrongKeys Rate
-	Block     time.Duration
+	WrongKeys Rate          `name:"rate-wrong-keys" default:"off" help:"Different keys without a session that one client may ask for, such as 20/m; who asks for more is blocked for a while."`
+	Block     time.Duration `name:"block-for" default:"1m" help:"How long the first block lasts; each further one is twice as long, up to an hour."`
 
-	Waits int // at once; 0: any number
+	Waits int `name:"max-client-waits" default:"0" help:"Requests of one client that wait, and event streams, at once; 0: any number."`
 
 	// Clients is how many are remembered; 0 means DefaultClients.
-	Clients int
+	Clients int `kong:"-"`
+}
+
+// Validate calls wrong for each mistake, with a pointer to the field that has it and what is wrong in words that follow the field's
+// name.
+func (c *Config) Validate(wrong func(field any, format string, args ...any)) {
+	if _, err := ParseProxies(c.TrustedProxies); err != nil {
+		wrong(&c.TrustedProxies, "%v", err)
+	}
+	if c.Waits < 0 {
+		wrong(&c.Waits, "is %d, must be 0 or more", c.Waits)
+	}
+	if c.Block <= 0 && c.WrongKeys.Events != 0 {
+		wrong(&c.Block, "is %v, must be more than 0", c.Block)
+	}
 }
 
 // DefaultClients is how many clients are remembered unless the configuration says otherwise: 10.5 MiB, 168 bytes for each.

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"signal-server/cache"
+	"signal-server/test/synctime"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -53,7 +54,7 @@ func TestRates(t *testing.T) {
 				if got := tt.ask(l, bob); got != 0 {
 					t.Errorf("somebody else: got refused for %v, want served", got)
 				}
-				time.Sleep(wait)
+				synctime.Pass(wait)
 				if got := tt.ask(l, alice); got != 0 {
 					t.Errorf("when it is due: got refused for %v, want served", got)
 				}

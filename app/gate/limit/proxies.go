@@ -25,7 +25,7 @@ var words = map[string][]netip.Prefix{
 }
 
 // ParseProxies reads a list of addresses, networks and the words loopback, private and unix, which is whoever can reach a Unix
-// socket. The error names all that are wrong.
+// socket. The error names all that are wrong, and follows the name of the setting.
 func ParseProxies(list []string) (Proxies, error) {
 	var p Proxies
 	var wrong []string

@@ -1,12 +1,50 @@
 package limit
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
 
 // Rate is so many events in a time: a client may have all of them at once, and gets them back evenly. So {100, 2 * time.Second}
 // is 50 a second with bursts of 100. Without events, or without a time, there is no limit.
 type Rate struct {
 	Events int
 	Per    time.Duration
+}
+
+// ratePeriods are the times of rates that are written, by their name.
+var ratePeriods = map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}
+
+// String returns the rate as UnmarshalText reads it: 50/s, or off. One in another time, which no text says, is like 100/2s.
+func (r Rate) String() string {
+	if r.Events <= 0 || r.Per <= 0 {
+		return "off"
+	}
+	for name, per := range ratePeriods {
+		if r.Per == per {
+			return fmt.Sprintf("%d/%s", r.Events, name)
+		}
+	}
+	return fmt.Sprintf("%d/%v", r.Events, r.Per)
+}
+
+// UnmarshalText reads a rate such as 50/s, 60/m or 100/h, or off. The error says what the text must be; the rate is as before then.
+func (r *Rate) UnmarshalText(text []byte) error {
+	if string(text) == "off" {
+		*r = Rate{}
+		return nil
+	}
+	number, period, _ := strings.Cut(string(text), "/")
+	n, err := strconv.Atoi(number)
+	if err != nil || n < 1 || n > math.MaxInt32 || ratePeriods[period] == 0 {
+		return errors.New("a rate such as 50/s, 60/m or 100/h, or off")
+	}
+	*r = Rate{n, ratePeriods[period]}
+	return nil
 }
 
 // meter is a Rate as it is reckoned with: the generic cell rate algorithm (ITU-T I.371, Annex A), which needs one number for each

@@ -14,7 +14,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
-	"fmt"
 	"sync/atomic"
 
 	"signal-server/cache"
@@ -52,26 +51,31 @@ func New() *Issuer {
 	return i
 }
 
-// Open returns an Issuer whose secrets are the lines of the file, MinSecret bytes or more each: the first one signs, and what any
-// of them has signed is good. So they are replaced without a break: the new one is appended on every node, then put first, and the
-// old one taken away when the sessions of its time are over.
-func Open(path string) (*Issuer, error) {
-	i := &Issuer{path: path}
+// Open returns an Issuer as the config says, or nil if roles have no tickets. Of the lines of a SecretFile the first one signs, and
+// what any of them has signed is good. So secrets are replaced without a break: append the new one on every node, then put it first,
+// and take the old one away when the sessions of its time are over.
+func Open(config Config) (*Issuer, error) {
+	switch {
+	case !config.RoleTickets:
+		return nil, nil
+	case config.SecretFile == "":
+		return New(), nil
+	}
+	i := &Issuer{path: config.SecretFile}
 	if err := i.Reload(); err != nil {
 		return nil, err
 	}
 	return i, nil
 }
 
-// Reload reads the file again, if there is one. When it fails nothing has changed. The error is in the words of the command line,
-// and quotes nothing of the file.
+// Reload reads the file again, if there is one. If it fails nothing has changed. The error names the file, and quotes nothing of it.
 func (i *Issuer) Reload() error {
 	if i.path == "" {
 		return nil
 	}
 	signers, err := read(i.path)
 	if err != nil {
-		return fmt.Errorf("--role-tickets-secret-file: %w", err)
+		return err
 	}
 	i.signers.Store(&signers)
 	return nil

@@ -32,7 +32,7 @@ func write(t testing.TB, text string) (path string) {
 
 func issuer(t testing.TB, text string) *Issuer {
 	t.Helper()
-	i, err := Open(write(t, text))
+	i, err := Open(Config{RoleTickets: true, SecretFile: write(t, text)})
 	if err != nil {
 		t.Fatalf("Open: got %v, want an issuer", err)
 	}
@@ -120,11 +120,11 @@ func TestForm(t *testing.T) {
 func TestSecretsAreReplaced(t *testing.T) {
 	const old, young = "an old secret of 32 bytes or more", "a young secret of 32 bytes or more"
 	path := write(t, old)
-	first, err := Open(path)
+	first, err := Open(Config{RoleTickets: true, SecretFile: path})
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := Open(path)
+	second, err := Open(Config{RoleTickets: true, SecretFile: path})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,17 +179,18 @@ func TestFiles(t *testing.T) {
 		"a short one behind":   {long + "\nhunter2", "line 2 has 7 bytes"},
 		"too long":             {strings.Repeat("x", maxFile+1), "has more than 65536 bytes"},
 	} {
-		_, err := Open(write(t, tt.text))
+		path := write(t, tt.text)
+		_, err := Open(Config{RoleTickets: true, SecretFile: path})
 		switch {
 		case tt.want == "" && err != nil:
 			t.Errorf("%s: got %v, want an issuer", name, err)
-		case tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want) || !strings.HasPrefix(err.Error(), "--role-tickets-secret-file")):
-			t.Errorf("%s: got %v, want the flag and %q", name, err, tt.want)
+		case tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want) || !strings.HasPrefix(err.Error(), path)):
+			t.Errorf("%s: got %v, want the file and %q", name, err, tt.want)
 		case err != nil && strings.Contains(err.Error(), "hunter2"):
 			t.Errorf("%s: got %v, want nothing of the secret", name, err)
 		}
 	}
-	if _, err := Open("/nowhere/secrets"); err == nil || strings.Count(err.Error(), "/nowhere/secrets") != 1 {
+	if _, err := Open(Config{RoleTickets: true, SecretFile: "/nowhere/secrets"}); err == nil || strings.Count(err.Error(), "/nowhere/secrets") != 1 {
 		t.Errorf("no file: got %v, want the path", err)
 	}
 }
@@ -228,7 +229,7 @@ func BenchmarkCheck(b *testing.B) {
 
 // FuzzCheck shows any bytes: none is good but what Append wrote.
 func FuzzCheck(f *testing.F) {
-	i, err := Open(write(f, secrets(2)))
+	i, err := Open(Config{RoleTickets: true, SecretFile: write(f, secrets(2))})
 	if err != nil {
 		f.Fatal(err)
 	}

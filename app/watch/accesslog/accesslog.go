@@ -12,6 +12,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
 	random "math/rand/v2"
@@ -41,12 +42,20 @@ const (
 // Config says what is logged.
 type Config struct {
 	// Share is the part of requests that is logged, picked at random: 0 none, 1 all.
-	Share float64
+	Share Share `name:"access-log" default:"off" help:"Share of requests that get a line in the log, without keys: 1 (all), 0.01, off."`
 	// SaltFile has the salt of hashes, 16 to 4096 bytes, for several nodes whose lines are to be found by each other. None: each
 	// process has a random one, and who has its log can try no keys.
-	SaltFile string
+	SaltFile string `name:"access-log-salt-file" placeholder:"FILE" help:"Salt of the hashes that stand for keys in it, 16 bytes or more: the same on all nodes whose lines are to be found by each other; none: a random one."`
 	// Clients has lines name the client's address.
-	Clients bool
+	Clients bool `name:"access-log-clients" help:"Have its lines name the client's address."`
+}
+
+// Validate calls wrong for each mistake, with a pointer to the field that has it and what is wrong in words that follow the field's
+// name. It reads no file.
+func (c *Config) Validate(wrong func(field any, format string, args ...any)) {
+	if !c.Share.valid() {
+		wrong(&c.Share, "is %v, must be 0 to 1", float64(c.Share))
+	}
 }
 
 // Log is a log of requests. New makes one, and Close ends it. Its other methods may be called concurrently; a nil Log logs nothing.
@@ -86,17 +95,18 @@ func (e *Entry) Of(l *Log, key cache.Key) {
 	copy(e.session[:], sum[:])
 }
 
-// New returns a Log that writes to the handler, or nil if nothing is to be logged. The error names what is wrong with the Config.
+// New returns a Log that writes to the handler, or nil if nothing is to be logged. The config is one that Validate has nothing
+// against. The error says what is wrong with the SaltFile.
 func New(c Config, handler slog.Handler) (*Log, error) {
-	if !(c.Share >= 0 && c.Share <= 1) {
-		return nil, fmt.Errorf("the share of requests is %v, must be 0 to 1", c.Share)
+	if !c.Share.valid() {
+		return nil, errors.New("BUG: accesslog.New of a Config that Validate refuses")
 	}
 	salt, err := c.salt()
 	if err != nil || c.Share == 0 {
 		return nil, err
 	}
 	l := &Log{
-		share: c.Share, clients: c.Clients, salt: sha256.Sum256(salt), handler: handler,
+		share: float64(c.Share), clients: c.Clients, salt: sha256.Sum256(salt), handler: handler,
 		queue: make(chan slog.Record, queued), closing: make(chan struct{}), ended: make(chan struct{}),
 	}
 	go l.write()

@@ -137,7 +137,7 @@ func TestSalt(t *testing.T) {
 }
 
 func TestPicks(t *testing.T) {
-	for share, want := range map[float64][2]int{0: {0, 0}, 0.01: {1, 500}, 0.5: {3000, 7000}, 1: {10_000, 10_000}} { // of 10,000, beyond doubt
+	for share, want := range map[accesslog.Share][2]int{0: {0, 0}, 0.01: {1, 500}, 0.5: {3000, 7000}, 1: {10_000, 10_000}} { // of 10,000, beyond doubt
 		l := newLog(t, accesslog.Config{Share: share}, slog.DiscardHandler)
 		n := 0
 		for range 10_000 {

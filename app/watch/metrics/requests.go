@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	maxRoutes   = 64
-	maxOutcomes = 64
+	maxRoutes  = 64
+	maxEndings = 64
 
 	// shards of the counters: two connections seldom share one, so that cores seldom wait for each other. A shard is 32 KiB, of
 	// which a server touches a tenth.
@@ -22,12 +22,12 @@ const (
 // Route is a route by its number.
 type Route uint8
 
-// Outcome is how a request ended: by its msg, or where it is not of the API, by its status.
-type Outcome uint8
+// Ending is how a request ended: by its msg, or where it is not of the API, by its status.
+type Ending uint8
 
 // OK is a request that produced what was asked for, Gone one whose client had left before it was answered. The others come from Requests.
 const (
-	OK Outcome = iota
+	OK Ending = iota
 	Gone
 )
 
@@ -41,25 +41,25 @@ var pageStatuses = [...]int{204, 302, 304}
 // allocates or blocks.
 type Requests struct {
 	// set at the start
-	routes   []string
-	outcomes []outcome
-	errors   []custerrors.Error // of each outcome, "" where it has none
-	mix      int                // see place
-	places   [places]Outcome
+	routes  []string
+	endings []labels
+	errors  []custerrors.Error // of each ending, "" where it has none
+	mix     int                // see place
+	places  [places]Ending
 
 	// atomic
-	counts  [shards][maxRoutes][maxOutcomes]atomic.Uint64
+	counts  [shards][maxRoutes][maxEndings]atomic.Uint64
 	seconds [maxRoutes]cache.Durations
 }
 
-// outcome is the labels of one.
-type outcome struct{ status, msg string }
+// labels are those of one ending.
+type labels struct{ status, msg string }
 
 // NewRequests returns a Requests that knows all of custerrors, and no route.
 func NewRequests() *Requests {
 	r := new(Requests)
 	add := func(e custerrors.Error, status int, msg string) {
-		r.outcomes = append(r.outcomes, outcome{strconv.Itoa(status), msg})
+		r.endings = append(r.endings, labels{strconv.Itoa(status), msg})
 		r.errors = append(r.errors, e)
 	}
 	add("", 200, "ok")
@@ -70,8 +70,8 @@ func NewRequests() *Requests {
 	for _, status := range pageStatuses {
 		add("", status, "ok")
 	}
-	if len(r.outcomes) > maxOutcomes {
-		panic("BUG: there are more outcomes than maxOutcomes")
+	if len(r.endings) > maxEndings {
+		panic("BUG: there are more endings than maxEndings")
 	}
 	for !r.settleIn() {
 		if r.mix++; r.mix == maxMix {
@@ -86,7 +86,7 @@ const (
 	maxMix = 1 << 16
 )
 
-// place returns where in places the outcome of the msg is noted: a map would hash all of its text, for 16 ns more.
+// place returns where in places the ending of the msg is noted: a map would hash all of its text, for 16 ns more.
 func (r *Requests) place(e custerrors.Error) int {
 	n := len(e)
 	return (((n*31+int(e[0]))*31+int(e[n/2]))*31 + int(e[n-1])) * (2*r.mix + 1) >> 3 & (places - 1)
@@ -94,15 +94,15 @@ func (r *Requests) place(e custerrors.Error) int {
 
 // settleIn notes where each msg is, and reports whether no two are in one place.
 func (r *Requests) settleIn() bool {
-	r.places = [places]Outcome{}
-	for o, e := range r.errors {
+	r.places = [places]Ending{}
+	for end, e := range r.errors {
 		if e == "" {
 			continue
 		}
 		if r.places[r.place(e)] != OK {
 			return false
 		}
-		r.places[r.place(e)] = Outcome(o)
+		r.places[r.place(e)] = Ending(end)
 	}
 	return true
 }
@@ -121,40 +121,40 @@ func (r *Requests) Route(name string) Route {
 	return Route(len(r.routes) - 1)
 }
 
-// Of returns the outcome of a request that was answered with this msg, "" for success. A msg that custerrors does not have is a bug, and
+// Of returns the ending of a request that was answered with this msg, "" for success. A msg that custerrors does not have is a bug, and
 // counts as one.
 //
 // hot: every request.
-func (r *Requests) Of(msg custerrors.Error) Outcome {
+func (r *Requests) Of(msg custerrors.Error) Ending {
 	if msg == "" {
 		return OK
 	}
-	if o := r.places[r.place(msg)]; r.errors[o] == msg {
-		return o
+	if end := r.places[r.place(msg)]; r.errors[end] == msg {
+		return end
 	}
 	return r.places[r.place(custerrors.InternalError)]
 }
 
-// OfStatus returns the outcome of a request outside the API that was answered with this status.
-func (r *Requests) OfStatus(status int) Outcome {
+// OfStatus returns the ending of a request outside the API that was answered with this status.
+func (r *Requests) OfStatus(status int) Ending {
 	for i, s := range pageStatuses {
 		if s == status {
-			return Outcome(len(r.outcomes) - len(pageStatuses) + i)
+			return Ending(len(r.endings) - len(pageStatuses) + i)
 		}
 	}
 	return OK
 }
 
-// Label returns the route's name, and the status and msg of the outcome, as they stand in metrics.
-func (r *Requests) Label(route Route, o Outcome) (name, status, msg string) {
-	return r.routes[route], r.outcomes[o].status, r.outcomes[o].msg
+// Label returns the route's name, and the status and msg of the ending, as they stand in metrics.
+func (r *Requests) Label(route Route, end Ending) (name, status, msg string) {
+	return r.routes[route], r.endings[end].status, r.endings[end].msg
 }
 
 // Count counts a request. Those of one connection are to have one shard, any number; those of different ones, different shards.
 //
 // hot: every request.
-func (r *Requests) Count(shard uint8, route Route, o Outcome) {
-	r.counts[shard%shards][route%maxRoutes][o%maxOutcomes].Add(1)
+func (r *Requests) Count(shard uint8, route Route, end Ending) {
+	r.counts[shard%shards][route%maxRoutes][end%maxEndings].Add(1)
 }
 
 // Took counts how long a request took that did not wait.
@@ -162,18 +162,18 @@ func (r *Requests) Took(route Route, t time.Duration) { r.seconds[route%maxRoute
 
 // Answered returns how many requests of all routes but one were answered with this msg. It is for metrics: it looks at all counters.
 func (r *Requests) Answered(msg custerrors.Error, but Route) int64 {
-	o, n := r.Of(msg), uint64(0)
+	end, n := r.Of(msg), uint64(0)
 	for route := range r.routes {
 		if Route(route) != but {
-			n += r.count(route, int(o))
+			n += r.count(route, int(end))
 		}
 	}
 	return int64(n)
 }
 
-func (r *Requests) count(route, o int) (n uint64) {
+func (r *Requests) count(route, end int) (n uint64) {
 	for shard := range r.counts {
-		n += r.counts[shard][route][o].Load()
+		n += r.counts[shard][route][end].Load()
 	}
 	return n
 }
@@ -201,10 +201,10 @@ func (r *Requests) Metrics() []*Metric { return []*Metric{requestsTotal, request
 func (r *Requests) Report(to Sink) {
 	bug := r.Of(custerrors.InternalError)
 	for route := range r.routes {
-		for o := range r.outcomes {
-			n := r.count(route, o)
-			if n > 0 || Outcome(o) == OK || Outcome(o) == bug { // so that the first bug is an increase
-				name, status, msg := r.Label(Route(route), Outcome(o))
+		for end := range r.endings {
+			n := r.count(route, end)
+			if n > 0 || Ending(end) == OK || Ending(end) == bug { // so that the first bug is an increase
+				name, status, msg := r.Label(Route(route), Ending(end))
 				to.Value(requestsTotal, float64(n), name, status, msg)
 			}
 		}

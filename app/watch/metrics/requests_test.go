@@ -69,18 +69,18 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-// TestEveryMsgIsAnOutcome checks that no two msgs share one, and that each is told with its status.
-func TestEveryMsgIsAnOutcome(t *testing.T) {
+// TestEveryMsgIsAnEnding checks that no two msgs share one, and that each is told with its status.
+func TestEveryMsgIsAnEnding(t *testing.T) {
 	r := metrics.NewRequests()
 	route := r.Route("r")
-	seen := map[metrics.Outcome]custerrors.Error{metrics.OK: ""}
+	seen := map[metrics.Ending]custerrors.Error{metrics.OK: ""}
 	for _, e := range custerrors.All() {
-		o := r.Of(e)
-		if other, ok := seen[o]; ok {
-			t.Errorf("%q and %q: got one outcome, want two", e, other)
+		end := r.Of(e)
+		if other, ok := seen[end]; ok {
+			t.Errorf("%q and %q: got one ending, want two", e, other)
 		}
-		seen[o] = e
-		if _, _, msg := r.Label(route, o); msg != e.Name() {
+		seen[end] = e
+		if _, _, msg := r.Label(route, end); msg != e.Name() {
 			t.Errorf("%q: got the label %q, want %q", e, msg, e.Name())
 		}
 	}
