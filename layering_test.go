@@ -37,13 +37,14 @@ var layers = []struct {
 }{
 	{module + "/cache", []string{bigcache, rueidis}},
 	{module + "/cache/...", []string{fiber, fasthttp, module + "/app/...", module + "/client/..."}},
+	{module + "/cache/text", []string{module + "/custerrors", module + "/cache"}}, // it knows strings
 	{module + "/cache/memory/...", []string{rueidis}},
 	{module + "/cache/redis/...", []string{bigcache}},
 	{module + "/app/...", []string{ // it serves the browser's client, client/js, and knows no other
 		bigcache, rueidis, module + "/client", module + "/client/bridge/...", module + "/client/pionsignal/...",
 		module + "/client/seal/...",
 	}},
-	{module + "/app/auth/...", []string{fiber, fasthttp, module + "/app", module + "/app/jsontext"}}, // it knows tokens, not requests
+	{module + "/app/auth/...", []string{fiber, fasthttp, module + "/app", module + "/cache/text"}}, // it knows tokens, not requests
 	{module + "/app/ticket/...", []string{fiber, fasthttp, module + "/app", module + "/app/auth/..."}},
 	{module + "/app/metrics/...", []string{fiber, fasthttp, module + "/app"}}, // it knows numbers
 	{module + "/app/accesslog/...", []string{fiber, fasthttp, prometheus, module + "/app", module + "/app/metrics"}},

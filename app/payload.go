@@ -6,7 +6,7 @@ import (
 	"math"
 	"time"
 
-	"signal-server/app/jsontext"
+	jsontext "signal-server/cache/text"
 	"signal-server/cache"
 	"signal-server/custerrors"
 )
