@@ -6,8 +6,8 @@ import (
 	"math"
 	"time"
 
-	jsontext "signal-server/cache/text"
 	"signal-server/cache"
+	jsontext "signal-server/cache/text"
 	"signal-server/custerrors"
 )
 
