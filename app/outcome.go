@@ -5,7 +5,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"signal-server/app/jsontext"
+	jsontext "signal-server/cache/text"
 	"signal-server/custerrors"
 )
 

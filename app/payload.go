@@ -6,8 +6,8 @@ import (
 	"math"
 	"time"
 
-	"signal-server/app/jsontext"
 	"signal-server/cache"
+	jsontext "signal-server/cache/text"
 	"signal-server/custerrors"
 )
 

@@ -45,7 +45,7 @@ func actualTTL(r *rig) {
 	}
 	asked := time.Now()
 	for range 8 { // twice the TTL
-		time.Sleep(brief / 4)
+		r.pass(brief / 4)
 		now := time.Now()
 		for key, renew := range renewals {
 			if err := renew(key); err != nil && time.Since(asked) < brief-clockSkew {
@@ -66,7 +66,7 @@ func actualTTL(r *rig) {
 func (r *rig) wantDies(key cache.Key, at time.Time) {
 	r.Helper()
 	for pause := time.Until(at) + 2*clockSkew; pause < 2*slack; pause = max(2*pause, brief) {
-		time.Sleep(pause)
+		r.pass(pause)
 		if err := r.touch(key); err != nil {
 			r.wantError("Touch "+string(key), err, custerrors.KeyIsExpired)
 			r.wantDead(custerrors.KeyIsExpired, key)
@@ -80,7 +80,7 @@ func actualLifetime(r *rig) {
 	start := time.Now()
 	r.open("k", sdp("o"))
 	for asked := start; ; {
-		time.Sleep(brief / 8)
+		r.pass(brief / 8)
 		err := r.touch("k")
 		switch age := time.Since(start); {
 		case err == nil && age > r.limits.Lifetime+slack:
@@ -126,7 +126,7 @@ func actualGrace(r *rig) {
 			r.Errorf("Touch %v after End: got %s, want %s for %v", asked, said(err), custerrors.KeyIsExpired, cache.Grace)
 			return
 		}
-		time.Sleep(cache.Grace / 20)
+		r.pass(cache.Grace / 20)
 	}
 	r.Errorf("got it remembered long after %v, want it forgotten", cache.Grace)
 }

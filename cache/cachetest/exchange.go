@@ -5,6 +5,7 @@ import (
 
 	"signal-server/cache"
 	"signal-server/custerrors"
+	"signal-server/test/synctime"
 )
 
 // exchangeChecks are about an exchange: writing and reading in one step.
@@ -221,15 +222,15 @@ func exchangeTTL(r *rig) {
 			Key: "k", From: cache.Offer, Opens: true, TTL: c.asked, Batch: batch(sdp("o")), Limit: 1, Form: &plain,
 		})
 		r.wantError("Exchange", err, custerrors.SdpNoValues)
-		time.Sleep(c.given - ms)
+		synctime.Pass(c.given - ms)
 		r.refuseExchange(custerrors.SdpNoValues, "k", cache.Offer, "", 0, cand("1")) // renews
-		time.Sleep(c.given - ms)
+		synctime.Pass(c.given - ms)
 		r.refuseExchange(custerrors.SdpAlreadyExist, "k", cache.Offer, "", 0, sdp("p")) // refusals do, too
-		time.Sleep(c.given - ms)
+		synctime.Pass(c.given - ms)
 		r.refuseExchange(custerrors.KeyIsExpired, "k", cache.Offer, "", 1<<16+1, cand("1")) // and those of the cursor
-		time.Sleep(c.given - ms)
+		synctime.Pass(c.given - ms)
 		r.wantAlive("k")
-		time.Sleep(c.given)
+		synctime.Pass(c.given)
 		r.wantDead(custerrors.KeyIsExpired, "k")
 	}
 }

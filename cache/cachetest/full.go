@@ -124,6 +124,6 @@ func (r *rig) wantReady() {
 		if time.Since(start) > slack {
 			r.Fatalf("Ready of a store whose sessions have all ended: got %v, want nil", r.node().Ready(r.ctx))
 		}
-		time.Sleep(50 * ms)
+		r.pass(50 * ms)
 	}
 }

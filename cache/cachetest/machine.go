@@ -15,6 +15,7 @@ import (
 
 	"signal-server/cache"
 	"signal-server/custerrors"
+	"signal-server/test/synctime"
 )
 
 // modelChecks compare the store with the model.
@@ -316,7 +317,7 @@ func (m *machine) touchOrEnd(t *rapid.T) {
 
 // sleep is short as a rule, and otherwise as long as a TTL, a lifetime or the grace, or a little less.
 func (m *machine) sleep(t *rapid.T) {
-	time.Sleep(rapid.SampledFrom([]time.Duration{
+	synctime.Pass(rapid.SampledFrom([]time.Duration{
 		ms, ms, ms, ms, 100 * ms, 100 * ms, 500 * ms, 500 * ms, time.Second - ms, time.Second, 3*time.Second - ms, 3 * time.Second,
 		8 * time.Second, cache.Grace - 8*time.Second, cache.Grace - ms, cache.Grace,
 	}).Draw(t, "sleep"))

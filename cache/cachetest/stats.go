@@ -6,6 +6,7 @@ import (
 
 	"signal-server/cache"
 	"signal-server/custerrors"
+	"signal-server/test/synctime"
 )
 
 // statsChecks are about what a store tells of itself. A number that it says is Unknown is not looked at.
@@ -142,19 +143,19 @@ func statsExchange(r *rig) {
 func statsExpiry(r *rig) {
 	r.openFor("ttl", time.Second, sdp("o"))
 	r.open("answered", sdp("o"))
-	time.Sleep(900 * ms)
+	synctime.Pass(900 * ms)
 	r.append("answered", cache.Answer, sdp("a"))
 	if got := r.stats().Answering; got.Known && got.Sum != 900*ms {
 		r.Errorf("Stats: got answers after %v in all, want %v", got.Sum, 900*ms)
 	}
-	time.Sleep(time.Second)
+	synctime.Pass(time.Second)
 	r.wantError("Touch", r.touch("ttl"), custerrors.KeyIsExpired)
 	want := cache.Stats{Opened: 2, Answered: 1, Expired: 1, Live: 1}
 	r.wantStats("one expired", want)
 	r.openFor("ttl", time.Second, sdp("o"))
 	want.Opened, want.Live = 3, 2
 	r.wantStats("opened again", want)
-	time.Sleep(r.limits.Lifetime)
+	synctime.Pass(r.limits.Lifetime)
 	r.wantError("Touch", r.touch("ttl"), custerrors.KeyNotFound)
 	r.wantError("Touch", r.touch("answered"), custerrors.KeyNotFound)
 	want.Expired, want.Live = 3, 0

@@ -5,6 +5,7 @@ import (
 
 	"signal-server/cache"
 	"signal-server/custerrors"
+	"signal-server/test/synctime"
 )
 
 // virtualTimeChecks are about time to the millisecond, which takes a bubble.
@@ -45,11 +46,11 @@ func timeTTL(r *rig) {
 	} {
 		r.openFor("before", c.asked, sdp("o"))
 		r.openFor("at", c.asked, sdp("o"))
-		time.Sleep(c.given - ms)
+		synctime.Pass(c.given - ms)
 		if c.given > ms { // else this is the moment of its opening
 			r.wantAlive("before")
 		}
-		time.Sleep(ms)
+		synctime.Pass(ms)
 		r.wantDead(custerrors.KeyIsExpired, "at")
 		if c.given > ms {
 			r.wantAlive("before") // renewed
@@ -124,14 +125,14 @@ func timeRenewal(r *rig) {
 		r.wantTake(key, cache.Answer, cache.Candidate, 2, log[1:3]...)
 		end := r.wantRead(key, cache.Answer, 0, 9, log...)
 
-		time.Sleep(ttl - ms)
+		synctime.Pass(ttl - ms)
 		request.call(r, key, end)
-		time.Sleep(ttl - ms)
+		synctime.Pass(ttl - ms)
 		if err := r.touch(key); err != nil {
 			r.Errorf("%s, and %v later: got %v, want the session alive", request.name, ttl-ms, err)
 			continue
 		}
-		time.Sleep(ttl)
+		synctime.Pass(ttl)
 		r.wantDead(custerrors.KeyIsExpired, key)
 	}
 }
@@ -141,22 +142,22 @@ func timeLifetime(r *rig) {
 	start := time.Now()
 	r.wantOpen(nil, "k", "token", sdp("o"))
 	for time.Since(start)+step < r.limits.Lifetime {
-		time.Sleep(step)
+		synctime.Pass(step)
 		r.wantAlive("k")
 		r.wantOpen(nil, "k", "token", sdp("o")) // a repetition does not begin anew
 	}
-	time.Sleep(r.limits.Lifetime - time.Since(start) - ms)
+	synctime.Pass(r.limits.Lifetime - time.Since(start) - ms)
 	r.wantAlive("k")
 	r.append("k", cache.Answer, sdp("a"))
-	time.Sleep(ms)
+	synctime.Pass(ms)
 	r.wantDead(custerrors.KeyIsExpired, "k")
 }
 
 func timeShortLife(r *rig) {
 	r.open("k", sdp("o"))
-	time.Sleep(r.limits.Lifetime - ms)
+	synctime.Pass(r.limits.Lifetime - ms)
 	r.wantAlive("k")
-	time.Sleep(ms)
+	synctime.Pass(ms)
 	r.wantDead(custerrors.KeyIsExpired, "k")
 }
 
@@ -171,7 +172,7 @@ func timeGrace(r *rig) {
 			for _, key := range keys {
 				r.open(key, sdp("o"))
 			}
-			time.Sleep(time.Second)
+			synctime.Pass(time.Second)
 			for _, key := range keys {
 				r.end(key)
 			}
@@ -180,13 +181,13 @@ func timeGrace(r *rig) {
 			for _, key := range keys {
 				r.openFor(key, 3*time.Second, sdp("o"))
 			}
-			time.Sleep(3 * time.Second)
+			synctime.Pass(3 * time.Second)
 		}},
 		{"lifetime", func(keys ...cache.Key) {
 			for _, key := range keys {
 				r.open(key, sdp("o"))
 			}
-			time.Sleep(r.limits.Lifetime)
+			synctime.Pass(r.limits.Lifetime)
 		}},
 	}
 	for _, way := range ways {
@@ -194,13 +195,13 @@ func timeGrace(r *rig) {
 		way.end(looked, late, never)
 		const step = cache.Grace / 10
 		for range 9 {
-			time.Sleep(step)
+			synctime.Pass(step)
 			r.wantDead(custerrors.KeyIsExpired, looked)
 		}
-		time.Sleep(step - ms)
+		synctime.Pass(step - ms)
 		r.wantDead(custerrors.KeyIsExpired, looked)
 		r.wantDead(custerrors.KeyIsExpired, late)
-		time.Sleep(2 * ms)
+		synctime.Pass(2 * ms)
 		r.wantDead(custerrors.KeyNotFound, looked)
 		r.wantDead(custerrors.KeyNotFound, late)
 		r.wantDead(custerrors.KeyNotFound, never)
@@ -210,13 +211,13 @@ func timeGrace(r *rig) {
 func timeLatestEnd(r *rig) {
 	r.open("k", sdp("o"))
 	r.end("k")
-	time.Sleep(cache.Grace - time.Second)
+	synctime.Pass(cache.Grace - time.Second)
 	r.openFor("k", 10*time.Second, sdp("p"))
-	time.Sleep(10 * time.Second) // past the first end's time; the second ends by TTL
+	synctime.Pass(10 * time.Second) // past the first end's time; the second ends by TTL
 	r.wantDead(custerrors.KeyIsExpired, "k")
-	time.Sleep(cache.Grace - ms)
+	synctime.Pass(cache.Grace - ms)
 	r.wantDead(custerrors.KeyIsExpired, "k")
-	time.Sleep(2 * ms)
+	synctime.Pass(2 * ms)
 	r.wantDead(custerrors.KeyNotFound, "k")
 
 	r.open("k", sdp("q"))
@@ -229,7 +230,7 @@ func timeReopen(r *rig) {
 		r.wantOpen(nil, "k", "token", with(sdp("old"), numbered(maxCandidates)...)...)
 		_, old, err := r.read("k", cache.Answer, 0, 3)
 		r.wantError("Read", err, nil)
-		time.Sleep(r.limits.TTL + pause)
+		synctime.Pass(r.limits.TTL + pause)
 		r.wantOpen(nil, "k", "token", sdp("new"))
 		r.refuseRead(custerrors.KeyIsExpired, "k", cache.Answer, old)
 		r.append("k", cache.Offer, numbered(maxCandidates)...)
@@ -255,7 +256,7 @@ func timeLease(r *rig) {
 	for time.Since(start) < r.limits.Lifetime {
 		want("k", ttl)
 		want("longest", r.limits.TTL)
-		time.Sleep(3 * time.Second)
+		synctime.Pass(3 * time.Second)
 	}
 	r.wantDead(custerrors.KeyIsExpired, "k")
 }

@@ -11,6 +11,7 @@ import (
 
 	"signal-server/cache"
 	"signal-server/custerrors"
+	"signal-server/test/synctime"
 )
 
 var (
@@ -184,8 +185,7 @@ func TestForgottenWithoutBeingAsked(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		time.Sleep(time.Second + 2*sweepEvery)
-		synctest.Wait()
+		synctime.Pass(time.Second + 2*sweepEvery)
 		if got := s.budget.used.Load(); got != 0 {
 			t.Errorf("budget in use: got %d, want 0", got)
 		}

@@ -3,9 +3,9 @@ package memory
 import (
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"signal-server/cache"
+	"signal-server/test/synctime"
 )
 
 // TestCompleted gives both sdp in either order and by either way, and each again: a session counts once, when both are given.
@@ -51,8 +51,7 @@ func TestSweepCounts(t *testing.T) {
 			put(s, cache.Write{Key: key(i), From: cache.Offer, Opens: true, Batch: batch(100, 0, 0)})
 		}
 		held := s.Stats().Held
-		time.Sleep(limits().TTL + sweepEvery)
-		synctest.Wait()
+		synctime.Pass(limits().TTL + sweepEvery)
 		got := s.Stats()
 		if got.Expired != sessions || got.Live != 0 || got.Held != 0 || held == 0 {
 			t.Errorf("after the sweep: got %d expired, %d live, %d bytes held of %d, want %d, 0, 0", got.Expired, got.Live, got.Held, held, sessions)

@@ -39,29 +39,45 @@ func TestCluster(t *testing.T) {
 // peer is a session's offerer that trickles, and its answerer that reads, on two nodes, while servers are killed. Both try
 // again what fails, with the same token.
 type peer struct {
-	key     cache.Key
+	// set at construction
+	key cache.Key
+
+	// atomic
+	done atomic.Int32 // how many payloads were acknowledged; trickle, when there are no more to come
+
+	// owned by run
 	acked   []string // what was acknowledged, in order
 	got     []byte
 	longest time.Duration // that a call took with its repetitions
 	lost    bool          // the session was gone
 }
 
+// trickle is how many candidates a peer posts at the most, and pace how often one.
+const (
+	trickle = 120
+	pace    = 50 * time.Millisecond
+)
+
 // patient repeats the call while the store is unavailable.
 func (p *peer) patient(call func() error) error {
 	begin := time.Now()
-	for {
+	tick := time.NewTicker(again)
+	defer tick.Stop()
+	for ; ; <-tick.C {
 		err := call()
 		took := time.Since(begin)
 		if !errors.Is(err, custerrors.StoreIsUnavailable) || took > 20*time.Second {
 			p.longest = max(p.longest, took)
 			return err
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 }
 
 func (p *peer) run(t *testing.T, writer, reader *redis.Store, stop *atomic.Bool) {
 	ctx := context.Background()
+	defer p.done.Store(trickle)
+	tick := time.NewTicker(pace)
+	defer tick.Stop()
 	err := p.patient(func() error {
 		return put(writer, cache.Write{Key: p.key, From: cache.Offer, Opens: true, Token: "open", Batch: sdpBatch("o")})
 	})
@@ -91,7 +107,7 @@ func (p *peer) run(t *testing.T, writer, reader *redis.Store, stop *atomic.Bool)
 			p.lost = true
 		}
 	}
-	for i := 0; !stop.Load() && !p.lost && i < 120; i++ {
+	for i := 0; !stop.Load() && !p.lost && i < trickle; i++ {
 		text := fmt.Sprintf("%s.%d", p.key, i)
 		token := cache.Token("t" + text)
 		switch err := p.patient(func() error {
@@ -99,6 +115,7 @@ func (p *peer) run(t *testing.T, writer, reader *redis.Store, stop *atomic.Bool)
 		}); err {
 		case nil:
 			p.acked = append(p.acked, text)
+			p.done.Add(1)
 		case custerrors.KeyNotFound, custerrors.KeyIsExpired:
 			p.lost = true
 		default:
@@ -106,13 +123,13 @@ func (p *peer) run(t *testing.T, writer, reader *redis.Store, stop *atomic.Bool)
 			p.lost = true
 		}
 		read()
-		time.Sleep(50 * time.Millisecond)
+		<-tick.C
 	}
 	read()
 }
 
-// underLoad has 64 sessions at once trickle for 6 s over two nodes while disturb does its worst, and wants each
-// acknowledged payload to be read, in order, once.
+// underLoad has 64 sessions at once trickle over two nodes while disturb does its worst, beginning when each of them is well under way,
+// and going on until each is so again. It wants each acknowledged payload to be read, in order, once.
 func underLoad(t *testing.T, url string, disturb func()) {
 	nodes := [2]*redis.Store{open(t, url, benchLimits()), open(t, url, benchLimits())}
 	defer nodes[0].Close()
@@ -124,9 +141,24 @@ func underLoad(t *testing.T, url string, disturb func()) {
 		peers[i] = &peer{key: cache.Key(fmt.Sprintf("peer%d", i))}
 		running.Go(func() { peers[i].run(t, nodes[i%2], nodes[1-i%2], &stop) })
 	}
-	time.Sleep(time.Second)
+	underWay := func(when string, more int32) {
+		t.Helper()
+		least := make([]int32, len(peers))
+		for i, p := range peers {
+			least[i] = min(p.done.Load()+more, trickle)
+		}
+		eventually(t, "payloads acknowledged "+when, 30*time.Second, func() error {
+			for i, p := range peers {
+				if done := p.done.Load(); done < least[i] {
+					return fmt.Errorf("%s: %d, want %d", p.key, done, least[i])
+				}
+			}
+			return nil
+		})
+	}
+	underWay("before", 15)
 	disturb()
-	time.Sleep(5 * time.Second)
+	underWay("after", 30)
 	stop.Store(true)
 	running.Wait()
 
@@ -151,7 +183,7 @@ func underLoad(t *testing.T, url string, disturb func()) {
 }
 
 // TestClusterFailover kills a master under load. Its replica takes over after the cluster's node timeout, 1 s here, and an
-// election. 4 s after the kill the server is back, as a replica.
+// election. Then the server is back, as a replica.
 func TestClusterFailover(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a quarter of a minute")
@@ -161,7 +193,12 @@ func TestClusterFailover(t *testing.T) {
 	underLoad(t, cluster.URL("?wait_replicas=1&timeout=1s"), func() {
 		killed := cluster.Masters()[0]
 		killed.Kill()
-		time.Sleep(4 * time.Second)
+		eventually(t, "a replica takes over", 20*time.Second, func() error {
+			if n := len(cluster.Masters()); n != 3 {
+				return fmt.Errorf("%d masters", n)
+			}
+			return nil
+		})
 		killed.Restart() // as a replica: until then nobody is there to wait for, and nothing can be acknowledged
 	})
 }
@@ -176,16 +213,15 @@ func TestClusterStall(t *testing.T) {
 	cluster := redistest.StartCluster(t, true)
 	s := open(t, cluster.URL("?timeout=1s"), benchLimits())
 	defer s.Close()
-	var failover time.Duration
 	killed := cluster.Masters()[0]
 	killed.Kill()
 	begin := time.Now()
-	for failover == 0 { // until the others serve all slots again
-		if len(cluster.Masters()) == 3 {
-			failover = time.Since(begin)
+	failover := eventually(t, "the others serve all slots", time.Minute, func() error {
+		if n := len(cluster.Masters()); n != 3 {
+			return fmt.Errorf("%d masters", n)
 		}
-		time.Sleep(10 * time.Millisecond)
-	}
+		return nil
+	})
 	for i := range 100 { // over all slots
 		eventually(t, "Open", time.Second+10*time.Second, func() error {
 			return put(s, cache.Write{Key: cache.Key(fmt.Sprintf("k%d", i)), From: cache.Offer, Opens: true, Token: "token", Batch: sdpBatch("o")})

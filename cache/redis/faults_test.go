@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"runtime"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -26,11 +25,16 @@ func frameBatch(kind cache.Kind, text string) *cache.Batch {
 	return &b
 }
 
+// again is how long a test waits between two looks at what it has to wait for.
+const again = 10 * time.Millisecond
+
 // eventually calls try until it returns nil.
 func eventually(t *testing.T, what string, within time.Duration, try func() error) (took time.Duration) {
 	t.Helper()
 	begin := time.Now()
-	for {
+	tick := time.NewTicker(again)
+	defer tick.Stop()
+	for ; ; <-tick.C {
 		err := try()
 		took = time.Since(begin)
 		if err == nil {
@@ -39,7 +43,6 @@ func eventually(t *testing.T, what string, within time.Duration, try func() erro
 		if took > within {
 			t.Fatalf("%s: got %v for %v, want it done within %v", what, err, took, within)
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 }
 
@@ -124,7 +127,12 @@ func TestCrowd(t *testing.T) {
 	for range 10 {
 		callers.Go(func() { _, _ = s.Touch(context.Background(), "k") })
 	}
-	time.Sleep(100 * time.Millisecond)
+	eventually(t, "all calls that may be are in flight", 500*time.Millisecond, func() error {
+		if n := s.InFlight(); n != 10 {
+			return fmt.Errorf("%d in flight", n)
+		}
+		return nil
+	})
 	begin := time.Now()
 	for range 100 {
 		if _, err := s.Touch(context.Background(), "k"); !errors.Is(err, custerrors.StoreIsUnavailable) {
@@ -181,13 +189,10 @@ func TestWaitOutlastsFailure(t *testing.T) {
 	if n := proxy.Connections(); n > 3 {
 		t.Errorf("%d who wait: got %d connections, want 2", readers, n)
 	}
-	calls := ""
-	eventually(t, "everybody sleeps", 10*time.Second, func() error { // a call that is under way would fail, rightly
-		time.Sleep(200 * time.Millisecond)
-		before := calls
-		_, calls, _ = strings.Cut(server.Do("INFO", "commandstats"), "cmdstat_evalsha:")
-		if calls, _, _ = strings.Cut(calls, ","); calls != before {
-			return errors.New(calls)
+	// A call that is under way would fail, rightly. Each reader makes two before it sleeps: a Read, and a Touch.
+	eventually(t, "everybody sleeps", 10*time.Second, func() error {
+		if trips, now := far.Stats().Trips, far.InFlight(); trips != 2*readers || now > 0 {
+			return fmt.Errorf("%d trips, %d calls under way", trips, now)
 		}
 		return nil
 	})
@@ -197,7 +202,12 @@ func TestWaitOutlastsFailure(t *testing.T) {
 			t.Fatalf("Append: %v", err)
 		}
 	}
-	time.Sleep(time.Second)
+	eventually(t, "the failure is noticed", 5*time.Second, func() error {
+		if err := far.Ready(ctx); !errors.Is(err, custerrors.StoreIsUnavailable) {
+			return fmt.Errorf("Ready: %w", err)
+		}
+		return nil
+	})
 	restored = time.Now()
 	proxy.Restore()
 	waiting.Wait()

@@ -37,6 +37,7 @@ var layers = []struct {
 }{
 	{module + "/cache", []string{bigcache, rueidis}},
 	{module + "/cache/...", []string{fiber, fasthttp, module + "/app/...", module + "/client/..."}},
+	{module + "/cache/text", []string{module + "/custerrors", module + "/cache"}}, // it knows strings
 	{module + "/cache/memory/...", []string{rueidis}},
 	{module + "/cache/redis/...", []string{bigcache}},
 	{module + "/app/...", []string{ // it serves the browser's client, client/js, and knows no other
@@ -49,6 +50,12 @@ var layers = []struct {
 	{module + "/app/watch/accesslog/...", []string{fiber, fasthttp, prometheus, module + "/app", module + "/app/watch/metrics"}},
 	{module + "/app/gate/auth/...", []string{prometheus}},
 	{module + "/app/gate/limit/...", []string{prometheus}},
+	{module + "/app/auth/...", []string{fiber, fasthttp, module + "/app", module + "/cache/text"}}, // it knows tokens, not requests
+	{module + "/app/ticket/...", []string{fiber, fasthttp, module + "/app", module + "/app/auth/..."}},
+	{module + "/app/metrics/...", []string{fiber, fasthttp, module + "/app"}}, // it knows numbers
+	{module + "/app/accesslog/...", []string{fiber, fasthttp, prometheus, module + "/app", module + "/app/metrics"}},
+	{module + "/app/auth/...", []string{prometheus}},
+	{module + "/app/limit/...", []string{prometheus}},
 	{module + "/cache/...", []string{prometheus}},
 	{module + "/client/...", []string{fiber, fasthttp, bigcache, rueidis, prometheus}},
 	{module + "/...", []string{module + "/app/apptest"}}, // tests alone do

@@ -1,9 +1,13 @@
-// Package jsontext reads and writes JSON on the hot path: it escapes text into the inside of a JSON string, checks and keeps
-// the inside of a string that came as JSON, and walks a small JSON text without allocating. It follows RFC 8259 and, beyond
-// it, takes only strings that stand for valid UTF-8 text: an escaped lone surrogate is refused.
+// Package text is the form of what is stored: the inside of a JSON string. It escapes plain text into that form, checks and keeps
+// the inside of a string that came as JSON, turns an inside back into plain text, and walks a small JSON text; all of it without
+// allocating. It follows RFC 8259 and, beyond it, takes only strings that stand for valid UTF-8 text: an escaped lone surrogate
+// is refused.
+//
+//	plain text ──AppendEscaped──▶ inside ◀──Reader.String── JSON
+//	plain text ◀──AppendPlain──── inside ─────"inside"────▶ JSON
 //
 // It knows nothing of what the texts mean.
-package jsontext
+package text
 
 import (
 	"encoding/binary"
@@ -92,6 +96,34 @@ func AppendEscaped(dst, text []byte) (out []byte, ok bool) {
 	}
 }
 
+// AppendPlain appends the text that the inside of a JSON string stands for to dst: no longer than the inside, which is as
+// AppendEscaped or Reader.String returned it. In any other, each byte at which it is not valid becomes U+FFFD.
+//
+// hot: every payload that leaves as plain text passes here.
+func AppendPlain(dst, inside []byte) []byte {
+	for {
+		n := plain(inside)
+		dst = append(dst, inside[:n]...)
+		inside = inside[n:]
+		for len(inside) >= 2 && inside[0] == '\\' && short[inside[1]] != 0 { // an sdp has two at the end of each line
+			dst = append(dst, short[inside[1]])
+			inside = inside[2:]
+		}
+		if len(inside) == 0 {
+			return dst
+		}
+		r, n := unescapeRune(inside)
+		if n == 0 {
+			r, n = utf8.RuneError, 1
+		}
+		dst = utf8.AppendRune(dst, r)
+		inside = inside[n:]
+	}
+}
+
+// short is what the byte behind a reverse solidus stands for, where the two are a whole escape; else 0.
+var short = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
+
 // Blank reports whether the string whose inside this is, valid as String returns it, is empty or white space only.
 func Blank(inside []byte) bool {
 	for len(inside) > 0 {
@@ -123,20 +155,10 @@ func unescapeRune(s []byte) (r rune, n int) {
 	if len(s) < 2 {
 		return 0, 0
 	}
-	switch s[1] {
-	case '"', '\\', '/':
-		return rune(s[1]), 2
-	case 'b':
-		return '\b', 2
-	case 'f':
-		return '\f', 2
-	case 'n':
-		return '\n', 2
-	case 'r':
-		return '\r', 2
-	case 't':
-		return '\t', 2
-	case 'u':
+	switch c := s[1]; {
+	case short[c] != 0:
+		return rune(short[c]), 2
+	case c == 'u':
 		r := hex4(s[2:])
 		switch {
 		case r < 0:

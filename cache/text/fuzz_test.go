@@ -1,4 +1,4 @@
-package jsontext
+package text
 
 import (
 	"bytes"
@@ -32,6 +32,9 @@ func FuzzAppendEscaped(f *testing.F) {
 		got, size := r.String()
 		if err := r.End(); err != nil || !bytes.Equal(got, inside[1:]) || size != len(text) {
 			t.Fatalf("String of %q: got %q, %d, %v, want the inside and %d", whole, got, size, err, len(text))
+		}
+		if got := AppendPlain([]byte("dst:"), inside[1:]); string(got) != "dst:"+string(text) {
+			t.Errorf("AppendPlain of %q: got %q, want %q behind dst", inside[1:], got, text)
 		}
 		if got, want := Blank(inside[1:]), len(bytes.TrimSpace(text)) == 0; got != want {
 			t.Errorf("Blank of %q: got %v, want %v", inside[1:], got, want)
@@ -91,17 +94,50 @@ func checkString(t *testing.T, text []byte) {
 	if size != len(want) {
 		t.Errorf("%q: size: got %d, want %d", text, size, len(want))
 	}
-	var got []byte
 	for rest := inside; len(rest) > 0; {
-		c, n := unescapeRune(rest)
+		_, n := unescapeRune(rest)
 		if n == 0 {
 			t.Fatalf("%q: got an inside that is not valid at %q", text, rest)
 		}
-		got, rest = utf8.AppendRune(got, c), rest[n:]
+		rest = rest[n:]
 	}
-	if string(got) != want {
-		t.Errorf("%q: got %q, want %q", text, got, want)
+	if got := AppendPlain(nil, inside); string(got) != want {
+		t.Errorf("AppendPlain of %q: got %q, want %q", text, got, want)
 	}
+}
+
+// FuzzAppendPlain turns any bytes into plain text. What Reader.String takes becomes what encoding/json says that it stands for; of
+// anything else comes UTF-8 text, and not much.
+func FuzzAppendPlain(f *testing.F) {
+	for _, inside := range []string{
+		"", `v=0\r\n`, `\"\\\/\b\f\n\r\t`, `\u00e9\u952e\ud83d\udd11`, `\ud83d`, `\ud83d\n`, `\ud83d\u0041`, `\udd11\ud83d`, `\`, `\u`, `\u12`, `\x`,
+		`"`, "\n", "\xff", "1234567\\", "\xed\xa0\x80",
+	} {
+		f.Add([]byte(inside))
+	}
+	f.Fuzz(func(t *testing.T, inside []byte) {
+		before := bytes.Clone(inside)
+		got := AppendPlain(nil, inside)
+		if !bytes.Equal(inside, before) {
+			t.Fatalf("the inside: got %q, want it as it was, %q", inside, before)
+		}
+		if !utf8.Valid(got) || len(got) > 3*len(inside) {
+			t.Errorf("AppendPlain of %q: got %q, want UTF-8 text of three bytes for each at the most", inside, got)
+		}
+		whole := append(append([]byte{'"'}, inside...), '"')
+		r := NewReader(whole)
+		same, size := r.String()
+		if r.End() != nil || !bytes.Equal(same, inside) { // or a string ends within
+			return
+		}
+		var want string
+		if err := json.Unmarshal(whole, &want); err != nil || string(got) != want || len(got) != size {
+			t.Errorf("AppendPlain of %q: got %q, want %q (%v) and %d bytes", inside, got, want, err, size)
+		}
+		if again, ok := AppendEscaped(nil, got); !ok || string(AppendPlain(nil, again)) != want {
+			t.Errorf("AppendPlain of %q: got another text than %q", again, want)
+		}
+	})
 }
 
 // depth returns how many values of a JSON text lie within each other, itself counted.

@@ -1,4 +1,4 @@
-package jsontext
+package text
 
 import (
 	"encoding/json"
@@ -152,7 +152,7 @@ func (r *Reader) String() (inside []byte, size int) {
 		n := plain(s[i:])
 		i += n
 		size += n
-		for len(s)-i >= 2 && s[i] == '\\' && isShortEscape[s[i+1]] { // an sdp has two at the end of each line
+		for len(s)-i >= 2 && s[i] == '\\' && short[s[i+1]] != 0 { // an sdp has two at the end of each line
 			i += 2
 			size++
 			n = 0
@@ -181,9 +181,6 @@ func (r *Reader) String() (inside []byte, size int) {
 		size += utf8.RuneLen(c)
 	}
 }
-
-// isShortEscape tells what may follow a reverse solidus and stands for one byte.
-var isShortEscape = [256]bool{'"': true, '\\': true, '/': true, 'b': true, 'f': true, 'n': true, 'r': true, 't': true}
 
 // Number reads a number. One that is too large for a float64 is returned as an infinity.
 func (r *Reader) Number() float64 {

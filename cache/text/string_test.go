@@ -1,4 +1,4 @@
-package jsontext
+package text
 
 import (
 	"bytes"
@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -86,6 +87,43 @@ func TestAppendEscaped(t *testing.T) {
 	}
 }
 
+func TestAppendPlain(t *testing.T) {
+	for _, test := range []struct{ inside, want string }{
+		{"", ""},
+		{"abc", "abc"},
+		{`\"\\\/`, `"\/`},
+		{`\b\f\n\r\t`, "\b\f\n\r\t"},
+		{`v=0\r\ns=-\r\n`, "v=0\r\ns=-\r\n"},
+		{`\u0000\u0022\u005c\u002F`, "\x00\"\\/"},
+		{`\u00e9\u952E`, "é键"},
+		{`\ud83d\uDD11`, "🔑"},
+		{`\ud800\udc00\udbff\udfff`, "\U00010000\U0010ffff"},
+		{`\ud7ff\ue000\ufffd\uffff`, "\ud7ff\ue000\ufffd\uffff"},
+		{"é键🔑", "é键🔑"},
+		{`é\n键\n🔑`, "é\n键\n🔑"},
+		{"/\u2028<>&'", "/\u2028<>&'"},
+		{`1234567\n1234567\n`, "1234567\n1234567\n"},
+		{`12345678\u006e12345678`, "12345678n12345678"},
+		{`\\n\\u0041`, `\n\u0041`}, // what looks like an escape behind an escaped reverse solidus
+		{strings.Repeat(`\"`, 20), strings.Repeat(`"`, 20)},
+
+		// What no checked inside holds.
+		{`\ud800`, "\ufffdud800"},
+		{`\ud800\n`, "\ufffdud800\n"},
+		{`\udd11\ud83d`, "\ufffdudd11\ufffdud83d"},
+		{`\`, "\ufffd"},
+		{`\x`, "\ufffdx"},
+		{`\u004`, "\ufffdu004"},
+		{`"`, "\ufffd"},
+		{"a\nb", "a\ufffdb"},
+		{"a\xffb", "a\ufffdb"},
+	} {
+		if got, want := string(AppendPlain([]byte("dst:"), []byte(test.inside))), "dst:"+test.want; got != want {
+			t.Errorf("AppendPlain of %q: got %q, want %q", test.inside, got, want)
+		}
+	}
+}
+
 // notUTF8 are bytes that are no text.
 var notUTF8 = []string{
 	"\xff", "\xfe", "\x80", "\xbf", "\xc3", "\xc3(", "\xc0\xaf", "\xc1\xbf", "\xe2\x82", "\xe2\x28\xa1", "\xe0\x80\xaf", "\xed\xa0\x80",
@@ -131,6 +169,15 @@ func TestEveryCharacter(t *testing.T) {
 		if got, n := unescapeRune(inside); got != c || n != len(inside) {
 			t.Fatalf("unescapeRune of %q: got %U, %d, want %U, %d", inside, got, n, c, len(inside))
 		}
+		escaped := fmt.Appendf(nil, "\\u%04x", c)
+		if high, low := utf16.EncodeRune(c); c > 0xffff {
+			escaped = fmt.Appendf(nil, "\\u%04x\\u%04X", high, low)
+		}
+		for _, inside := range [][]byte{inside, escaped} {
+			if got := AppendPlain(nil, inside); !bytes.Equal(got, text) {
+				t.Fatalf("AppendPlain of %q: got %q, want %q", inside, got, text)
+			}
+		}
 		if got, want := Blank(inside), unicode.IsSpace(c); got != want {
 			t.Fatalf("Blank of %q: got %v, want %v", inside, got, want)
 		}
@@ -156,11 +203,36 @@ func TestAppendEscapedDoesNotAllocate(t *testing.T) {
 	}
 }
 
+func TestAppendPlainDoesNotAllocate(t *testing.T) {
+	text := []byte(strings.Repeat(`a=line of an sdp \"é\u00e9\ud83d\udd11\"\r\n`, 100))
+	dst := make([]byte, 0, len(text))
+	if got, want := testing.AllocsPerRun(100, func() { AppendPlain(dst, text) }), 0.0; got != want {
+		t.Errorf("allocations: got %v, want %v", got, want)
+	}
+}
+
+// benchmarked are texts by what they are full of.
+var benchmarked = map[string]string{
+	"plain": strings.Repeat("0123456789abcdef", 160), "sdp": strings.Repeat("a=extmap:3 urn:ietf:params:rtp-hdrext\r\n", 64),
+	"quotes": strings.Repeat(`"`, 2560), "not ASCII": strings.Repeat("é", 1280),
+}
+
+func BenchmarkAppendPlain(b *testing.B) {
+	for name, text := range benchmarked {
+		b.Run(name, func(b *testing.B) {
+			inside, _ := AppendEscaped(nil, []byte(text))
+			dst := make([]byte, 0, len(text))
+			b.SetBytes(int64(len(text)))
+			b.ReportAllocs()
+			for b.Loop() {
+				AppendPlain(dst, inside)
+			}
+		})
+	}
+}
+
 func BenchmarkAppendEscaped(b *testing.B) {
-	for name, text := range map[string]string{
-		"plain": strings.Repeat("0123456789abcdef", 160), "sdp": strings.Repeat("a=extmap:3 urn:ietf:params:rtp-hdrext\r\n", 64),
-		"quotes": strings.Repeat(`"`, 2560), "not ASCII": strings.Repeat("é", 1280),
-	} {
+	for name, text := range benchmarked {
 		b.Run(name, func(b *testing.B) {
 			dst := make([]byte, 0, 6*len(text))
 			b.SetBytes(int64(len(text)))
