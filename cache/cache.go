@@ -95,26 +95,6 @@ func (c Cursor) Position() int { return int(c & MaxLog) }
 // NewEpoch returns a random epoch for a session that opens: 48 bits, not zero.
 func NewEpoch() uint64 { return 1 + rand.Uint64N(1<<48-1) } // #nosec G404 -- tells sessions of a key apart; who guesses it has learnt nothing
 
-// Limits bound what a store takes. They are the same for all sessions.
-type Limits struct {
-	// TTL is how long a session lives without a valid request, at the most and by default.
-	TTL time.Duration
-	// Lifetime is how long a session lives from its opening at the most, whatever the clients do.
-	Lifetime time.Duration
-	// Candidates is how many candidates each role may post to a session: 1 to MaxLog-1.
-	Candidates int
-	// SessionBytes is how many bytes the payloads of both roles of one session may have, before escaping.
-	SessionBytes int
-}
-
-// SessionTTL returns the TTL of a session that is opened with this wish: at the most l.TTL, which zero or less means too.
-func (l *Limits) SessionTTL(wish time.Duration) time.Duration {
-	if wish <= 0 {
-		return l.TTL
-	}
-	return min(wish, l.TTL)
-}
-
 // Grace is how long after its end a session is remembered: long enough to tell custerrors.KeyIsExpired from KeyNotFound.
 const Grace = 30 * time.Second
 

@@ -40,13 +40,21 @@ const (
 	sweepEvery = 250 * time.Millisecond
 )
 
-// Config is what a Store is made of.
+// Config is what a Store is made of. The tags are what a program's flags are made of.
 type Config struct {
-	cache.Limits
+	cache.Limits `kong:"-"` // they are the same for any store
 
 	// Memory is the budget in bytes for all sessions: MinMemory or more. It covers what they hold, their place in the index and
 	// what lies between them. Empty, the store takes up to 4 MiB, and a 512th of the budget to remember ended sessions.
-	Memory int64
+	Memory int64 `name:"memory" default:"1GiB" type:"bytes" help:"Memory for sessions; when it is used up no new session is taken."`
+}
+
+// Validate calls wrong if Memory cannot be used: with a pointer to it, and what is wrong with it, to be put behind its name. The Limits
+// have a Validate of their own.
+func (c *Config) Validate(wrong func(field any, format string, args ...any)) {
+	if c.Memory < MinMemory {
+		wrong(&c.Memory, "is %d bytes, must be %d or more", c.Memory, MinMemory)
+	}
 }
 
 // Store implements cache.Store. New makes one.
@@ -93,23 +101,20 @@ func New(c Config) (*Store, error) {
 
 func (c *Config) validate() error {
 	var errs []error
-	if c.Memory < MinMemory {
-		errs = append(errs, fmt.Errorf("memory is %d bytes, must be %d or more", c.Memory, MinMemory))
-	}
+	c.Validate(func(_ any, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("memory "+format, args...))
+	})
 	if c.TTL <= 0 || c.Lifetime <= 0 {
 		errs = append(errs, fmt.Errorf("TTL %v and lifetime %v must be more than zero", c.TTL, c.Lifetime))
 	}
 	if c.Candidates < 1 || c.Candidates >= cache.MaxLog {
 		errs = append(errs, fmt.Errorf("candidates is %d, must be 1 to %d", c.Candidates, cache.MaxLog-1))
 	}
-	if c.SessionBytes < 1 || c.SessionBytes > maxSessionBytes {
-		errs = append(errs, fmt.Errorf("session bytes is %d, must be 1 to %d", c.SessionBytes, maxSessionBytes))
+	if c.SessionBytes < 1 || c.SessionBytes > cache.MaxSessionBytes {
+		errs = append(errs, fmt.Errorf("session bytes is %d, must be 1 to %d", c.SessionBytes, cache.MaxSessionBytes))
 	}
 	return errors.Join(errs...)
 }
-
-// maxSessionBytes keeps a session's counters within 32 bits, its worst case of escaping and its entries' headers included.
-const maxSessionBytes = 64 << 20
 
 // id is a key's hash: all that is kept of it.
 type id struct{ hi, lo uint64 }

@@ -62,10 +62,28 @@ func wantLog(t *testing.T, s *Store, k cache.Key, to cache.Role, want *cache.Bat
 }
 
 func TestConfig(t *testing.T) {
-	bad := Config{Memory: MinMemory - 1, Limits: cache.Limits{SessionBytes: maxSessionBytes + 1}}
+	bad := Config{Memory: MinMemory - 1, Limits: cache.Limits{SessionBytes: cache.MaxSessionBytes + 1}}
 	_, err := New(bad)
 	if err == nil || strings.Count(err.Error(), "\n") != 3 {
 		t.Errorf("New of four mistakes: got %v, want four lines", err)
+	}
+}
+
+func TestValidate(t *testing.T) {
+	for memory, want := range map[int64]string{
+		MinMemory: "", 1 << 40: "",
+		MinMemory - 1: "is 1048575 bytes, must be 1048576 or more", 0: "is 0 bytes, must be 1048576 or more", -1: "is -1 bytes, must be 1048576 or more",
+	} {
+		c, got := Config{Memory: memory}, ""
+		c.Validate(func(field any, format string, args ...any) {
+			if field != &c.Memory {
+				t.Errorf("memory of %d: got a mistake of %T %p, want a pointer to Memory", memory, field, field)
+			}
+			got += fmt.Sprintf(format, args...)
+		})
+		if got != want {
+			t.Errorf("memory of %d: got %q, want %q", memory, got, want)
+		}
 	}
 }
 

@@ -101,14 +101,11 @@ func validate(l cache.Limits) error {
 	if l.Candidates < 1 || l.Candidates >= cache.MaxLog {
 		errs = append(errs, fmt.Errorf("candidates is %d, must be 1 to %d", l.Candidates, cache.MaxLog-1))
 	}
-	if l.SessionBytes < 1 || l.SessionBytes > maxSessionBytes {
-		errs = append(errs, fmt.Errorf("session bytes is %d, must be 1 to %d", l.SessionBytes, maxSessionBytes))
+	if l.SessionBytes < 1 || l.SessionBytes > cache.MaxSessionBytes {
+		errs = append(errs, fmt.Errorf("session bytes is %d, must be 1 to %d", l.SessionBytes, cache.MaxSessionBytes))
 	}
 	return errors.Join(errs...)
 }
-
-// maxSessionBytes keeps a read of a whole session, its worst case of escaping included, within the 512 MiB of a Redis string.
-const maxSessionBytes = 64 << 20
 
 // Write implements cache.Store.
 //
