@@ -18,7 +18,7 @@ type Limits struct {
 // headers of its entries included, and a read of a whole session fits the 512 MiB of a Redis string.
 const MaxSessionBytes = 64 << 20
 
-// SessionTTL returns the TTL of a session that is opened with this wish: at the most l.TTL, which zero or less means too.
+// SessionTTL returns the TTL of a session that is opened with this wish: l.TTL at the most. A wish of zero or less means l.TTL.
 func (l *Limits) SessionTTL(wish time.Duration) time.Duration {
 	if wish <= 0 {
 		return l.TTL

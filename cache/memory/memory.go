@@ -45,7 +45,8 @@ type Config struct {
 	cache.Limits `kong:"-"` // they are the same for any store
 
 	// Memory is the budget in bytes for all sessions: MinMemory or more. It covers what they hold, their place in the index and
-	// what lies between them. Empty, the store takes up to 4 MiB, and a 512th of the budget to remember ended sessions.
+	// what lies between them. An empty store takes up to 4 MiB, and a 512th of the budget to remember ended
+	// sessions.
 	Memory int64 `name:"memory" default:"1GiB" type:"bytes" help:"Memory for sessions; when it is used up no new session is taken."`
 }
 
@@ -127,7 +128,7 @@ func (s *Store) locate(key cache.Key) (id, *stripe) {
 // now is the time since the store was made.
 func (s *Store) now() time.Duration { return time.Since(s.base) }
 
-// hash returns the token's hash, which is 0 for no token only.
+// hash returns the token's hash, which is 0 only for no token.
 func (s *Store) hash(token cache.Token) uint64 {
 	if token == "" {
 		return 0
@@ -248,7 +249,7 @@ func (s *Store) Hang(_ context.Context, key cache.Key, to cache.Role, bell cache
 // Unhang implements cache.Store.
 func (s *Store) Unhang(key cache.Key, to cache.Role, bell cache.Bell) { s.bells.Unhang(key, to, bell) }
 
-// Gave implements cache.Store. No ring of this one says anything.
+// Gave implements cache.Store. It is not called: no ring of this store says what is new.
 func (s *Store) Gave(cache.Role) {}
 
 // Tells implements cache.Store: a look costs as little as a ring.

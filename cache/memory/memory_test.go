@@ -33,7 +33,7 @@ func newStore(t testing.TB, memory int64) *Store {
 	return s
 }
 
-// batch returns an sdp of that many bytes, none if 0, and candidates that begin with a number.
+// batch returns an sdp of that many bytes, or none if that is 0, and candidates that begin with their number.
 func batch(sdp, candidates, size int) *cache.Batch {
 	b := new(cache.Batch)
 	if sdp > 0 {
@@ -87,8 +87,8 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// TestFullStore fills a store until it refuses; every session that it took completes nevertheless, with an answer as large as
-// its offer and candidates on both sides, and when they have ended it takes new ones again.
+// TestFullStore fills a store until it refuses. Every session that it took completes nevertheless, with an answer as large as its
+// offer and candidates on both sides. When these sessions have ended, the store takes new ones again.
 func TestFullStore(t *testing.T) {
 	s := newStore(t, 4*MinMemory)
 	offer, answer, trickle := batch(2100, 0, 0), batch(2100, 6, 120), batch(0, 6, 120)
@@ -129,8 +129,8 @@ func TestFullStore(t *testing.T) {
 	}
 }
 
-// TestNothingAliveIsLost keeps some sessions alive while thousands come and go around them, so that the cleaner must move
-// them over and over; and lets them grow meanwhile.
+// TestNothingAliveIsLost keeps some sessions alive, and lets them grow, while thousands come and go around them, so that the cleaner
+// moves them over and over.
 func TestNothingAliveIsLost(t *testing.T) {
 	s := newStore(t, 8*MinMemory)
 	const keep = 64
@@ -217,7 +217,7 @@ func TestForgottenWithoutBeingAsked(t *testing.T) {
 	})
 }
 
-// TestChurn opens, uses and ends sessions; memory at the end is what it was after the first ones.
+// TestChurn opens, uses and ends sessions. At the end they take as much memory as after the first ones.
 func TestChurn(t *testing.T) {
 	s := newStore(t, 1<<30)
 	offer, answer := batch(2100, 6, 120), batch(2000, 6, 120)
@@ -274,7 +274,7 @@ func TestTokensAreFoundAfterMoves(t *testing.T) {
 	}
 }
 
-// put makes the Write, which is to read nothing.
+// put makes a Write that reads nothing.
 func put(s *Store, w cache.Write) error {
 	_, _, err := s.Write(ctx, nil, w)
 	return err
