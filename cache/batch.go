@@ -2,8 +2,8 @@ package cache
 
 import "encoding/binary"
 
-// Batch is one write: at most one sdp and any number of candidates, stored together or not at all. The zero Batch is empty
-// and ready to use; Reset makes it so again and keeps its memory. It is not safe for concurrent use.
+// Batch is what a Write brings: at most one sdp and any number of candidates, stored together or not at all. The zero Batch is empty
+// and ready to use. Reset empties it and keeps its memory. It is not safe for concurrent use.
 //
 // It is one flat run of frames, so that building, storing and sending it costs no allocation per message:
 //
@@ -71,7 +71,7 @@ func (b *Batch) Candidates() int { return b.candidates }
 // Size returns the bytes of all payloads before escaping.
 func (b *Batch) Size() int { return b.size }
 
-// Frames returns the frames, to be walked with NextFrame. The slice is the batch's own.
+// Frames returns the frames, which NextFrame walks. The slice is the batch's own.
 func (b *Batch) Frames() []byte { return b.frames }
 
 // NextFrame returns the first frame of frames and those behind it. ok is false when frames is empty or damaged; then the

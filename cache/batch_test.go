@@ -101,8 +101,8 @@ func TestBatchRefusesBugs(t *testing.T) {
 	}
 }
 
-// FuzzNextFrame reads any bytes as frames, and then makes frames of them: what is read is what was written, damage is found
-// and not passed on, and no length is believed that the input cannot hold.
+// FuzzNextFrame reads any bytes as frames, and then makes frames of them. What was written is read again, damage is found and not
+// passed on, and no length counts that the input cannot hold.
 func FuzzNextFrame(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		read(t, data)

@@ -9,16 +9,17 @@ import (
 	"sync/atomic"
 )
 
-// Bell is what a waiting goroutine sleeps on. It has capacity 1, so that a ring is remembered and never blocks, and is never
-// closed. A ring says "look again", or what there would be to see.
+// Bell is what a waiting goroutine sleeps on. It has capacity 1, so that a ring is remembered and never blocks. It is never closed.
+// A ring says "look again", or what a look would show.
 type Bell chan News
 
 // NewBell returns a bell that has not been rung.
 func NewBell() Bell { return make(Bell, 1) }
 
-// Ring wakes the sleeper, now or when it next goes to sleep. It never blocks. Of two rings that the sleeper has not heard, what
-// they say is lost: it looks. Rings of one bell come one after the other, and for a moment the second is in nobody's hand: who does
-// not sleep but only listens may hear nothing then, and hears it the next time.
+// Ring wakes the sleeper, now or when it next goes to sleep. It never blocks. When a second ring comes before the sleeper has heard
+// the first, both become "look again". Calls of Ring on one bell must not overlap. While the second ring replaces the first, the
+// bell is empty for a moment: a goroutine that polls the bell, instead of sleeping on it, may find nothing then, and finds the ring
+// the next time.
 func (b Bell) Ring(n News) {
 	select {
 	case b <- n:
@@ -47,7 +48,7 @@ type Bells struct {
 	seed maphash.Seed
 
 	// atomic
-	hung atomic.Int64 // all bells: a write to a server where nobody waits looks no further
+	hung atomic.Int64 // how many bells hang in all: while it is zero, Ring looks no further
 
 	shards [64]bellShard // by the key's hash: a power of two, and more than cores
 }
@@ -55,7 +56,7 @@ type Bells struct {
 type bellShard struct {
 	mu sync.Mutex
 	// guarded by mu
-	bells map[bellHook]*[]Bell // by pointer: to assign to an entry would replace its key by the caller's
+	bells map[bellHook]*[]Bell // pointers, because assigning to an entry would replace the entry's key by the caller's
 	_     [40]byte             // to a cache line of 64 bytes
 }
 
@@ -83,7 +84,7 @@ func (b *Bells) Hang(key Key, to Role, bell Bell) (first bool) {
 	s := b.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	b.hung.Add(1) // before the caller looks again, after which no ring may be missed
+	b.hung.Add(1) // before Hang returns: from then on the caller relies on being rung
 	hung := s.bells[bellHook{key, to}]
 	if first = hung == nil; first {
 		hung = new([]Bell)
@@ -132,6 +133,6 @@ func (b *Bells) Ring(key Key, to Role, n News) {
 	}
 	s.mu.Unlock()
 	if hung != nil {
-		runtime.Gosched() // who slept answers before the writer does: a hand-off takes 60 µs instead of 75
+		runtime.Gosched() // the sleeper runs before the writer goes on: a hand-off takes 60 µs instead of 75
 	}
 }

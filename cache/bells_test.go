@@ -32,7 +32,7 @@ func TestBell(t *testing.T) {
 	}
 }
 
-// TestBellTells wants what a ring says to be heard, unless there was another one before it was: then the sleeper has to look.
+// TestBellTells wants the sleeper to hear what a ring says. After two rings that it has not heard, it has to look.
 func TestBellTells(t *testing.T) {
 	b := NewBell()
 	told := News{At: NewCursor(7, 3), Frames: []byte("frames")}
@@ -89,7 +89,7 @@ func TestBells(t *testing.T) {
 	unhang("key", Answer, one, false) // hangs elsewhere
 	unhang("never", Offer, one, false)
 	unhang("key", Offer, one, false)
-	unhang("key", Offer, one, false) // hangs no more, which does not make two the last
+	unhang("key", Offer, one, false) // it does not hang any more; two was not the last one
 	ring("key", Offer, false, true, false, false)
 	hang("key", Offer, one, false)
 	ring("key", Offer, true, true, false, false)
@@ -113,8 +113,8 @@ func wantEmpty(t *testing.T, b *Bells) {
 	}
 }
 
-// A key points into a request's buffer, which serves the next request while the bells still hang. Hanging a second bell and
-// taking one off also write to what is there for the key.
+// A key points into a request's buffer, which serves the next request while the bells still hang. Hanging a second bell, and taking
+// one off, also write to the entry of the key.
 func TestBellsKeepTheirOwnKey(t *testing.T) {
 	b := NewBells()
 	buffer := []byte("some key")
@@ -155,7 +155,7 @@ func TestBellsAtOnce(t *testing.T) {
 				bell := NewBell()
 				b.Hang(key, Offer, bell)
 				b.Ring(key, Offer, News{})
-				select { // not at once: another ring may just be taking the place of this one
+				select { // not at once, because another ring may just be replacing this one
 				case <-bell:
 				case <-time.After(10 * time.Second):
 					t.Errorf("Ring after Hang: got no ring, want one")

@@ -95,34 +95,14 @@ func (c Cursor) Position() int { return int(c & MaxLog) }
 // NewEpoch returns a random epoch for a session that opens: 48 bits, not zero.
 func NewEpoch() uint64 { return 1 + rand.Uint64N(1<<48-1) } // #nosec G404 -- tells sessions of a key apart; who guesses it has learnt nothing
 
-// Limits bound what a store takes. They are the same for all sessions.
-type Limits struct {
-	// TTL is how long a session lives without a valid request, at the most and by default.
-	TTL time.Duration
-	// Lifetime is how long a session lives from its opening at the most, whatever the clients do.
-	Lifetime time.Duration
-	// Candidates is how many candidates each role may post to a session: 1 to MaxLog-1.
-	Candidates int
-	// SessionBytes is how many bytes the payloads of both roles of one session may have, before escaping.
-	SessionBytes int
-}
-
-// SessionTTL returns the TTL of a session that is opened with this wish: at the most l.TTL, which zero or less means too.
-func (l *Limits) SessionTTL(wish time.Duration) time.Duration {
-	if wish <= 0 {
-		return l.TTL
-	}
-	return min(wish, l.TTL)
-}
-
 // Grace is how long after its end a session is remembered: long enough to tell custerrors.KeyIsExpired from KeyNotFound.
 const Grace = 30 * time.Second
 
 // Lease says which session of a key lives, and how long it still has.
 type Lease struct {
 	Epoch    uint64        // tells it from others of the same key, as its cursors do
-	TTL      time.Duration // it ends when nothing valid asks for it that long; the asking just now has renewed it
-	Left     time.Duration // it ends then at the latest
+	TTL      time.Duration // it ends when no valid request comes for that long; this one has just renewed it
+	Left     time.Duration // it ends after that long in any case
 	Answered bool          // the answer's sdp is put, taken or not
 }
 
@@ -163,10 +143,11 @@ type Store interface {
 	// session that was written to.
 	Write(ctx context.Context, dst []byte, w Write) ([]byte, Cursor, error)
 
-	// Take removes from what role to can take the sdp, or the oldest candidates that are left, at most limit (1 or more),
-	// and appends them to dst in that form. Each payload is handed to one taker only. The error is SdpNoValues or
-	// CandidateNoValues if there is nothing to take, and KeyIsExpired if in is the epoch of another session of that key than
-	// the one that lives; zero means whichever lives. On an error dst comes back as it was.
+	// Take takes what role to has not taken yet, the sdp or the oldest candidates, at most limit of them (1 or more), and appends
+	// them to dst in that form. Each payload is handed to one taker only. in is the epoch of the session that is meant; zero means
+	// whichever lives. On an error dst comes back as it was:
+	//   - SdpNoValues, CandidateNoValues: there is nothing to take.
+	//   - KeyIsExpired: another session of that key lives than the one that in is of.
 	Take(ctx context.Context, dst []byte, key Key, to Role, kind Kind, limit int, form *Form, in uint64) ([]byte, error)
 
 	// Read appends to dst, in that form, what the log that role to reads holds after the cursor, at most limit messages (1
@@ -187,22 +168,23 @@ type Store interface {
 	// End. It may ring needlessly; a store that cannot promise every ring says so. Expiry does not ring.
 	// The session need not live. Unhang takes the same bell off; afterwards it is not rung any more.
 	//
-	// What a ring says beyond "look again" is true of the session that At is of: behind At stand those messages, and the write
-	// that brought them has renewed it. It may come late, after a look has shown the same.
+	// A ring that says more than "look again" says what is true of the session of its cursor, At: these messages stand behind At, and
+	// the write that brought them has renewed the session. It may come late, after a look has shown the same.
 	Hang(ctx context.Context, key Key, to Role, bell Bell) error
 	Unhang(key Key, to Role, bell Bell)
 
 	// Gave notes for Stats that role to was given an sdp out of what a ring said.
 	Gave(to Role)
 
-	// Tells reports whether rings say what is new, because a look is dearer. Who waits hangs the bell before the first look then,
-	// and needs no other one.
+	// Tells reports whether rings say what is new. A store does so if a look costs more. A waiting caller then hangs its bell before
+	// its first look, and needs no second one.
 	Tells() bool
 
 	// Ready returns nil while the store takes new sessions, and otherwise why it does not.
 	Ready(ctx context.Context) error
 
-	// Stats tells what the store has counted, and what it holds. It asks no server and waits for no more than the locks of its calls.
+	// Stats tells what the store has counted, and what it holds. It asks no server, and waits for nothing but locks that are held
+	// briefly.
 	Stats() Stats
 
 	// Close stops what runs in the background, waits for it, and gives the memory back. No call may follow or be under way.

@@ -10,12 +10,12 @@ import (
 	"signal-server/custerrors"
 )
 
-// Mailroom reads from a store and waits where there is nothing yet. Long polls and event streams are faces of it.
+// Mailroom reads from a store, and waits where there is nothing yet. Long polls and event streams are made of it.
 //
-// It looks; if there is nothing it hangs a bell, and looks again; then it sleeps until bell, time or the end of the
-// mailroom, and looks once more. What is written after the second look rings the bell, what was written before it is
-// found by it, so no news is missed; a needless ring costs a look. Over a store that Tells the first look is left out, and
-// so is the one after a ring that says what is new.
+// It looks. If there is nothing, it hangs a bell and looks again. Then it sleeps until the bell rings, the time is up or the mailroom
+// closes, and looks once more. So no news is missed: the second look finds what was written before it, and what is written after it
+// rings the bell. A needless ring costs a look. Over a store that Tells, the mailroom leaves out the first look, and the look
+// after a ring that says what is new.
 //
 // It is safe for concurrent use.
 type Mailroom struct {
@@ -48,7 +48,7 @@ func (m *Mailroom) Close() { m.closeOnce.Do(func() { close(m.closing) }) }
 // Closing returns a channel that is closed by Close.
 func (m *Mailroom) Closing() <-chan struct{} { return m.closing }
 
-// ErrGone says that the one who waited has left: nobody reads the answer.
+// ErrGone says that the waiting client has left: nobody reads the answer.
 var ErrGone = errors.New("the waiting client has left")
 
 // Take is Store.Take, and waits while there is nothing to take; for a session that is not open yet only with w.Unopened. A wait
@@ -63,7 +63,7 @@ func (m *Mailroom) Take(ctx context.Context, dst []byte, key Key, to Role, kind 
 	}
 	out := dst
 	epoch, err := m.wait(ctx, key, to, in.Epoch(), w, func(epoch uint64) (err error) {
-		w.news = News{} // to take something the store has to be asked
+		w.news = News{} // only the store can hand out what each taker gets once
 		out, err = m.store.Take(ctx, dst, key, to, kind, limit, form, epoch)
 		return w.note(err)
 	})
@@ -89,7 +89,7 @@ func (m *Mailroom) Read(ctx context.Context, dst []byte, key Key, to Role, after
 				}
 				out, w.news = w.news.read(dst, limit, form)
 				cursor = w.news.At
-				w.nothing = custerrors.CandidateNoValues // behind the news, until the bell says more
+				w.nothing = custerrors.CandidateNoValues // nothing is behind these news, until the bell says more
 				return nil
 			case known:
 				w.news = News{}
@@ -121,9 +121,9 @@ func (m *Mailroom) Write(ctx context.Context, dst []byte, w Write, wait *Wait) (
 	return out, cursor, err
 }
 
-// wait calls look until it returns something that waiting does not change, or until the wait or the stay is over, and returns
-// what look returned last. It has look see only the session of that epoch, or if it is zero, the first one that it finds, and
-// returns which one that was.
+// wait calls look until look returns something that waiting does not change, or until the wait or the stay is over, and returns what
+// look returned last. All looks are at one session: that of the epoch, or the first one that a look finds if epoch is zero. wait
+// returns the epoch of that session.
 func (m *Mailroom) wait(ctx context.Context, key Key, to Role, epoch uint64, w *Wait, look func(epoch uint64) error,
 ) (uint64, error) {
 	stay := w.begin()
@@ -166,7 +166,7 @@ func (m *Mailroom) wait(ctx context.Context, key Key, to Role, epoch uint64, w *
 	}
 }
 
-// identify gets to know which session a look has seen, for how long it lives, and whether it is the one that is meant.
+// identify finds out which session a look has seen, how long that lives, and whether it is the one that is meant.
 func (m *Mailroom) identify(ctx context.Context, key Key, epoch uint64, w *Wait) (uint64, error) {
 	if w.nothing == custerrors.KeyNotFound {
 		if epoch != 0 { // it has ended, and the store has forgotten it already
@@ -174,7 +174,7 @@ func (m *Mailroom) identify(ctx context.Context, key Key, epoch uint64, w *Wait)
 		}
 		return 0, nil
 	}
-	if w.lease.Epoch == 0 { // a look renews, but does not say for how long
+	if w.lease.Epoch == 0 { // a look renews the session, but does not say for how long
 		lease, err := m.store.Touch(ctx, key)
 		if err == custerrors.KeyIsExpired || err == custerrors.KeyNotFound { // it has just ended: the next look says how
 			w.nothing = nil
@@ -191,8 +191,8 @@ func (m *Mailroom) identify(ctx context.Context, key Key, epoch uint64, w *Wait)
 	return w.lease.Epoch, nil
 }
 
-// sleep returns when the bell has rung or it is time to look again, and has w look then unless it was told what there is to see;
-// or when the stay is over, and has w pending then.
+// sleep sleeps until the bell rings, until it is time to look again, or until the stay is over. In the first two cases w looks
+// next, unless the ring said what there is to see; in the third w is pending.
 func (m *Mailroom) sleep(ctx context.Context, w *Wait, stay time.Time) error {
 	until, staying := w.sleepUntil(), false
 	if stay.Before(until) {
@@ -201,7 +201,7 @@ func (m *Mailroom) sleep(ctx context.Context, w *Wait, stay time.Time) error {
 	timer := time.NewTimer(time.Until(until))
 	defer timer.Stop()
 	select {
-	case w.news = <-w.bell: // before all else: the stay may be none
+	case w.news = <-w.bell: // before all else, because the stay may have no length
 	default:
 		select {
 		case w.news = <-w.bell:
@@ -213,7 +213,7 @@ func (m *Mailroom) sleep(ctx context.Context, w *Wait, stay time.Time) error {
 		case <-m.closing:
 			return custerrors.ServerIsShuttingDown
 		case <-ctx.Done():
-			select { // a server that shuts down ends both, and this is what it wants to say
+			select { // a server that shuts down ends both; its clients are told that it shuts down
 			case <-m.closing:
 				return custerrors.ServerIsShuttingDown
 			default:

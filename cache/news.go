@@ -2,19 +2,19 @@ package cache
 
 // News is what a ring says. The zero News says "look again"; a store that Tells says more where it can.
 type News struct {
-	// At is a cursor of the session that has news. Behind it stand the messages that Frames holds, as a Batch has them; none,
-	// if the session has opened and its reader has nothing to read yet. Nobody writes to Frames, which all bells share.
+	// At is a cursor of the session that has news. Behind it stand the messages that Frames holds, as a Batch has them. Frames is empty
+	// if the session has just opened and the reader has nothing to read yet. All bells share Frames, so nobody writes to it.
 	At     Cursor
 	Frames []byte
 }
 
-// standing is how news stand to a reader's cursor.
+// standing is where news stand, seen from a reader's cursor.
 type standing uint8
 
 const (
-	elsewhere standing = iota // of another session, or something is missing in between: only a look tells
+	elsewhere standing = iota // in another session, or with something missing in between: only a look tells
 	known                     // the reader has been given all that they hold
-	next                      // the reader goes on with their first message
+	next                      // their first message is the reader's next one
 )
 
 // standing compares the news with a reader's cursor.

@@ -8,19 +8,19 @@ import (
 	"signal-server/custerrors"
 )
 
-// Wait is somebody's waiting for news of one session, as one role, in one call of a Mailroom or, for who goes on elsewhere or
-// has more than one answer to give, in several. The caller sets the fields, and End must follow the last call. The zero Wait
-// does not wait, and needs no End. It is not safe for concurrent use; it may be copied, to be used and ended in one place.
+// Wait is one wait for news of one session, as one role. It takes one call of a Mailroom, or several if the caller goes on elsewhere
+// or has more than one answer to give. The caller sets the fields, and calls End after the last call. The zero Wait does not wait,
+// and needs no End. It is not safe for concurrent use. It may be copied, if only the copy is used and ended from then on.
 type Wait struct {
-	// For is how long the wait is, at the most, from the first call on. It is not changed between calls.
+	// For is how long the wait is, at the most, from the first call on. It must not change between calls.
 	For time.Duration
-	// Stay is how long one call takes at the most, if it is over before the wait is; zero: as long as the wait. Less than zero:
-	// the call does not sleep.
+	// Stay is how long one call may take, where that is shorter than the wait. Zero: as long as the wait. Less than zero: the call
+	// does not sleep.
 	Stay time.Duration
 	// Unopened lets the caller wait for a session that is not open yet. Without it the answer to that is KeyNotFound, at once.
 	Unopened bool
-	// Present reports whether the one who waits is still there; nil means always. It is asked after each sleep, and between the
-	// first two looks, before anything is taken: what is taken for somebody who has left is lost.
+	// Present reports whether the waiting client is still there; nil means always. The mailroom asks after each sleep, and between
+	// the first two looks, before it takes anything: what is taken for a client that has left is lost.
 	Present func() bool
 
 	// What the mailroom keeps from one call to the next.
@@ -31,9 +31,9 @@ type Wait struct {
 	over    time.Time
 	lease   Lease     // of the session, once it is known
 	end     time.Time // of that
-	nothing error     // what the latest look found, which was nothing; nil: the next call has to look
-	looked  time.Time // when: it has renewed the session
-	news    News      // that have been rung and are not read
+	nothing error     // why the latest look found nothing; nil: the next call looks
+	looked  time.Time // when that look was, which has renewed the session
+	news    News      // what the bell has said and nobody has read yet
 	pending bool
 }
 
@@ -46,12 +46,12 @@ func (w *Wait) End() {
 		return
 	}
 	w.mail.store.Unhang(w.key, w.to, w.bell)
-	w.bell.silence() // it goes back silent
+	w.bell.silence() // the pool holds silent ones
 	w.mail.bells.Put(w.bell)
 	w.bell = nil
 }
 
-// covers reports whether what was refused with this error may come by itself, so that waiting makes sense.
+// covers reports whether waiting may change this error: whether what it says is missing may still come.
 func (w *Wait) covers(err error) bool {
 	switch err { // stores return these as they are, not wrapped
 	case custerrors.SdpNoValues, custerrors.CandidateNoValues:
@@ -63,10 +63,10 @@ func (w *Wait) covers(err error) bool {
 	}
 }
 
-// gone reports whether the one who waits has left.
+// gone reports whether the waiting client has left.
 func (w *Wait) gone() bool { return w.Present != nil && !w.Present() }
 
-// begin begins a call, and returns when it has to be over.
+// begin begins a call, and returns until when the call may stay.
 func (w *Wait) begin() (stay time.Time) {
 	now := time.Now()
 	if w.over.IsZero() {
@@ -88,7 +88,7 @@ func (w *Wait) note(said error) error {
 	return said
 }
 
-// know notes what is known of the session as of now.
+// know notes the session's lease, which is as of now.
 func (w *Wait) know(l Lease) {
 	w.lease, w.looked = l, time.Now()
 	w.end = w.looked.Add(l.Left)
@@ -99,10 +99,10 @@ func (w *Wait) sleepUntil() time.Time {
 	if w.nothing == custerrors.KeyNotFound {
 		return w.over
 	}
-	// Half a TTL keeps it alive; a little after its last moment, to find it ended.
+	// A look after half a TTL keeps the session alive. A look a little after its last moment finds it ended.
 	look := w.looked.Add(max(w.lease.TTL/2, time.Millisecond))
 	end := w.end
-	if end.Before(w.looked) { // by a clock of its own, the store has it live a little longer
+	if end.Before(w.looked) { // by the store's own clock the session lives a little longer
 		end = w.looked
 	}
 	if end = end.Add(time.Millisecond); end.Before(look) {
@@ -126,6 +126,6 @@ func (m *Mailroom) hang(ctx context.Context, key Key, to Role, w *Wait) error {
 		return err
 	}
 	w.mail, w.bell, w.key, w.to = m, bell, key, to
-	w.nothing = nil // it was found before
+	w.nothing = nil // what was found before the bell hung does not count
 	return nil
 }

@@ -8,8 +8,8 @@ import (
 	"signal-server/custerrors"
 )
 
-// actualTimeChecks are about time on an engine that has its own. They want nothing to be fast: a session that is dead
-// although this process slept too long is no mistake, and one that dies late is looked at again.
+// actualTimeChecks are about time on an engine that has a clock of its own. They do not want anything to be fast: a session may die
+// because this process slept too long, and a session that dies late is looked at again.
 var actualTimeChecks = []check{
 	{name: "time/ttl", place: actual, run: actualTTL},
 	{name: "time/lifetime", place: actual, limits: briefLife, run: actualLifetime},
@@ -24,7 +24,7 @@ const brief = 400 * ms
 
 func briefLife(l *cache.Limits) { l.TTL, l.Lifetime = brief, 3*brief }
 
-// clockSkew is how much earlier than here an engine may think that it is later.
+// clockSkew is how much earlier than here a deadline may come by the engine's clock.
 const clockSkew = 10 * ms
 
 func actualTTL(r *rig) {
@@ -62,7 +62,7 @@ func actualTTL(r *rig) {
 	}
 }
 
-// wantDies looks at long intervals, because each look renews, and wants the session to be dead but not before at.
+// wantDies wants the session to die, and not before at. It looks at long intervals, because each look renews the session.
 func (r *rig) wantDies(key cache.Key, at time.Time) {
 	r.Helper()
 	for pause := time.Until(at) + 2*clockSkew; pause < 2*slack; pause = max(2*pause, brief) {

@@ -10,7 +10,7 @@ import (
 )
 
 // request is a buffer such as a server reuses for the next request: what points into it changes after the call. This file
-// is the only one with unsafe; its rule is that nothing made here is used after overwrite.
+// is the only one with unsafe. The rule: what hold returned is not used after overwrite.
 type request []byte
 
 // hold returns a string that shares the buffer's memory.
@@ -25,7 +25,7 @@ func (b request) overwrite() {
 	}
 }
 
-// argumentsNotKept gives every argument away in memory that the next request writes over.
+// argumentsNotKept passes every argument in memory that the next request writes over.
 func argumentsNotKept(r *rig) {
 	var keyBuffer, tokenBuffer, formBuffer request
 	form := func() *cache.Form {
@@ -47,7 +47,7 @@ func argumentsNotKept(r *rig) {
 		return err
 	}
 
-	// Two bells at one hook: the second finds an entry there, with a key that must stay the store's own.
+	// Two bells at one hook: the second finds an entry there, whose key must stay the store's own.
 	store, bells := r.last(), []cache.Bell{cache.NewBell(), cache.NewBell(), cache.NewBell()}
 	for _, bell := range bells {
 		call("Hang", nil, func(key cache.Key) error { return store.Hang(r.ctx, key, cache.Answer, bell) })
@@ -93,7 +93,7 @@ func argumentsNotKept(r *rig) {
 	r.wantRung("End", bells[1])
 	r.wantDead(custerrors.KeyIsExpired, "some key")
 
-	for _, bell := range bells { // the third hangs no more, which is no error
+	for _, bell := range bells { // the third does not hang any more, which is no error
 		call("Unhang", nil, func(key cache.Key) error { store.Unhang(key, cache.Answer, bell); return nil })
 	}
 	r.open("some key", sdp("p"))

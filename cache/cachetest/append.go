@@ -135,7 +135,7 @@ func longestLog(l *cache.Limits) {
 	l.SessionBytes = 1 << 20
 }
 
-// appendLongest fills a log to what a Cursor can count.
+// appendLongest fills a log with as many messages as a Cursor can count.
 func appendLongest(r *rig) {
 	const step = (cache.MaxLog - 1) / 14 // without remainder
 	all := with(sdp("o"), numbered(cache.MaxLog-1)...)
@@ -163,7 +163,7 @@ func tokenOpen(r *rig) {
 	r.wantAll("k", cache.Answer, sdp("o"), cand("1"))
 
 	r.wantAppend(nil, "k", cache.Offer, "later", cand("2"))
-	r.wantOpen(nil, "k", "later", sdp("p")) // and any of its writes counts for Open
+	r.wantOpen(nil, "k", "later", sdp("p")) // and any of its writes counts
 	r.wantAppend(nil, "k", cache.Answer, "answer", sdp("a"))
 	r.wantOpen(custerrors.SdpAlreadyExist, "k", "answer", sdp("o")) // but not the other role's
 	r.wantAll("k", cache.Answer, sdp("o"), cand("1"), cand("2"))
@@ -179,7 +179,7 @@ func tokenAppend(r *rig) {
 	r.wantTake("k", cache.Offer, cache.SDP, 1, sdp("a"))
 	r.wantTake("k", cache.Offer, cache.Candidate, 9, cand("1"), cand("2"))
 
-	// What has been applied is nil before it is any error, and what has been taken does not come back.
+	// A write that has been applied returns nil, whatever errors it would have, and what has been taken does not come back.
 	r.append("k", cache.Answer, numbered(maxCandidates-2)...)
 	r.wantAppend(nil, "k", cache.Answer, "with sdp", sdp("a"), cand("1"))
 	r.wantAppend(nil, "k", cache.Answer, "candidate", append(numbered(maxCandidates+1), sized(r.limits.SessionBytes+1))...)
@@ -195,7 +195,7 @@ func tokenOfRole(r *rig) {
 	r.wantAll("k", cache.Answer, sdp("o"))
 	r.wantAll("k", cache.Offer, sdp("a"), cand("1"))
 
-	r.wantOpen(nil, "l", "token", sdp("p")) // another session knows nothing of it
+	r.wantOpen(nil, "l", "token", sdp("p")) // in another session it is new
 	r.wantAll("l", cache.Answer, sdp("p"))
 }
 

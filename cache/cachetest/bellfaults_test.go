@@ -9,7 +9,7 @@ import (
 	"signal-server/custerrors"
 )
 
-// hears has the bells rung as often as ring says.
+// hears rings the bells only where ring says so.
 func (b *broken) hears(ring func(what string, to cache.Role) bool) {
 	b.deaf = true
 	b.ring = func(what string, key cache.Key, to cache.Role) {
@@ -75,7 +75,7 @@ var bellFaults = []fault{
 	},
 }
 
-// tells has rings say something else than they should, where that is more than "look again".
+// says changes what rings say, where that is more than "look again".
 func (b *broken) says(change func(cache.News) cache.News) {
 	b.tells = func(n cache.News) cache.News {
 		if len(n.Frames) == 0 {
@@ -230,7 +230,7 @@ var timeFaults = []fault{
 	},
 }
 
-// raceFaults look first and act later, each call by itself being right.
+// raceFaults look first and act later. Each call is right if no other one comes in between.
 var raceFaults = []fault{
 	{
 		name: "takes what another taker has just seen, too",

@@ -7,7 +7,7 @@ import (
 	"signal-server/custerrors"
 )
 
-// bellChecks are about being told of news. A needless ring is always allowed, so that silence is wanted only after Unhang.
+// bellChecks are about rings. A needless ring is always allowed, so the checks want silence only after Unhang.
 var bellChecks = []check{
 	{name: "bell/rings when the other role writes", run: bellWrites},
 	{name: "bell/rings both roles when a session opens", run: bellOpens},
@@ -133,7 +133,7 @@ func bellAll(r *rig) {
 		down := bells[len(bells)/2]
 		bells = append(bells[:len(bells)/2:len(bells)/2], bells[len(bells)/2+1:]...)
 		store.Unhang("k", cache.Answer, down)
-		store.Unhang("k", cache.Answer, down) // which hangs no more: no error
+		store.Unhang("k", cache.Answer, down) // it does not hang any more, which is no error
 		r.append("k", cache.Offer, cand("2"))
 		for _, bell := range bells {
 			r.wantRung("Append", bell)
@@ -147,8 +147,8 @@ func bellAll(r *rig) {
 	r.wantStaySilent("End", never)
 }
 
-// bellAfterNews wants what the bell tells of to be there when it rings: a store that rings first sends the reader back to
-// sleep for good. A ring without news is a needless one; the next one may have it.
+// bellAfterNews wants the news to be there when the bell rings: a store that rings first sends the reader back to sleep for good. A
+// ring without news is a needless one; the next ring may come with the news.
 func bellAfterNews(r *rig) {
 	r.open("k", sdp("o"))
 	bell := r.hang(r.last(), "k", cache.Answer)
@@ -170,7 +170,7 @@ func bellAfterNews(r *rig) {
 	}
 }
 
-// bellTells wants each ring either to say nothing, or all that has become readable and where that begins.
+// bellTells wants each ring to say nothing, or to say all that has become readable and where that begins.
 func bellTells(r *rig) {
 	for _, writes := range [][][]cache.Frame{
 		{{sdp("a"), cand("1"), cand("2")}, {cand("3")}, cands("4", "5")},
@@ -198,7 +198,7 @@ func bellTells(r *rig) {
 	}
 }
 
-// tellsOpen wants what the rings say to be so when role from opens a session.
+// tellsOpen has role from open a session, and wants what the rings then say to be true.
 func (r *rig) tellsOpen(store cache.Store, from cache.Role) {
 	r.Helper()
 	offer, answer := r.hang(store, "opened", cache.Offer), r.hang(store, "opened", cache.Answer)

@@ -50,12 +50,12 @@ func (r *recorder) Errorf(format string, args ...any) { r.fail(fmt.Sprintf(forma
 func (r *recorder) Fatal(args ...any)                 { r.Error(args...); runtime.Goexit() }
 func (r *recorder) Fatalf(format string, args ...any) { r.Errorf(format, args...); runtime.Goexit() }
 
-// failures makes the check, and returns how it failed.
+// failures runs the check, and returns its failures.
 func (c *check) failures(t *testing.T, h Harness) (failures []string) {
 	c.where(t, h, func(t *testing.T) {
 		r := &recorder{TB: t}
 		done := make(chan struct{})
-		go func() { // of its own, because a fatal failure ends it
+		go func() { // because a fatal failure ends the goroutine
 			defer close(done)
 			defer r.cleanup()
 			c.run(newRig(r, t, h, c.bounds()))
@@ -77,7 +77,7 @@ func provable() map[string]check {
 	return suite
 }
 
-// TestEachCheckHasAFault wants no check that TestBrokenStores does not show to find something.
+// TestEachCheckHasAFault wants every check to find a fault in TestBrokenStores.
 func TestEachCheckHasAFault(t *testing.T) {
 	unproven := provable()
 	for _, f := range faults {
@@ -90,7 +90,7 @@ func TestEachCheckHasAFault(t *testing.T) {
 	}
 }
 
-// TestBrokenStores wants each fault to be found by the checks that are for it.
+// TestBrokenStores wants the checks that are named with a fault to find it.
 func TestBrokenStores(t *testing.T) {
 	t.Parallel()
 	suite := provable()
@@ -123,14 +123,14 @@ func TestBrokenStores(t *testing.T) {
 	}
 }
 
-// broken is the model with a fault: what is not set works.
+// broken is the model with a fault: a function that is set replaces what the model does.
 type broken struct {
 	*model
 
 	// set at construction
-	open   writing // what opens and reads nothing
-	append writing // what appends and reads nothing
-	swap   writing // what reads, too
+	open   writing // a Write that opens and reads nothing
+	append writing // a Write that appends and reads nothing
+	swap   writing // a Write that reads, too
 	take   func(dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int, form *cache.Form, in uint64) ([]byte, error)
 	read   func(dst []byte, key cache.Key, to cache.Role, after cache.Cursor, limit int, form *cache.Form) ([]byte, cache.Cursor, error)
 	touch  func(key cache.Key) (cache.Lease, error)
@@ -147,14 +147,14 @@ type broken struct {
 	ring  func(what string, key cache.Key, to cache.Role)
 }
 
-// writing is a Write, with its fault or without.
+// writing does what a Write does, perhaps with a fault.
 type writing func(dst []byte, w cache.Write) ([]byte, cache.Cursor, error)
 
 func (m *model) write(dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
 	return m.Write(ctx, dst, w)
 }
 
-// refused is what a Write returns that did nothing.
+// refused returns what a Write returns that did nothing.
 func refused(dst []byte, w cache.Write, err error) ([]byte, cache.Cursor, error) {
 	return dst, w.After, err
 }

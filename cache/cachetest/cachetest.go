@@ -2,11 +2,11 @@
 //
 //	func TestStore(t *testing.T) { cachetest.Run(t, cachetest.Harness{New: …, Virtual: true}) }
 //
-// A check is a function on a rig: the nodes of one fresh engine, called in turn, so that what one node wrote is what
-// another one is asked for. The suite knows the contract and no store. Where the contract leaves something open, it takes
-// every answer that the words allow.
+// A check is a function on a rig. A rig is the nodes of one fresh engine; it calls them in turn, so that one node is asked for what
+// another one wrote. The suite knows the contract and no store. Where the contract leaves something open, it takes every answer that
+// the contract's words allow.
 //
-// It tests itself on a model, the contract written down as plainly as possible, and on models that are broken on purpose.
+// It tests itself on a model, which is the contract written as plainly as possible, and on models that are broken on purpose.
 package cachetest
 
 import (
@@ -24,12 +24,12 @@ type Harness struct {
 	// shared. Run closes each of them once, before what New registered with t.Cleanup. It fails t when it cannot.
 	New func(t testing.TB, limits cache.Limits, nodes int) []cache.Store
 
-	// Virtual says that the store tells time by package time alone and waits on nothing outside the process, so that it can
-	// live in a bubble of testing/synctest. Then promises of time are checked to the millisecond, and take no time.
+	// Virtual says that the store can live in a bubble of testing/synctest: it tells time by package time alone, and waits for nothing
+	// outside the process. Then promises about time are checked to the millisecond, and that takes no time.
 	Virtual bool
 
-	// Cramped returns a store, which Run closes, with as little memory as it can have, so that a few thousand sessions with
-	// an sdp of 16 KiB fill it. Without it, what happens then is not checked.
+	// Cramped returns a store with as little memory as it can have, so that a few thousand sessions with an sdp of 16 KiB fill it. Run
+	// closes it. Without Cramped, a full store is not checked.
 	Cramped func(t testing.TB, limits cache.Limits) cache.Store
 }
 

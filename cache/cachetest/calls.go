@@ -84,7 +84,7 @@ func (r *rig) openAs(from cache.Role, key cache.Key, frames ...cache.Frame) {
 	}
 }
 
-// wantOpen opens as the offerer, without a token if token is "", and wants one of the errors, nil included.
+// wantOpen opens as the offerer, without a token if token is "", and wants that error or nil.
 func (r *rig) wantOpen(want error, key cache.Key, token cache.Token, frames ...cache.Frame) {
 	r.Helper()
 	err := r.write(r.node(), cache.Write{Key: key, From: cache.Offer, Opens: true, Token: token, Batch: batch(frames...)})
@@ -146,7 +146,7 @@ func (r *rig) wantRead(key cache.Key, to cache.Role, after cache.Cursor, limit i
 	return next
 }
 
-// refuseRead reads and wants the error. If that says that nothing is there yet, the cursor must say where the reader is.
+// refuseRead reads and wants the error. It returns the cursor.
 func (r *rig) refuseRead(want error, key cache.Key, to cache.Role, after cache.Cursor) cache.Cursor {
 	r.Helper()
 	_, next, err := r.read(key, to, after, 10)

@@ -14,9 +14,9 @@ type cramped struct {
 }
 
 const (
-	crampedOpen  = 2 << 20 // bytes that sessions may have for a new one to be opened
-	crampedTotal = 3 << 20 // and at all
-	crampedEach  = 1 << 10 // that each costs besides its payloads
+	crampedOpen  = 2 << 20 // bytes of all sessions, at the most, for a new one to be opened
+	crampedTotal = 3 << 20 // bytes of all sessions, at the most
+	crampedEach  = 1 << 10 // bytes that a session costs besides its payloads
 )
 
 func (c *cramped) used() int {

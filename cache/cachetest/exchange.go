@@ -20,7 +20,7 @@ var exchangeChecks = []check{
 	{name: "exchange/ttl asked for and ttl given", place: virtual, run: exchangeTTL},
 }
 
-// exchange writes and reads in one call, with an order of its own. As by servers, a session is opened with the offer's sdp.
+// exchange writes and reads in one call. It opens a session with the offer's sdp, as servers do.
 func (r *rig) exchange(key cache.Key, from cache.Role, token cache.Token, after cache.Cursor, limit int,
 	frames ...cache.Frame,
 ) (string, cache.Cursor, error) {
@@ -47,7 +47,7 @@ func (r *rig) wantExchange(want []cache.Frame, key cache.Key, from cache.Role, t
 	return next
 }
 
-// refuseExchange wants an error, which for SdpNoValues and CandidateNoValues means that it is written all the same.
+// refuseExchange wants an error. After SdpNoValues and CandidateNoValues the frames are written all the same.
 func (r *rig) refuseExchange(want error, key cache.Key, from cache.Role, token cache.Token, after cache.Cursor,
 	frames ...cache.Frame,
 ) cache.Cursor {
@@ -126,7 +126,7 @@ func exchangeCursor(r *rig) {
 	foreign := cache.NewCursor(end.Epoch()^1, 1)
 	for _, role := range cache.Roles {
 		r.refuseExchange(custerrors.KeyIsExpired, "k", role, "token", foreign, cand("x"))
-		r.refuseExchange(custerrors.KeyIsExpired, "k", role, "token", foreign, sdp("x")) // and not that there is one
+		r.refuseExchange(custerrors.KeyIsExpired, "k", role, "token", foreign, sdp("x")) // and not SdpAlreadyExist
 		r.refuseExchange(custerrors.CursorIsInvalid, "k", role, "token", end+2, cand("x"))
 		r.refuseExchange(custerrors.CursorIsInvalid, "k", role, "token", end+2, sdp("x"))
 	}
@@ -135,7 +135,7 @@ func exchangeCursor(r *rig) {
 	r.refuseExchange(custerrors.CandidateNoValues, "k", cache.Offer, "token", end, cand("2")) // the token is free
 
 	r.end("k")
-	r.refuseExchange(custerrors.KeyIsExpired, "k", cache.Offer, "", end, sdp("p")) // would open, with another's cursor
+	r.refuseExchange(custerrors.KeyIsExpired, "k", cache.Offer, "", end, sdp("p")) // it would open a session, with the cursor of another
 	r.wantError("Touch", r.touch("k"), custerrors.KeyIsExpired)
 	r.open("k", sdp("p"))
 	r.refuseExchange(custerrors.KeyIsExpired, "k", cache.Answer, "", end, sdp("b"))

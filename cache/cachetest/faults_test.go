@@ -33,7 +33,7 @@ func (b *broken) writes(change func(*cache.Batch) *cache.Batch) {
 	b.open = b.append
 }
 
-// appends makes the fault in what is asked for by a write that appends.
+// appends makes the fault in what a write that appends asks for.
 func (b *broken) appends(change func(*cache.Write)) {
 	b.append = func(dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
 		change(&w)
@@ -368,7 +368,7 @@ var writeFaults = []fault{
 // nowAndThen is true once in n times.
 func (b *broken) nowAndThen(n int64) bool { return b.times.Add(1)%n == 0 }
 
-// yield lets another goroutine in between, likely enough for a few hundred tries.
+// yield lets another goroutine run in between. A few hundred tries make that likely enough.
 func yield() {
 	for range 3 {
 		runtime.Gosched()

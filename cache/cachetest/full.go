@@ -15,7 +15,7 @@ var fullChecks = []check{
 	{name: "full/no new session, live ones untouched, memory comes back", run: fullStore},
 }
 
-// most is how many sessions a cramped store may take before the check gives up on filling it.
+// most is how many sessions a cramped store may take. Then the check stops trying to fill it.
 const most = 10_000
 
 func fullStore(whole *rig) {
@@ -59,7 +59,7 @@ func fullStore(whole *rig) {
 	}
 }
 
-// bulk is the sdp of a session that is to use memory up.
+// bulk is the sdp of a session that uses up memory.
 func bulk(cycle, i int) cache.Frame {
 	id := fmt.Sprintf("%d/%d ", cycle, i)
 	return sdp(id + strings.Repeat("x", 16<<10-len(id)))
@@ -95,7 +95,7 @@ func (r *rig) fill(cycle int) (large, small []cache.Key) {
 	return large, small
 }
 
-// squeeze has the answerers append until they are refused too, and returns what was taken of each.
+// squeeze lets the answerers append until they are refused, too, and returns what was taken from each.
 func (r *rig) squeeze(keys []cache.Key) map[cache.Key][]cache.Frame {
 	r.Helper()
 	logs := make(map[cache.Key][]cache.Frame)
@@ -116,7 +116,7 @@ func (r *rig) squeeze(keys []cache.Key) map[cache.Key][]cache.Frame {
 	return logs
 }
 
-// wantReady gives the store a moment to tidy up.
+// wantReady wants the store to be ready, and gives it a moment to tidy up.
 func (r *rig) wantReady() {
 	r.Helper()
 	start := time.Now()

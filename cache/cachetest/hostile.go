@@ -8,7 +8,7 @@ import (
 	"signal-server/custerrors"
 )
 
-// hostile keys: characters that mean something to some engine, keys that begin with each other, keys that look the same.
+// hostile are keys with characters that mean something to some engine, keys that begin with each other, and keys that look the same.
 var hostile = []cache.Key{
 	"a", "A", "aa", "a ", " a", "ab", "a:b", "a:", ":a", "a\x00", "a\x00b", "\x00", "\x00a", "a\n", "\n", "a\r\n", "\t",
 	"{", "}", "{}", "{a}", "{a}b", "a{b}", "{a", "a}", "{}a", "{{a}}", "a*", "*", "?", "[a]", "^a", "a/b", "/", "../a", "%00", "%s",

@@ -13,13 +13,13 @@ import (
 	"signal-server/custerrors"
 )
 
-// linearChecks are about calls on one session that overlap: there must be an order in which one after the other has these
-// answers, and in which none comes before one that was over when it began.
+// linearChecks are about calls on one session that overlap. There must be an order in which the calls, made one after the other, have
+// these answers. In that order a call must not come before another that had ended when it began.
 var linearChecks = []check{
 	{name: "linear/calls on one session", place: outside, limits: fewCandidates, run: linearHistories},
 }
 
-// op is one call, and outcome what came of it.
+// op is one call.
 type op struct {
 	name  string // Write, Exchange (which reads, too), Take, Read or End
 	role  cache.Role
@@ -31,6 +31,7 @@ type op struct {
 	token string
 }
 
+// outcome is what came of a call.
 type outcome struct {
 	text string
 	err  error
@@ -46,8 +47,8 @@ func (o op) frames() (frames []cache.Frame) {
 	return frames
 }
 
-// order is the session as its calls have left it: the model again, but as a value, because the checker tries many orders. The
-// arrays are by role, the first for no role.
+// order is the session as its calls have left it. It is the model again, but as a value, because the checker tries many orders. Role
+// is the index of the arrays, so that their first element is not used.
 type order struct {
 	opened, live bool
 	sdp          [3]string

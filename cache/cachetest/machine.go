@@ -31,8 +31,8 @@ func tiny(l *cache.Limits) {
 // repeats multiplies the 100 sequences that rapid makes by default: each takes a few milliseconds.
 const repeats = 3
 
-// modelSequences makes random calls on a few keys, and shrinks a sequence that fails to what is needed to fail. In real time
-// nothing sleeps, and the sessions outlive the sequence.
+// modelSequences makes random calls on a few keys, and shrinks a sequence that fails to the shortest one that still fails. In real
+// time no sequence sleeps, and sessions outlive it.
 func modelSequences(r *rig) {
 	if !r.h.Virtual {
 		unhurried := usual()
@@ -53,15 +53,15 @@ func modelSequences(r *rig) {
 					t.Repeat(m.actions())
 				}
 			})
-			if m.failure != "" { // here and nowhere else, so that rapid takes it for the same failure when it shrinks
+			if m.failure != "" { // this is the only place that fails, so that rapid takes all failures for the same one when it shrinks
 				t.Fatal(m.failure)
 			}
 		})
 	}
 }
 
-// fresh gives f nodes with nothing in them but what other sequences left: in virtual time new ones in a bubble of their own.
-// What f panics with comes out, which is how rapid abandons a sequence.
+// fresh calls f with nodes. In virtual time these are new ones, in a bubble of their own; otherwise they hold what other sequences left.
+// If f panics, fresh panics with the same value, which is how rapid abandons a sequence.
 func (r *rig) fresh(f func(nodes []cache.Store)) {
 	if !r.h.Virtual {
 		f(r.nodes)
@@ -71,7 +71,7 @@ func (r *rig) fresh(f func(nodes []cache.Store)) {
 	synctest.Test(r.t, func(t *testing.T) {
 		defer func() {
 			thrown = recover()
-			if err, ok := thrown.(runtime.Error); ok { // a bug in the store: where it is matters more than the shortest way there
+			if err, ok := thrown.(runtime.Error); ok { // a bug in the store: its place matters more than the shortest way there
 				thrown = fmt.Errorf("%w\n%s", err, debug.Stack())
 			}
 		}()
@@ -92,13 +92,13 @@ type machine struct {
 	virtual bool
 
 	// state of the sequence
-	failure string // the first one: nothing is called after it
+	failure string // the first one; no call is made after it
 	calls   int
-	cursors []cursors         // that reads came back with, the zero one first
+	cursors []cursors         // what reads returned, and first the zero one
 	epochs  map[uint64]uint64 // the store's → the model's
 }
 
-// cursors are the same place, to the store and to the model.
+// cursors are one place, as the store names it and as the model does.
 type cursors struct{ store, model cache.Cursor }
 
 func (m *machine) actions() map[string]func(*rapid.T) {
@@ -130,7 +130,7 @@ func (m *machine) node() cache.Store {
 	return m.nodes[m.calls%len(m.nodes)]
 }
 
-// key draws one of two, of which one is a prefix of the other. Most calls are on one session, so that something happens to it.
+// key draws one of two keys, of which one is a prefix of the other. Most calls are on the same session, so that much happens to it.
 func (m *machine) key(t *rapid.T) cache.Key {
 	return cache.Key(m.prefix + rapid.SampledFrom([]string{"k", "k", "k", "k\x00"}).Draw(t, "key"))
 }
@@ -160,9 +160,9 @@ func (m *machine) batch(t *rapid.T, sdp bool) *cache.Batch {
 	return batch(frames...)
 }
 
-// same compares answers. Where the contract leaves a choice, also says what else is allowed: it never is success.
+// same compares errors. Where the contract leaves a choice, also names other errors that are allowed.
 func (m *machine) same(what string, key cache.Key, got, want error, also ...error) {
-	if at, ok := m.model.ended[key]; ok && time.Since(at) == cache.Grace { // the moment itself is anybody's
+	if at, ok := m.model.ended[key]; ok && time.Since(at) == cache.Grace { // at that very moment either is right
 		also = append(also, custerrors.KeyIsExpired, custerrors.KeyNotFound)
 	}
 	if got != want && (want == nil || !slices.Contains(also, got)) {
@@ -204,7 +204,7 @@ func (m *machine) take(t *rapid.T) {
 	}
 }
 
-// place draws a cursor that some read came back with, or one that lies behind it.
+// place draws a cursor that some read returned, or one that lies behind it.
 func (m *machine) place(t *rapid.T) cursors {
 	c := m.cursors[rapid.IntRange(0, len(m.cursors)-1).Draw(t, "cursor")]
 	if c.store != 0 {
@@ -232,7 +232,7 @@ func (m *machine) exchange(t *rapid.T) {
 	b := m.batch(t, rapid.Bool().Draw(t, "sdp"))
 	opens := b.HasSDP() && rapid.Bool().Draw(t, "opens")
 	if m.heldBack(key, from, after.model) {
-		return // the contract leaves open whether that is behind the end, and so whether it is written
+		return // the contract leaves open whether the cursor lies behind the end, and so whether anything is written
 	}
 	limit := rapid.IntRange(0, 4).Draw(t, "limit")
 	m.write(after, cache.Write{Key: key, From: from, Opens: opens, TTL: ttl, Token: token, Batch: b, Limit: limit, Form: &plain})
@@ -248,7 +248,7 @@ func (m *machine) write(after cursors, w cache.Write) {
 	m.sameReading("Write", got, want, next, wantNext, err)
 }
 
-// alsoOf returns what else may be said of a cursor whose session nobody remembers: the cursor tells that there was one.
+// alsoOf returns what else a store may say of a cursor whose session it does not remember: the cursor tells that there was one.
 func (m *machine) alsoOf(after cursors, want error) []error {
 	if want == custerrors.KeyNotFound && after.store != 0 {
 		return []error{custerrors.KeyIsExpired}
@@ -265,19 +265,19 @@ func (m *machine) sameReading(what string, got, want []byte, next, wantNext cach
 	}
 }
 
-// heldBack reports whether the cursor is among candidates that wait for their sdp, where no reader has been.
+// heldBack reports whether the cursor lies among candidates that are held back until their sdp is there. No reader has been there.
 func (m *machine) heldBack(key cache.Key, to cache.Role, after cache.Cursor) bool {
 	s := m.model.sessions[key]
 	return s != nil && s.logs[to.Other()].sdp == nil && after.Position() <= len(s.logs[to.Other()].candidates)
 }
 
-// sameCursor compares places, learns which epoch of the model is which of the store, and keeps the cursors for later.
+// sameCursor compares places, notes which epochs of the store and of the model belong together, and keeps the cursors for later.
 func (m *machine) sameCursor(what string, got, want cache.Cursor) {
 	if got.Position() != want.Position() {
 		m.fail("%s: got a cursor behind %d messages, want %d", what, got.Position(), want.Position())
 	}
 	if got == 0 {
-		return // the beginning of any log is a place in this one
+		return // the zero cursor is right in any session
 	}
 	epoch, known := m.epochs[got.Epoch()]
 	if !known {
@@ -315,7 +315,7 @@ func (m *machine) touchOrEnd(t *rapid.T) {
 	}
 }
 
-// sleep is short as a rule, and otherwise as long as a TTL, a lifetime or the grace, or a little less.
+// sleep lets time pass: little as a rule, and sometimes a TTL, a lifetime or the grace, or a little less.
 func (m *machine) sleep(t *rapid.T) {
 	synctime.Pass(rapid.SampledFrom([]time.Duration{
 		ms, ms, ms, ms, 100 * ms, 100 * ms, 500 * ms, 500 * ms, time.Second - ms, time.Second, 3*time.Second - ms, 3 * time.Second,

@@ -8,7 +8,7 @@ import (
 	"signal-server/custerrors"
 )
 
-// mailroomChecks are about waiting over the store, which stands on Hang, Touch and the order of looking.
+// mailroomChecks are about waiting over the store. Waiting relies on Hang, Touch and the order of looks.
 var mailroomChecks = []check{
 	{name: "wait/before the session is open, if asked to", run: waitBeforeOpen},
 	{name: "wait/not before the session is open, if not asked to", run: waitNotUnopened},
@@ -27,7 +27,7 @@ var mailroomChecks = []check{
 	{name: "wait/goes on in the session it was for", run: waitGoesOn},
 }
 
-// long is a wait that no check sees the end of, and short one that every check can wait for.
+// long is a wait that no check sees the end of. short is one that every check can wait for.
 const (
 	long  = 20 * time.Second
 	short = 500 * ms
@@ -111,7 +111,7 @@ func waitNotUnopened(r *rig) {
 	wants(cache.Wait{For: long}, custerrors.KeyNotFound)
 	r.open("k", sdp("o"))
 	r.end("k")
-	for _, unopened := range []bool{false, true} { // one that has ended is not waited for by anybody
+	for _, unopened := range []bool{false, true} { // nobody waits for one that has ended
 		wants(cache.Wait{For: long, Unopened: unopened}, custerrors.KeyIsExpired)
 	}
 }
@@ -173,8 +173,8 @@ func waitNews(r *rig) {
 	read := r.awaitRead(m, "k", cache.Offer, 0, w)
 	take := r.awaitTake(m, "k", cache.Offer, cache.SDP, w)
 	r.settle()
-	r.append("k", cache.Answer, cand("1")) // held back: the bell rings, and they sleep again
-	r.append("k", cache.Offer, cand("x"))  // not theirs
+	r.append("k", cache.Answer, cand("1")) // it is held back: the bell rings, and the waiters sleep again
+	r.append("k", cache.Offer, cand("x"))  // it is not for them
 	r.settle()
 	r.append("k", cache.Answer, sdp("a"))
 	next := r.wantLetter("Read", read, 0, nil, sdp("a"), cand("1"))
@@ -251,7 +251,7 @@ func waitClose(r *rig) {
 	for name, letters := range r.waiters(m, "k") {
 		r.wantLetter(name+" after Close", letters, 0, custerrors.ServerIsShuttingDown)
 	}
-	r.append("k", cache.Answer, sdp("a")) // the store is open: what is there is given
+	r.append("k", cache.Answer, sdp("a")) // the store is still open, and hands out what is there
 	r.wantLetter("Read after Close", r.awaitRead(m, "k", cache.Offer, 0, cache.Wait{For: long}), 0, nil, sdp("a"))
 }
 
@@ -312,7 +312,7 @@ func waitTwoTakers(r *rig) {
 	}
 }
 
-// waitLaterSession has another session of the key stand there when those who wait wake up.
+// waitLaterSession opens another session of the key before the waiters wake up.
 func waitLaterSession(r *rig) {
 	m := r.mailroom()
 	for range 20 {

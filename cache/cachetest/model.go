@@ -10,19 +10,19 @@ import (
 	"signal-server/custerrors"
 )
 
-// model is the contract as plainly as it can be written: maps under one lock, strings, and a clock. It is what a store is
-// compared with, and the store that the suite tests itself on. It forgets nothing it need not, and minds no cost.
+// model is the contract as plainly as it can be written: maps under one lock, strings, and a clock. Stores are compared with it, and
+// the suite tests itself on it. It remembers as much as it may, whatever that costs.
 type model struct {
 	// set at construction
 	limits cache.Limits
 	bells  *cache.Bells
-	tells  func(cache.News) cache.News // what a ring says of what it should; nil: nothing
+	tells  func(cache.News) cache.News // turns what a ring should say into what it says; nil: it says nothing
 
 	mu sync.Mutex
 	// guarded by mu
 	sessions map[cache.Key]*session
 	ended    map[cache.Key]time.Time // the latest end
-	stats    cache.Stats             // but for those of what there is now
+	stats    cache.Stats             // what is counted; not what there is now
 	answers  cache.Durations
 }
 
@@ -222,7 +222,7 @@ func (m *model) Read(_ context.Context, dst []byte, key cache.Key, to cache.Role
 	return m.readLocked(dst, key, to, after, limit, form)
 }
 
-// placeLocked returns the live session, if the cursor is one that role to can read it by, and what there is to read.
+// placeLocked returns the live session and all that role to can read in it, or why role to cannot read by the cursor.
 func (m *model) placeLocked(key cache.Key, to cache.Role, after cache.Cursor) (*session, []string, error) {
 	s, err := m.findLocked(key)
 	if err != nil {
@@ -296,7 +296,7 @@ func (m *model) End(_ context.Context, key cache.Key) error {
 	return nil
 }
 
-// giveLocked counts the session as completed when the second sdp is given to who is to have it.
+// giveLocked notes that the log's sdp was given to the other role. The second one completes the session.
 func (m *model) giveLocked(s *session, l *sessionLog) {
 	before := l.sdpGiven
 	l.sdpGiven = true
@@ -318,7 +318,7 @@ func (m *model) Stats() cache.Stats {
 	return stats
 }
 
-// tell is called with mu held: a bell never blocks, and who wakes finds the news when mu is free.
+// tell rings the bells. It is called with mu held: a bell never blocks, and a reader that wakes up finds the news when mu is free.
 func (m *model) tell(key cache.Key, to cache.Role, n cache.News) {
 	if m.tells == nil {
 		n = cache.News{}
@@ -328,11 +328,11 @@ func (m *model) tell(key cache.Key, to cache.Role, n cache.News) {
 	m.bells.Ring(key, to, n)
 }
 
-// news returns what is to be read behind what was there, now that role from has added the batch.
+// news returns what a ring says now that role from has added the batch: what has become readable by that.
 func (s *session) news(from cache.Role, b *cache.Batch) cache.News {
 	l := s.logs[from]
 	before := len(l.candidates) - b.Candidates()
-	if l.sdp == nil || b.HasSDP() && before > 0 { // they are held back, or others were until now
+	if l.sdp == nil || b.HasSDP() && before > 0 { // its candidates are held back, or others were until now
 		return cache.News{}
 	}
 	var sdp, candidates cache.Batch

@@ -56,7 +56,7 @@ func parallelTakers(r *rig) {
 			return
 		}
 		for {
-			last := posted.Load() == posters // before the look: what is posted by then, it finds
+			last := posted.Load() == posters // before the look, which finds all that is posted by then
 			out, err := r.node().Take(r.ctx, nil, "k", cache.Answer, cache.Candidate, 1+i%3, &lines, 0)
 			switch {
 			case err == nil:
@@ -171,9 +171,9 @@ func parallelLimit(r *rig) {
 	}
 }
 
-// parallelSessions has pairs of peers shake hands, all pairs at once. Every payload says whose it is. Each key serves two
-// sessions, one after the other: for the second, the answerer comes when it is open, because waiting for a session to open
-// is for keys that no session has had lately.
+// parallelSessions lets pairs of peers shake hands, all pairs at once. Every payload says whose it is. Each key serves two sessions,
+// one after the other. The second is opened before its answerer comes, because a key whose session has just ended is not waited
+// for.
 func parallelSessions(r *rig) {
 	const pairs, sessions = 16, 12
 	together(pairs, func(pair int) {
@@ -194,7 +194,7 @@ func parallelSessions(r *rig) {
 	})
 }
 
-// peers are the two roles of one session. Each posts messagesEach messages, the sdp first.
+// peers are the two roles of one session. Each posts messagesEach messages, its sdp first.
 type peers struct {
 	r       *rig
 	key     cache.Key

@@ -9,7 +9,7 @@ import (
 	"signal-server/custerrors"
 )
 
-// payloadChecks are about what goes in coming out: the payload, its form, the key.
+// payloadChecks are about getting out what was put in: the payload, its form, the key.
 var payloadChecks = []check{
 	{name: "form/all fields, all combinations", run: formFields},
 	{name: "payload/comes back byte for byte", limits: roomy, run: payloadOpaque},
@@ -93,8 +93,8 @@ func payloadOpaque(r *rig) {
 	r.wantTake("all", cache.Answer, cache.Candidate, len(candidates), candidates...)
 }
 
-// payloadLong has every byte of the longest payload that the server's defaults allow in its longest form: 64 KiB of NUL, 384
-// KiB in wire form. The other lengths are where buffers and counters usually end.
+// payloadLong writes the longest payload that the server's defaults allow, every byte in its longest form: 64 KiB of NUL, 384 KiB in
+// wire form. The other lengths are those at which buffers and counters usually end.
 func payloadLong(r *rig) {
 	const nul = `\u0000`
 	for i, size := range []int{127, 128, 255, 256, 4095, 4096, 8191, 8192, 8193, 16383, 16384, 32768, 65535, 65536} {
@@ -111,7 +111,7 @@ func payloadLong(r *rig) {
 	}
 }
 
-// dstGrows hands in buffers with no room, with some and with much: the caller owns all of them again afterwards.
+// dstGrows passes buffers with no room, with some and with much. After the call the caller owns all of them again.
 func dstGrows(r *rig) {
 	long := sdp(strings.Repeat("x", 3000))
 	r.open("k", long, cand("1"))

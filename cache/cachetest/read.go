@@ -72,7 +72,7 @@ func readGoesOn(r *rig) {
 	if next.Position() != 0 {
 		r.Errorf("Read of nothing: got a cursor behind %d messages, want 0", next.Position())
 	}
-	for range 2 { // the cursor of an answer without messages, and that cursor's own
+	for range 2 { // by the cursor of an answer without messages, and by the cursor that this returns
 		next = r.refuseRead(custerrors.SdpNoValues, "k", cache.Offer, next)
 	}
 	r.append("k", cache.Answer, sdp("a"))
@@ -113,7 +113,7 @@ func readForeign(r *rig) {
 	r.refuseRead(custerrors.KeyNotFound, "never", cache.Answer, 0)
 }
 
-// readOtherLog relies on a cursor being of a session, not of a log of it.
+// readOtherLog reads one log by a cursor of the other: a cursor belongs to a session, not to a log of it.
 func readOtherLog(r *rig) {
 	r.open("k", sdp("o"), cand("1"))
 	r.append("k", cache.Answer, sdp("a"), cand("2"))

@@ -29,7 +29,7 @@ type rig struct {
 	group sync.WaitGroup // what background started
 }
 
-// nodesWanted is how many stores a rig asks for: two find what one node hides from another as well as more would.
+// nodesWanted is how many stores a rig asks for. Two find what one node hides from another, as well as more would.
 const nodesWanted = 2
 
 // newRig returns a rig over a fresh engine, taken down by tb.Cleanup.
@@ -64,7 +64,7 @@ func (r *rig) last() cache.Store  { return r.nodes[len(r.nodes)-1] }
 // background runs f in a goroutine that the rig waits for. f ends when r.ctx does.
 func (r *rig) background(f func()) { r.group.Go(f) }
 
-// settle lets goroutines fall asleep. In real time that is likely and not certain: nothing may depend on it.
+// settle lets goroutines fall asleep. In real time that is only likely, so that no check may depend on it.
 func (r *rig) settle() {
 	if r.h.Virtual {
 		synctest.Wait()
@@ -73,7 +73,7 @@ func (r *rig) settle() {
 	}
 }
 
-// pass lets d pass, for a store whose time is virtual in the bubble.
+// pass lets d pass: of the bubble's time if the store's time is virtual.
 func (r *rig) pass(d time.Duration) {
 	if r.h.Virtual {
 		synctime.Pass(d)
@@ -88,7 +88,7 @@ func (r *rig) pass(d time.Duration) {
 // slack is what a call may take in real time on a machine that is busy with something else.
 const slack = 5 * time.Second
 
-// wantTook checks that it took want since start: exactly in virtual time, that and no great deal more in real time.
+// wantTook checks that want has passed since start: exactly that in virtual time, and not much more in real time.
 func (r *rig) wantTook(what string, start time.Time, want time.Duration) {
 	r.Helper()
 	switch got := time.Since(start); {
@@ -99,16 +99,16 @@ func (r *rig) wantTook(what string, start time.Time, want time.Duration) {
 	}
 }
 
-// plain is the Form of a rig's calls. It makes s(…) of an sdp and c(…) of a candidate, so that nothing can be mistaken.
+// plain is the Form of a rig's calls. It makes s(…) of an sdp and c(…) of a candidate, so that neither passes for the other.
 var plain = cache.Form{SDP: "s(", Candidate: "c(", After: ")", Separator: " "}
 
 // before stands in every dst that a rig hands in.
 const before = "before:"
 
-// dst returns a buffer that holds before, with room behind it that no call has any business in when it fails.
+// dst returns a buffer that holds before, with room behind it. A call that fails must return it as it was.
 func dst() []byte { return append(make([]byte, 0, 64), before...) }
 
-// appended returns what a call appended to dst, and checks that it left alone what was there, and on an error everything.
+// appended returns what a call appended to dst. It checks that the call left alone what was there, and appended nothing on an error.
 func (r *rig) appended(what string, out []byte, err error) string {
 	r.Helper()
 	text := string(out)

@@ -9,7 +9,7 @@ import (
 	"signal-server/test/synctime"
 )
 
-// statsChecks are about what a store tells of itself. A number that it says is Unknown is not looked at.
+// statsChecks are about what a store tells of itself. They do not look at a number that the store says is Unknown.
 var statsChecks = []check{
 	{name: "stats/what happens to a session is counted once", run: statsHappenings},
 	{name: "stats/what is refused is not counted", limits: fewCandidates, run: statsRefusals},

@@ -11,7 +11,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// The failures that are wanted here need no file to repeat them and little shrinking. The command line may say otherwise.
+	// The failures here are wanted. They need no file to repeat them, and little shrinking. The command line may say otherwise.
 	for name, value := range map[string]string{"rapid.nofailfile": "true", "rapid.shrinktime": "1s"} {
 		if err := flag.Set(name, value); err != nil {
 			panic("BUG: " + err.Error())
@@ -90,7 +90,7 @@ func TestModelWithOneNode(t *testing.T) {
 	Run(t, h)
 }
 
-// TestModelInRealTime makes the checks that a store in real time gets, but the one that waits for the end of Grace.
+// TestModelInRealTime runs the checks of a store in real time, except the one that waits for the end of Grace.
 func TestModelInRealTime(t *testing.T) {
 	if testing.Short() {
 		t.Skip("sleeps for a quarter of a minute")

@@ -43,7 +43,7 @@ func takeCandidates(r *rig) {
 
 func takeLater(r *rig) {
 	r.open("k", sdp("o"))
-	for round := range 4 { // what is taken entirely, and what is taken in part, goes on with what comes next
+	for round := range 4 { // a log that was taken entirely goes on with what comes next, and so does one that was taken in part
 		r.append("k", cache.Offer, cands("1", "2")...)
 		r.append("k", cache.Offer, cand("3"))
 		r.wantTake("k", cache.Answer, cache.Candidate, 2, cands("1", "2")...)
@@ -113,7 +113,7 @@ func takeOfSession(r *rig) {
 	refuse(old, cache.Offer)
 	want(0, cache.SDP, sdp("p"))
 	want(r.epoch("k"), cache.Candidate, cand("2"))
-	_, err = r.takeIn(old, "never", cache.Answer, cache.SDP) // nobody remembers one, but for the epoch
+	_, err = r.takeIn(old, "never", cache.Answer, cache.SDP) // only the epoch tells that there was one
 	r.wantError("Take of no session", err, custerrors.KeyNotFound, custerrors.KeyIsExpired)
 }
 

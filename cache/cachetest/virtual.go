@@ -8,7 +8,7 @@ import (
 	"signal-server/test/synctime"
 )
 
-// virtualTimeChecks are about time to the millisecond, which takes a bubble.
+// virtualTimeChecks are about time to the millisecond. That needs a bubble.
 var virtualTimeChecks = []check{
 	{name: "time/ttl asked for and ttl given", place: virtual, run: timeTTL},
 	{name: "time/every valid request renews", place: virtual, limits: fewCandidates, run: timeRenewal},
@@ -59,8 +59,8 @@ func timeTTL(r *rig) {
 	}
 }
 
-// requests are all that renew, each with its answer. The session has an sdp and 4 candidates, of which 2 are taken, and no
-// answer; end is the cursor behind all of it.
+// requests are all calls that renew a session, each with its answer. The session has an sdp and 4 candidates, of which 2 are taken,
+// and no answer. end is the cursor behind all of its messages.
 var requests = []struct {
 	name string
 	call func(r *rig, k cache.Key, end cache.Cursor)
@@ -161,8 +161,8 @@ func timeShortLife(r *rig) {
 	r.wantDead(custerrors.KeyIsExpired, "k")
 }
 
-// timeGrace ends sessions in each of the three ways. One of each is looked at all the time, another one only afterwards:
-// neither looking nor not looking makes a difference.
+// timeGrace ends sessions in each of the three ways. It looks at one of each all the time, and at another one only afterwards: looks
+// make no difference.
 func timeGrace(r *rig) {
 	ways := []struct {
 		name string
@@ -224,7 +224,7 @@ func timeLatestEnd(r *rig) {
 	r.wantAll("k", cache.Answer, sdp("q"))
 }
 
-// timeReopen opens a key again whose session nobody has seen end.
+// timeReopen opens a session again after its end, which no call has noticed.
 func timeReopen(r *rig) {
 	for _, pause := range []time.Duration{0, cache.Grace - ms, cache.Grace + ms} {
 		r.wantOpen(nil, "k", "token", with(sdp("old"), numbered(maxCandidates)...)...)

@@ -10,8 +10,8 @@ import (
 	"signal-server/custerrors"
 )
 
-// lostWakeupChecks have a waiter fall asleep at the very moment of the news, many times. In virtual time a lost ring shows
-// itself beyond doubt: time stands still while anybody can run, and moves only when everybody sleeps.
+// lostWakeupChecks let a waiter fall asleep at the very moment of the news, many times. In virtual time a lost ring shows beyond doubt:
+// time stands still while any goroutine can run, and moves only when all of them sleep.
 var lostWakeupChecks = []check{
 	{name: "wakeup/there and back", limits: manyCandidates, run: wakeupPingPong},
 	{name: "wakeup/many readers behind one writer", limits: manyCandidates, run: wakeupReaders},
@@ -37,7 +37,7 @@ func wakeupPingPong(r *rig) {
 	r.open("k", sdp("o"))
 	ctx, cancel := context.WithCancel(r.ctx)
 	side := func(store cache.Store, self cache.Role) {
-		defer cancel() // who gives up does not leave the other one waiting
+		defer cancel() // so that the other one does not wait for a role that gives up
 		m := cache.NewMailroom(store, r.limits)
 		for i := range rounds {
 			f := cand(fmt.Sprintf("%d", i))
@@ -70,14 +70,14 @@ func wakeupPingPong(r *rig) {
 	side(r.first(), cache.Offer)
 }
 
-// wakeupReaders has the writer wait until everybody has read, and then write again while they fall asleep.
+// wakeupReaders lets the writer wait until every reader has read, and write again while they fall asleep.
 func wakeupReaders(r *rig) {
 	const news, readers = 1000, 3
 	r.open("k", sdp("0"))
 	ctx, cancel := context.WithCancel(r.ctx)
 	given := make(chan struct{}) // a message, to one of the readers
 	reader := func() {
-		defer cancel() // who gives up has nobody wait for it
+		defer cancel() // so that nobody waits for a reader that gives up
 		m, after := r.mailroom(), cache.Cursor(0)
 		for after.Position() <= news {
 			start := time.Now()
@@ -123,7 +123,7 @@ func wakeupReaders(r *rig) {
 	cancel()
 }
 
-// jitter lets others run for a while that differs from one i to the next, now and then until they sleep.
+// jitter lets other goroutines run for a while that differs from one i to the next, and now and then until they sleep.
 func (r *rig) jitter(i int) {
 	if r.h.Virtual && i%4 == 0 || i%32 == 0 {
 		r.settle()
@@ -168,7 +168,7 @@ func wakeupEnd(r *rig) {
 		start := time.Now()
 		r.end("k")
 		for name, letters := range map[string]<-chan letter{"Read": read, "Take": take} {
-			// Who comes only now finds it ended, too.
+			// A waiter that begins only now finds the session ended, too.
 			if got := <-letters; got.err != custerrors.KeyIsExpired || got.text != "" {
 				r.Errorf("%s: got %q (%s), want %s", name, got.text, said(got.err), custerrors.KeyIsExpired)
 			}

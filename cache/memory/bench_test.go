@@ -8,7 +8,7 @@ import (
 	"signal-server/custerrors"
 )
 
-// hot names each operation of the hot path, on a session that is open and has an sdp and six candidates of each role.
+// hot names each operation of the hot path. Its session is open, and has an sdp and six candidates of each role.
 func hot(t testing.TB, s *Store) map[string]func() {
 	if err := put(s, cache.Write{Key: "k", From: cache.Offer, Opens: true, Batch: batch(2100, 6, 120)}); err != nil {
 		t.Fatal(err)

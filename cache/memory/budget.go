@@ -3,11 +3,11 @@ package memory
 import "sync/atomic"
 
 const (
-	// Of the memory, a part holds sessions. The rest is for what lies between the living: the dead that are not cleaned away
+	// This part of the memory holds sessions. The rest is for what lies between the living: the dead that are not cleaned away
 	// yet (deadShare), and the ends of chunks where the next entry did not fit (maxFragment of chunkBytes).
 	sessionShare, ofMemory = 3, 4
 
-	// The last part is for sessions that outgrow what was set aside for them. New ones are refused before it is touched.
+	// New sessions may use this part of the budget. The rest is for sessions that outgrow what was set aside for them.
 	openShare, ofBudget = 7, 8
 
 	// Set aside for a session at its opening: twice its first write, because an answer is about as large as its offer,

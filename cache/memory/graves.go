@@ -8,8 +8,8 @@ import (
 
 const (
 	graveBytes = 16
-	// gravesShare is the part of the memory that remembers ended sessions: with 1 GiB 131,072 of them, so that with 1,000
-	// ends a second about one in a thousand is forgotten before its time.
+	// gravesShare is the part of the memory that remembers ended sessions. With 1 GiB it remembers 131,072 of them, so that at
+	// 1,000 ends a second about one in a thousand is forgotten before its time.
 	gravesShare = 512
 	bucketSize  = 8
 	minBuckets  = 16 // in each stripe: 64 KiB in all
@@ -30,7 +30,7 @@ func newGraves(memory int) graves {
 	return make(graves, max(minBuckets, memory/gravesShare/graveBytes/bucketSize))
 }
 
-// bucket picks by bits of the id that its stripe has not been picked by.
+// bucket picks by other bits of the id than those that picked the stripe.
 func (g graves) bucket(k id) *bucket { return &g[(k.hi>>32)%uint64(len(g))] }
 
 func (g graves) bury(k id, at time.Duration) {

@@ -40,13 +40,22 @@ const (
 	sweepEvery = 250 * time.Millisecond
 )
 
-// Config is what a Store is made of.
+// Config is what a Store is made of. The tags are what a program's flags are made of.
 type Config struct {
-	cache.Limits
+	cache.Limits `kong:"-"` // they are the same for any store
 
 	// Memory is the budget in bytes for all sessions: MinMemory or more. It covers what they hold, their place in the index and
-	// what lies between them. Empty, the store takes up to 4 MiB, and a 512th of the budget to remember ended sessions.
-	Memory int64
+	// what lies between them. An empty store takes up to 4 MiB, and a 512th of the budget to remember ended
+	// sessions.
+	Memory int64 `name:"memory" default:"1GiB" type:"bytes" help:"Memory for sessions; when it is used up no new session is taken."`
+}
+
+// Validate calls wrong if Memory cannot be used: with a pointer to it, and what is wrong with it, to be put behind its name. The Limits
+// have a Validate of their own.
+func (c *Config) Validate(wrong func(field any, format string, args ...any)) {
+	if c.Memory < MinMemory {
+		wrong(&c.Memory, "is %d bytes, must be %d or more", c.Memory, MinMemory)
+	}
 }
 
 // Store implements cache.Store. New makes one.
@@ -93,23 +102,20 @@ func New(c Config) (*Store, error) {
 
 func (c *Config) validate() error {
 	var errs []error
-	if c.Memory < MinMemory {
-		errs = append(errs, fmt.Errorf("memory is %d bytes, must be %d or more", c.Memory, MinMemory))
-	}
+	c.Validate(func(_ any, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("memory "+format, args...))
+	})
 	if c.TTL <= 0 || c.Lifetime <= 0 {
 		errs = append(errs, fmt.Errorf("TTL %v and lifetime %v must be more than zero", c.TTL, c.Lifetime))
 	}
 	if c.Candidates < 1 || c.Candidates >= cache.MaxLog {
 		errs = append(errs, fmt.Errorf("candidates is %d, must be 1 to %d", c.Candidates, cache.MaxLog-1))
 	}
-	if c.SessionBytes < 1 || c.SessionBytes > maxSessionBytes {
-		errs = append(errs, fmt.Errorf("session bytes is %d, must be 1 to %d", c.SessionBytes, maxSessionBytes))
+	if c.SessionBytes < 1 || c.SessionBytes > cache.MaxSessionBytes {
+		errs = append(errs, fmt.Errorf("session bytes is %d, must be 1 to %d", c.SessionBytes, cache.MaxSessionBytes))
 	}
 	return errors.Join(errs...)
 }
-
-// maxSessionBytes keeps a session's counters within 32 bits, its worst case of escaping and its entries' headers included.
-const maxSessionBytes = 64 << 20
 
 // id is a key's hash: all that is kept of it.
 type id struct{ hi, lo uint64 }
@@ -122,7 +128,7 @@ func (s *Store) locate(key cache.Key) (id, *stripe) {
 // now is the time since the store was made.
 func (s *Store) now() time.Duration { return time.Since(s.base) }
 
-// hash returns the token's hash, which is 0 for no token only.
+// hash returns the token's hash, which is 0 only for no token.
 func (s *Store) hash(token cache.Token) uint64 {
 	if token == "" {
 		return 0
@@ -243,7 +249,7 @@ func (s *Store) Hang(_ context.Context, key cache.Key, to cache.Role, bell cache
 // Unhang implements cache.Store.
 func (s *Store) Unhang(key cache.Key, to cache.Role, bell cache.Bell) { s.bells.Unhang(key, to, bell) }
 
-// Gave implements cache.Store. No ring of this one says anything.
+// Gave implements cache.Store. It is not called: no ring of this store says what is new.
 func (s *Store) Gave(cache.Role) {}
 
 // Tells implements cache.Store: a look costs as little as a ring.

@@ -33,7 +33,7 @@ func newStore(t testing.TB, memory int64) *Store {
 	return s
 }
 
-// batch returns an sdp of that many bytes, none if 0, and candidates that begin with a number.
+// batch returns an sdp of that many bytes, or none if that is 0, and candidates that begin with their number.
 func batch(sdp, candidates, size int) *cache.Batch {
 	b := new(cache.Batch)
 	if sdp > 0 {
@@ -62,15 +62,33 @@ func wantLog(t *testing.T, s *Store, k cache.Key, to cache.Role, want *cache.Bat
 }
 
 func TestConfig(t *testing.T) {
-	bad := Config{Memory: MinMemory - 1, Limits: cache.Limits{SessionBytes: maxSessionBytes + 1}}
+	bad := Config{Memory: MinMemory - 1, Limits: cache.Limits{SessionBytes: cache.MaxSessionBytes + 1}}
 	_, err := New(bad)
 	if err == nil || strings.Count(err.Error(), "\n") != 3 {
 		t.Errorf("New of four mistakes: got %v, want four lines", err)
 	}
 }
 
-// TestFullStore fills a store until it refuses; every session that it took completes nevertheless, with an answer as large as
-// its offer and candidates on both sides, and when they have ended it takes new ones again.
+func TestValidate(t *testing.T) {
+	for memory, want := range map[int64]string{
+		MinMemory: "", 1 << 40: "",
+		MinMemory - 1: "is 1048575 bytes, must be 1048576 or more", 0: "is 0 bytes, must be 1048576 or more", -1: "is -1 bytes, must be 1048576 or more",
+	} {
+		c, got := Config{Memory: memory}, ""
+		c.Validate(func(field any, format string, args ...any) {
+			if field != &c.Memory {
+				t.Errorf("memory of %d: got a mistake of %T %p, want a pointer to Memory", memory, field, field)
+			}
+			got += fmt.Sprintf(format, args...)
+		})
+		if got != want {
+			t.Errorf("memory of %d: got %q, want %q", memory, got, want)
+		}
+	}
+}
+
+// TestFullStore fills a store until it refuses. Every session that it took completes nevertheless, with an answer as large as its
+// offer and candidates on both sides. When these sessions have ended, the store takes new ones again.
 func TestFullStore(t *testing.T) {
 	s := newStore(t, 4*MinMemory)
 	offer, answer, trickle := batch(2100, 0, 0), batch(2100, 6, 120), batch(0, 6, 120)
@@ -111,8 +129,8 @@ func TestFullStore(t *testing.T) {
 	}
 }
 
-// TestNothingAliveIsLost keeps some sessions alive while thousands come and go around them, so that the cleaner must move
-// them over and over; and lets them grow meanwhile.
+// TestNothingAliveIsLost keeps some sessions alive, and lets them grow, while thousands come and go around them, so that the cleaner
+// moves them over and over.
 func TestNothingAliveIsLost(t *testing.T) {
 	s := newStore(t, 8*MinMemory)
 	const keep = 64
@@ -199,7 +217,7 @@ func TestForgottenWithoutBeingAsked(t *testing.T) {
 	})
 }
 
-// TestChurn opens, uses and ends sessions; memory at the end is what it was after the first ones.
+// TestChurn opens, uses and ends sessions. At the end they take as much memory as after the first ones.
 func TestChurn(t *testing.T) {
 	s := newStore(t, 1<<30)
 	offer, answer := batch(2100, 6, 120), batch(2000, 6, 120)
@@ -256,7 +274,7 @@ func TestTokensAreFoundAfterMoves(t *testing.T) {
 	}
 }
 
-// put makes the Write, which is to read nothing.
+// put makes a Write that reads nothing.
 func put(s *Store, w cache.Write) error {
 	_, _, err := s.Write(ctx, nil, w)
 	return err

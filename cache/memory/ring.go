@@ -6,16 +6,16 @@ import (
 	"github.com/allegro/bigcache/v3/queue"
 )
 
-// chunkBytes is the size of one BytesQueue. One alone would double when it is full, and hold up to twice what it needs;
-// chunks come and go one by one. Small enough that 32 stripes with two chunks each, touched all over, are 4 MiB.
+// chunkBytes is the size of one BytesQueue. A single queue would double when it is full, and hold up to twice what it needs; chunks
+// come and go one by one. With this size, 32 stripes with two chunks each take 4 MiB.
 const chunkBytes = 64 << 10
 
 // ring is a queue of entries, oldest first: a chain of bigcache's BytesQueues, each of fixed size. Entries are read in
 // place by their position. Its zero value is empty. It is not safe for concurrent use.
 type ring struct {
 	chunks []*queue.BytesQueue // oldest first; entries are pushed to the last, popped from the first
-	first  uint32              // the number of chunks[0]; they count up, and over
-	spare  *queue.BytesQueue   // the last one that became empty, or nil
+	first  uint32              // the number of chunks[0]; numbers count up, and wrap around
+	spare  *queue.BytesQueue   // the chunk that became empty last, or nil
 }
 
 // position is where an entry lies: the chunk's number in the upper 32 bits, the index in it in the lower. BytesQueue never
@@ -72,7 +72,7 @@ func (r *ring) pop() {
 	if chunk.Len() > 0 {
 		return
 	}
-	chunk.Reset() // so that it is used from its beginning again
+	chunk.Reset() // so that pushes begin at its start again
 	if len(r.chunks) == 1 {
 		return
 	}
@@ -83,7 +83,7 @@ func (r *ring) pop() {
 	r.first++
 }
 
-// shrink gives memory back that an empty ring needs no more.
+// shrink gives back memory that an empty ring does not need.
 func (r *ring) shrink() {
 	r.spare = nil
 	if cap(r.chunks) > 64 {

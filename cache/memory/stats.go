@@ -2,11 +2,11 @@ package memory
 
 import "signal-server/cache"
 
-// counts are what a stripe tells of itself, see cache.Stats. They are guarded by the stripe's lock, which whoever counts has already:
-// a plain addition each.
+// counts are what a stripe tells of itself, see cache.Stats. The stripe's lock guards them. Every place that counts holds it already,
+// so that counting is a plain addition.
 type counts struct{ opened, answered, completed, ended, expired int64 }
 
-// give notes that the log's sdp was given to who is to have it.
+// give notes that the log's sdp was given to the other role.
 func (c *counts) give(r *record, l *log) {
 	if l.sdpGiven {
 		return
@@ -17,10 +17,10 @@ func (c *counts) give(r *record, l *log) {
 	}
 }
 
-// Stats implements cache.Store. It locks one stripe after the other, so that what it tells is not of one moment.
+// Stats implements cache.Store. It locks one stripe after the other, so its numbers are not all of one moment.
 func (s *Store) Stats() cache.Stats {
 	stats := cache.Stats{
-		Trips: cache.Unknown, Failed: cache.Unknown, // nothing is elsewhere
+		Trips: cache.Unknown, Failed: cache.Unknown, // there is no server elsewhere
 		Held: s.budget.used.Load(), Budget: s.budget.open, Answering: s.answers.Distribution(),
 	}
 	for i := range s.stripes {

@@ -8,7 +8,7 @@ import (
 	"signal-server/test/synctime"
 )
 
-// TestCompleted gives both sdp in either order and by either way, and each again: a session counts once, when both are given.
+// TestCompleted gives both sdp in either order and by either way, and each of them again. The session counts once, when both are given.
 func TestCompleted(t *testing.T) {
 	s := newStore(t, MinMemory)
 	take := func(k cache.Key, to cache.Role) {
@@ -42,7 +42,7 @@ func TestCompleted(t *testing.T) {
 	}
 }
 
-// TestSweepCounts checks that what nobody asks for any more is counted as expired, once.
+// TestSweepCounts checks that a session for which nobody asks any more is counted as expired, once.
 func TestSweepCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStore(t, MinMemory)

@@ -9,13 +9,13 @@ import (
 )
 
 const (
-	// Cleaning begins when the dead hold more than this part of what the living do, and half a chunk: enough slack that
-	// most of what is old has died by itself, little enough that memory follows what is alive.
+	// Cleaning begins when the dead hold more than half a chunk and this part of what the living hold. That is slack enough for most
+	// old entries to die by themselves, and little enough for memory to follow what is alive.
 	deadShare  = 8
 	deadAtRest = chunkBytes / 2
 
-	// cleanPerCall bounds the entries that one request drops or moves: a few microseconds. The sweep does the rest, some at
-	// a time so that requests come between.
+	// cleanPerCall bounds the entries that one request drops or moves: a few microseconds. The sweep does the rest, cleanPerSweep at a
+	// time, so that requests come in between.
 	cleanPerCall  = 64
 	cleanPerSweep = 1024
 )
@@ -47,7 +47,7 @@ func (s *stripe) init(b *budget, answers *cache.Durations, memory int) {
 	s.scratch = make([]byte, 0, maxEntry)
 }
 
-// findLocked returns the record of the live session, or nil. One that has expired is ended.
+// findLocked returns the record of the live session, or nil. It ends a session that has expired.
 func (s *stripe) findLocked(k id, now time.Duration) *record {
 	slot, ok := s.index[k]
 	if !ok {
@@ -191,7 +191,7 @@ func (s *stripe) writeLocked(r *record, from cache.Role, token uint64, b *cache.
 			flags |= flagSDP
 		}
 		first := s.linkLocked(r, l.list(f.Kind), flags, token, f.Wire)
-		token = 0 // the first entry of a write bears it
+		token = 0 // only the first entry of a write bears it
 		if f.Kind == cache.Candidate {
 			l.count++
 			if l.untaken == 0 {

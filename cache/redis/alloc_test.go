@@ -10,7 +10,7 @@ import (
 	"signal-server/cache/redis/redistest"
 )
 
-// TestAllocs says exactly what a call costs: one string for all that is sent, and what rueidis makes of the answer.
+// TestAllocs states exactly what a call allocates: one string for all that it sends, and what rueidis makes of the answer.
 func TestAllocs(t *testing.T) {
 	if raceDetector {
 		t.Skip("the race detector allocates")

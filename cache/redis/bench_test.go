@@ -16,7 +16,7 @@ import (
 	"signal-server/custerrors"
 )
 
-// The payloads of a handshake as browsers make it: an sdp of a data channel, and a candidate.
+// The payloads of a browser's handshake: an sdp of a data channel, and a candidate.
 var (
 	sdpText       = strings.Repeat("s", 1500)
 	candidateText = strings.Repeat("c", 150)
@@ -169,8 +169,8 @@ func BenchmarkTouch(b *testing.B) {
 	b.ReportMetric((ownCPU(b)-self)*1e6/float64(b.N), "node-µs/op")
 }
 
-// BenchmarkRedisItself is what redis-benchmark makes of the same bytes with LPUSH, LRANGE and DEL at pipeline 16: an LPUSH of
-// each description whole, or of each message, an LRANGE by each peer, and a DEL. And of EVALSHA of the script of Touch.
+// BenchmarkRedisItself measures the same bytes with redis-benchmark, at pipeline 16: an LPUSH of each description whole, or of each
+// message, an LRANGE by each peer, and a DEL. It also measures EVALSHA of the script of Touch.
 func BenchmarkRedisItself(b *testing.B) {
 	server := redistest.Start(b)
 	payload := strings.Repeat("x", len(sdpText)+trickled*len(candidateText))

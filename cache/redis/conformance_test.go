@@ -10,7 +10,7 @@ import (
 	"signal-server/cache/redis/redistest"
 )
 
-// open returns a store, or ends the test. Who asks closes it.
+// open returns a store, or ends the test. The caller closes it.
 func open(t testing.TB, url string, limits cache.Limits) *redis.Store {
 	t.Helper()
 	s, err := redis.Open(t.Context(), url, limits)
@@ -20,13 +20,13 @@ func open(t testing.TB, url string, limits cache.Limits) *redis.Store {
 	return s
 }
 
-// put makes the Write, which is to read nothing.
+// put makes a Write that reads nothing.
 func put(store cache.Store, w cache.Write) error {
 	_, _, err := store.Write(context.Background(), nil, w)
 	return err
 }
 
-// harness has each check work on an empty server, by two nodes.
+// harness gives each check two nodes over the server, which it empties.
 func harness(server *redistest.Server, url string) cachetest.Harness {
 	return cachetest.Harness{
 		New: func(t testing.TB, limits cache.Limits, nodes int) []cache.Store {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// deadlines bounds calls in time without an allocation for each: calls that begin within the same eighth of the timeout share
-// one Context, which is cancelled when the timeout is over for the last of them.
+// deadlines bounds how long calls take, without an allocation for each. Calls that begin within the same eighth of the timeout share
+// one Context. It is cancelled when the timeout is over for the last of them.
 type deadlines struct {
 	current  atomic.Pointer[context.Context]
 	stopping chan struct{}
@@ -25,7 +25,7 @@ func newDeadlines(timeout time.Duration) *deadlines {
 	return d
 }
 
-// context returns what ends when the timeout is over, or up to an eighth of it later.
+// context returns a Context that ends when the timeout is over, or up to an eighth of it later.
 func (d *deadlines) context() context.Context { return *d.current.Load() }
 
 func (d *deadlines) rotate(slice time.Duration, cancel context.CancelFunc) {

@@ -3,5 +3,5 @@ package redis
 // InFlight returns how many calls wait for an answer.
 func (s *Store) InFlight() int64 { return s.inFlight.Load() }
 
-// TouchSHA is what EVALSHA calls the script of Touch by.
+// TouchSHA names the script of Touch to EVALSHA.
 var TouchSHA = scriptTouch.sha

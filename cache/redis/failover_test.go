@@ -36,19 +36,19 @@ func TestCluster(t *testing.T) {
 	}})
 }
 
-// peer is a session's offerer that trickles, and its answerer that reads, on two nodes, while servers are killed. Both try
+// peer is a session: its offerer trickles on one node, and its answerer reads on another, while servers are killed. Both try
 // again what fails, with the same token.
 type peer struct {
 	// set at construction
 	key cache.Key
 
 	// atomic
-	done atomic.Int32 // how many payloads were acknowledged; trickle, when there are no more to come
+	done atomic.Int32 // how many payloads were acknowledged; trickle when no more will be
 
 	// owned by run
 	acked   []string // what was acknowledged, in order
 	got     []byte
-	longest time.Duration // that a call took with its repetitions
+	longest time.Duration // how long a call took with its repetitions, at the most
 	lost    bool          // the session was gone
 }
 
@@ -128,8 +128,8 @@ func (p *peer) run(t *testing.T, writer, reader *redis.Store, stop *atomic.Bool)
 	read()
 }
 
-// underLoad has 64 sessions at once trickle over two nodes while disturb does its worst, beginning when each of them is well under way,
-// and going on until each is so again. It wants each acknowledged payload to be read, in order, once.
+// underLoad lets 64 sessions at once trickle over two nodes. It calls disturb when each of them is well under way, and goes on until
+// each is so again. It wants each acknowledged payload to be read, in order, once.
 func underLoad(t *testing.T, url string, disturb func()) {
 	nodes := [2]*redis.Store{open(t, url, benchLimits()), open(t, url, benchLimits())}
 	defer nodes[0].Close()
@@ -183,7 +183,7 @@ func underLoad(t *testing.T, url string, disturb func()) {
 }
 
 // TestClusterFailover kills a master under load. Its replica takes over after the cluster's node timeout, 1 s here, and an
-// election. Then the server is back, as a replica.
+// election. Then the killed server comes back as a replica.
 func TestClusterFailover(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a quarter of a minute")
@@ -199,12 +199,12 @@ func TestClusterFailover(t *testing.T) {
 			}
 			return nil
 		})
-		killed.Restart() // as a replica: until then nobody is there to wait for, and nothing can be acknowledged
+		killed.Restart() // as a replica: until then the master has none to wait for, and no write can be acknowledged
 	})
 }
 
-// TestClusterStall kills a master under load, of a cluster that is not waited for: who writes is held up no longer than the cluster
-// takes to replace it. What was acknowledged in the last moment may be lost here.
+// TestClusterStall kills a master of a cluster, under load and without waiting for replicas. Writers are held up no longer than the
+// cluster takes to replace the master. What was acknowledged in the last moment may be lost here.
 func TestClusterStall(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a quarter of a minute")
@@ -240,7 +240,7 @@ func TestSentinelFailover(t *testing.T) {
 		t.Skip("takes a quarter of a minute")
 	}
 	t.Parallel()
-	// With one replica, none is left to wait for after the failover: what is acknowledged before it is what counts.
+	// There is one replica, and none is left to wait for after the failover. So what was acknowledged before it is what counts.
 	watched := redistest.StartSentinel(t)
 	s := open(t, watched.URL("&wait_replicas=1&timeout=1s"), benchLimits())
 	defer s.Close()

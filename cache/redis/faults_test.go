@@ -25,7 +25,7 @@ func frameBatch(kind cache.Kind, text string) *cache.Batch {
 	return &b
 }
 
-// again is how long a test waits between two looks at what it has to wait for.
+// again is how long a test waits before it tries again.
 const again = 10 * time.Millisecond
 
 // eventually calls try until it returns nil.
@@ -46,8 +46,8 @@ func eventually(t *testing.T, what string, within time.Duration, try func() erro
 	}
 }
 
-// TestAway has 500 callers ask a server that is away, each way of being away: each call ends within the timeout with
-// StoreIsUnavailable, no goroutines are left, and afterwards all is well without a restart.
+// TestAway lets 500 callers ask a server that is away, in each way of being away. Each call ends within the timeout with
+// StoreIsUnavailable, no goroutines are left, and afterwards all is well without a restart of the store.
 func TestAway(t *testing.T) {
 	t.Parallel()
 	const timeout = 500 * time.Millisecond
@@ -115,7 +115,7 @@ func TestAway(t *testing.T) {
 	}
 }
 
-// TestCrowd sends more calls than may be in flight to a server that does not answer: those beyond are refused at once.
+// TestCrowd sends more calls than may be in flight to a server that does not answer. It refuses the calls beyond that at once.
 func TestCrowd(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
@@ -145,8 +145,8 @@ func TestCrowd(t *testing.T) {
 	callers.Wait()
 }
 
-// TestWaitOutlastsFailure has readers wait while the network breaks: what is written by another node meanwhile reaches them soon
-// after it is whole again, though the news of it were missed.
+// TestWaitOutlastsFailure lets readers wait while the network breaks. What another node writes meanwhile reaches them soon after the
+// network is whole again, although their node has missed the news.
 func TestWaitOutlastsFailure(t *testing.T) {
 	t.Parallel()
 	const readers = 200
@@ -222,8 +222,8 @@ func TestWaitOutlastsFailure(t *testing.T) {
 	})
 }
 
-// TestSlow puts 200 ms each way between node and server: calls take that, concurrent ones no more than one, and a wait ends when
-// its time is up.
+// TestSlow puts 100 ms each way between node and server. A call takes that twice, concurrent calls take no longer than one, and a wait
+// ends when its time is up.
 func TestSlow(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// FuzzURL reads any text as a URL: neither what is wrong with it nor its redacted form shows the password.
+// FuzzURL reads any text as a URL. Neither the error nor the redacted form may show the password.
 func FuzzURL(f *testing.F) {
 	for _, url := range []string{
 		"redis://user:%s@host:6379/1?timeout=2s", "rediss://:%s@[::1]?insecure=true", "redis-cluster://u:%s@a:1,b:2?wait_replicas=1",

@@ -67,7 +67,7 @@ func field(info, name string) string {
 	return ""
 }
 
-// rehearse does all that a store does once, with a session of its own, to learn now whether this user may. A server that is full
+// rehearse does once all that a store does, with a session of its own, to find out now whether this user may. A server that is full
 // is fit nevertheless.
 func (s *Store) rehearse() error {
 	ctx := context.Background()
@@ -130,8 +130,8 @@ func (s *Store) watch() {
 	}
 }
 
-// look asks all servers how they are. New sessions are taken while one of them takes some: a cluster in which one fails over has
-// others, and whoever asks for readiness would take away all nodes at once.
+// look asks all servers how they are. The store is ready while one of them takes new sessions. If one server that fails over made it
+// unready, a load balancer would take away all nodes at once, although the cluster's other servers serve.
 func (s *Store) look() {
 	ctx := s.deadlines.context()
 	err := s.routes.refresh(ctx)

@@ -13,7 +13,7 @@ import (
 
 var errClosed = errors.New("the store is closed")
 
-// line is the connection over which one server's news come.
+// line is the connection over which the news of one server come.
 type line struct {
 	// set at construction
 	address string
@@ -23,13 +23,13 @@ type line struct {
 	half rueidis.PubSubMessage // the first half of news that have an sdp
 }
 
-// failure is why a server could not be dialed, lately.
+// failure is why a server could not be dialed, and when.
 type failure struct {
 	err error
 	at  time.Time
 }
 
-// line returns the one to the channel's server.
+// line returns the line to the channel's server.
 func (n *news) line(channel string) (*line, error) {
 	address, node := n.routes.find(channel)
 	if node == nil {
@@ -102,9 +102,10 @@ const (
 	openedByAnswer = '4'
 )
 
-// heard is called by a line's reader. A message is who has news, and, unless they have to look, a cursor
-// (8 bytes, little endian) and the frames of the candidates behind it. Behind the beginning, the sdp's frame comes before them, and
-// is the next message: in Lua it costs Redis ten times as much to put an sdp and something else together as to send it once more.
+// heard takes a message of the channel; the line's reader calls it. A message begins with who has news. If that is all, they have to
+// look. Otherwise a cursor follows (8 bytes, little endian), and the frames of the candidates behind it. If the cursor is the
+// beginning, the sdp comes first, and its frame is the channel's next message: joining an sdp with something else in Lua costs Redis
+// ten times what another message does.
 func (n *news) heard(l *line, m rueidis.PubSubMessage) {
 	if l.half.Message != "" {
 		first := l.half
@@ -131,7 +132,7 @@ func cursorOf(told string) cache.Cursor {
 	return cache.Cursor(binary.LittleEndian.Uint64(unsafeBytes(told[1:])))
 }
 
-// tell rings the roles that have news, and says what they are; not to the role that has opened the session, which has nothing to read
+// tell rings the bells of the roles that have news, and says what is new. The role that has opened the session has nothing to read
 // yet.
 func (n *news) tell(channel string, who byte, at cache.Cursor, frames []byte) {
 	forAnswer, forOffer := cache.News{At: at, Frames: frames}, cache.News{At: at, Frames: frames}
@@ -149,7 +150,8 @@ func (n *news) tell(channel string, who byte, at cache.Cursor, frames []byte) {
 	}
 }
 
-// subscribed is called by the line's reader, in the order in which the server did it: it is the one who knows.
+// subscribed notes what the server has subscribed the line to, or unsubscribed. The line's reader calls it, in the server's order, so
+// that what it notes is what counts.
 func (n *news) subscribed(l *line, s rueidis.PubSubSubscription) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -158,7 +160,7 @@ func (n *news) subscribed(l *line, s rueidis.PubSubSubscription) {
 	case t == nil:
 	case s.Kind == "ssubscribe":
 		t.on = l
-	case t.on == l: // sunsubscribe: the slot has moved, or somebody has come when the tender had just decided
+	case t.on == l: // sunsubscribe: the slot has moved, or a waiter came just after the tender had decided to drop the channel
 		t.on = nil
 		n.wake()
 	}
@@ -195,7 +197,7 @@ func (n *news) hangUpAllBut(address string) {
 	}
 }
 
-// wake has the tender look now.
+// wake makes the tender look now.
 func (n *news) wake() {
 	select {
 	case n.kick <- struct{}{}:

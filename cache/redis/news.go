@@ -12,15 +12,15 @@ import (
 	"signal-server/cache"
 )
 
-// news rings bells when a session's channel has something. A channel is subscribed to by the first who waits, in that call; the
-// tender, one goroutine, drops channels where nobody has waited for a while, and mends what a failure or a move of slots has
-// broken:
+// news rings bells when a message comes over a session's channel. The first call that waits for a session subscribes to its channel.
+// One goroutine, the tender, drops channels for which nobody has waited for a while, and mends what a failure or a move of slots
+// has broken:
 //
-//	hang ─────▶ SSUBSCRIBE, over the line of the channel's server, unless it is heard already
+//	hang ─────▶ SSUBSCRIBE, over the line to the channel's server, unless it is subscribed already
 //	server ───▶ line ───▶ bells                                (the connection's reader rings)
 //	tender ───▶ each second: SUNSUBSCRIBE what is idle; subscribe again to what is not heard, and ring it
 //
-// However many wait, there is one connection for each server, and no goroutine for each of them.
+// However many callers wait, there is one connection for each server, and no goroutine for each caller.
 type news struct {
 	// set at construction
 	client    rueidis.Client
@@ -42,19 +42,19 @@ type news struct {
 	failed map[string]failure
 }
 
-// topic is a channel that somebody waits for, or has lately.
+// topic is a channel that somebody waits for, or has waited for lately.
 type topic struct {
 	waiting [len(cache.Roles)]bool
-	on      *line // where it is heard; nil: not yet, or not any more
+	on      *line // the line that is subscribed to it; nil: none is yet, or none is any more
 }
 
 func (t *topic) idle() bool { return t.waiting == [len(cache.Roles)]bool{} }
 
 const (
-	// tendEvery bounds how long a subscription stays when nobody waits, and how long a mended one takes. Clients that wait
-	// again and again, as in a handshake, find it still there.
+	// tendEvery bounds how long a subscription stays when nobody waits, and how long mending one takes. Clients that wait
+	// again and again, as in a handshake, find their subscription still there.
 	tendEvery = time.Second
-	// redialAfter spares those who come while a server is away the wait for the next failure.
+	// redialAfter is how long a failed dial counts: calls that come meanwhile fail at once, instead of waiting to fail.
 	redialAfter = 200 * time.Millisecond
 	// together is how many commands or channels go in one pipeline.
 	together = 256
@@ -76,7 +76,7 @@ func newNews(client rueidis.Client, routes *routes, deadlines *deadlines) *news 
 	return n
 }
 
-// hang puts the bell up, and returns when the channel is heard.
+// hang puts the bell up, and returns when the channel is subscribed to.
 func (n *news) hang(channel string, to cache.Role, bell cache.Bell) error {
 	n.mu.Lock()
 	t := n.topics[channel]
@@ -107,16 +107,16 @@ func (n *news) unhang(channel string, to cache.Role, bell cache.Bell) {
 	}
 }
 
-// ringBoth has all look who wait for the channel's session.
+// ringBoth rings every bell of the channel's session: all who wait look again.
 func (n *news) ringBoth(channel string) {
 	for _, role := range cache.Roles {
 		n.bells.Ring(cache.Key(channel), role, cache.News{})
 	}
 }
 
-// subscribe returns when the channels, all of one slot if this is a cluster, are heard.
+// subscribe returns when the channels are subscribed to. In a cluster they are all of one slot.
 func (n *news) subscribe(ctx context.Context, channels ...string) error {
-	for range 3 { // a slot may have moved, and again
+	for range 3 { // a slot may have moved, and may do so again
 		l, err := n.line(channels[0])
 		if err != nil {
 			return err
@@ -178,10 +178,10 @@ func (n *news) unsubscribe(l *line, channels []string) {
 	} else {
 		cmds = append(cmds, l.conn.B().Sunsubscribe().Channel(channels...).Build())
 	}
-	l.conn.DoMulti(n.deadlines.context(), cmds...) // when that fails, so has the line
+	l.conn.DoMulti(n.deadlines.context(), cmds...) // it fails only if the line has failed
 }
 
-// mend subscribes to the channels that somebody waits for and that are not heard where they should be, and rings them.
+// mend subscribes to the channels that somebody waits for and that have lost their subscription, and rings their bells.
 func (n *news) mend() {
 	n.mu.Lock()
 	wanted := len(n.topics) > 0
@@ -189,7 +189,7 @@ func (n *news) mend() {
 	if !wanted {
 		return
 	}
-	_ = n.routes.refresh(n.deadlines.context()) // otherwise the routes that are known are tried
+	_ = n.routes.refresh(n.deadlines.context()) // if that fails, the known routes are tried
 	n.leave()
 
 	deaf := make(map[uint16][]string) // by slot; outside of a cluster all in one
@@ -216,7 +216,7 @@ func (n *news) mend() {
 	}
 }
 
-// leave forgets where channels are heard whose news are at another server now.
+// leave forgets the lines of channels whose news come from another server now.
 func (n *news) leave() {
 	if !n.routes.cluster {
 		address, _ := n.routes.find("")

@@ -93,7 +93,7 @@ func TestURL(t *testing.T) {
 	}
 }
 
-// TestSecure shakes hands over TLS, as a user who may do nothing but what a store needs; Open has rehearsed the rest.
+// TestSecure shakes hands over TLS, as a user with only the rights that a store needs. Open has rehearsed the rest.
 func TestSecure(t *testing.T) {
 	t.Parallel()
 	server := redistest.StartSecure(t)

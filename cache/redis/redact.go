@@ -7,18 +7,18 @@ import (
 	"signal-server/cache"
 )
 
-// masked stands where a password was.
+// masked replaces a password.
 const masked = "xxxxx"
 
 var passwordParameter = regexp.MustCompile(`([?&](?:sentinel_)?password=)[^&#]*`)
 
-// Redact returns the URL for people to read: as it is, but for its passwords.
+// Redact returns the URL with its passwords masked, for people to read.
 func Redact(url string) string {
 	scheme, rest, ok := strings.Cut(url, "://")
 	if !ok {
-		return masked // what it is, nobody knows
+		return masked // it is no URL, so that any of it may be a password
 	}
-	if at := strings.LastIndexByte(rest, '@'); at >= 0 { // the last one anywhere: a password may hold what should be escaped
+	if at := strings.LastIndexByte(rest, '@'); at >= 0 { // the last one anywhere, because a password may hold one that is not escaped
 		if user, _, ok := strings.Cut(rest[:at], ":"); ok {
 			rest = user + ":" + masked + rest[at:]
 		}

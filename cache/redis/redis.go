@@ -1,8 +1,8 @@
 // Package redis is the store for many machines: sessions in Redis or Valkey, which all nodes share. Two peers of a session may
 // reach different nodes, and any node may die.
 //
-// Each call of the Store is one script, done by the server in one step, in one round trip; concurrent calls share the
-// trips. A session is one hash, all in one slot with its tombstone and the channel of its news:
+// Each call of the Store is one script, which the server runs in one step, in one round trip. Concurrent calls share their
+// trips. A session is one hash, in one slot with its tombstone and the channel of its news:
 //
 //	key ─SHA-256, 128 bits─▶ signal:{id}     m   packed: epoch, end, ttl, counts      (expires with the session)
 //	                                         s1  the offer's sdp       c11 c12 …  its candidates, a chunk for each write
@@ -11,16 +11,17 @@
 //	                         signal:{id}-    the tombstone, cache.Grace longer
 //	                         signal:{id}     the channel: who has news, and which: see heard
 //
-// What is stored of a payload is its frame, as in cache.Batch, so that a node only puts a form around it. Time is the server's,
-// and TTLs are its key expiry. Keys of clients are not stored.
+// A payload is stored as its frame, as in cache.Batch, so that a node only puts a form around it. The server's clock counts, and its
+// key expiry ends sessions. Keys of clients are not stored.
 //
-// While somebody on this node waits, it is subscribed to the session's channel, over one connection for each server. News may
-// be missed while a server fails; when the subscription is whole again, every bell that was in doubt is rung.
+// While somebody waits for a session on this node, the node is subscribed to the session's channel, over one connection for each
+// server. News may be missed while a server fails. When the subscription is whole again, every bell that may have missed some is
+// rung.
 //
 // A call ends within the timeout of the URL, whatever the servers do. It does not look at its Context: a server that shuts down
-// ends those of requests under way, which are to be finished; and a command that was sent is done all the same.
+// ends the Contexts of requests under way, although these should be finished; and a command that was sent is run all the same.
 //
-// It knows no HTTP and no role but by number, and writes nothing to a log.
+// It knows no HTTP, knows roles only by number, and writes nothing to a log.
 package redis
 
 import (
@@ -60,9 +61,9 @@ type Store struct {
 
 var _ cache.Store = (*Store)(nil)
 
-// Open connects to the servers that the URL names, see ParseURL, and checks that they are fit: their version, that they never
-// evict, and that this user may do what a store does. It returns when that is known, after the URL's timeout at the latest for
-// each server that does not answer.
+// Open connects to the servers that the URL names, see parseURL, and checks that they are fit: their version, that they never
+// evict, and that this user may do what a store does. It returns when that is known. A server that does not answer takes it the URL's
+// timeout.
 func Open(ctx context.Context, url string, limits cache.Limits) (*Store, error) {
 	o, err := parseURL(url)
 	if err := errors.Join(err, validate(limits)); err != nil {
@@ -85,7 +86,7 @@ func Open(ctx context.Context, url string, limits cache.Limits) (*Store, error) 
 		s.Close()
 		return nil, fmt.Errorf("redis at %s: %w", o.where, err)
 	}
-	s.counts = counts{} // the check's own session is nobody's
+	s.counts = counts{} // the check's own session does not count
 	s.stopped.Go(s.watch)
 	return s, nil
 }
@@ -101,14 +102,11 @@ func validate(l cache.Limits) error {
 	if l.Candidates < 1 || l.Candidates >= cache.MaxLog {
 		errs = append(errs, fmt.Errorf("candidates is %d, must be 1 to %d", l.Candidates, cache.MaxLog-1))
 	}
-	if l.SessionBytes < 1 || l.SessionBytes > maxSessionBytes {
-		errs = append(errs, fmt.Errorf("session bytes is %d, must be 1 to %d", l.SessionBytes, maxSessionBytes))
+	if l.SessionBytes < 1 || l.SessionBytes > cache.MaxSessionBytes {
+		errs = append(errs, fmt.Errorf("session bytes is %d, must be 1 to %d", l.SessionBytes, cache.MaxSessionBytes))
 	}
 	return errors.Join(errs...)
 }
-
-// maxSessionBytes keeps a read of a whole session, its worst case of escaping included, within the 512 MiB of a Redis string.
-const maxSessionBytes = 64 << 20
 
 // Write implements cache.Store.
 //
@@ -170,7 +168,7 @@ func (s *Store) Read(_ context.Context, dst []byte, key cache.Key, to cache.Role
 	return s.answer(dst, answer, to, after, form)
 }
 
-// answer is appendAnswer for what role to reads.
+// answer is appendAnswer, and counts an sdp that role to was given.
 func (s *Store) answer(dst []byte, answer rueidis.RedisMessage, to cache.Role, after cache.Cursor, form *cache.Form,
 ) ([]byte, cache.Cursor, error) {
 	out, next, err := appendAnswer(dst, answer, after, form)
@@ -209,8 +207,8 @@ func (s *Store) End(_ context.Context, key cache.Key) error {
 	return err
 }
 
-// Hang implements cache.Store. It returns when the news of the session are subscribed to, or after the timeout with an error.
-// A ring can be missed while a server fails over; it is made up for when the subscription is whole again.
+// Hang implements cache.Store. It returns when this node is subscribed to the session's news, or after the timeout with an error.
+// A ring can be missed while a server fails over. When the subscription is whole again, the bell is rung.
 func (s *Store) Hang(_ context.Context, key cache.Key, to cache.Role, bell cache.Bell) error {
 	return s.unavailable(s.news.hang(s.channel(key), to, bell))
 }
@@ -231,7 +229,7 @@ func (s *Store) Gave(to cache.Role) { s.counts.gave(to) }
 // Tells implements cache.Store: a look is a script and a round trip, and costs several times what news do.
 func (s *Store) Tells() bool { return true }
 
-// Ready implements cache.Store. It does not ask: it says what was seen within the last second.
+// Ready implements cache.Store. It does not ask a server, but says what was seen within the last second.
 func (s *Store) Ready(context.Context) error {
 	if err := s.health.Load(); err != nil {
 		return *err
@@ -249,10 +247,10 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// errDamaged says that what a script returned is not what it should: other data than this program's under its names.
+// errDamaged says that a script returned something that it should not: other data than this program's stands under its names.
 var errDamaged = errors.New("redis: the answer of a script is damaged")
 
-// appendAnswer appends what answer.lua has: a cursor alone, or a cursor and runs of frames.
+// appendAnswer appends what answer.lua returned: a cursor alone, or a cursor and runs of frames.
 func appendAnswer(dst []byte, answer rueidis.RedisMessage, after cache.Cursor, form *cache.Form) ([]byte, cache.Cursor, error) {
 	var runs []rueidis.RedisMessage
 	if answer.IsArray() {
@@ -274,7 +272,7 @@ func appendAnswer(dst []byte, answer rueidis.RedisMessage, after cache.Cursor, f
 	return dst, next, custerrors.CandidateNoValues
 }
 
-// appendFrames appends the payloads of the frames in that form, or on an error nothing.
+// appendFrames appends the payloads of the frames in that form. On an error it appends nothing.
 func appendFrames(dst []byte, runs []rueidis.RedisMessage, form *cache.Form) ([]byte, error) {
 	out, first := dst, true
 	for i := range runs {

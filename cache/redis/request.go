@@ -11,8 +11,8 @@ import (
 	"signal-server/cache"
 )
 
-// request is what a script is called with. Its strings are parts of one that is the request's own, because a command may be
-// written after its caller has gone.
+// request is what a script is called with. Its strings are parts of one string of its own, because rueidis may write a command after
+// the caller has gone.
 type request struct {
 	session string // KEYS[1], and the channel of its news
 	grave   string // KEYS[2], the tombstone
@@ -41,7 +41,7 @@ func appendName(dst []byte, prefix string, key cache.Key) []byte {
 // header is room for the packed numbers of any script.
 type header [64]byte
 
-// newRequest makes a request of the key and the packed numbers, with room for size bytes more, and returns where those go.
+// newRequest makes a request of the key and the packed numbers. text is empty, and gets room for size bytes more.
 func (s *Store) newRequest(key cache.Key, packed []byte, size int, text *strings.Builder) request {
 	var name [maxPrefix + idSize + 2]byte
 	n := appendName(name[:0], s.prefix, key)
@@ -77,13 +77,13 @@ func (s *Store) newWrite(w *cache.Write) request {
 	each(frames, cache.Candidate, &text)
 	candidates := text.Len()
 	text.WriteString(string(w.Token))
-	all := text.String() // the same bytes as r's: there was room
+	all := text.String() // it shares the bytes of r's strings, because there was room
 	r.args[1], r.args[2], r.args[3] = all[begin:sdp], all[sdp:candidates], all[candidates:]
 	r.count = 4
 	return r
 }
 
-// each writes those of the frames that are of that kind to text.
+// each writes the frames of that kind to text.
 func each(frames []byte, kind cache.Kind, text *strings.Builder) {
 	for {
 		f, rest, ok := cache.NextFrame(frames)
@@ -112,7 +112,7 @@ func appendEpoch(dst []byte, epoch uint64) []byte {
 
 func clampLimit(n int) uint16 { return uint16(min(n, cache.MaxLog)) }
 
-// clampTTL returns the milliseconds that a session gets which asks for that TTL.
+// clampTTL returns the TTL of a session that asks for ttl, in milliseconds.
 func (s *Store) clampTTL(ttl time.Duration) int64 {
 	return max(s.limits.SessionTTL(ttl).Milliseconds(), 1)
 }

@@ -71,7 +71,7 @@ func (r *routes) masters() map[string]rueidis.Client {
 	return masters
 }
 
-// refresh asks the servers, until one answers, who has which slots.
+// refresh asks one server after the other who has which slots, until one answers.
 func (r *routes) refresh(ctx context.Context) error {
 	if !r.cluster {
 		return nil

@@ -8,13 +8,13 @@ import (
 	"signal-server/custerrors"
 )
 
-// script is one operation, done by the server in one step.
+// script is one operation, which the server runs in one step.
 type script struct {
 	text string
 	sha  string // what EVALSHA calls it by
 }
 
-// newScript puts a script together of Lua, and of names of files that hold some.
+// newScript puts a script together. Each part is the name of a file that holds Lua, or Lua itself.
 func newScript(parts ...string) *script {
 	var text string
 	for _, part := range parts {
@@ -54,10 +54,10 @@ end
 	answerAll = "table.insert(v, 1, cursor)\nreturn v\n"
 )
 
-// epochs is where a number that a script answers with begins to be an epoch, and this much more. Below are refusals.
+// epochs is added to an epoch that a script answers with as a number. Smaller numbers are refusals.
 const epochs = 16
 
-// refusals are what the scripts answer with a smaller number: see session.lua.
+// refusals are the errors of the contract, by the number that a script answers with: see session.lua.
 var refusals = [...]error{
 	nil,
 	custerrors.KeyNotFound,

@@ -11,7 +11,7 @@ import (
 	"signal-server/custerrors"
 )
 
-// counts are what a node tells of itself, see cache.Stats: what it has asked the servers for, not what they hold. They are atomic.
+// counts are what a node tells of itself, see cache.Stats: what it has asked the servers for, and not what they hold. They are atomic.
 type counts struct {
 	opened, answered, completed, ended atomic.Int64
 
@@ -22,8 +22,8 @@ type counts struct {
 // timedShare is one in how many trips is timed: two looks at the clock are 1 % of what a trip costs a node.
 const timedShare = 16
 
-// do has the server run the script, and returns its answer: text, texts, or an error of the contract. It waits no longer than the
-// timeout, whatever state the server is in.
+// do runs the script on the server, and returns the answer: text, texts, an epoch, or an error of the contract. It waits no longer
+// than the timeout, whatever state the server is in.
 //
 // hot: every call comes here.
 func (s *Store) do(sc *script, r request) (rueidis.RedisMessage, error) {
@@ -42,8 +42,8 @@ func (s *Store) do(sc *script, r request) (rueidis.RedisMessage, error) {
 	return answer, err
 }
 
-// wrote counts what a write that succeeded has done to its session. One that is repeated with its token counts again: only the server
-// knows.
+// wrote counts what a write that succeeded has done to its session. A write that is repeated with its token counts again, because
+// only the server knows that it was repeated.
 func (c *counts) wrote(w *cache.Write) {
 	if w.Opens {
 		c.opened.Add(1)
@@ -53,15 +53,15 @@ func (c *counts) wrote(w *cache.Write) {
 	}
 }
 
-// gave counts an sdp that was given to role to. The offerer is given the answer last.
+// gave counts an sdp that was given to role to. The offerer gets its sdp last, so that this completes the session.
 func (c *counts) gave(to cache.Role) {
 	if to == cache.Offer {
 		c.completed.Add(1)
 	}
 }
 
-// Stats implements cache.Store. What the servers hold they tell themselves: Expired, Live, Held and Budget are not known here, nor is
-// how long answers took, because the node that has put the answer seldom knows when the session was opened.
+// Stats implements cache.Store. Expired, Live, Held and Budget are not known here: the servers themselves tell what they hold. How long
+// answers took is not known either, because the node that puts the answer seldom knows when the session was opened.
 func (s *Store) Stats() cache.Stats {
 	c := &s.counts
 	return cache.Stats{

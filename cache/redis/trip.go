@@ -45,13 +45,13 @@ func (s *Store) ask(sc *script, r request) (rueidis.RedisMessage, error) {
 	return answer, refusals[code]
 }
 
-// errFull is what Ready says from the first refusal for want of memory on, until the next look finds room.
+// errFull is what Ready says after a refusal for want of memory, until the next look finds room.
 var errFull error = custerrors.CacheOverrunMaxCost
 
-// errCrowded is the answer at once when too many calls wait already: servers that do not answer get no crowd.
+// errCrowded refuses a call at once when too many wait already, so that no crowd waits for servers that do not answer.
 var errCrowded = fmt.Errorf("%w: too many calls wait for an answer of redis", custerrors.StoreIsUnavailable)
 
-// send is one round trip; two, when the server has not seen the script yet.
+// send makes one round trip, or two if the server has not seen the script yet.
 func (s *Store) send(ctx context.Context, sc *script, r *request) (rueidis.RedisMessage, error) {
 	answer, err := s.client.Do(ctx, s.evalsha(sc, r)).ToMessage()
 	if isNoScript(err) {
@@ -68,9 +68,9 @@ func (s *Store) eval(sc *script, r *request) rueidis.Completed {
 	return s.client.B().Eval().Script(sc.text).Numkeys(2).Key(r.session, r.grave).Arg(r.args[:r.count]...).Build()
 }
 
-// sendReplicated is send, and waits until the replicas have what was written. WAIT speaks of its own connection's writes,
-// and holds up what comes behind it, so each call has a connection to itself, from a pool. A server that has moved the slot
-// says so, and the caller tries again: nothing is redirected, lest WAIT asks another server than the one that wrote.
+// sendReplicated is send, and waits until the replicas have what was written. WAIT is about the writes of its own connection, and
+// holds up what comes behind it, so each call takes a connection of its own from a pool. A server that has moved the slot says so,
+// and the caller tries again. Nothing is redirected: WAIT might then ask another server than the one that wrote.
 func (s *Store) sendReplicated(ctx context.Context, sc *script, r *request) (answer rueidis.RedisMessage, err error) {
 	cmd := s.evalsha(sc, r)
 	for range 2 {
@@ -92,7 +92,7 @@ func (s *Store) sendAndWait(ctx context.Context, cmd rueidis.Completed) (answer 
 			return err
 		}
 		if code, intErr := answer.ToInt64(); intErr == nil && code != 0 && code < epochs {
-			return nil // refused: nothing was written that anybody relies on
+			return nil // refused: nothing was written that a client relies on
 		}
 		n, waitErr := results[1].ToInt64()
 		if waitErr == nil && n < s.replicas {
@@ -108,14 +108,14 @@ func isNoScript(err error) bool {
 	return ok && e.IsNoScript()
 }
 
-// passing are the first words of errors by which a server says that it cannot serve now, or not us: time or its operator
-// will change it. Any other error of a server is a mistake here.
+// passing are the first words of errors by which a server says that it cannot serve now, or does not serve us. Time or its operator
+// changes that. Any other error of a server is a mistake in this program.
 var passing = []string{
 	"ASK", "BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "MOVED", "NOAUTH", "NOPERM", "NOREPLICAS", "READONLY",
 	"TRYAGAIN", "UNBLOCKED", "WRONGPASS",
 }
 
-// unavailable maps an error of a server, or of the way to it, to those of custerrors.
+// unavailable maps an error of a server, or of the way to it, to one of custerrors.
 func (s *Store) unavailable(err error) error {
 	if err == nil {
 		return nil

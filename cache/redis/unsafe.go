@@ -2,6 +2,6 @@ package redis
 
 import "unsafe"
 
-// unsafeBytes returns the bytes of s without a copy. They are only read: nothing may be written to them, and nothing that they
-// are passed to may keep or change them.
+// unsafeBytes returns the bytes of s without a copy. The rule: they are only read, and no function that gets them keeps or changes
+// them.
 func unsafeBytes(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }

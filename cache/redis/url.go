@@ -40,13 +40,13 @@ const (
 	// is not delayed.
 	flushDelay = 100 * time.Microsecond
 
-	// keepAlive is how long a silent connection is trusted; then it is asked for a PONG, and has the timeout for it.
+	// keepAlive is how long a silent connection is trusted. Then it is sent a PING, and has the timeout to answer.
 	keepAlive = time.Second
 
 	connBuffer = 128 << 10 // bytes, for each direction of a connection: a few dozen sdps
 	replicated = 128       // connections for calls that wait for replicas, for each server
 
-	// topologyRefresh is how often the sentinels or the cluster are asked who serves, beside what errors tell.
+	// topologyRefresh is how often the sentinels or the cluster are asked who serves, in addition to what errors tell.
 	topologyRefresh = 5 * time.Second
 )
 
@@ -57,7 +57,7 @@ const (
 //	redis-sentinel://host:port,host:port/db?master=name
 //	redis-cluster://host:port,host:port
 //
-// Ports may be left out, as may user, password and db. What it adds after the question mark:
+// Ports, user, password and db may be left out. After the question mark may come:
 //
 //	timeout=2s           for connecting, and for an answer
 //	max_in_flight=16384  calls that wait for an answer; more are refused at once
@@ -78,11 +78,11 @@ func parseURL(text string) (options, error) {
 	}
 	authority := rest[:indexAny(rest, "/?#")]
 	hosts := authority[strings.LastIndexByte(authority, '@')+1:]
-	// net/url knows one host only: it gets a stand-in.
+	// net/url allows one host only, so it gets a stand-in for all of them.
 	u, err := url.Parse("redis://" + authority[:len(authority)-len(hosts)] + "host" + rest[len(authority):])
 	if err != nil {
 		var e *url.Error
-		if errors.As(err, &e) { // whose text would show the URL
+		if errors.As(err, &e) { // the outer error's text would show the URL
 			err = e.Err
 		}
 		return options{}, fmt.Errorf("redis: the URL is malformed: %w", err)
@@ -104,7 +104,7 @@ func indexAny(s, chars string) int {
 	return len(s)
 }
 
-// parser collects what is wrong with parameters, and their names.
+// parser reads parameters, and collects their names and what is wrong with them.
 type parser struct {
 	query    url.Values
 	known    []string

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// FuzzAppendEscaped escapes any bytes: what is UTF-8 comes back through encoding/json and through String, what is not is refused.
+// FuzzAppendEscaped escapes any bytes. UTF-8 comes back through encoding/json, String and AppendPlain; anything else is refused.
 func FuzzAppendEscaped(f *testing.F) {
 	for _, text := range []string{"", "v=0\r\n", "\x00\"\\\u2028é🔑", "1234567\n", "1234567\xff"} {
 		f.Add([]byte(text))
@@ -42,8 +42,8 @@ func FuzzAppendEscaped(f *testing.F) {
 	})
 }
 
-// FuzzReader skips any bytes, and agrees with encoding/json what is JSON, but for two differences that are intended: a string must
-// stand for valid UTF-8, where encoding/json puts U+FFFD for what does not, and what is nested too deeply is refused.
+// FuzzReader skips any bytes, and agrees with encoding/json on what is JSON, with two intended differences: a string must stand for valid
+// UTF-8, where encoding/json replaces what does not by U+FFFD, and values that are nested too deeply are refused.
 func FuzzReader(f *testing.F) {
 	for _, text := range []string{
 		``, `null`, `{"key_ttl":30,"data":"o"}`, `{"sdp":"v=0\r\n","candidates":["c","d"],"x":[-1.5e+9,true,false,{}]}`, `["\ud83d\udd11"]`,
@@ -106,8 +106,8 @@ func checkString(t *testing.T, text []byte) {
 	}
 }
 
-// FuzzAppendPlain turns any bytes into plain text. What Reader.String takes becomes what encoding/json says that it stands for; of
-// anything else comes UTF-8 text, and not much.
+// FuzzAppendPlain turns any bytes into plain text. What Reader.String takes becomes what encoding/json says that it stands for. Anything
+// else becomes UTF-8 text of bounded length.
 func FuzzAppendPlain(f *testing.F) {
 	for _, inside := range []string{
 		"", `v=0\r\n`, `\"\\\/\b\f\n\r\t`, `\u00e9\u952e\ud83d\udd11`, `\ud83d`, `\ud83d\n`, `\ud83d\u0041`, `\udd11\ud83d`, `\`, `\u`, `\u12`, `\x`,

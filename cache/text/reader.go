@@ -18,8 +18,8 @@ var (
 const maxDepth = 64
 
 // Reader walks a JSON text from its beginning. A method that meets something else than it was asked for makes the Reader
-// fail: from then on every method does nothing and returns its zero value, and End returns the error. What it returns points
-// into the text. The zero Reader reads the empty text.
+// fail: from then on every method does nothing and returns its zero value, and End returns the error. The slices and strings that it
+// returns point into the text. The zero Reader reads the empty text.
 //
 // Walk an array or object with Begin and More:
 //
@@ -31,7 +31,7 @@ type Reader struct {
 	err  error
 }
 
-// NewReader returns a Reader of the text, which it only reads.
+// NewReader returns a Reader of the text. It never writes to the text.
 func NewReader(text []byte) Reader { return Reader{rest: text} }
 
 // End checks that nothing but white space is left, and returns ErrSyntax, ErrUTF8 or nil.
@@ -108,7 +108,8 @@ func (r *Reader) Name() string {
 	return name
 }
 
-// Text reads a string and returns the text that it stands for. It is for names and words: one with escapes is allocated.
+// Text reads a string and returns the text that it stands for. It is for names and words, because it allocates a string that has
+// escapes.
 func (r *Reader) Text() string {
 	inside, _ := r.String()
 	if plain(inside) == len(inside) {

@@ -57,7 +57,7 @@ func plain(s []byte) int {
 const hex = "0123456789abcdef"
 
 // AppendEscaped appends text, escaped as the inside of a JSON string, to dst: the shortest form that RFC 8259 allows. ok is
-// false if text is not valid UTF-8; what dst got then means nothing.
+// false if text is not valid UTF-8; what was appended then is meaningless.
 func AppendEscaped(dst, text []byte) (out []byte, ok bool) {
 	for {
 		n := plain(text)
@@ -96,8 +96,8 @@ func AppendEscaped(dst, text []byte) (out []byte, ok bool) {
 	}
 }
 
-// AppendPlain appends the text that the inside of a JSON string stands for to dst: no longer than the inside, which is as
-// AppendEscaped or Reader.String returned it. In any other, each byte at which it is not valid becomes U+FFFD.
+// AppendPlain appends to dst the text that the inside of a JSON string stands for. The inside is one that AppendEscaped or
+// Reader.String returned; the text is never longer. In any other inside, each byte at which it is not valid becomes U+FFFD.
 //
 // hot: every payload that leaves as plain text passes here.
 func AppendPlain(dst, inside []byte) []byte {
@@ -136,9 +136,9 @@ func Blank(inside []byte) bool {
 	return true
 }
 
-// unescapeRune returns the first character that the inside of a JSON string, not empty, stands for, and how many bytes it
-// takes there. n is 0 if it is not valid; then r is utf8.RuneError if the fault is one of encoding: bytes that are not
-// UTF-8, or a lone surrogate.
+// unescapeRune returns the first character that s stands for, the inside of a JSON string and not empty, and how many bytes of s that
+// takes. n is 0 if s does not begin with a valid one. Then r is utf8.RuneError if the encoding is at fault: bytes that are not UTF-8,
+// or a lone surrogate.
 func unescapeRune(s []byte) (r rune, n int) {
 	switch c := s[0]; {
 	case c >= utf8.RuneSelf:

@@ -11,7 +11,7 @@ import (
 	"unicode/utf8"
 )
 
-// TestPlain puts every byte at every place of a text of up to 24 bytes, which is read by eights and by ones, at every alignment.
+// TestPlain puts every byte at every place of a text of up to 24 bytes, at every alignment: plain reads eight bytes at once, or one.
 func TestPlain(t *testing.T) {
 	special := func(c byte) bool { return c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' }
 	var memory [32]byte
@@ -104,7 +104,7 @@ func TestAppendPlain(t *testing.T) {
 		{"/\u2028<>&'", "/\u2028<>&'"},
 		{`1234567\n1234567\n`, "1234567\n1234567\n"},
 		{`12345678\u006e12345678`, "12345678n12345678"},
-		{`\\n\\u0041`, `\n\u0041`}, // what looks like an escape behind an escaped reverse solidus
+		{`\\n\\u0041`, `\n\u0041`}, // an escaped reverse solidus, and behind it what only looks like an escape
 		{strings.Repeat(`\"`, 20), strings.Repeat(`"`, 20)},
 
 		// What no checked inside holds.
@@ -124,7 +124,7 @@ func TestAppendPlain(t *testing.T) {
 	}
 }
 
-// notUTF8 are bytes that are no text.
+// notUTF8 are bytes that are not UTF-8 text.
 var notUTF8 = []string{
 	"\xff", "\xfe", "\x80", "\xbf", "\xc3", "\xc3(", "\xc0\xaf", "\xc1\xbf", "\xe2\x82", "\xe2\x28\xa1", "\xe0\x80\xaf", "\xed\xa0\x80",
 	"\xed\xbf\xbf", "\xed\xa0\xbd\xed\xb4\x91", "\xf0\x9f\x94", "\xf0\x80\x80\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xf8\x88\x80\x80\x80",
@@ -211,7 +211,7 @@ func TestAppendPlainDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// benchmarked are texts by what they are full of.
+// benchmarked are texts, by what they consist of.
 var benchmarked = map[string]string{
 	"plain": strings.Repeat("0123456789abcdef", 160), "sdp": strings.Repeat("a=extmap:3 urn:ietf:params:rtp-hdrext\r\n", 64),
 	"quotes": strings.Repeat(`"`, 2560), "not ASCII": strings.Repeat("é", 1280),

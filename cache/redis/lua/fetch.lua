@@ -1,6 +1,6 @@
--- Gets v: the sdp if wanted, then the candidates from number first up to upto, of role from, which has n of them in k chunks;
--- index is how many bytes of m lie before the chunks' starts. The sdp is field s and the role; chunks are fields c, the
--- role, and 1, 2, 3…: what one write brought, frames as in cache.Batch.
+-- Gets v: the sdp of role from if wanted, then the role's candidates from number first up to upto. The role has n candidates in k
+-- chunks; index is how many bytes of m lie before the chunks' starts. The sdp is in field s and the role. Chunks are in fields c, the
+-- role, and 1, 2, 3…: each holds the frames that one write brought, as in cache.Batch.
 local fields = {}
 local a, b = 1, 0
 if wanted then fields[1] = 's' .. from end

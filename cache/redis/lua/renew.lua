@@ -1,7 +1,7 @@
 if due then
   tomb = deadline + GRACE + SLACK
-  redis.call('PEXPIREAT', KEYS[2], tomb) -- first: a write that needs no memory, behind which others are done even at maxmemory
+  redis.call('PEXPIREAT', KEYS[2], tomb) -- first: it needs no memory, and behind such a write a script may make others even at maxmemory
   m = string.sub(m, 1, 14) .. struct.pack('<d', tomb) .. string.sub(m, 23)
   redis.call('HSET', KEYS[1], 'm', m)
 end
-redis.call('PEXPIREAT', KEYS[1], deadline) -- last: what has just expired is made anew by a write, and ends here
+redis.call('PEXPIREAT', KEYS[1], deadline) -- last: a session that expires just now was made anew by the write above, and ends here

@@ -1,17 +1,16 @@
--- The rest of Write. ARGV: packed numbers, the sdp's frame, the candidates' frames, the token; each may be
--- empty.
+-- The rest of Write. ARGV: packed numbers, the sdp's frame, the candidates' frames, the token. Each but the first may be empty.
 --
--- room is how many bytes the session may still write although maxmemory is reached: so that new sessions are refused before
+-- room is how many bytes may still be written to the session although maxmemory is reached, so that new sessions are refused before
 -- running ones.
 local ROOM = 4096 -- beside as much as the first write
-local MAX_SDP, MAX_CANDS = 16384, 4096 -- bytes of frames that news bring; who is told of more looks
+local MAX_SDP, MAX_CANDS = 16384, 4096 -- bytes of frames that news carry; readers look for more than that
 local from, opens, at, a1, a2, limit, fresh1, fresh2, askedttl, life, bytes, more, maxmore, maxsize =
   struct.unpack('<I1I1I2I4I2I2I4I2I4I4I4I4I4I4', ARGV[1])
 local sdp, cands = ARGV[2], ARGV[3]
 local begin, refused, index = at == 0 and a1 == 0 and a2 == 0, nil, META_SIZE
 if not lives then
   if opens == 0 or not begin then return redis.call('EXISTS', KEYS[2]) == 1 and EXPIRED or NOT_FOUND end
-  if m then -- over, and kept by Redis until this very millisecond is: nothing of it goes into the next session
+  if m then -- it is over, but Redis keeps it to the end of this millisecond: nothing of it goes into the next session
     redis.call('UNLINK', KEYS[1])
     seen = nil
   end
@@ -19,7 +18,7 @@ if not lives then
   f1, n1, t1, k1, f2, n2, t2, k2 = 0, 0, 0, 0, 0, 0, 0, 0
   deadline, due = math.min(now + ttl, stop), true
 end
-local flags, n, k, other, held, chunks = f1, n1, k1, f2, n2, k2 -- of who writes, and of who is read
+local flags, n, k, other, held, chunks = f1, n1, k1, f2, n2, k2 -- of the role that writes, and of the role that is read
 if from == 2 then flags, n, k, other, held, chunks = f2, n2, k2, f1, n1, k1 else index = index + 2 * k1 end
 
 if not begin then
@@ -69,7 +68,7 @@ if not refused and not seen then
   end
   redis.call('PEXPIREAT', KEYS[1], deadline)
   if refused then return refused end
-  -- The news, with what they are if that is all that has become readable: see line.heard.
+  -- The news say what is new if that is all that has become readable: see news.heard.
   local news = from == 1 and '2' or '1'
   if opens == 1 then news = from == 1 and '3' or '4' end
   if flags % 2 == SDP and (sdp == '' or n == more) and #sdp <= MAX_SDP and #cands <= MAX_CANDS then

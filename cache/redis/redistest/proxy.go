@@ -129,7 +129,7 @@ func (p *Proxy) serve(in net.Conn) {
 	p.mu.Unlock()
 }
 
-// piece is data that arrives at its time: a delay is no limit of what is under way.
+// piece is data and the time at which it arrives, so that a delay does not limit how much is under way.
 type piece struct {
 	data []byte
 	at   time.Time

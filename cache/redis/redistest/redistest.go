@@ -20,7 +20,7 @@ import (
 	"time"
 )
 
-// patience is how long a server gets to do what it has been told.
+// patience is how long a server has to do what it was told.
 const patience = 20 * time.Second
 
 // Server is a redis-server, or a sentinel.
@@ -80,7 +80,7 @@ func newServer(t testing.TB, port string, args ...string) *Server {
 	return s
 }
 
-// freePort returns a port that nobody listens on, nor on the one of a cluster's bus, 10000 above it.
+// freePort returns a port on which nobody listens, and nobody on the port of a cluster's bus, 10000 above it.
 func freePort(t testing.TB) string {
 	t.Helper()
 	for range 100 {
@@ -138,7 +138,7 @@ func (s *Server) Restart() {
 	s.waitFor("", "PING")
 }
 
-// Pause and Resume stop the process and let it go on: a server that is there and does not answer.
+// Pause stops the process, so that the server is there but does not answer. Resume lets it go on.
 func (s *Server) Pause()  { s.signal(syscall.SIGSTOP) }
 func (s *Server) Resume() { s.signal(syscall.SIGCONT) }
 
@@ -150,14 +150,14 @@ func (s *Server) signal(what os.Signal) {
 	}
 }
 
-// PID returns the process's number, for what the system says of it.
+// PID returns the process's id, by which the system tells more of it.
 func (s *Server) PID() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.process.Process.Pid
 }
 
-// Try runs a command and returns its answer, and whether there was one.
+// Try runs a command and returns the answer, and whether it succeeded.
 func (s *Server) Try(command ...string) (string, bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

@@ -29,7 +29,7 @@ var StoreACL = []string{
 	"+client|setname", "+cluster|slots", "+cluster|shards", "+wait", "+subscribe", "+unsubscribe", "+punsubscribe", "+discard",
 }
 
-// StartSecure starts one.
+// StartSecure starts a Secure.
 func StartSecure(t testing.TB) *Secure {
 	t.Helper()
 	port := freePort(t)
@@ -52,7 +52,7 @@ func StartSecure(t testing.TB) *Secure {
 	return &Secure{Server: s, CA: cert}
 }
 
-// certify makes a certificate for the loopback that is its own authority.
+// certify makes a certificate for the loopback, signed by itself.
 func certify(t testing.TB, dir string) (certFile, keyFile string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

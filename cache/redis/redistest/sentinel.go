@@ -18,7 +18,7 @@ type Watched struct {
 // WatchedName is what the sentinels call the master.
 const WatchedName = "sessions"
 
-// StartSentinel starts one.
+// StartSentinel starts a Watched.
 func StartSentinel(t testing.TB) *Watched {
 	t.Helper()
 	w := &Watched{Master: Start(t)}

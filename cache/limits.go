@@ -1,0 +1,44 @@
+package cache
+
+import "time"
+
+// Limits bound what a store takes. They are the same for all sessions. The tags are what a program's flags are made of.
+type Limits struct {
+	// TTL is how long a session lives without a valid request, at the most and by default: 1 ms or more.
+	TTL time.Duration `name:"ttl" default:"30s" help:"How long a session lives without a request, at the most and by default."`
+	// Lifetime is how long a session lives from its opening at the most, whatever the clients do: TTL or more.
+	Lifetime time.Duration `default:"5m" help:"How long a session lives at the most."`
+	// Candidates is how many candidates each role may post to a session: 1 to MaxLog-1.
+	Candidates int `name:"max-candidates" default:"128" help:"Candidates of one role of a session, at the most."`
+	// SessionBytes is how many bytes the payloads of both roles of one session may have, before escaping: 1 to MaxSessionBytes.
+	SessionBytes int `name:"max-session" default:"256KiB" type:"bytes" help:"Size of all payloads of a session, at the most."`
+}
+
+// MaxSessionBytes bounds Limits.SessionBytes. With it, every byte escaped at its worst, a store counts what a session holds in 32 bits,
+// headers of its entries included, and a read of a whole session fits the 512 MiB of a Redis string.
+const MaxSessionBytes = 64 << 20
+
+// SessionTTL returns the TTL of a session that is opened with this wish: l.TTL at the most. A wish of zero or less means l.TTL.
+func (l *Limits) SessionTTL(wish time.Duration) time.Duration {
+	if wish <= 0 {
+		return l.TTL
+	}
+	return min(wish, l.TTL)
+}
+
+// Validate calls wrong for each field that makes no sense to a program's user: with a pointer to the field, and what is wrong with it,
+// to be put behind its name.
+func (l *Limits) Validate(wrong func(field any, format string, args ...any)) {
+	if l.TTL < time.Millisecond {
+		wrong(&l.TTL, "is %v, must be 1ms or more", l.TTL)
+	}
+	if l.Lifetime < l.TTL {
+		wrong(&l.Lifetime, "is %v, must be the ttl (%v) or more", l.Lifetime, l.TTL)
+	}
+	if l.Candidates < 1 || l.Candidates >= MaxLog {
+		wrong(&l.Candidates, "is %d, must be 1 to %d", l.Candidates, MaxLog-1)
+	}
+	if l.SessionBytes < 1 || l.SessionBytes > MaxSessionBytes {
+		wrong(&l.SessionBytes, "is %d, must be 1 to %d", l.SessionBytes, MaxSessionBytes)
+	}
+}
