@@ -14,7 +14,7 @@ import (
 	"signal-server/custerrors"
 )
 
-// logged has the server log requests, and returns the lines so far once there are n.
+// logged returns an option by which the server logs requests, and a function that returns the lines so far once there are n.
 func logged(t *testing.T, config accesslog.Config) (change func(*options), lines func(n int) []string) {
 	t.Helper()
 	out := new(testlog.Log)
@@ -33,12 +33,12 @@ func logged(t *testing.T, config accesslog.Config) (change func(*options), lines
 	}
 }
 
-// told is told of each write.
+// told gets a message for each write.
 type told chan struct{}
 
 func (t told) Write(p []byte) (int, error) { t <- struct{}{}; return len(p), nil }
 
-// TestAccessLog wants a line for each request, however it is answered, and no key in any.
+// TestAccessLog checks that each request has a line, whatever its answer, and that no line has a key.
 func TestAccessLog(t *testing.T) {
 	change, lines := logged(t, accesslog.Config{Share: 1})
 	s := serve(t, change)

@@ -16,7 +16,7 @@ import (
 	"signal-server/app"
 )
 
-// serveAdmin starts a server with an admin listener, whose address it returns.
+// serveAdmin starts a server with an admin listener, and returns the address of that listener.
 func serveAdmin(t *testing.T, change func(*app.Config)) (addr string) {
 	t.Helper()
 	config := app.DefaultConfig()
@@ -91,8 +91,8 @@ func TestAdmin(t *testing.T) {
 	}
 }
 
-// TestAdminIsBounded checks that slow clients are cut off, long headers refused, and that many connections wait for each other instead of
-// piling up.
+// TestAdminIsBounded checks that the admin listener cuts off slow clients and refuses long headers, and that connections beyond its bound
+// wait until others end.
 func TestAdminIsBounded(t *testing.T) {
 	t.Parallel()
 	const bound = 64
@@ -103,10 +103,10 @@ func TestAdminIsBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { conn.Close() })
-		conn.SetDeadline(time.Now().Add(20 * time.Second)) // only so that a test which fails comes to an end
+		conn.SetDeadline(time.Now().Add(20 * time.Second)) // so that a test that fails ends
 		return conn
 	}
-	for range bound { // all of them say half a request, and keep the others out until they are cut off
+	for range bound { // each sends half a request, and keeps others out until it is cut off
 		fmt.Fprint(dial(), "GET /healthz HTTP/1.1\r\n")
 	}
 	began := time.Now()

@@ -13,7 +13,7 @@ import (
 	"signal-server/custerrors"
 )
 
-// hot is a request of the hot path: what it needs before, and what it answers. Each may be repeated without end.
+// hot is a request of the hot path, with what has to happen before and what the answer is. Each may be repeated any number of times.
 type hot struct {
 	name    string
 	prepare func(t testing.TB, d *direct)
@@ -153,7 +153,7 @@ func fill(t testing.TB, d *direct) {
 	again("GET /answer/candidate", "")(t, d)
 }
 
-// TestAllocations counts exactly: what the hot path takes from the heap is what the collector has to find again.
+// TestAllocations counts exactly what the hot path allocates: the garbage collector has to find all of that again.
 func TestAllocations(t *testing.T) {
 	if raceDetector {
 		t.Skip("the race detector allocates")
@@ -185,7 +185,7 @@ func BenchmarkHandle(b *testing.B) {
 			}
 		})
 	}
-	// What the same costs where nothing is done: Fiber's router and an empty handler, and fasthttp's context alone.
+	// What a request costs that does nothing: by Fiber's router with an empty handler, and by fasthttp's context alone.
 	b.Run("Fiber with an empty handler", func(b *testing.B) {
 		f := fiber.New(fiber.Config{DisableStartupMessage: true, CaseSensitive: true})
 		f.Get("/answer/candidate", func(*fiber.Ctx) error { return nil })

@@ -14,7 +14,7 @@ import (
 	"signal-server/custerrors"
 )
 
-// wantStatus is PROTOCOL's: which status carries which msg.
+// wantStatus is the status of each msg, by PROTOCOL.
 var wantStatus = map[custerrors.Error]int{
 	"": 200,
 
@@ -50,7 +50,7 @@ var wantStatus = map[custerrors.Error]int{
 	custerrors.ServerIsShuttingDown: 503,
 }
 
-// answer is what came back.
+// answer is an answer that came back.
 type answer struct {
 	status int
 	header http.Header
@@ -59,7 +59,7 @@ type answer struct {
 	data   string // JSON
 }
 
-// read reads the answer whole. An envelope is taken apart; check says whether it is one. A stream, which would go on, is an error.
+// read reads the whole answer and takes its envelope apart; check says whether it is one. A stream is an error, since it would go on.
 func read(resp *http.Response) (answer, error) {
 	defer resp.Body.Close()
 	if resp.Header.Get("Content-Type") == "text/event-stream" {
@@ -84,10 +84,10 @@ func newAnswer(resp *http.Response, body []byte) answer {
 // envelope is every answer's shape, byte for byte.
 var envelope = regexp.MustCompile(`^\{"msg":"(?:|[^"\\]+","data":null\}$|","data":)`)
 
-// retryAfter is none, or one to three seconds: those who are refused together are not to come back together.
+// retryAfter is none, or one to three seconds: clients that were refused together should not come back together.
 var retryAfter = regexp.MustCompile(`^[1-3]?$`)
 
-// check reports what an answer lacks that every answer has. what names the request: its method and path, where it has them.
+// check reports what this answer lacks of what every answer has. what names the request: its method and path, if it has them.
 func (a answer) check(t testing.TB, what string) {
 	t.Helper()
 	if !envelope.MatchString(a.body) || !json.Valid([]byte(a.body)) {
@@ -97,7 +97,7 @@ func (a answer) check(t testing.TB, what string) {
 		t.Errorf("%s: got the status %d with msg %q, want %d (a status of PROTOCOL: %v)", what, a.status, a.msg, want, ok)
 	}
 	later := a.status == 429 || a.status == 503
-	var expose []string // what pages of other origins are to read
+	var expose []string // headers that pages of other origins may read
 	if later {
 		expose = append(expose, "Retry-After")
 	}
@@ -121,7 +121,7 @@ func (a answer) check(t testing.TB, what string) {
 			t.Errorf("%s: header %s: got %q, want %q", what, name, got, want)
 		}
 	}
-	// A take is destructive: nothing between here and the client may keep its answer.
+	// A take is destructive, so nothing between here and the client may keep its answer.
 	if got := a.header.Get("Cache-Control"); got != "no-store" && strings.HasPrefix(what, "GET ") {
 		t.Errorf("%s: header Cache-Control: got %q, want no-store", what, got)
 	}

@@ -13,7 +13,7 @@ import (
 	"signal-server/custerrors"
 )
 
-// guarded has the server ask for one of the tokens that it returns: for anything, for key k only, for the answerer only.
+// guarded returns an option by which the server asks for a token, and three tokens: for anything, for key k only, for the answerer only.
 func guarded(t testing.TB) (change func(*options), all, one, answerer string) {
 	t.Helper()
 	var file strings.Builder
@@ -94,7 +94,7 @@ func TestTokens(t *testing.T) {
 	}
 }
 
-// TestRefusedWritesNothing checks that what is refused at the gate changes nothing.
+// TestRefusedWritesNothing checks that a request that the gate refuses changes nothing.
 func TestRefusedWritesNothing(t *testing.T) {
 	change, all, _, _ := guarded(t)
 	s := serve(t, change)

@@ -11,8 +11,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// BenchmarkLoopback is the whole way of a request over one kept connection, its client included. The last one is what it costs where
-// nothing is done: Fiber with an empty handler.
+// BenchmarkLoopback measures the whole way of a request over one kept connection, the client included. The last benchmark is the cost of
+// doing nothing: Fiber with an empty handler.
 func BenchmarkLoopback(b *testing.B) {
 	for _, h := range []struct{ name, line string }{
 		{"GET candidate, nothing there", "GET /answer/candidate"},
@@ -48,7 +48,7 @@ func BenchmarkLoopback(b *testing.B) {
 	})
 }
 
-// repeatRequest sends one request over and over, whose answers are all of one length.
+// repeatRequest sends one request over and over. All its answers have the same length.
 func repeatRequest(b *testing.B, conn net.Conn, br *bufio.Reader, wire string) {
 	b.Helper()
 	sent := []byte(wire)

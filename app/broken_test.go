@@ -20,11 +20,11 @@ const (
 	notFound = custerrors.KeyNotFound
 )
 
-// broken is what somebody may send who knows HTTP badly, or too well. Each ends the connection, but where open says so.
+// broken are requests of somebody who knows HTTP badly, or too well. Each ends the connection, unless open is set.
 var broken = map[string]struct {
 	sent string
-	want []custerrors.Error // of the answers, in order
-	open bool               // the connection is for more requests
+	want []custerrors.Error // msgs of the answers, in order
+	open bool               // the connection takes more requests
 }{
 	"no request line":                  {sent: "x\r\n\r\n", want: one(invalid)},
 	"a request line without path":      {sent: "GET\r\n\r\n", want: one(invalid)},
@@ -171,7 +171,7 @@ func wantContinue(t *testing.T, br *bufio.Reader) {
 	}
 }
 
-// wantEnd reports a connection that is not closed, or on which something more comes.
+// wantEnd checks that the connection is closed, and that nothing more comes on it.
 func wantEnd(t *testing.T, br *bufio.Reader) {
 	t.Helper()
 	b, err := io.ReadAll(br)
@@ -180,10 +180,10 @@ func wantEnd(t *testing.T, br *bufio.Reader) {
 	}
 }
 
-// TestRequestsThatEndTooEarly sends a part of a request and then no more, either way.
+// TestRequestsThatEndTooEarly sends a part of a request and then nothing more. The client shuts down its side, or keeps it open.
 func TestRequestsThatEndTooEarly(t *testing.T) {
 	t.Parallel()
-	const idle = 4 * time.Second // is no time for a request to arrive
+	const idle = 4 * time.Second // ReadTimeout is shorter
 	s := serve(t, func(o *options) { o.config.ReadTimeout, o.config.IdleTimeout = 500*ms, idle })
 	var names []string
 	var waiting []func(*testing.T) // all at once
@@ -205,7 +205,7 @@ func TestRequestsThatEndTooEarly(t *testing.T) {
 	} {
 		for _, shut := range []bool{false, true} {
 			if shut && strings.Contains(sent, "wait") {
-				continue // who has shut down its side does not wait any more
+				continue // a client that has shut down its side does not wait any more
 			}
 			conn, br := s.dial(t)
 			io.WriteString(conn, sent)
@@ -217,7 +217,7 @@ func TestRequestsThatEndTooEarly(t *testing.T) {
 			began := time.Now()
 			waiting = append(waiting, func(t *testing.T) {
 				before(t, br, sent)
-				if sent != "" || !shut { // a connection on which nothing came is closed without a word
+				if sent != "" || !shut { // the server says nothing on a connection on which nothing came
 					a := readAnswer(t, br, "GET")
 					a.check(t, name)
 					a.expect(t, name, want, "")
@@ -233,7 +233,7 @@ func TestRequestsThatEndTooEarly(t *testing.T) {
 	for i, wait := range waiting {
 		t.Run(names[i], wait)
 	}
-	t.Run("slow but steady", func(t *testing.T) { // one byte every now and then does not prolong the time
+	t.Run("slow but steady", func(t *testing.T) { // a byte now and then gives it no more time
 		conn, br := s.dial(t)
 		stop := make(chan struct{})
 		defer close(stop)
@@ -260,7 +260,7 @@ func drip(conn net.Conn, text string, stop <-chan struct{}) {
 	}
 }
 
-// TestConnectionsAreKept sends requests one after the other on one connection, slower than the time for one allows.
+// TestConnectionsAreKept sends requests one after the other on one connection. All of them take longer than one of them may.
 func TestConnectionsAreKept(t *testing.T) {
 	t.Parallel()
 	s := serve(t, func(o *options) { o.config.ReadTimeout = 300 * ms })
@@ -274,8 +274,8 @@ func TestConnectionsAreKept(t *testing.T) {
 	readAnswer(t, br, "GET").expect(t, "a wait", notFound, "")
 }
 
-// TestIdleConnectionsAreClosed checks that they are closed without a word: a client would take it for the answer to its next
-// request.
+// TestIdleConnectionsAreClosed checks that the server closes idle connections without a word: a client would take a word for the answer
+// to its next request.
 func TestIdleConnectionsAreClosed(t *testing.T) {
 	t.Parallel()
 	s := serve(t, func(o *options) { o.config.IdleTimeout = 300 * ms })
@@ -289,8 +289,7 @@ func TestIdleConnectionsAreClosed(t *testing.T) {
 	}
 }
 
-// TestClientsThatDoNotReadAreCutOff asks for more than the system's buffers hold, and reads only when the server has let go of the
-// connection.
+// TestClientsThatDoNotReadAreCutOff asks for more than the connection holds, and reads only when the server has let go of it.
 func TestClientsThatDoNotReadAreCutOff(t *testing.T) {
 	t.Parallel()
 	s := serve(t, holdingLittle, func(o *options) { o.config.ReadTimeout = 300 * ms })

@@ -182,7 +182,7 @@ func TestClassic(t *testing.T) {
 			{line: "POST /answer/messages", body: `{"candidates":[]}`, msg: noBody},
 			{line: "POST /answer/messages", body: `{"sdp":" "}`, msg: noBody},
 			{line: "POST /answer/messages", body: `{"sdp":"a","candidates":["c",""]}`, msg: noBody},
-			{line: "GET /answer/candidates", msg: noCand}, // none of the refused was written
+			{line: "GET /answer/candidates", msg: noCand}, // no refused candidate was written
 			{line: "GET /offer/candidates", msg: noCand},
 			{line: "GET /offer/sdp", msg: noSDP},
 		}},

@@ -11,7 +11,7 @@ import (
 	"signal-server/custerrors"
 )
 
-// limited makes the server limit clients, and believe the test when it says for whom it asks.
+// limited starts a server that limits clients, and believes the test's X-Forwarded-For.
 func limited(t testing.TB, clients limit.Config, changes ...func(*options)) *server {
 	t.Helper()
 	proxies, err := limit.ParseProxies([]string{"loopback"})
@@ -65,7 +65,7 @@ func TestRateOfOpens(t *testing.T) {
 	if got := open("other", "192.0.2.2"); got != "" {
 		t.Errorf("another client: got %q, want success", got)
 	}
-	// What opens nothing goes on.
+	// A request that opens nothing is served.
 	for range 5 {
 		s.do(t, request{line: "POST /offer/candidate", key: "0", header: forwarded("192.0.2.1"), body: "c"}).expect(t, "a candidate", "", "")
 	}

@@ -14,7 +14,7 @@ import (
 	"signal-server/custerrors"
 )
 
-// direct calls a server without sockets: for what is about time, memory and allocations.
+// direct calls a server without sockets. It is for tests of time, memory and allocations.
 type direct struct {
 	server *app.Server
 	store  cache.Store
@@ -40,7 +40,7 @@ func newDirect(t testing.TB, changes ...func(*options)) *direct {
 	return d
 }
 
-// noConn is the connection of a request that came over none.
+// noConn stands in for the connection of a request that came over none.
 type noConn struct{ net.Conn }
 
 func (noConn) RemoteAddr() net.Addr { return &net.TCPAddr{} }
@@ -61,7 +61,7 @@ func (d *direct) set(line, key, body string, header ...[2]string) {
 	r.SetBodyString(body)
 }
 
-// handle serves the request that was set, as often as it is called.
+// handle serves the request that was set. It may be called again.
 func (d *direct) handle() {
 	d.ctx.Response.Reset()
 	d.server.Handle(&d.ctx)
@@ -85,7 +85,7 @@ func (d *direct) do(t testing.TB, line, key, body string) answer {
 	return a
 }
 
-// want serves one request and reports an answer other than this.
+// want serves one request, and checks its answer.
 func (d *direct) want(t testing.TB, line, key, body string, msg custerrors.Error, data string) {
 	t.Helper()
 	d.do(t, line, key, body).expect(t, line, msg, data)

@@ -37,7 +37,7 @@ func (s *server) listen(t *testing.T, path string, headers ...string) *listener 
 	return &listener{t: t, conn: conn, br: bufio.NewReader(answer.Body), head: answer.Header}
 }
 
-// next returns the next event without its id, fields joined by |; ":" is a comment, "" the end of the stream.
+// next returns the next event, without its id and with its fields joined by |; ":" is a comment, "" the end of the stream.
 func (l *listener) next() string {
 	l.t.Helper()
 	var fields []string
@@ -86,7 +86,7 @@ func TestEvents(t *testing.T) {
 		l := s.listen(t, "/"+role+"/events?key="+key)
 		l.want(":") // at once: it is connected
 		s.do(t, request{line: "POST /offer/messages", key: key, body: `{"sdp":"o","candidates":["o1"]}`})
-		s.do(t, request{line: "POST /answer/candidate", key: key, body: "a1"}) // held back until its sdp is there
+		s.do(t, request{line: "POST /answer/candidate", key: key, body: "a1"}) // which is held back until the sdp is there
 		s.do(t, request{line: "POST /answer/sdp", key: key, body: "a"})
 		if role == "answer" {
 			l.want(event("sdp", `"o"`), event("candidate", `"o1"`))
@@ -105,7 +105,7 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// TestEventsResume cuts a stream after each event: nothing is lost or doubled. The header wins over the query.
+// TestEventsResume cuts a stream after each event. Nothing is lost or doubled. The header wins over the query.
 func TestEventsResume(t *testing.T) {
 	s := serve(t)
 	key := newKey()
@@ -121,14 +121,14 @@ func TestEventsResume(t *testing.T) {
 		}
 	}
 	s.listen(t, "/answer/events?key="+key+"&after="+first).want(all[1:]...)
-	// A cursor of the stream is one of messages, too.
+	// A cursor of the stream is good for messages, too.
 	s.do(t, request{line: "GET /answer/messages?after=" + first, key: key}).expect(t, "messages", "", news("candidate 1", "candidate 2", "candidate 3"))
 	s.do(t, request{line: "DELETE /session", key: key})
 	s.do(t, request{line: "POST /offer/sdp", key: key, body: open("new")})
 	s.listen(t, "/answer/events?key="+key+"&after="+first).want(end(custerrors.KeyIsExpired), "")
 }
 
-// TestNoPayloadInjectsAnEvent posts what would be fields of its own.
+// TestNoPayloadInjectsAnEvent posts payloads that look like fields of an event.
 func TestNoPayloadInjectsAnEvent(t *testing.T) {
 	s := serve(t)
 	key := newKey()
@@ -145,7 +145,7 @@ func TestEventsThatCannotBegin(t *testing.T) {
 	s.do(t, request{line: "GET /offer/events?after=x", key: newKey()}).expect(t, "a bad cursor", custerrors.CursorIsInvalid, "")
 }
 
-// TestHeartbeat waits for the comment that keeps proxies from hanging up, and that the stream keeps its session alive meanwhile.
+// TestHeartbeat waits for the comment that keeps proxies from hanging up. The stream keeps its session alive meanwhile.
 func TestHeartbeat(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
@@ -164,7 +164,7 @@ func TestHeartbeat(t *testing.T) {
 	l.want(event("sdp", `"a"`))
 }
 
-// TestStreamsEndAtShutdown: readers are told.
+// TestStreamsEndAtShutdown checks that readers learn of the end.
 func TestStreamsEndAtShutdown(t *testing.T) {
 	s := serve(t)
 	l := s.listen(t, "/answer/events?key="+newKey())
@@ -173,8 +173,8 @@ func TestStreamsEndAtShutdown(t *testing.T) {
 	l.want(end(custerrors.ServerIsShuttingDown), "")
 }
 
-// TestAStreamThatNobodyReadsEndsWithoutAWord shuts down a reader's sending side, which counts as leaving: what comes then is not for
-// it, and the end is nobody's fault.
+// TestAStreamThatNobodyReadsEndsWithoutAWord shuts down a reader's sending side, which counts as leaving. What comes later is not for that
+// reader, and the end is no error.
 func TestAStreamThatNobodyReadsEndsWithoutAWord(t *testing.T) {
 	s := serve(t)
 	conn, br := s.dial(t)
@@ -192,7 +192,7 @@ func TestAStreamThatNobodyReadsEndsWithoutAWord(t *testing.T) {
 // reader resumes by its last id.
 func TestAReaderThatDoesNotKeepUpIsCutOff(t *testing.T) {
 	s := serve(t, holdingLittle, func(o *options) {
-		o.config.ReadTimeout = 300 * ms // bounds a write, too
+		o.config.ReadTimeout = 300 * ms // which bounds a write, too
 		o.config.SDPBytes, o.config.BodyBytes, o.config.Limits.SessionBytes = 16<<20, 17<<20, 32<<20
 		o.memory = 256 << 20
 	})

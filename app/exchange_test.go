@@ -26,8 +26,8 @@ func (c *counted) Touch(ctx context.Context, key cache.Key) (cache.Lease, error)
 	return c.Store.Touch(ctx, key)
 }
 
-// TestOpenerWaitsByFewCalls checks what a handshake costs a store that is elsewhere: who opens a session and waits in one request
-// looks once when its bell hangs, and once when it has rung.
+// TestOpenerWaitsByFewCalls checks what a handshake costs a store that is elsewhere. A request that opens a session and waits looks once
+// when its bell hangs, and once when the bell has rung.
 func TestOpenerWaitsByFewCalls(t *testing.T) {
 	store := new(counted)
 	s := serve(t, func(o *options) { o.wrap = func(below cache.Store) cache.Store { store.Store = below; return store } })
@@ -35,13 +35,13 @@ func TestOpenerWaitsByFewCalls(t *testing.T) {
 	s.grow(t, "k", 1, 0)
 	s.do(t, request{line: "POST /answer/messages", key: "k", body: `{"sdp":"a"}`})
 	wait().expect(t, "the answer", "", `{"next":"NEXT","messages":[{"type":"sdp","data":"a"}]}`)
-	// A wait of more than 25 ms is parked: it hangs its bell, and looks, once more.
+	// A wait of more than 25 ms is parked: it hangs its bell once more, and looks once more.
 	if reads, touches := store.reads.Load(), store.touches.Load(); reads > 4 || touches > 0 {
 		t.Errorf("got %d reads and %d touches, want 2 of the one, or 4 if it was parked, and none of the other", reads, touches)
 	}
 }
 
-// reopened is a store where the session is ended and opened anew right behind a Write of the offerer.
+// reopened is a store in which the session ends and is opened anew right after an Exchange of the offerer.
 type reopened struct{ cache.Store }
 
 func (r reopened) Write(ctx context.Context, dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
@@ -54,7 +54,7 @@ func (r reopened) Write(ctx context.Context, dst []byte, w cache.Write) ([]byte,
 	return out, next, err
 }
 
-// TestExchangeWaitsInItsSession checks that who writes and waits is not told what a later session of that key has.
+// TestExchangeWaitsInItsSession checks that a request that writes and waits gets nothing of a later session of its key.
 func TestExchangeWaitsInItsSession(t *testing.T) {
 	s := serve(t, func(o *options) { o.wrap = func(below cache.Store) cache.Store { return reopened{below} } })
 	s.do(t, request{line: "POST /offer/messages?wait=5", key: "k", body: `{"sdp":"o"}`}).expect(t, "the wait", custerrors.KeyIsExpired, "")

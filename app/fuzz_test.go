@@ -17,7 +17,7 @@ import (
 	"signal-server/app/apptest/testlog"
 )
 
-// wire is a connection whose client has sent everything it will send, and reads what comes back later.
+// wire is a connection whose client has sent everything already, and reads later what comes back.
 type wire struct {
 	in  *bytes.Reader
 	out bytes.Buffer
@@ -32,7 +32,7 @@ func (*wire) SetDeadline(time.Time) error      { return nil }
 func (*wire) SetReadDeadline(time.Time) error  { return nil }
 func (*wire) SetWriteDeadline(time.Time) error { return nil }
 
-// FuzzRequests sends any bytes: no panic, and nothing comes back but answers, of which each is the envelope or a page.
+// FuzzRequests sends any bytes. Nothing panics, and only answers come back, each with the envelope or a page.
 func FuzzRequests(f *testing.F) {
 	for _, test := range broken {
 		f.Add([]byte(test.sent))
@@ -48,8 +48,8 @@ func FuzzRequests(f *testing.F) {
 	f.Fuzz(func(t *testing.T, sent []byte) { send(t, sent) })
 }
 
-// fuzzed starts a server for a fuzz test and returns a function that sends to it over a connection of its own, checks all that comes
-// back, and returns the envelopes in it.
+// fuzzed starts a server for a fuzz test. The function that it returns sends over a connection of its own, checks all that comes back, and
+// returns the envelopes in it.
 func fuzzed(f *testing.F, changes ...func(*app.Config)) func(t *testing.T, sent []byte) []answer {
 	config := app.DefaultConfig()
 	quick(&config)
@@ -74,14 +74,14 @@ func fuzzed(f *testing.F, changes ...func(*app.Config)) func(t *testing.T, sent 
 	}
 }
 
-// quick has nothing live long or be waited for: a fuzzer does not wait.
+// quick makes all times short: a fuzzer does not wait.
 func quick(config *app.Config) {
 	config.MaxWait = 0
 	config.Limits.TTL = time.Second
 	config.Limits.Lifetime = time.Second
 }
 
-// checkAnswers checks all that came over a wire, and returns the envelopes in it.
+// checkAnswers checks all that came back over a wire, and returns the envelopes in it.
 func checkAnswers(t *testing.T, came []byte) (answers []answer) {
 	t.Helper()
 	for len(came) > 0 {
@@ -93,7 +93,7 @@ func checkAnswers(t *testing.T, came []byte) (answers []answer) {
 	return answers
 }
 
-// checkWire checks the first answer of what came over the wire, and returns it, if it is an envelope, and the rest.
+// checkWire checks the first answer that came back over a wire. It returns the answer, if that is an envelope, and the rest.
 func checkWire(t *testing.T, rest []byte) (*answer, []byte) {
 	t.Helper()
 	head, rest, ok := bytes.Cut(rest, []byte("\r\n\r\n"))
@@ -105,7 +105,7 @@ func checkWire(t *testing.T, rest []byte) (*answer, []byte) {
 		t.Fatalf("got %q, %v, want an answer", head, err)
 	}
 	kind := resp.Header.Get("Content-Type")
-	if kind == "text/event-stream" { // the end of the connection is its end
+	if kind == "text/event-stream" { // which ends with the connection
 		for line := range bytes.Lines(rest) {
 			field, _, ok := bytes.Cut(line, []byte(":"))
 			if !ok && string(line) != "\n" || ok && !slices.Contains([]string{"", "id", "event", "data"}, string(field)) {
@@ -116,7 +116,7 @@ func checkWire(t *testing.T, rest []byte) (*answer, []byte) {
 	}
 	length := max(0, int(resp.ContentLength))
 	if len(rest) == 0 || bytes.HasPrefix(rest, []byte("HTTP/1.1 ")) && resp.StatusCode != 204 {
-		return nil, rest // to HEAD: the length is of what GET would have got
+		return nil, rest // to HEAD: the length is that of the answer to GET
 	}
 	if length > len(rest) {
 		t.Fatalf("got %d bytes of %d, want all", len(rest), length)

@@ -11,11 +11,11 @@ import (
 	"signal-server/app"
 )
 
-// posted is every route that takes a body: what comes before it, how what was taken is read back, and what encoding/json reads in
-// the body, if it is one at all.
+// posted is every route that takes a body: what comes before it, how to read back what the server took, and what encoding/json reads in
+// the body if it is JSON.
 var posted = []struct {
 	line, read string
-	opened     bool // the session is, before
+	opened     bool // the session is open before
 	want       func(body []byte) (payloads []string, ok bool)
 }{
 	{line: "POST /offer/sdp", read: "GET /answer/sdp", want: members("data", "")},
@@ -31,7 +31,7 @@ func array(body []byte) (payloads []string, ok bool) {
 	return payloads, utf8.Valid(body) && json.Unmarshal(body, &payloads) == nil
 }
 
-// members reads the payloads of an object: of the member one, and of the member many, in this order. Names are case-sensitive.
+// members reads the payloads of an object: first that of the member one, then those of the member many. Names are case-sensitive.
 func members(one, many string) func([]byte) ([]string, bool) {
 	return func(body []byte) ([]string, bool) {
 		var object map[string]json.RawMessage
@@ -69,7 +69,7 @@ func payloadsOf(t *testing.T, data string) (payloads []string) {
 	return payloads
 }
 
-// FuzzBodies posts any body. What is taken is read back as what encoding/json says it is, or, of text, byte for byte.
+// FuzzBodies posts any body. What the server takes can be read back: JSON as encoding/json reads it, text byte for byte.
 func FuzzBodies(f *testing.F) {
 	for _, body := range []string{
 		`{"sdp":"o","candidates":["c1","c2"]}`, `{"data":"o","key_ttl":30}`, `["c1","c2"]`, "text", " ", `"\u00e9\ud83d\ude00"`,
@@ -97,7 +97,7 @@ func FuzzBodies(f *testing.F) {
 			t.Fatalf("got %+v, want an answer to each request", answers)
 		}
 		if answers[1].msg != "" {
-			return // it was refused, with a msg of the contract: check has looked
+			return // it was refused, with a msg of the contract, as check has found
 		}
 		if len(answers) != 3 {
 			t.Fatalf("got %+v, want an answer to each request", answers)

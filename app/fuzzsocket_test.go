@@ -18,8 +18,8 @@ import (
 	"signal-server/app/gate/limit"
 )
 
-// FuzzSocket sends any bytes, in two pieces, over a connection to a whole server, with all that stands between: the listener, the
-// patrol, parked requests, streams, and the lingering of a connection that is refused. It gets answers and the end, soon.
+// FuzzSocket sends any bytes, in two pieces, over a connection to a whole server, through all that a request passes: the listener, the
+// patrol, parked requests, streams, and the lingering of a connection that was refused. It soon gets answers, and the end.
 func FuzzSocket(f *testing.F) {
 	f.Setenv("SIGNAL_TEST_TRANSPORT", string(overUnix)) // TCP would run out of ports
 	for _, test := range broken {
@@ -38,12 +38,12 @@ func FuzzSocket(f *testing.F) {
 		first := min(int(cut), len(sent))
 		for _, piece := range [][]byte{sent[:first], sent[first:]} {
 			if _, err := conn.Write(piece); err != nil {
-				break // it has been refused, which its answer says
+				break // the server has refused it, as its answer says
 			}
 		}
 		conn.CloseWrite()
 		var came []byte
-		for some := make([]byte, 64<<10); !bytes.Contains(came, []byte("text/event-stream")); { // which lasts: its client hangs up
+		for some := make([]byte, 64<<10); !bytes.Contains(came, []byte("text/event-stream")); { // a stream lasts until its client hangs up
 			n, err := conn.Read(some)
 			came = append(came, some[:n]...)
 			if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
@@ -59,8 +59,8 @@ func FuzzSocket(f *testing.F) {
 	})
 }
 
-// FuzzHeaders sends a request with any header, and one behind it. A header without line breaks makes neither more nor fewer requests of
-// them: what comes back is an answer to the first, and then that to the second or the end.
+// FuzzHeaders sends a request with any header, and another one behind it. A header without line breaks makes neither more nor fewer
+// requests of the two: an answer to the first comes back, and then that to the second, or the end.
 func FuzzHeaders(f *testing.F) {
 	for name, value := range map[string]string{
 		"key": "other", "Key": strings.Repeat("键", 32), "KEY ": "k", "Idempotency-Key": "token", "Last-Event-ID": "1xwJ8kRAAAA",
@@ -94,7 +94,7 @@ func FuzzHeaders(f *testing.F) {
 	closed := fuzzed(f, func(c *app.Config) { c.Guard = guard })
 	f.Fuzz(func(t *testing.T, route uint8, name, value string) {
 		if strings.ContainsAny(name+value, "\r\n") {
-			return // then it may be anything: see FuzzRequests
+			return // with a line break it may be anything: see FuzzRequests
 		}
 		r := keyed[int(route)%len(keyed)]
 		sent := fmt.Appendf(nil, "%s HTTP/1.1\r\nHost: x\r\nkey: k\r\n%s: %s\r\nContent-Length: %d\r\n\r\n%sGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",

@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// goldens are answers, byte for byte, as testdata/golden/NAME.http has them: `go test ./app -run Golden -update` writes them anew.
-// The header Date is left out, cursors are NEXT, and Retry-After is SECONDS, because they differ each time.
+// goldens are answers, byte for byte, as in testdata/golden/NAME.http; `go test ./app -run Golden -update` writes these files anew. The
+// header Date is left out, cursors are NEXT, and Retry-After is SECONDS, because they differ each time.
 var goldens = []struct {
 	golden string
 	before []step
@@ -96,7 +96,7 @@ var jitter = regexp.MustCompile(`Retry-After: [0-9]+`)
 
 var date = regexp.MustCompile(`(?m)^Date: .*\r\n`)
 
-// wholeAnswer reads the answer to that request as it is on the wire, without Date and cursors.
+// wholeAnswer reads the answer to that request as it came over the wire, without Date and cursors.
 func wholeAnswer(t *testing.T, conn io.Reader, line string) []byte {
 	t.Helper()
 	var wire bytes.Buffer

@@ -11,15 +11,15 @@ import (
 	"signal-server/custerrors"
 )
 
-// takes is every request that takes, and what comes for it.
+// takes is every request that takes a payload, and the request that posts one for it.
 var takes = []struct{ line, byLine, byBody, data string }{
 	{"GET /offer/sdp", "POST /answer/sdp", "a", `"a"`},
 	{"GET /offer/candidate", "POST /answer/candidate", "a1", `"a1"`},
 	{"GET /offer/candidates", "POST /answer/candidates", `["a1","a2"]`, `["a1","a2"]`},
 }
 
-// TestNothingIsTakenForAClientThatHasLeft lets a client wait and leave, each way that there is, before the payload comes: the next
-// taker gets it.
+// TestNothingIsTakenForAClientThatHasLeft lets a client wait and leave, in every way, before the payload comes. The next taker gets the
+// payload.
 func TestNothingIsTakenForAClientThatHasLeft(t *testing.T) {
 	s, g := gated(t)
 	for how, leave := range map[string]func(*peer){
@@ -43,7 +43,7 @@ func TestNothingIsTakenForAClientThatHasLeft(t *testing.T) {
 					conn, _ := s.dial(t)
 					fmt.Fprintf(conn, "%s?wait=30 HTTP/1.1\r\nHost: x\r\nkey: %s\r\n\r\n", take.line, key)
 					s.grow(t, key, 1, age)
-					<-g.known // from now on it looks only when the bell has rung, at the client first
+					<-g.known // from now on it looks only when the bell has rung, and first at the client
 					leave(conn)
 					s.do(t, request{line: take.byLine, key: key, body: take.byBody})
 					s.store.await(t, key, 0)
@@ -54,7 +54,7 @@ func TestNothingIsTakenForAClientThatHasLeft(t *testing.T) {
 	}
 }
 
-// TestAWaiterBehindOneThatLeft lets two wait, the first of which leaves: the other one gets what comes.
+// TestAWaiterBehindOneThatLeft lets two clients wait. The first one leaves; the other one gets what comes.
 func TestAWaiterBehindOneThatLeft(t *testing.T) {
 	s := serve(t)
 	for _, take := range takes {
@@ -71,7 +71,7 @@ func TestAWaiterBehindOneThatLeft(t *testing.T) {
 	}
 }
 
-// TestAClientThatPipelinesIsThere sends the next request while the first one waits: both are answered, in order.
+// TestAClientThatPipelinesIsThere sends the next request while the first one waits. Both are answered, in order.
 func TestAClientThatPipelinesIsThere(t *testing.T) {
 	s := serve(t)
 	key := newKey()
@@ -86,11 +86,11 @@ func TestAClientThatPipelinesIsThere(t *testing.T) {
 	readAnswer(t, br, "GET").expect(t, "the second", "", `"c"`)
 }
 
-// gate is a store that lets nobody take while it is shut.
+// gate is a store from which nobody can take while it is shut.
 type gate struct {
 	cache.Store
 	sync.RWMutex
-	known chan struct{} // has something once a wait has got to know its session
+	known chan struct{} // gets something once a wait knows its session
 }
 
 func (g *gate) Take(ctx context.Context, dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int, form *cache.Form, in uint64,
@@ -122,8 +122,8 @@ func gated(t *testing.T) (*server, *gate) {
 	return s, g
 }
 
-// TestAWaitDoesNotOutliveItsSession ends a session and opens the key anew before the waiting request looks again: it must not
-// take from a session that it did not wait in, since DELETE ends a wait.
+// TestAWaitDoesNotOutliveItsSession ends a session and opens the key anew before the waiting request looks again. DELETE ends a wait, so
+// the request must not take from the new session.
 func TestAWaitDoesNotOutliveItsSession(t *testing.T) {
 	s, g := gated(t)
 	for i := range len(takes) * len(ages) {
@@ -132,7 +132,7 @@ func TestAWaitDoesNotOutliveItsSession(t *testing.T) {
 		s.do(t, request{line: "POST /offer/sdp", key: key, body: open("o")})
 		old := s.start(t, request{line: take.line + "?wait=30", key: key})
 		s.grow(t, key, 1, age)
-		<-g.known // a bell may hang before
+		<-g.known // the bell may hang earlier
 		g.Lock()
 		s.do(t, request{line: "DELETE /session", key: key})
 		s.do(t, request{line: "POST /offer/sdp", key: key, body: open("new")})

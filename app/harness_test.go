@@ -28,13 +28,13 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, ignoreSleepers, ignoreDate)
 }
 
-// What fasthttp leaves behind: the one sleeps its last 10 s out after the end, the other is meant never to end.
+// Goroutines that fasthttp leaves behind: the first one sleeps on for up to 10 s after the end, the second one never ends.
 var (
 	ignoreSleepers = goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2")
 	ignoreDate     = goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1")
 )
 
-// options are what a test may want otherwise.
+// options are what a test may change.
 type options struct {
 	config app.Config
 	memory int64                         // bytes
@@ -126,7 +126,7 @@ type request struct {
 	body   string
 }
 
-// do sends the request and returns its answer, which it checks to be what every answer is. It may be called from any goroutine.
+// do sends the request, checks what every answer must have, and returns the answer. It may be called from any goroutine.
 func (s *server) do(t testing.TB, r request) answer {
 	t.Helper()
 	a, err := s.try(t.Context(), r)
@@ -185,7 +185,7 @@ func (s *server) start(t testing.TB, r request) func() answer {
 	}
 }
 
-// dial opens a connection to the server, which is closed at the end of the test.
+// dial opens a connection to the server. The end of the test closes it.
 func (s *server) dial(t testing.TB) (*peer, *bufio.Reader) {
 	t.Helper()
 	w, err := s.over.dial(s.addr)
@@ -193,6 +193,6 @@ func (s *server) dial(t testing.TB) (*peer, *bufio.Reader) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.Close() })
-	w.SetDeadline(time.Now().Add(30 * time.Second)) // only so that a test which fails comes to an end
+	w.SetDeadline(time.Now().Add(30 * time.Second)) // so that a test that fails ends
 	return w, bufio.NewReader(w)
 }

@@ -13,8 +13,8 @@ import (
 	"signal-server/custerrors"
 )
 
-// TestHoldersMeet goes through a whole handshake by the classic endpoints, and ends it: each with its ticket in the header, and in
-// the query.
+// TestHoldersMeet goes through a whole handshake by the classic endpoints, and ends the session. Each side shows its ticket: in the header,
+// and another time in the query.
 func TestHoldersMeet(t *testing.T) {
 	s := serve(t, ticketing)
 	for name, show := range map[string]func(r *request, name, ticket string){
@@ -62,7 +62,7 @@ func TestHoldersMeet(t *testing.T) {
 	}
 }
 
-// TestStreamsAndWaitsOfHolders follows both streams of a session, and lets requests wait until they are parked.
+// TestStreamsAndWaitsOfHolders follows both streams of a session, and lets requests wait in place and parked.
 func TestStreamsAndWaitsOfHolders(t *testing.T) {
 	s := serve(t, ticketing)
 	for _, age := range ages {
@@ -90,7 +90,7 @@ func TestStreamsAndWaitsOfHolders(t *testing.T) {
 	}
 }
 
-// TestTicketsOutliveTheWait checks that who opened a session gets the ticket also when the wait for an answer is in vain.
+// TestTicketsOutliveTheWait checks that a request that opens a session gets the ticket even if it waits for an answer in vain.
 func TestTicketsOutliveTheWait(t *testing.T) {
 	s := serve(t, ticketing)
 	for _, wait := range []string{"0.001", "0.1"} { // in place, and parked
@@ -98,7 +98,7 @@ func TestTicketsOutliveTheWait(t *testing.T) {
 		a.expect(t, "nobody answers", custerrors.SdpNoValues, "")
 		a.granted(t, "nobody answers", offerTicket)
 	}
-	for _, age := range ages { // an answer that says two things a page is to read: the ticket, and when to ask again
+	for _, age := range ages { // a page has to read two headers of such an answer: the ticket, and when to ask again
 		s := serve(t, ticketing)
 		key := newKey()
 		wait := s.start(t, request{line: "POST /offer/messages?wait=30", key: key, body: `{"sdp":"o"}`})
@@ -110,7 +110,7 @@ func TestTicketsOutliveTheWait(t *testing.T) {
 	}
 }
 
-// TestStrangersBeforeTheAnswer acts as an answerer who has not answered yet, and as an offerer who has not opened.
+// TestStrangersBeforeTheAnswer acts as an answerer that has not answered yet, and as an offerer that has not opened the session.
 func TestStrangersBeforeTheAnswer(t *testing.T) {
 	s := serve(t, ticketing)
 	key := newKey()
@@ -143,7 +143,7 @@ func TestStrangersBeforeTheAnswer(t *testing.T) {
 	wait := s.start(t, request{line: "GET /answer/candidate?wait=30", key: key})
 	s.grow(t, key, 2, ages[1])
 
-	// What began before the answer goes on after it: it is the answerer's own, who has had no ticket then.
+	// A request that began before the answer goes on after it: the answerer had no ticket when it began.
 	answer := s.do(t, request{line: "POST /answer/sdp", key: key, body: "a"}).granted(t, "the answer", answerTicket)
 	s.do(t, request{line: "GET /answer/candidates", key: key}).expect(t, "what begins after it", custerrors.NotAllowed, "")
 	s.do(t, request{line: "POST /offer/candidate", key: key, body: "o1", header: showing(offerTicket, offer)}).expect(t, "a candidate", "", "")
@@ -157,7 +157,7 @@ func TestStrangersBeforeTheAnswer(t *testing.T) {
 	wantReports(t, s.app, map[string]uint64{"answer failed": 1})
 }
 
-// TestRetriesKeepTheTicket repeats what puts an sdp, as somebody whose answer was lost.
+// TestRetriesKeepTheTicket repeats each request that puts an sdp, as a client does that lost the answer.
 func TestRetriesKeepTheTicket(t *testing.T) {
 	s := serve(t, ticketing)
 	for name, tt := range map[string]struct {
@@ -176,7 +176,7 @@ func TestRetriesKeepTheTicket(t *testing.T) {
 			const exists = custerrors.SdpAlreadyExist
 			if tt.name == answerTicket {
 				s.do(t, request{line: "POST /offer/sdp", key: key, body: open("o")}).expect(t, "the offer", "", "")
-				// Who comes before the answer must not be able to prepare a repetition of it.
+				// A stranger that comes before the answer must not be able to prepare a repetition of it.
 				s.do(t, request{line: "POST /answer/candidate", key: key, body: "c", header: token("t")}).expect(t, "a candidate", "", "")
 			}
 			tt.r.key, tt.r.header = key, token("t")
@@ -199,7 +199,7 @@ func TestRetriesKeepTheTicket(t *testing.T) {
 				a.expect(t, what, exists, "")
 				a.wantNoTicket(t, what)
 			}
-			r.header, r.body = token("t"), tt.another // who has only guessed it
+			r.header, r.body = token("t"), tt.another // of somebody who has guessed the token
 			a := s.do(t, r)
 			a.expect(t, "with another body", exists, "")
 			a.wantNoTicket(t, "with another body")
@@ -207,7 +207,7 @@ func TestRetriesKeepTheTicket(t *testing.T) {
 	}
 }
 
-// TestOneAnswererWins has many answer at once: one of them has the ticket, the others have nothing.
+// TestOneAnswererWins lets many answer at once. One of them gets the ticket, the others get nothing.
 func TestOneAnswererWins(t *testing.T) {
 	s := serve(t, ticketing)
 	for round := range 20 {
@@ -239,7 +239,7 @@ func TestOneAnswererWins(t *testing.T) {
 	}
 }
 
-// TestCursorsAndTickets shows a cursor of one session with the ticket of another of the same key.
+// TestCursorsAndTickets shows a cursor of one session with the ticket of another session of the same key.
 func TestCursorsAndTickets(t *testing.T) {
 	s := serve(t, ticketing)
 	key := newKey()
@@ -282,7 +282,8 @@ type lent struct {
 
 func (l lent) Close() error { return l.own.Close() }
 
-// TestTicketsOfAFleet has peers use two servers over one store: with one secret each takes the other's tickets, with two it does not.
+// TestTicketsOfAFleet lets peers use two servers over one store. With one secret each server takes the other's tickets; with two secrets it
+// does not.
 func TestTicketsOfAFleet(t *testing.T) {
 	secret := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(secret, []byte(strings.Repeat("s", ticket.MinSecret)), 0o600); err != nil {
@@ -317,7 +318,7 @@ func TestTicketsOfAFleet(t *testing.T) {
 	}
 }
 
-// TestPagesMayShowTickets asks whether the preflight allows tickets: where there are any.
+// TestPagesMayShowTickets checks that the preflight allows the headers of tickets if the server has tickets, and only then.
 func TestPagesMayShowTickets(t *testing.T) {
 	for name, tt := range map[string]struct {
 		change func(*options)
@@ -338,7 +339,7 @@ func TestPagesMayShowTickets(t *testing.T) {
 	}
 }
 
-// TestTicketsAreOff checks that a server without them neither gives any nor asks for one, whatever it is shown.
+// TestTicketsAreOff checks that a server without tickets neither gives any nor asks for one, whatever a client shows.
 func TestTicketsAreOff(t *testing.T) {
 	s := serve(t)
 	shown := [][2]string{{offerTicket, "x"}, {answerTicket, "x"}}
@@ -360,7 +361,7 @@ func TestTicketsAreOff(t *testing.T) {
 	}
 }
 
-// TestTicketsDoNotAllocate counts what requests take from the heap that show a ticket, and those that get one.
+// TestTicketsDoNotAllocate counts what requests allocate that show a ticket, and those that get one.
 func TestTicketsDoNotAllocate(t *testing.T) {
 	if raceDetector {
 		t.Skip("the race detector allocates")

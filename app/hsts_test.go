@@ -9,8 +9,8 @@ import (
 	"signal-server/app"
 )
 
-// TestHSTS checks that every kind of answer over TLS has the header, and none over anything else (RFC 6797, Section 7.2). TestOver
-// runs it over all.
+// TestHSTS checks that every kind of answer over TLS has the header, and no other answer (RFC 6797, Section 7.2). TestOver runs it over
+// every transport.
 func TestHSTS(t *testing.T) {
 	for age, want := range map[time.Duration]string{time.Hour: "max-age=3600", 0: ""} {
 		if transportOf(t) != overTLS {

@@ -44,7 +44,7 @@ var wantMethods = map[string][]string{
 	"/readyz":            {"GET", "HEAD"},
 }
 
-// allowed returns the methods of the Allow header, sorted, but for OPTIONS, which is allowed anywhere.
+// allowed returns the methods of the Allow header, sorted and without OPTIONS, which every route allows.
 func allowed(h http.Header) []string {
 	var methods []string
 	for _, value := range h.Values("Allow") {
@@ -72,7 +72,7 @@ func TestMethodsThatARouteHasNot(t *testing.T) {
 				what := method + " " + path + slash
 				a := s.do(t, request{line: what, key: newKey(), body: "x"})
 				a.expect(t, what, custerrors.MethodNotAllowed, "")
-				// RFC 9110, Section 15.5.6: the answer must name what is allowed.
+				// RFC 9110, Section 15.5.6: the answer must name the methods that are allowed.
 				if got := allowed(a.header); !slices.Equal(got, methods) {
 					t.Errorf("%s: Allow: got %v, want %v", what, got, methods)
 				}
@@ -81,7 +81,7 @@ func TestMethodsThatARouteHasNot(t *testing.T) {
 	}
 }
 
-// TestTrailingSlash checks that it is the same route, not a redirect.
+// TestTrailingSlash checks that a path with a slash at its end is the same route, not a redirect.
 func TestTrailingSlash(t *testing.T) {
 	s := serve(t)
 	s.script(t,

@@ -70,7 +70,7 @@ func TestKeyIsCheckedEverywhere(t *testing.T) {
 	}
 }
 
-// TestKeyLength tries 32 and 33 characters, which are code points: not bytes, not UTF-16 units.
+// TestKeyLength tries 32 and 33 characters. A character is a code point, not a byte and not a UTF-16 unit.
 func TestKeyLength(t *testing.T) {
 	s := serve(t)
 	for _, test := range []struct{ name, fill string }{
@@ -148,7 +148,7 @@ func TestKeyNames(t *testing.T) {
 	}
 }
 
-// TestKeysAreOpaque opens sessions of keys that look alike: each has its own.
+// TestKeysAreOpaque opens sessions of keys that look alike. Each key has its own session.
 func TestKeysAreOpaque(t *testing.T) {
 	s := serve(t)
 	base := newKey()[:16]

@@ -22,7 +22,7 @@ const (
 // TestDefaults compares with PROTOCOL, Section 8.
 func TestDefaults(t *testing.T) {
 	got := app.DefaultConfig()
-	want := got // of what PROTOCOL does not speak
+	want := got // what PROTOCOL does not name stays as it is
 	want.Limits = cache.Limits{TTL: 30 * time.Second, Lifetime: 5 * time.Minute, Candidates: 128, SessionBytes: 256 << 10}
 	want.SDPBytes, want.CandidateBytes, want.BodyBytes, want.MaxWait = 64<<10, 4<<10, 256<<10, 30*time.Second
 	if !reflect.DeepEqual(got, want) {
@@ -33,7 +33,7 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// fills are n bytes of text each, before escaping; escaped they are more.
+// fills are texts of n bytes before escaping, and of more after it.
 var fills = map[string]func(n int) string{
 	"plain":        func(n int) string { return strings.Repeat("x", n) },
 	"quotes":       func(n int) string { return strings.Repeat(`"`, n) },
@@ -44,7 +44,7 @@ var fills = map[string]func(n int) string{
 }
 
 func TestPayloadBytes(t *testing.T) {
-	s := serve(t, func(o *options) { o.config.BodyBytes = 1 << 20 }) // so that only the payload's own limit is met
+	s := serve(t, func(o *options) { o.config.BodyBytes = 1 << 20 }) // so that only the payload's own limit applies
 	const sdp, candidate = 64 << 10, 4 << 10
 	for name, fill := range fills {
 		t.Run(name, func(t *testing.T) {
@@ -83,7 +83,7 @@ func TestCandidatesOfARole(t *testing.T) {
 			step{line: "POST /answer/candidates", body: times(128, "c")}, // the other role has its own
 			step{line: "POST /answer/candidate", body: "c", msg: full},
 			step{line: "GET /answer/candidates", data: times(128, "c")},
-			step{line: "POST /offer/candidate", body: "c", msg: full}, // those that are taken can still be read
+			step{line: "POST /offer/candidate", body: "c", msg: full}, // candidates that were taken can still be read
 		),
 		"at once": {
 			opened("o"),
@@ -124,7 +124,7 @@ func TestSessionBytes(t *testing.T) {
 	s := serve(t)
 	for name, fill := range fills {
 		if name == "controls" || name == "quotes" {
-			continue // escaped, they would be over the body's limit before
+			continue // escaped, they would be over the body's limit first
 		}
 		t.Run(name, func(t *testing.T) {
 			sdp, candidate := fill(64<<10), fill(4<<10)
@@ -138,7 +138,7 @@ func TestSessionBytes(t *testing.T) {
 				step{line: "POST /answer/candidates", body: `["x"]`, msg: tooLong},
 				step{line: "POST /answer/messages", body: `{"candidates":["x"]}`, msg: tooLong},
 				step{line: "GET /answer/candidates", data: "[" + strings.TrimSuffix(strings.Repeat(quote(candidate)+",", 16), ",") + "]"},
-				step{line: "POST /offer/candidate", body: "x", msg: tooLong}, // those that are taken can still be read
+				step{line: "POST /offer/candidate", body: "x", msg: tooLong}, // candidates that were taken can still be read
 				step{line: "GET /answer/sdp", data: quote(sdp)},
 				step{line: "GET /offer/sdp", data: quote(sdp)},
 			)
@@ -147,7 +147,7 @@ func TestSessionBytes(t *testing.T) {
 	}
 }
 
-// padded returns the JSON text, n bytes long.
+// padded returns the JSON text with white space, n bytes long.
 func padded(n int, text string) string { return text + strings.Repeat(" ", n-len(text)) }
 
 func TestBodyBytes(t *testing.T) {
@@ -181,8 +181,8 @@ func TestBodyBytes(t *testing.T) {
 	}
 }
 
-// TestLargeBodiesAreAnswered checks that a client which sends more than it may, and reads only then, learns why it was refused: a
-// connection that is closed while bytes are on their way is reset, and the answer may be lost with it.
+// TestLargeBodiesAreAnswered checks that a client learns why it was refused even if it sends more than it may and reads only then. A
+// connection that is closed while bytes are on their way is reset, and the answer may be lost.
 func TestLargeBodiesAreAnswered(t *testing.T) {
 	s := serve(t)
 	lost := 0

@@ -8,7 +8,7 @@ import (
 	"signal-server/cache"
 )
 
-// brake is a store that opens a session only when it is told to.
+// brake is a store that opens a session only when the test says so.
 type brake struct {
 	cache.Store
 	come, leave chan struct{}
@@ -22,8 +22,8 @@ func (b *brake) Write(ctx context.Context, dst []byte, w cache.Write) ([]byte, c
 	return b.Store.Write(ctx, dst, w)
 }
 
-// TestClientsLostBeforeTheirWaitIsParked has clients send two requests at once and reset the connection before the first is
-// answered, so that fasthttp drops the connection although the second, which waits, has asked for it: nothing may be held for it.
+// TestClientsLostBeforeTheirWaitIsParked lets clients send two requests at once and reset the connection before the first is answered. So
+// fasthttp drops the connection although the second request, which waits, has asked to take it over. Nothing may be held for that one.
 func TestClientsLostBeforeTheirWaitIsParked(t *testing.T) {
 	b := &brake{come: make(chan struct{}), leave: make(chan struct{})}
 	s := serve(t, func(o *options) {

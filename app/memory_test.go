@@ -12,8 +12,8 @@ import (
 	"signal-server/test/synctime"
 )
 
-// TestFullStore opens sessions until no more is taken. Those that are open complete a whole handshake each, and after they have
-// ended, as many are taken again.
+// TestFullStore opens sessions until the store takes no more. Each open session completes a whole handshake. When they have ended the
+// store takes as many again.
 func TestFullStore(t *testing.T) {
 	needEmbedded(t)
 	s := serve(t, func(o *options) { o.memory = 1 << 20 })
@@ -51,7 +51,7 @@ func TestFullStore(t *testing.T) {
 			step{line: "POST /offer/candidate", body: candidate + key},
 		)
 	}
-	for _, key := range keys { // all is there: of the first session, which was there longest, as of the last
+	for _, key := range keys { // nothing is missing: of the first session, which is the oldest, as little as of the last
 		s.scriptOf(t, key,
 			step{line: "GET /offer/sdp", data: quote(key + sdp)},
 			step{line: "GET /offer/candidates", data: times(8, candidate+key)},
@@ -68,16 +68,16 @@ func TestFullStore(t *testing.T) {
 	}
 }
 
-// heapInUse returns the bytes of what is alive.
+// heapInUse returns how many bytes of the heap are alive.
 func heapInUse() uint64 {
 	runtime.GC()
-	runtime.GC() // what pools hold dies in the second
+	runtime.GC() // the second one frees what pools hold
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
 }
 
-// TestMemoryFollowsWhatIsAlive opens, uses and ends sessions in a loop: the heap is no larger after the last than after the first
+// TestMemoryFollowsWhatIsAlive opens, uses and ends sessions in a loop. The heap is no larger after the last session than after the first
 // thousand.
 func TestMemoryFollowsWhatIsAlive(t *testing.T) {
 	const first = 1000

@@ -65,7 +65,7 @@ func TestMessages(t *testing.T) {
 			{line: "GET /offer/messages?wait=0.01", msg: noSDP},
 			{line: "POST /answer/messages", body: `{"candidates":["a3"],"sdp":"a"}`, data: news("sdp o")},
 			{line: "GET /offer/messages", data: news("sdp a", "candidate a1", "candidate a2", "candidate a3")},
-			{line: "GET /offer/candidates", data: `["a1","a2","a3"]`}, // they are taken in their order too
+			{line: "GET /offer/candidates", data: `["a1","a2","a3"]`}, // they can also be taken, in their order
 		},
 		"reading and taking are independent": {
 			opened("o"),
@@ -129,10 +129,10 @@ func TestCursorsThatAreNot(t *testing.T) {
 			a.expect(t, line+"?after="+cursor, custerrors.CursorIsInvalid, "")
 		}
 	}
-	s.do(t, request{line: "GET /offer/candidates", key: key}). // what was refused was not written
+	s.do(t, request{line: "GET /offer/candidates", key: key}). // the refused were not written
 									expect(t, "afterwards", custerrors.CandidateNoValues, "")
 
-	// Behind what the log of the other role holds: the offer's has one message, this one two.
+	// The cursor is beyond the log that the offerer reads: the cursor counts two messages, that log has one.
 	s.do(t, request{line: "POST /answer/sdp", key: key, body: "a"})
 	s.do(t, request{line: "GET /offer/messages?wait=5&after=" + good, key: key}).
 		expect(t, "a cursor of the other log", custerrors.CursorIsInvalid, "")
@@ -158,7 +158,7 @@ func TestIdempotency(t *testing.T) {
 			{line: "POST /offer/messages", body: `{"candidates":["o4"]}`, header: k("4"), data: news("sdp a")},
 			{line: "POST /offer/messages", body: `{"candidates":["o4"]}`, header: k("4"), data: news("sdp a")},
 			{line: "GET /answer/candidates", data: `["o1","o2","o3","o4"]`},
-			{line: "POST /offer/candidate", body: "o1", header: k("2")}, // after it was taken, too
+			{line: "POST /offer/candidate", body: "o1", header: k("2")}, // also after it was taken
 			{line: "GET /answer/candidates", msg: custerrors.CandidateNoValues},
 			{line: "GET /answer/messages", data: news("sdp o", "candidate o1", "candidate o2", "candidate o3", "candidate o4")},
 		},
@@ -205,7 +205,7 @@ func TestIdempotency(t *testing.T) {
 			{line: "POST /answer/sdp", body: "a", header: k("1")},
 			{line: "POST /answer/candidates", body: times(129, "c"), header: k("2"), msg: full},
 			{line: "POST /answer/candidates", body: times(128, "c"), header: k("2")},
-			{line: "POST /answer/candidates", body: times(128, "c"), header: k("2")}, // the queue is full, but this is done
+			{line: "POST /answer/candidates", body: times(128, "c"), header: k("2")}, // the queue is full, but this was done before
 			{line: "POST /answer/candidates", body: times(1, "c"), header: k("3"), msg: full},
 			{line: "GET /offer/candidates", data: times(128, "c")},
 		},
@@ -227,14 +227,14 @@ func TestIdempotency(t *testing.T) {
 			{line: "POST /offer/messages", body: `{"candidates":["c"]}`, header: k("é"), msg: invalid},
 			{line: "POST /answer/sdp", body: "c", header: k("é"), msg: invalid},
 			{line: "POST /offer/sdp", body: open("c"), header: k("é"), msg: invalid},
-			{line: "GET /answer/candidates", header: k("é"), data: `["1","2","3","4"]`}, // only a POST has one
+			{line: "GET /answer/candidates", header: k("é"), data: `["1","2","3","4"]`}, // only a POST has a token
 		},
 	} {
 		t.Run(name, func(t *testing.T) { s.script(t, steps...) })
 	}
 }
 
-// TestTokenInTheQuery: a page of another origin sends its token there; the header wins.
+// TestTokenInTheQuery sends the token in the query, as a page of another origin does. The header wins.
 func TestTokenInTheQuery(t *testing.T) {
 	s := serve(t)
 	key := newKey()

@@ -97,7 +97,7 @@ func TestMetricsOfRequests(t *testing.T) {
 	}
 }
 
-// telling is a store that tells other numbers.
+// telling is a store with other numbers.
 type telling struct {
 	cache.Store
 	stats cache.Stats
@@ -105,7 +105,7 @@ type telling struct {
 
 func (s *telling) Stats() cache.Stats { return s.stats }
 
-// TestMetricsOfTheStore has a store tell a number of each kind, and then none: each is told as what it is.
+// TestMetricsOfTheStore uses a store that has a number of each kind, and then none. Each number appears as what it is.
 func TestMetricsOfTheStore(t *testing.T) {
 	times := func(n int) cache.Distribution {
 		var d cache.Durations
@@ -158,7 +158,7 @@ func TestMetricsOfTheStore(t *testing.T) {
 	}
 }
 
-// TestMetricsOfOutcomes reports how clients ended: what they report twice counts once.
+// TestMetricsOfOutcomes reports how clients' attempts ended. What a client reports twice counts once.
 func TestMetricsOfOutcomes(t *testing.T) {
 	s := serve(t)
 	before := scraped(t, s.app)
@@ -173,7 +173,7 @@ func TestMetricsOfOutcomes(t *testing.T) {
 	}
 }
 
-// TestMetricsOfConfiguration tells what the server was given.
+// TestMetricsOfConfiguration checks the metrics of what the server was configured with.
 func TestMetricsOfConfiguration(t *testing.T) {
 	s := serve(t, func(o *options) { o.config.MaxWaits, o.config.MaxConnections, o.config.Version = 7, 9, "v1.2.3" })
 	got := scraped(t, s.app)
@@ -185,11 +185,11 @@ func TestMetricsOfConfiguration(t *testing.T) {
 	}
 }
 
-// TestMetricsOfTime wants about one request in 16 to be timed, of those that do not wait, and each wait.
+// TestMetricsOfTime checks that about one in 16 of the requests that do not wait is timed, and each wait.
 func TestMetricsOfTime(t *testing.T) {
 	d := newDirect(t)
 	defer d.store.Close()
-	const requests = 1000 // that none is timed has a chance of 1 in 10^28
+	const requests = 1000 // the chance that none is timed is 1 in 10^28
 	for range requests {
 		d.do(t, "GET /answer/sdp", "k", "")
 	}
@@ -217,7 +217,7 @@ func TestMetricsOfTime(t *testing.T) {
 	}
 }
 
-// eventually wants the series to become so much: what the test waits for is not its own.
+// eventually waits until the series is so much. It is for what happens without the test's doing.
 func (s *server) eventually(t *testing.T, series string, want float64) {
 	t.Helper()
 	again, timeout := time.NewTicker(ms), time.After(20*time.Second)
@@ -257,7 +257,7 @@ func TestMetricsOfWaitsAndStreams(t *testing.T) {
 	s.eventually(t, `signal_requests_total{msg="ok",route="GET /answer/events",status="200"}`, 1)
 }
 
-// TestMetricsOfClientsThatLeave has clients leave waits, in place and parked: the server refuses nobody, and answers nobody.
+// TestMetricsOfClientsThatLeave lets clients leave waits, in place and parked. The server refuses nobody, and answers nobody.
 func TestMetricsOfClientsThatLeave(t *testing.T) {
 	for _, age := range ages {
 		s := serve(t)
@@ -274,7 +274,7 @@ func TestMetricsOfClientsThatLeave(t *testing.T) {
 	}
 }
 
-// TestMetricsOfShutdown ends the server while requests wait, in place and parked: they count as failed, and as refused.
+// TestMetricsOfShutdown ends the server while requests wait, in place and parked. They count as failed, and as refused.
 func TestMetricsOfShutdown(t *testing.T) {
 	for _, age := range ages {
 		s := serve(t)
@@ -294,7 +294,7 @@ func TestMetricsOfShutdown(t *testing.T) {
 	}
 }
 
-// TestMetricsOfPanics has the store panic in a handler; of panics elsewhere, the tests of bugs.
+// TestMetricsOfPanics lets the store panic in a handler. The tests of bugs do so elsewhere.
 func TestMetricsOfPanics(t *testing.T) {
 	s := serve(t, func(o *options) {
 		o.wrap = func(store cache.Store) cache.Store { return &faulty{store, aPanic} }
@@ -311,7 +311,7 @@ func TestMetricsOfConnections(t *testing.T) {
 	before := scraped(t, s.app)
 	s.do(t, request{line: "GET /healthz"}) // its connection stays
 	_, br := s.dial(t)
-	br.ReadByte() // the end of one that is turned away, whatever comes before it
+	br.ReadByte() // returns when a connection that is turned away ends, or says something before
 	s.eventually(t, "signal_connections_turned_away_total", 1)
 	grown(t, s.app, "two connections", before, "signal_connections_accepted_total", map[string]float64{"": 1})
 	after := scraped(t, s.app)
@@ -321,7 +321,7 @@ func TestMetricsOfConnections(t *testing.T) {
 	}
 }
 
-// starved is a listener that has no descriptor for a connection, so many times.
+// starved is a listener whose Accept fails so many times, for want of descriptors.
 type starved struct {
 	net.Listener
 	times atomic.Int64
@@ -334,7 +334,8 @@ func (s *starved) Accept() (net.Conn, error) {
 	return s.Listener.Accept()
 }
 
-// TestMetricsOfAcceptErrors has accept fail, for want of descriptors: each time counts, nobody is turned away, and in the end all is as before.
+// TestMetricsOfAcceptErrors lets accept fail for want of descriptors. Each failure counts, nobody is turned away, and afterwards all is as
+// before.
 func TestMetricsOfAcceptErrors(t *testing.T) {
 	const times = 3
 	s := serve(t, func(o *options) {
@@ -357,7 +358,7 @@ func TestMetricsOfAcceptErrors(t *testing.T) {
 	}
 }
 
-// TestScrapesUnderLoad counts exactly what was asked, by many at once, while others scrape.
+// TestScrapesUnderLoad lets many ask at once while others scrape. Every request is counted, exactly.
 func TestScrapesUnderLoad(t *testing.T) {
 	s := serve(t)
 	const askers, each = 8, 100
@@ -394,7 +395,7 @@ func TestScrapesUnderLoad(t *testing.T) {
 		map[string]float64{`msg="KeyNotFound",route="GET /answer/sdp",status="200"`: askers * each})
 }
 
-// TestLostLines has the server log to a full disk, and requests too: the lines are lost and counted, and service goes on.
+// TestLostLines lets the server log to a full disk, and the access log too. The lines are lost and counted, and the server goes on.
 func TestLostLines(t *testing.T) {
 	access, err := accesslog.New(accesslog.Config{Share: 1}, slog.NewTextHandler(fullDisk{}, nil))
 	if err != nil {
@@ -412,11 +413,11 @@ func TestLostLines(t *testing.T) {
 		t.Errorf("a bug: got %d %v, want 500", a.status, err)
 	}
 	s.do(t, request{line: "GET /healthz"})
-	access.Close() // when all lines have been tried
+	access.Close() // which returns when all lines have been tried
 	grown(t, s.app, "a full disk", before, "signal_log_lines_lost_total", map[string]float64{`log="server"`: 1, `log="access"`: 2})
 }
 
-// fullDisk takes nothing.
+// fullDisk is a writer that takes nothing.
 type fullDisk struct{}
 
 func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }

@@ -29,7 +29,7 @@ func TestOrigins(t *testing.T) {
 		{origin: "", admitted: true},
 		{origin: listed, admitted: true, names: listed},
 		{origin: "http://other.example:8080", admitted: true, names: "http://other.example:8080"},
-		{origin: "http://signal.example", host: "signal.example", admitted: true}, // its own page: nothing to allow
+		{origin: "http://signal.example", host: "signal.example", admitted: true}, // its own page, for which there is nothing to allow
 		{origin: "http://app.example"},
 		{origin: "https://app.example:8443"},
 		{origin: "https://app.example.evil.example"},
@@ -66,7 +66,7 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
-// TestOriginsOfWaiting asks for answers that are written after their request is gone.
+// TestOriginsOfWaiting asks for answers that the server writes when the request's memory is gone.
 func TestOriginsOfWaiting(t *testing.T) {
 	for _, tt := range []struct{ allow, origin, want string }{
 		{listed, listed, listed},

@@ -17,7 +17,7 @@ const (
 	gaveUp    = `{"result":"failed","ms":15000}`
 )
 
-// reports is what was counted, as "offer connected relay": 1, without what was not.
+// reports returns what was counted, like "offer connected relay": 1, without zeros.
 func reports(a *app.Server) map[string]uint64 {
 	counted := make(map[string]uint64)
 	for _, o := range a.Outcomes() {
@@ -28,7 +28,7 @@ func reports(a *app.Server) map[string]uint64 {
 	return counted
 }
 
-// wantReports reports counts other than these.
+// wantReports checks that these are the counts.
 func wantReports(t testing.TB, a *app.Server, want map[string]uint64) {
 	t.Helper()
 	got := reports(a)
@@ -66,7 +66,7 @@ func TestOutcomesAreCounted(t *testing.T) {
 	}
 }
 
-// TestOutcomeTimes reports times at each bound, a little above, and of absurd length.
+// TestOutcomeTimes reports times at each bound, times a little above it, and absurdly long times.
 func TestOutcomeTimes(t *testing.T) {
 	s := serve(t)
 	for _, ms := range []string{"0", "0.1", "49.9", "50", "50.1", "1e3", "60000", "60001", "3600000", "1e300", "1e999"} {
@@ -92,7 +92,7 @@ func TestOutcomeTimes(t *testing.T) {
 	}
 }
 
-// TestOutcomeIsCountedOnce reports again and again: while the session lives and after its end.
+// TestOutcomeIsCountedOnce reports again and again, while the session lives and after its end.
 func TestOutcomeIsCountedOnce(t *testing.T) {
 	s := serve(t)
 	ended := step{line: "DELETE /session"}
@@ -182,8 +182,8 @@ func TestOutcomeChangesNothing(t *testing.T) {
 	)
 }
 
-// TestOutcomeByBeacon sends what navigator.sendBeacon sends from a page of another origin, which asks for no preflight: a body of
-// text, and no header that is the server's own (Fetch, Section 2.2.2).
+// TestOutcomeByBeacon sends what navigator.sendBeacon sends from a page of another origin without a preflight: a body of text, and none of
+// this server's own headers (Fetch, Section 2.2.2).
 func TestOutcomeByBeacon(t *testing.T) {
 	s := serve(t)
 	key := newKey()
@@ -196,7 +196,7 @@ func TestOutcomeByBeacon(t *testing.T) {
 	wantReports(t, s.app, map[string]uint64{"offer connected relay": 1})
 }
 
-// TestOutcomePassesTheGate checks that a stranger to the keys is slowed as he is elsewhere.
+// TestOutcomePassesTheGate checks that a client which guesses keys is slowed here as elsewhere.
 func TestOutcomePassesTheGate(t *testing.T) {
 	s := limited(t, limit.Config{WrongKeys: limit.Rate{Events: 2, Per: time.Hour}})
 	for i, want := range []custerrors.Error{custerrors.KeyNotFound, custerrors.KeyNotFound, custerrors.TooManyRequests} {

@@ -61,7 +61,7 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// TestPagePolicy checks that the page may load nothing from elsewhere, and holds nothing that the policy forbids.
+// TestPagePolicy checks that the policy lets the page load nothing from elsewhere, and that the page has nothing that the policy forbids.
 func TestPagePolicy(t *testing.T) {
 	s := serve(t)
 	index := s.page(t, "/")
@@ -167,7 +167,7 @@ func TestPagesHaveNoOtherMethods(t *testing.T) {
 	}
 }
 
-// TestPagesAreSharedSafely asks many times at once: the embedded bytes are handed out without a copy.
+// TestPagesAreSharedSafely asks many times at once, because the server hands out the embedded bytes without a copy.
 func TestPagesAreSharedSafely(t *testing.T) {
 	s := serve(t)
 	want := bytes.Clone(js.Signal)

@@ -12,7 +12,7 @@ import (
 	"signal-server/custerrors"
 )
 
-// payloads returns what an answer handed out, in order.
+// payloads returns the payloads of an answer, in order.
 func payloads(t *testing.T, a answer) (all []string) {
 	t.Helper()
 	switch {
@@ -33,8 +33,8 @@ func payloads(t *testing.T, a answer) (all []string) {
 	return all
 }
 
-// TestTakersAndPosters lets 8 take what 4 post, all at once: each payload goes to one taker, and whoever reads by cursor sees all of
-// them, each poster's in its order.
+// TestTakersAndPosters lets 8 take what 4 post, all at once. Each payload goes to one taker. A reader by cursor sees all of them, those of
+// each poster in their order.
 func TestTakersAndPosters(t *testing.T) {
 	s := serve(t)
 	const posters, each, takers, readers = 4, 32, 8, 2
@@ -142,15 +142,15 @@ func TestOnlyOneOpens(t *testing.T) {
 	}
 }
 
-// TestManySessionsAtOnce runs handshakes side by side, the classic way and by messages, or one way on each side. Each payload names
-// its session, so that none can be lost, doubled or mixed up.
+// TestManySessionsAtOnce runs handshakes side by side. Each side goes the classic way or uses messages. Each payload names its session, so
+// the test sees if one is lost, doubled or mixed up.
 func TestManySessionsAtOnce(t *testing.T) {
 	s := serve(t)
 	const sessions, candidates = 200, 6
 	var working sync.WaitGroup
 	for i := range sessions {
 		key := newKey()
-		late := map[int]string{5: "offer", 6: "answer"}[i%8] // comes when the other one waits; else both come at once
+		late := map[int]string{5: "offer", 6: "answer"}[i%8] // this side comes when the other one waits; "": both come at once
 		working.Go(func() {
 			if late == "offer" {
 				s.store.await(t, key, 1)
@@ -167,7 +167,7 @@ func TestManySessionsAtOnce(t *testing.T) {
 	working.Wait()
 }
 
-// peer is one side of a handshake: it writes its sdp and candidates, and wants the other side's.
+// peer is one side of a handshake: it writes its sdp and candidates, and checks that it gets the other side's.
 func (s *server) peer(t *testing.T, role, key string, classic bool, candidates int) {
 	other := map[string]string{"offer": "answer", "answer": "offer"}[role]
 	payload := func(role string, i int) string {

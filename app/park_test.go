@@ -19,7 +19,7 @@ import (
 	"signal-server/custerrors"
 )
 
-// TestOldHTTPWaits checks that a wait over HTTP/1.0 is as long as any, and is ended by news.
+// TestOldHTTPWaits checks that a wait over HTTP/1.0 lasts as long as any other, and that news ends it.
 func TestOldHTTPWaits(t *testing.T) {
 	s := serve(t)
 	for _, keep := range []string{"", "Connection: keep-alive\r\n"} {
@@ -43,7 +43,7 @@ func TestOldHTTPWaits(t *testing.T) {
 	}
 }
 
-// TestWaitsInARow sends many requests on one connection, of which most wait: one after the other, and then all at once.
+// TestWaitsInARow sends many requests on one connection, first one after the other, and then all at once. Most of them wait.
 func TestWaitsInARow(t *testing.T) {
 	s := serve(t)
 	key := newKey()
@@ -73,14 +73,14 @@ func TestWaitsInARow(t *testing.T) {
 		want(i, "one after the other")
 		all.WriteString(wire)
 	}
-	const rounds = 4 // more than fits in one read
+	const rounds = 4 // more than fit into one read
 	go io.WriteString(conn, strings.Repeat(all.String(), rounds))
 	for i := range rounds * len(requests) {
 		want(i, "all at once")
 	}
 }
 
-// TestWaitsThatAreTheLast checks that a connection which its client wants to end is ended after the wait, each time.
+// TestWaitsThatAreTheLast checks that a connection always ends after a wait if its client asks for that.
 func TestWaitsThatAreTheLast(t *testing.T) {
 	s := serve(t)
 	key := newKey()
@@ -90,7 +90,7 @@ func TestWaitsThatAreTheLast(t *testing.T) {
 		working.Go(func() {
 			for range 10 {
 				conn, br := s.dial(t)
-				// From not at all to a little more than what is waited in place.
+				// From no wait at all to one that is a little longer than waits in place.
 				fmt.Fprintf(conn, "GET /offer/sdp?wait=%f HTTP/1.1\r\nHost: x\r\nConnection: close\r\nkey: %s\r\n\r\n", 0.0247+float64(i)/20000, key)
 				a, err := tryAnswer(br, "GET")
 				if err != nil || a.msg != custerrors.SdpNoValues {
@@ -103,8 +103,8 @@ func TestWaitsThatAreTheLast(t *testing.T) {
 	working.Wait()
 }
 
-// TestWhatHappensWhileAWaitIsParked has something happen about when the server goes from one way of waiting to another: a little
-// earlier, at that moment, a little later.
+// TestWhatHappensWhileAWaitIsParked lets something happen about when the server parks a wait: a little earlier, at that moment, and a
+// little later.
 func TestWhatHappensWhileAWaitIsParked(t *testing.T) {
 	s := serve(t)
 	ctx := context.Background()
@@ -126,17 +126,17 @@ func TestWhatHappensWhileAWaitIsParked(t *testing.T) {
 		_, _, err := s.store.Write(ctx, nil, cache.Write{Key: cache.Key(key), From: cache.Offer, Opens: true, Batch: &b})
 		must(t, "Write that opens", err)
 	}
-	// meanwhile starts a request that waits, and has f happen around the time at which it is parked.
+	// meanwhile starts a request that waits, and calls f about when the server parks it.
 	meanwhile := func(t *testing.T, key, line string, f func(conn net.Conn), then func(br *bufio.Reader)) {
 		t.Helper()
 		conn, br := s.dial(t)
 		fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: x\r\nkey: %s\r\n\r\n", line, key)
 		s.store.await(t, key, 1)
-		<-time.After(24*ms + rand.N(3*ms)) // it stays 25 ms
+		<-time.After(24*ms + rand.N(3*ms)) // the server parks it after 25 ms
 		f(conn)
 		then(br)
 	}
-	// often has each moment met, whatever the machine is busy with.
+	// often runs f so many times that each of these moments occurs, however busy the machine is.
 	often := func(t *testing.T, f func(t *testing.T)) {
 		var group sync.WaitGroup
 		for range 40 {
@@ -152,7 +152,7 @@ func TestWhatHappensWhileAWaitIsParked(t *testing.T) {
 				conn.Close()
 				put(t, key)
 			}, func(*bufio.Reader) {
-				s.store.await(t, key, 0) // whoever would take it
+				s.store.await(t, key, 0) // nobody is left who would take it
 				s.do(t, request{line: "GET /offer/candidate", key: key}).expect(t, "the next taker", "", `"c"`)
 			})
 		})
@@ -205,8 +205,8 @@ func (f *faulty) Write(ctx context.Context, dst []byte, w cache.Write) ([]byte, 
 	return f.Store.Write(ctx, dst, w)
 }
 
-// TestABugCostsOneRequest lets the store panic, and fail in a way that is none of the contract's: the client learns nothing but that,
-// and the server goes on.
+// TestABugCostsOneRequest lets the store panic, and fail in a way that its contract does not have. The client only learns that there was
+// an error, and the server goes on.
 func TestABugCostsOneRequest(t *testing.T) {
 	for name, fails := range map[string]func() error{
 		"panic": aPanic,
@@ -229,7 +229,7 @@ func TestABugCostsOneRequest(t *testing.T) {
 	}
 }
 
-// bugLater is a store that fails, or panics, at a Take or a Read once it is armed.
+// bugLater is a store whose Take and Read fail or panic once it is armed.
 type bugLater struct {
 	cache.Store
 	armed atomic.Bool
@@ -268,7 +268,7 @@ func (b *bugLater) Read(ctx context.Context, dst []byte, key cache.Key, to cache
 	return b.Store.Read(ctx, dst, key, to, after, limit, form)
 }
 
-// TestABugInAParkedWaitCostsThatRequest: the goroutine that a parked request waits in survives as a handler does.
+// TestABugInAParkedWaitCostsThatRequest checks that the goroutine of a parked request survives a bug as a handler does.
 func TestABugInAParkedWaitCostsThatRequest(t *testing.T) {
 	s, bug := buggy(t, aPanic)
 	key := newKey()
@@ -294,7 +294,7 @@ func TestABugInAParkedWaitCostsThatRequest(t *testing.T) {
 	s.do(t, request{line: "GET /offer/sdp", key: key}).expect(t, "afterwards", "", `"a"`)
 }
 
-// wantBug wants one in the log, which forgets it.
+// wantBug checks that the log has one bug, and makes the log forget it.
 func (s *server) wantBug(t testing.TB) {
 	t.Helper()
 	if got := s.log.String(); !strings.Contains(got, "BUG") {
@@ -303,7 +303,7 @@ func (s *server) wantBug(t testing.TB) {
 	s.log.Drain()
 }
 
-// TestABugCostsOneStream lets the store panic, and fail in a way that is none of the contract's, under a stream.
+// TestABugCostsOneStream lets the store panic under a stream, and fail in a way that its contract does not have.
 func TestABugCostsOneStream(t *testing.T) {
 	for name, tt := range map[string]struct {
 		fails  func() error

@@ -21,11 +21,11 @@ var texts = []string{
 	"data: x\n\nevent: end\n\n", "HTTP/1.1 200 OK\r\n\r\n", "a\x80b"[:1] + "\u0080",
 }
 
-// TestPayloadsComeOutAsTheyWentIn relays each text each way: what is put as text or as JSON, taken alone, in an array, or read.
+// TestPayloadsComeOutAsTheyWentIn relays each text in each way: put as text or as JSON, then taken alone, taken in an array, or read.
 func TestPayloadsComeOutAsTheyWentIn(t *testing.T) {
 	s := serve(t)
 	random := rand.New(rand.NewPCG(1, 2))
-	for range 50 { // random characters, of which every other is ASCII
+	for range 50 { // random characters; every other one is ASCII
 		var b strings.Builder
 		for range 1 + random.IntN(40) {
 			b.WriteRune(rune(random.IntN(0x80)))
@@ -58,7 +58,7 @@ func TestPayloadsComeOutAsTheyWentIn(t *testing.T) {
 					t.Errorf("%s: got %.300q, msg %q, want %.300q", line, got, a.msg, want)
 				}
 			}
-			escaped, err := json.Marshal(text) // as encoding/json likes to escape it
+			escaped, err := json.Marshal(text) // escaped the way encoding/json does it
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -204,7 +204,7 @@ func TestBodies(t *testing.T) {
 		{"POST /answer/candidate", "\xed\xa0\x80", notUTF8},             // a surrogate
 		{"POST /answer/candidate", "\xc0\xaf", notUTF8},                 // an overlong form
 		{"POST /answer/candidate", "\xf4\x90\x80\x80", notUTF8},         // above the last character
-		{"POST /answer/candidate", "0123456\xff89abcdef", notUTF8},      // at the end of eight
+		{"POST /answer/candidate", "0123456\xff89abcdef", notUTF8},      // the eighth byte
 		{"POST /answer/candidate", "01234567\xe2\x82", notUTF8},         // cut off
 		{"POST /answer/candidate", "\x1f\x8b\x08\x00\x00\x00", notUTF8}, // gzip
 		{"POST /answer/sdp", "a\xff", notUTF8},
@@ -253,7 +253,7 @@ func TestBodies(t *testing.T) {
 	}
 }
 
-// TestCompressedBodies checks that none is taken: neither inflated past the limit nor relayed as it is.
+// TestCompressedBodies checks that the server takes no compressed body: it neither inflates one past the limit nor relays one as it is.
 func TestCompressedBodies(t *testing.T) {
 	s := serve(t)
 	key := newKey()
@@ -278,7 +278,7 @@ func TestCompressedBodies(t *testing.T) {
 	)
 }
 
-// TestContentTypeIsNotRead checks that a body is taken whatever its Content-Type says.
+// TestContentTypeIsNotRead checks that the server takes a body whatever its Content-Type says.
 func TestContentTypeIsNotRead(t *testing.T) {
 	s := serve(t)
 	for _, contentType := range []string{

@@ -14,7 +14,7 @@ import (
 	"signal-server/custerrors"
 )
 
-// servePlain starts what is beside a server on this port, until the test ends.
+// servePlain serves plain HTTP beside a server of HTTPS on this port, until the test ends.
 func servePlain(t *testing.T, plain app.Plain) *server {
 	t.Helper()
 	config := app.DefaultConfig()
@@ -71,7 +71,7 @@ func TestPlainRedirectsPages(t *testing.T) {
 	}
 }
 
-// TestPlainRefusesTheRest checks that nobody who sends keys in clear is led to think that it is all right.
+// TestPlainRefusesTheRest checks that a client that sends a key in the clear learns that it must not.
 func TestPlainRefusesTheRest(t *testing.T) {
 	s := servePlain(t, app.Plain{Port: 443})
 	for _, line := range []string{
@@ -118,7 +118,7 @@ func TestPlainAnswersChallenges(t *testing.T) {
 	s.do(t, request{line: "POST " + path + "token"}).expect(t, "POST", custerrors.HTTPSIsRequired, "")
 }
 
-// TestPlainEndedBeforeItBegan ends it in its first moments: fasthttp may not have begun to listen.
+// TestPlainEndedBeforeItBegan ends such a server in its first moments, when fasthttp may not have begun to listen.
 func TestPlainEndedBeforeItBegan(t *testing.T) {
 	for range 50 {
 		t.Run("", func(t *testing.T) { servePlain(t, app.Plain{Port: 443}) })

@@ -20,7 +20,7 @@ func (unavailable) Write(_ context.Context, dst []byte, w cache.Write) ([]byte, 
 
 func (unavailable) Ready(context.Context) error { return custerrors.StoreIsUnavailable }
 
-// TestMetricsOfRefusals provokes every refusal: it counts for its reason, and for no other. Slow clients have a test of their own.
+// TestMetricsOfRefusals provokes every refusal. Each counts for its reason, and for no other. Slow clients have a test of their own.
 func TestMetricsOfRefusals(t *testing.T) {
 	loopback, err := limit.ParseProxies([]string{"loopback"})
 	if err != nil {
@@ -66,7 +66,7 @@ func TestMetricsOfRefusals(t *testing.T) {
 					t.Fatalf("%s: got %d %v, want it let in", r.line, a.status, err)
 				}
 			}
-			s.try(t.Context(), request{line: "GET /readyz"}) // which is no refusal, whatever it says
+			s.try(t.Context(), request{line: "GET /readyz"}) // which is no refusal, whatever the answer
 			before := scraped(t, s.app)
 			a, err := s.try(t.Context(), tt.last)
 			if err != nil || a.status < 400 {
@@ -100,7 +100,7 @@ func TestMetricsOfRefusals(t *testing.T) {
 		s := serve(t, clients(limit.Config{WrongKeys: once}))
 		guess := request{line: "GET /answer/sdp", key: "k"}
 		const blocked = `signal_clients{state="blocked"}`
-		for n := 0; scraped(t, s.app)[blocked] == 0; n++ { // who does not hear that he has to wait
+		for n := 0; scraped(t, s.app)[blocked] == 0; n++ { // a client that does not wait as it is told to
 			if s.try(t.Context(), guess); n == 1000 {
 				t.Fatalf("%d guesses: got nobody blocked, want him who guesses", n)
 			}

@@ -21,8 +21,8 @@ import (
 	"signal-server/custerrors"
 )
 
-// scrape is what /metrics said: a number for each name and its labels, name{a="x",b="y"}. Of a histogram it is the count, and with _sum the
-// sum.
+// scrape is what /metrics said: a number for each name with its labels, name{a="x",b="y"}. The number of a histogram is its count, and
+// that of name_sum its sum.
 type scrape map[string]float64
 
 // exposed returns the text of /metrics.
@@ -73,7 +73,7 @@ func scraped(t testing.TB, a *app.Server) scrape {
 	return out
 }
 
-// grown wants the series of signal_ to have grown by so much since before, and all others of the same name not at all.
+// grown checks that these series of signal_ have grown by so much since before, and all others of the same name not at all.
 func grown(t testing.TB, a *app.Server, what string, before scrape, name string, want map[string]float64) {
 	t.Helper()
 	after := scraped(t, a)
@@ -121,8 +121,8 @@ func TestMetricsAreWellFormed(t *testing.T) {
 	}
 }
 
-// TestNothingOfRequestsIsInMetrics asks for every path and key that somebody may think of: neither is anywhere in what is told, and all labels
-// are of lists that were fixed before.
+// TestNothingOfRequestsIsInMetrics asks for all kinds of paths and keys. Nothing of them is in the metrics, and the values of all labels are
+// from lists that were fixed before.
 func TestNothingOfRequestsIsInMetrics(t *testing.T) {
 	s := serve(t, func(o *options) { o.config.AllowOrigins = []string{"https://a.example"} })
 	routes := make(map[string]bool)
@@ -168,7 +168,7 @@ func TestNothingOfRequestsIsInMetrics(t *testing.T) {
 	}
 }
 
-// TestMetricsPage compares docs/metrics.md with what there is; -update writes it.
+// TestMetricsPage compares docs/metrics.md with the metrics that there are; -update writes the page.
 func TestMetricsPage(t *testing.T) {
 	needEmbedded(t)
 	const path = "../docs/metrics.md"

@@ -10,7 +10,7 @@ import (
 	"signal-server/custerrors"
 )
 
-// step is one request of a script and what it is to get.
+// step is one request of a script and the answer that it must get.
 type step struct {
 	line string // method and path; $ stands for the latest cursor
 	body string
@@ -20,7 +20,7 @@ type step struct {
 	header [][2]string
 }
 
-// script runs the steps one after the other on a key of its own.
+// script runs the steps one after the other, on a key of their own.
 func (s *server) script(t *testing.T, steps ...step) {
 	t.Helper()
 	s.scriptOf(t, newKey(), steps...)
@@ -38,7 +38,7 @@ func (s *server) scriptOf(t *testing.T, key string, steps ...step) {
 	}
 }
 
-// expect reports an answer other than this. data is JSON, "" is null.
+// expect checks that the answer is this. data is JSON, "" is null.
 func (a answer) expect(t testing.TB, what string, msg custerrors.Error, data string) {
 	t.Helper()
 	if data == "" {
@@ -49,10 +49,10 @@ func (a answer) expect(t testing.TB, what string, msg custerrors.Error, data str
 	}
 }
 
-// cursors is what a cursor may look like: 1 to 16 characters that are safe in a URL (RFC 3986, Section 2.3).
+// cursors matches what a cursor may look like: 1 to 16 characters that are safe in a URL (RFC 3986, Section 2.3).
 var cursors = regexp.MustCompile(`"next":"[A-Za-z0-9._~-]{1,16}"`)
 
-// next returns the cursor of an answer with messages, or "".
+// next returns the cursor of an answer with messages, or "" if there is none.
 func (a answer) next(t testing.TB) string {
 	t.Helper()
 	if !strings.HasPrefix(a.data, "{") {

@@ -19,18 +19,18 @@ import (
 	"signal-server/custerrors"
 )
 
-// TestShutdownLeavesNothingBehind ends a server while connections are in every state that there is. Serve returns within the
-// drain, neither goroutines nor connections stay, and nobody gets an answer to a request that was not sent.
+// TestShutdownLeavesNothingBehind ends a server while connections are in every state that there is. Serve returns within Drain, no
+// goroutine and no connection is left, and nobody gets an answer to a request that was not sent.
 func TestShutdownLeavesNothingBehind(t *testing.T) {
 	const (
 		get  = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 		wait = "GET /answer/sdp?wait=30 HTTP/1.1\r\nHost: x\r\nkey: k\r\n\r\n"
-		late = 408 // of a request that did not come whole in time
+		late = 408 // for a request that did not arrive whole in time
 	)
 	for name, test := range map[string]struct {
 		sent   string
-		before int   // answers that come before the end
-		after  []int // statuses of those that may come with it
+		before int   // how many answers come before the end
+		after  []int // statuses of those that may come at the end
 		waits  int
 		age    time.Duration // of the waits
 	}{
@@ -51,7 +51,7 @@ func TestShutdownLeavesNothingBehind(t *testing.T) {
 			const drain = 300 * ms
 			s := serve(t, func(o *options) {
 				o.config.Drain = drain
-				o.config.ReadTimeout = time.Minute // which is longer, as is the default
+				o.config.ReadTimeout = time.Minute // longer than the drain, as by default
 			})
 			conn, br := s.dial(t)
 			io.WriteString(conn, test.sent)
@@ -60,7 +60,7 @@ func TestShutdownLeavesNothingBehind(t *testing.T) {
 					t.Errorf("before the end: got %d, want 200", a.status)
 				}
 			}
-			s.do(t, request{line: "GET /healthz"}) // so that the server has got to the connection before
+			s.do(t, request{line: "GET /healthz"}) // so that the server has accepted the connection by then
 			s.grow(t, "k", test.waits, test.age)
 			began := time.Now()
 			s.stop()
@@ -70,7 +70,7 @@ func TestShutdownLeavesNothingBehind(t *testing.T) {
 			if err := goleak.Find(known, ignoreSleepers, ignoreDate); err != nil && storeName() == embedded { // a Redis that the test started has its own
 				t.Errorf("after Serve has returned: got %.100v …, want no goroutine", err)
 			}
-			conn.Write([]byte("\r\n\r\nxxxx")) // whatever that completes must not be served any more
+			conn.Write([]byte("\r\n\r\nxxxx")) // the server must not serve whatever request this completes
 			conn.SetReadDeadline(time.Now().Add(time.Second))
 			var got []int
 			for {
@@ -91,7 +91,7 @@ func TestShutdownLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-// TestReadersThatDoNotReadDoNotHoldTheEnd ends a server while clients do not read what they asked for.
+// TestReadersThatDoNotReadDoNotHoldTheEnd ends a server while clients do not read their answers.
 func TestReadersThatDoNotReadDoNotHoldTheEnd(t *testing.T) {
 	for _, path := range []string{"/swagger/swagger-ui-bundle.js", "/answer/events?key=k", "/offer/events?key=k"} {
 		t.Run(path, func(t *testing.T) {
@@ -120,8 +120,8 @@ func isTimeout(err error) bool {
 	return errors.As(err, &netErr) && netErr.Timeout()
 }
 
-// TestRequestsAreServedUntilTheEnd sends requests all the time while the server ends: each is answered, or its connection closed
-// before it was sent.
+// TestRequestsAreServedUntilTheEnd sends requests all the time while the server ends. Each request is answered, or its connection was
+// closed before.
 func TestRequestsAreServedUntilTheEnd(t *testing.T) {
 	s := serve(t)
 	conn, br := s.dial(t)
@@ -153,7 +153,7 @@ func TestServeReturnsTheErrorThatEndedIt(t *testing.T) {
 	}
 }
 
-// TestEndedBeforeItBegan ends servers in their first moments: fasthttp may not have begun to listen.
+// TestEndedBeforeItBegan ends servers in their first moments, when fasthttp may not have begun to listen.
 func TestEndedBeforeItBegan(t *testing.T) {
 	for range 50 {
 		s := serve(t)
@@ -201,8 +201,8 @@ func TestAdminRoutes(t *testing.T) {
 	}
 }
 
-// TestShutdownDelay checks that a server that was told to end serves on, and says that it is not ready, so that whoever sends it
-// clients can stop before it stops.
+// TestShutdownDelay checks that a server that was told to end serves on and says that it is not ready. So a load balancer can stop sending
+// clients before the server stops.
 func TestShutdownDelay(t *testing.T) {
 	const delay = 400 * ms
 	s := serve(t, func(o *options) { o.config.ShutdownDelay = delay })

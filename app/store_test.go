@@ -14,8 +14,8 @@ import (
 	"signal-server/cache/redis/redistest"
 )
 
-// newStore returns the store under test, which the caller closes. It is the one place that names a store: the tests are about
-// what clients see, whatever keeps the sessions. memory bounds the embedded one.
+// newStore returns the store under test, which the caller closes. No other place names a store: the tests are about what clients see,
+// whatever keeps the sessions. memory bounds the embedded store.
 func newStore(t testing.TB, limits cache.Limits, bytes int64) cache.Store {
 	t.Helper()
 	switch name := storeName(); name {
@@ -54,7 +54,7 @@ func needEmbedded(t testing.TB) {
 	}
 }
 
-// watched is a store that tells when somebody waits.
+// watched is a store that knows how many requests wait.
 type watched struct {
 	cache.Store
 	mu sync.Mutex

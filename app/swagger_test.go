@@ -12,7 +12,7 @@ import (
 	"signal-server/app"
 )
 
-// page gets a page, which is no envelope.
+// page gets a page, whose answer is no envelope.
 func (s *server) page(t *testing.T, path string, header ...[2]string) answer {
 	t.Helper()
 	a, err := s.try(t.Context(), request{line: "GET " + path, header: header})
@@ -22,7 +22,7 @@ func (s *server) page(t *testing.T, path string, header ...[2]string) answer {
 	return a
 }
 
-// resource is an attribute that makes a browser load something.
+// resource matches an attribute that makes a browser load something.
 var resource = regexp.MustCompile(`(?i)(?:src|href|action|poster|srcset|data)\s*=\s*["']?\s*([^"'\s>]+)|url\(\s*["']?([^"')]+)|@import\s+["']([^"']+)`)
 
 // TestSwaggerLoadsNothingFromOutside reads the page and its styles, and gets what they name.
@@ -70,7 +70,7 @@ func TestSwaggerLoadsNothingFromOutside(t *testing.T) {
 	s.do(t, request{line: "GET /swagger/..%2f..%2fgo.mod"}).expect(t, "a way out", noRoute, "")
 }
 
-// wantPageHeaders checks what each part of a page has, of whatever type it is.
+// wantPageHeaders checks the headers that every part of a page has, whatever its type.
 func wantPageHeaders(t *testing.T, name string, a answer) {
 	t.Helper()
 	for header, want := range map[string]string{"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"} {
@@ -80,7 +80,7 @@ func wantPageHeaders(t *testing.T, name string, a answer) {
 	}
 }
 
-// TestSwaggerRemembersNobody asks the first time with headers of a proxy that lies: later pages do not show it.
+// TestSwaggerRemembersNobody asks the first time with headers of a proxy that lies. Later pages must not show them.
 func TestSwaggerRemembersNobody(t *testing.T) {
 	s := serve(t)
 	poison := [][2]string{
@@ -118,7 +118,7 @@ type spec struct {
 	Paths                   map[string]map[string]any
 }
 
-// TestDocumentNamesTheHostItWasAskedAt asks with good hosts, and with such as would break JSON.
+// TestDocumentNamesTheHostItWasAskedAt asks with good hosts, and with hosts that would break JSON.
 func TestDocumentNamesTheHostItWasAskedAt(t *testing.T) {
 	s := serve(t)
 	for host, want := range map[string]string{
@@ -130,7 +130,7 @@ func TestDocumentNamesTheHostItWasAskedAt(t *testing.T) {
 		fmt.Fprintf(conn, "GET /swagger/doc.json HTTP/1.1\r\nHost: %s\r\n\r\n", host)
 		a := readAnswer(t, br, http.MethodGet)
 		if a.status == 400 {
-			a.expect(t, "host "+host, invalid, "") // what is no host may be refused
+			a.expect(t, "host "+host, invalid, "") // what is not a host may be refused
 			continue
 		}
 		var doc spec
@@ -189,7 +189,7 @@ func isPage(path string) bool {
 	return path == "/" || strings.HasPrefix(path, "/swagger") || strings.HasPrefix(path, "/demo") || strings.Contains(path, ".")
 }
 
-// TestPagesAreNotTaken checks that a page's routes have no other methods.
+// TestPagesAreNotTaken checks that the routes of pages have no other methods.
 func TestPagesAreNotTaken(t *testing.T) {
 	s := serve(t)
 	for _, method := range []string{"POST", "PUT", "DELETE"} {

@@ -13,13 +13,13 @@ const offerTicket, answerTicket = "X-Offer-Ticket", "X-Answer-Ticket"
 
 var ticketHeaders = []string{offerTicket, answerTicket}
 
-// ticketing gives the server's roles tickets.
+// ticketing is an option: roles have tickets.
 func ticketing(o *options) { o.config.Tickets = ticket.New() }
 
-// showing is a ticket as a request's header.
+// showing returns a ticket as a request's header.
 func showing(name, ticket string) [][2]string { return [][2]string{{name, ticket}} }
 
-// granted returns the answer's ticket of that name, and wants none of the other.
+// granted returns the answer's ticket of that name, and checks that the answer has no other ticket.
 func (a answer) granted(t testing.TB, what, name string) string {
 	t.Helper()
 	for _, header := range ticketHeaders {
@@ -30,7 +30,7 @@ func (a answer) granted(t testing.TB, what, name string) string {
 	return a.header.Get(name)
 }
 
-// wantNoTicket reports a ticket.
+// wantNoTicket checks that the answer has no ticket.
 func (a answer) wantNoTicket(t testing.TB, what string) {
 	t.Helper()
 	for _, header := range ticketHeaders {
@@ -56,7 +56,7 @@ func (s *server) meet(t testing.TB, key string) peers {
 	return p
 }
 
-// as shows the ticket of the role whose path it is, or of the offerer.
+// as returns the header with the ticket of the path's role, or that of the offerer if the path has none.
 func (p peers) as(line string) [][2]string {
 	if strings.Contains(line, " /answer/") {
 		return showing(answerTicket, p.answer)
@@ -64,7 +64,7 @@ func (p peers) as(line string) [][2]string {
 	return showing(offerTicket, p.offer)
 }
 
-// wantUntouched wants all that the peers wrote to be there still, and nothing else, for those who hold the tickets.
+// wantUntouched checks that the holders of the tickets still find all that the peers wrote, and nothing else.
 func (s *server) wantUntouched(t testing.TB, p peers) {
 	t.Helper()
 	for _, want := range []struct{ line, data string }{
@@ -81,7 +81,7 @@ func (s *server) wantUntouched(t testing.TB, p peers) {
 	}
 }
 
-// roleRoutes is every request that acts as a role, but those that put an sdp.
+// roleRoutes is every request that acts as a role, except those that put an sdp.
 var roleRoutes = func() (routes []request) {
 	for _, role := range []string{"offer", "answer"} {
 		for _, path := range []string{"/sdp", "/candidate", "/candidates", "/messages", "/events"} {
@@ -98,7 +98,7 @@ var roleRoutes = func() (routes []request) {
 	return append(routes, request{line: "DELETE /session"})
 }()
 
-// sdpRoutes is every request that puts one.
+// sdpRoutes is every request that puts an sdp.
 var sdpRoutes = []request{
 	{line: "POST /offer/sdp", body: open("forged")},
 	{line: "POST /answer/sdp", body: "forged"},
@@ -106,8 +106,8 @@ var sdpRoutes = []request{
 	{line: "POST /answer/messages", body: `{"sdp":"forged"}`},
 }
 
-// TestThievesAndForgers asks for everything, after a session was answered, as somebody who knows its key: without a ticket, and
-// with any ticket that is not the role's in this session.
+// TestThievesAndForgers tries everything in a session that was answered, as somebody who knows its key: without a ticket, and with every
+// kind of ticket that is not the role's in this session.
 func TestThievesAndForgers(t *testing.T) {
 	s, elsewhere := serve(t, ticketing), serve(t, ticketing)
 	key := newKey()
@@ -119,8 +119,8 @@ func TestThievesAndForgers(t *testing.T) {
 	swapped := peers{offer: p.answer, answer: p.offer}
 	for name, tt := range map[string]struct {
 		shown func(line string) (header [][2]string, query string)
-		want  custerrors.Error // of what acts as a role
-		put   custerrors.Error // of what puts an sdp
+		want  custerrors.Error // for requests that act as a role
+		put   custerrors.Error // for requests that put an sdp
 	}{
 		"nothing":                 {func(string) ([][2]string, string) { return nil, "" }, no, exists},
 		"an empty header":         {func(line string) ([][2]string, string) { return peers{}.as(line), "" }, no, no},
@@ -160,9 +160,9 @@ func TestThievesAndForgers(t *testing.T) {
 	t.Run("the other role's", func(t *testing.T) {
 		for _, r := range slices.Concat(roleRoutes, sdpRoutes) {
 			if r.line == "DELETE /session" {
-				continue // either role's will do
+				continue // the ticket of either role is good
 			}
-			// Under the name of the path's role, in the query, and under its own name, which that path does not look at.
+			// Under the name of the path's role, in the query, and under its own name, which this path does not read.
 			r.key, r.header = key, swapped.as(r.line)
 			s.do(t, r).expect(t, r.line, no, "")
 			r.header = nil
@@ -191,14 +191,14 @@ func TestThievesAndForgers(t *testing.T) {
 		for _, r := range roleRoutes {
 			switch {
 			case strings.Contains(r.line, "/outcome"):
-				try(r, "") // it says how the earlier one ended
+				try(r, "") // it reports how the earlier session ended
 			case !strings.Contains(r.line, "/events"):
 				try(r, custerrors.KeyIsExpired)
 			}
 		}
 		for _, r := range sdpRoutes {
 			if strings.Contains(r.line, "/offer/") {
-				try(r, exists) // what would open a session is not bound to one
+				try(r, exists) // a request that opens a session is not bound to one
 			} else {
 				try(r, custerrors.KeyIsExpired)
 			}

@@ -13,7 +13,7 @@ import (
 
 const (
 	ms    = time.Millisecond
-	ttl   = 30 * time.Second // PROTOCOL's, Section 8
+	ttl   = 30 * time.Second // PROTOCOL, Section 8
 	lasts = 5 * time.Minute
 )
 
@@ -28,7 +28,7 @@ func bubble(t *testing.T, f func(t *testing.T, d *direct)) {
 	})
 }
 
-// TestKeyTTL opens sessions with every key_ttl and looks a millisecond before their end, and at it.
+// TestKeyTTL opens sessions with every kind of key_ttl, and looks a millisecond before their end, and at it.
 func TestKeyTTL(t *testing.T) {
 	for _, test := range []struct {
 		member string
@@ -73,7 +73,7 @@ func TestKeyTTL(t *testing.T) {
 	}
 }
 
-// TestEveryValidRequestRenews sends each request a millisecond before the session's end: it lives on for a whole TTL.
+// TestEveryValidRequestRenews sends each request a millisecond before the session's end. The session lives on for a whole TTL.
 func TestEveryValidRequestRenews(t *testing.T) {
 	for _, r := range keyed {
 		if r.line == "DELETE /session" {
@@ -85,7 +85,7 @@ func TestEveryValidRequestRenews(t *testing.T) {
 				synctime.Pass(ttl - ms)
 				d.do(t, r.line, "k", r.body)
 				synctime.Pass(ttl - ms)
-				d.do(t, r.line, "k", r.body) // the second time it may be an exception, which renews as well
+				d.do(t, r.line, "k", r.body) // the second time the msg may be an exception, which renews as well
 				synctime.Pass(ttl - ms)
 				d.want(t, "POST /offer/candidate", "k", "c", "", "")
 				synctime.Pass(ttl)
@@ -113,7 +113,7 @@ func TestRequestsThatDoNotRenew(t *testing.T) {
 	}
 }
 
-// TestLifetimeIsAbsolute uses a session all the time: it ends nevertheless.
+// TestLifetimeIsAbsolute uses a session all the time. It ends nevertheless.
 func TestLifetimeIsAbsolute(t *testing.T) {
 	bubble(t, func(t *testing.T, d *direct) {
 		d.do(t, "POST /offer/sdp", "k", `{"data":"o"}`)
@@ -131,7 +131,7 @@ func TestLifetimeIsAbsolute(t *testing.T) {
 	})
 }
 
-// TestEndedKeysAreRememberedFor30s checks KeyIsExpired against KeyNotFound, to the millisecond.
+// TestEndedKeysAreRememberedFor30s checks, to the millisecond, when KeyIsExpired becomes KeyNotFound.
 func TestEndedKeysAreRememberedFor30s(t *testing.T) {
 	for name, end := range map[string]func(t *testing.T, d *direct){
 		"DELETE": func(t *testing.T, d *direct) { d.want(t, "DELETE /session", "k", "", "", "") },
@@ -166,7 +166,7 @@ func TestTTLIsOfItsSession(t *testing.T) {
 	})
 }
 
-// TestShortTTL is the one test of time that every store passes: on the clock of the wall.
+// TestShortTTL is the one test of time that every store must pass, in real time.
 func TestShortTTL(t *testing.T) {
 	t.Parallel()
 	s := serve(t)

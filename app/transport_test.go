@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// transport is what a test's server is reached over. SIGNAL_TEST_TRANSPORT has all tests use one.
+// transport is what clients reach a test's server over. SIGNAL_TEST_TRANSPORT makes all tests use that one.
 type transport string
 
 const (
@@ -25,7 +25,7 @@ const (
 	overUnix transport = "unix"
 )
 
-// TestOver runs what clients may rely on over the other transports: those tests that a transport may break.
+// TestOver runs, over the other transports, the tests that a transport could break.
 func TestOver(t *testing.T) {
 	for _, over := range []transport{overTLS, overUnix} {
 		t.Run(string(over), func(t *testing.T) {
@@ -60,7 +60,7 @@ func TestOver(t *testing.T) {
 	}
 }
 
-// transportOf returns what the test's server is to be reached over.
+// transportOf returns the transport of the test's server.
 func transportOf(t testing.TB) transport {
 	if under, ok := strings.CutPrefix(t.Name(), "TestOver/"); ok {
 		name, _, _ := strings.Cut(under, "/")
@@ -86,7 +86,7 @@ func (o transport) scheme() string {
 	return "http"
 }
 
-// host is what URLs have in the place of the address.
+// host returns what URLs have in place of the address.
 func (o transport) host(addr string) string {
 	if o == overUnix {
 		return "localhost"
@@ -98,7 +98,7 @@ func (o transport) listen(t testing.TB) net.Listener {
 	t.Helper()
 	addr := "127.0.0.1:0"
 	if o == overUnix {
-		dir, err := os.MkdirTemp("", "signal") // t.TempDir has the test's name in it, and a socket's path is short
+		dir, err := os.MkdirTemp("", "signal") // t.TempDir has the test's name in it, which may be too long for a socket's path
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,13 +138,13 @@ type peer struct {
 	rude   bool     // Close resets
 }
 
-// CloseWrite ends the client's side: of TLS, where that is spoken, and then not of what is below.
+// CloseWrite ends the client's side of the connection. Over TLS it ends that of TLS, and not that of the socket below.
 func (p *peer) CloseWrite() error { return p.Conn.(interface{ CloseWrite() error }).CloseWrite() }
 
-// littleBuffer is what a connection that holds little holds on each side, in bytes; the system doubles it.
+// littleBuffer is the buffer of each side of a connection that holds little, in bytes. The system doubles it.
 const littleBuffer = 64 << 10
 
-// holdingLittle is an option: the server's connections hold little that their client does not read, whatever the system grants.
+// holdingLittle is an option: the server's connections hold little of what their client does not read, whatever the system would grant.
 func holdingLittle(o *options) {
 	o.listener = func(l net.Listener) net.Listener { return littleListener{l} }
 }
@@ -163,7 +163,7 @@ func (l littleListener) Accept() (net.Conn, error) {
 	return c, socket.(interface{ SetWriteBuffer(int) error }).SetWriteBuffer(littleBuffer)
 }
 
-// holdLittle has the client's side of the connection hold little that is not read. A reader's buffer would grow with what it reads.
+// holdLittle makes the client's side of the connection hold little of what is not read. Otherwise its buffer grows while it reads.
 func (p *peer) holdLittle(t testing.TB) {
 	t.Helper()
 	if err := p.socket.(interface{ SetReadBuffer(int) error }).SetReadBuffer(littleBuffer); err != nil {
@@ -171,7 +171,7 @@ func (p *peer) holdLittle(t testing.TB) {
 	}
 }
 
-// SetLinger is TCP's. A Unix socket knows no reset by which bytes on their way would be lost.
+// SetLinger is for TCP. A Unix socket has no reset that would lose bytes on their way.
 func (p *peer) SetLinger(seconds int) error {
 	if tcp, ok := p.socket.(*net.TCPConn); ok {
 		p.rude = true

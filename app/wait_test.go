@@ -9,13 +9,13 @@ import (
 	"signal-server/custerrors"
 )
 
-// soon is far less than any wait here, and far more than anything else takes: an answer within it did not wait for the end.
+// soon is far less than any wait here, and far more than anything else takes: an answer within it did not wait until the end.
 const soon = 15 * time.Second
 
-// ages are how long waits have lasted when something happens to them: a server may hold old ones otherwise than young ones.
+// ages are how long waits have lasted when something happens to them: the server holds old waits otherwise than young ones.
 var ages = []time.Duration{0, 60 * ms}
 
-// grow returns when n requests wait for the key, and that long afterwards.
+// grow returns when n requests have waited for the key for that long.
 func (s *server) grow(t *testing.T, key string, n int, age time.Duration) {
 	t.Helper()
 	s.store.await(t, key, n)
@@ -25,14 +25,14 @@ func (s *server) grow(t *testing.T, key string, n int, age time.Duration) {
 	}
 }
 
-// lapse returns when so much time has passed on the server: when a request of its own has waited for that long.
+// lapse returns when so much time has passed on the server: it sends a request that waits for that long.
 func (s *server) lapse(t *testing.T, d time.Duration) {
 	t.Helper()
 	line := fmt.Sprintf("GET /answer/sdp?wait=%v", d.Seconds())
 	s.do(t, request{line: line, key: newKey()}).expect(t, line, custerrors.KeyNotFound, "")
 }
 
-// within reports an answer that came later than soon.
+// within checks that f, which gets an answer, does not take longer than soon.
 func within(t *testing.T, what string, f func()) {
 	t.Helper()
 	began := time.Now()
@@ -42,7 +42,7 @@ func within(t *testing.T, what string, f func()) {
 	}
 }
 
-// TestAnswererWaitsBeforeTheSessionIsOpened lets every GET of the answerer, and its cursor read, wait for what comes later.
+// TestAnswererWaitsBeforeTheSessionIsOpened lets every GET of the answerer, that of messages included, wait for what comes later.
 func TestAnswererWaitsBeforeTheSessionIsOpened(t *testing.T) {
 	s := serve(t)
 	for _, age := range ages {
@@ -78,12 +78,12 @@ func TestOffererIsToldAtOnceThatThereIsNoSession(t *testing.T) {
 	}
 }
 
-// waits is every request that can wait, in an open session with nothing to return, what ends the wait, and its answer.
+// waits is every request that can wait in an open session that has nothing for it, with what ends the wait, and the answer.
 var waits = []struct {
 	line, body     string
 	byLine, byBody string
 	data           string
-	ends           custerrors.Error // when the time is up
+	ends           custerrors.Error // the msg when the time is up
 }{
 	{line: "GET /offer/sdp", byLine: "POST /answer/sdp", byBody: "a", data: `"a"`, ends: custerrors.SdpNoValues},
 	{
@@ -262,7 +262,7 @@ func TestNewsForOthersDoNotEndAWait(t *testing.T) {
 	}
 }
 
-// TestOneOfManyWaitersTakes lets several wait for one payload each, and all read by cursor.
+// TestOneOfManyWaitersTakes lets several requests wait to take one payload each, and others to read all by cursor.
 func TestOneOfManyWaitersTakes(t *testing.T) {
 	s := serve(t)
 	key := newKey()
@@ -285,7 +285,7 @@ func TestOneOfManyWaitersTakes(t *testing.T) {
 	s.do(t, request{line: "GET /answer/candidate", key: key}).expect(t, "the rest", custerrors.CandidateNoValues, "")
 }
 
-// TestOneRoundTrip is PROTOCOL's shortest handshake: one request of each side.
+// TestOneRoundTrip is the shortest handshake of PROTOCOL: one request of each side.
 func TestOneRoundTrip(t *testing.T) {
 	s := serve(t)
 	key := newKey()
@@ -293,7 +293,7 @@ func TestOneRoundTrip(t *testing.T) {
 		line: "POST /offer/messages?wait=30", key: key, body: `{"sdp":"o","candidates":["o1"]}`, header: token("1"),
 	})
 	s.store.await(t, key, 1)
-	// The offerer lost its connection, and asks again with the same token: nothing is written twice, both get the answer.
+	// The offerer lost its connection, and asks again with the same token. Nothing is written twice, and both requests get the answer.
 	again := s.start(t, request{
 		line: "POST /offer/messages?wait=30", key: key, body: `{"sdp":"o","candidates":["o1"]}`, header: token("1"),
 	})

@@ -98,8 +98,8 @@ const (
 	InternalError Error = "服务器内部错误"
 )
 
-// Status returns the HTTP status of the reply that carries e. The texts that a client which follows the protocol meets
-// have 200: "nothing there yet" is an answer.
+// Status returns the HTTP status of the reply that carries e. It is 200 for the texts that a client meets which follows the protocol:
+// "nothing there yet" is an answer.
 func (e Error) Status() int {
 	switch e {
 	case "", KeyNotFound, KeyIsExpired, SdpNoValues, SdpAlreadyExist, CandidateNoValues:
@@ -125,7 +125,7 @@ func (e Error) Status() int {
 		return 431
 	case CacheOverrunMaxCost, StoreIsUnavailable, ServerIsOverloaded, ServerIsShuttingDown:
 		return 503
-	default: // CtxIsEmpty, InternalError, and the texts for the log: a client that sees one has found a bug here.
+	default: // CtxIsEmpty, InternalError, and the texts for the log: a client that gets one has found a bug of this server
 		return 500
 	}
 }

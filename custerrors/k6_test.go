@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// The load tests compare the texts, too: each that they name is this package's.
+// The load tests compare the texts, too. Each text that they name must be one of this package.
 func TestK6Texts(t *testing.T) {
 	script, err := os.ReadFile("../k6/lib/msgs.js")
 	if err != nil {

@@ -1,6 +1,6 @@
 package custerrors
 
-// names are the constants with their names, in the order of their declaration. A test compares them with it.
+// names are the constants with their names, in the order of their declaration. A test compares them with the declarations.
 var names = [...]struct {
 	error Error
 	name  string
@@ -41,7 +41,8 @@ var names = [...]struct {
 	{InternalError, "InternalError"},
 }
 
-// All returns every Error there is, in the order of their declaration: it never changes while the program runs. The caller owns the slice.
+// All returns every Error there is, in the order of their declaration, which never changes while the program runs. The caller owns the
+// slice.
 func All() []Error {
 	all := make([]Error, len(names))
 	for i := range names {
@@ -50,7 +51,8 @@ func All() []Error {
 	return all
 }
 
-// Name returns the name of e's constant, as the README's table has it, "" for no error. It looks for it: hot paths ask beforehand.
+// Name returns the name of e's constant, as in the README's table, and "" for no error. It searches for the name, so hot paths ask
+// beforehand.
 func (e Error) Name() string {
 	for i := range names {
 		if names[i].error == e {

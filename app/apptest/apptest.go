@@ -1,4 +1,4 @@
-// Package apptest runs servers of the API for the tests of what talks to one. It knows no store: a test brings its own.
+// Package apptest runs servers of the API for tests of clients. It knows no store: each test brings its own.
 package apptest
 
 import (
@@ -12,17 +12,17 @@ import (
 	"signal-server/cache"
 )
 
-// Server is a server that serves.
+// Server is a running server.
 type Server struct {
 	*app.Server
 	Addr string // host:port
 	URL  string // without a slash at the end
 
-	// Stop ends it, closes its store, and waits for both. The test does so at its end at the latest.
+	// Stop ends the server, closes its store, and waits for both. The test's end calls it too.
 	Stop func()
 }
 
-// Serve serves on the listener, which it owns from then on, as it does the store. The test fails if it does not end as it should.
+// Serve serves on the listener. It takes over the listener and the store. The test fails if the server does not end without an error.
 func Serve(t testing.TB, listener net.Listener, config app.Config, store cache.Store) *Server {
 	t.Helper()
 	server, err := app.New(config, store, slog.New(slog.DiscardHandler))

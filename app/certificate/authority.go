@@ -20,8 +20,8 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// authority has certificates given out by an ACME authority, through autocert, which would do it in the handshake of whoever comes
-// first, and hold up all others for minutes. Here a goroutine for each name does it, and strangers only get what is there:
+// authority gets certificates from an ACME authority through autocert. By itself autocert would do so in the handshake of the first
+// client, and hold up all others for minutes. Here a goroutine for each name does it, and clients only get what is there:
 //
 //	Run ──▶ obtain, watch ──▶ autocert ──▶ authority
 //	                             ▲
@@ -33,14 +33,14 @@ type authority struct {
 	log     *slog.Logger
 }
 
-// domain is a name to have a certificate for.
+// domain is a name to get a certificate for.
 type domain struct {
 	name  string        // in ASCII
-	again chan struct{} // of capacity 1: an operator would have it tried again now
+	again chan struct{} // of capacity 1: an operator asks for another try now
 	ready atomic.Bool   // there is a certificate
 }
 
-// openAuthority makes the cache's directory and writes into it, so that it is not a certificate that finds out that it cannot be kept.
+// openAuthority makes the cache's directory and writes into it: otherwise the first certificate would find out that it cannot be kept.
 func openAuthority(config Config, log *slog.Logger) (Source, error) {
 	probe, err := probe(config.Cache)
 	if err != nil {
@@ -78,7 +78,7 @@ func probe(dir string) (string, error) {
 	return file.Name(), file.Close()
 }
 
-// ascii returns the name as it stands in a certificate (RFC 5891). ok is false where an authority would refuse it.
+// ascii returns the name as it stands in a certificate (RFC 5891). ok is false if an authority would refuse it.
 func ascii(domain string) (name string, ok bool) {
 	name, err := idna.Lookup.ToASCII(domain)
 	_, noLengths := lengths.ToASCII(name)
@@ -87,11 +87,11 @@ func ascii(domain string) (name string, ok bool) {
 	return name, ok
 }
 
-// lengths refuses what no name in the DNS can be: one with an empty label, a label of more than 63 bytes, or more than 253 in all
-// (RFC 1035, Section 2.3.4). idna.Lookup looks up anything.
+// lengths refuses what cannot be a name in the DNS: one with an empty label, with a label of more than 63 bytes, or with more than 253
+// in all (RFC 1035, Section 2.3.4). idna.Lookup does not check that.
 var lengths = idna.New(idna.VerifyDNSLength(true))
 
-// of returns the domain of that name, which clients and authorities write as they like, or nil.
+// of returns the domain of that name, or nil. Clients and authorities write names in their own ways.
 func (a *authority) of(name string) *domain {
 	if host, _, err := net.SplitHostPort(name); err == nil {
 		name = host
@@ -114,7 +114,7 @@ var (
 // Server implements Source.
 func (a *authority) Server() *tls.Config { return server(a.certificate, acme.ALPNProto) }
 
-// certificate returns the one for a client, or for an authority that asks by its handshake (RFC 8737, Section 3).
+// certificate returns the certificate for a client, or the one for an authority that asks by its handshake (RFC 8737, Section 3).
 func (a *authority) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	d := a.of(hello.ServerName)
 	switch {
@@ -128,26 +128,26 @@ func (a *authority) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, e
 	return a.manager.GetCertificate(d.hello())
 }
 
-// hello is that of a client that can do all. Who cannot do ECDSA would have autocert get one more certificate, with RSA.
+// hello returns the hello of a client that can do ECDSA. For one that cannot autocert would get one more certificate, with RSA.
 func (d *domain) hello() *tls.ClientHelloInfo {
 	return &tls.ClientHelloInfo{ServerName: d.name, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}}
 }
 
-// Challenges implements Source. That it is called has the authority asked for this challenge too, where the other one fails.
+// Challenges implements Source. Once it has been called autocert tries this challenge too, where the other one fails.
 func (a *authority) Challenges() http.Handler { return a.manager.HTTPHandler(http.NotFoundHandler()) }
 
-// Reload implements Source. A renewal that failed is autocert's to try again: it does so within the hour.
+// Reload implements Source. It does not concern renewals: autocert tries one that failed again within the hour.
 func (a *authority) Reload() error {
 	for _, d := range a.domains {
 		select {
 		case d.again <- struct{}{}:
-		default: // it was told already
+		default: // somebody has asked already
 		}
 	}
 	return nil
 }
 
-// Run implements Source. Renewals are on timers of autocert's own, which end with the process.
+// Run implements Source. Renewals run on autocert's own timers, which end with the process.
 func (a *authority) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	for _, d := range a.domains {
@@ -162,8 +162,8 @@ func (a *authority) Run(ctx context.Context) {
 const (
 	requestFor = 30 * time.Second // for one answer of the authority; a certificate takes about ten
 
-	// Between two tries. Let's Encrypt takes five failures an hour for a name, and autocert forgets one after a minute: asked
-	// earlier it repeats it.
+	// Pauses between two tries. Let's Encrypt takes five failures an hour for a name. autocert remembers a failure for a minute: asked
+	// earlier it only repeats it.
 	firstPause = 2 * time.Minute
 	leastPause = time.Minute + time.Second
 	maxPause   = time.Hour
@@ -187,7 +187,7 @@ func (a *authority) obtain(ctx context.Context, d *domain) {
 	}
 }
 
-// get has autocert get a certificate, which it does without knowing ctx.
+// get gets a certificate from autocert, which does not know ctx, and returns early if ctx ends.
 func (a *authority) get(ctx context.Context, d *domain) (*tls.Certificate, error) {
 	type result struct {
 		certificate *tls.Certificate
@@ -206,7 +206,7 @@ func (a *authority) get(ctx context.Context, d *domain) (*tls.Certificate, error
 	}
 }
 
-// rest returns after the pause, earlier when it is to be tried again, and when ctx ends.
+// rest returns after the pause. It returns earlier if somebody asks for another try, after leastPause then, or if ctx ends.
 func rest(ctx context.Context, again <-chan struct{}, pause time.Duration) {
 	least, whole := time.NewTimer(leastPause), time.NewTimer(pause)
 	defer least.Stop()
@@ -222,7 +222,7 @@ func rest(ctx context.Context, again <-chan struct{}, pause time.Duration) {
 	}
 }
 
-// watch warns while the certificate nears its end: autocert does not say that it cannot renew it.
+// watch logs a warning when the certificate nears its end: autocert does not say that it cannot renew a certificate.
 func (a *authority) watch(ctx context.Context, d *domain) {
 	tick := time.NewTicker(warnEvery)
 	defer tick.Stop()

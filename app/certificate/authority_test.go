@@ -22,7 +22,7 @@ const (
 	none  = "no certificate was given out"
 )
 
-// authorized opens a source for the name in virtual time, and the authority that it has to ask: for certificates of 90 days.
+// authorized makes, in virtual time, a source for the name, and the authority that it asks for certificates of 90 days.
 func authorized(t *testing.T, f func(t *testing.T, config certificate.Config, source certificate.Source, c *ca, j *journal)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -33,7 +33,7 @@ func authorized(t *testing.T, f func(t *testing.T, config certificate.Config, so
 	})
 }
 
-// unserved checks that clients get none, and that nobody is asked for their sake.
+// unserved checks that clients get no certificate, and that they do not make the source ask anybody.
 func unserved(t *testing.T, what string, source certificate.Source, c *ca, names ...string) {
 	t.Helper()
 	c.requests()
@@ -47,14 +47,14 @@ func unserved(t *testing.T, what string, source certificate.Source, c *ca, names
 	}
 }
 
-// TestAuthority has a certificate be given out by each of the challenges, and be kept for the next start.
+// TestAuthority gets a certificate by each of the challenges, and checks that it is kept for the next start.
 func TestAuthority(t *testing.T) {
 	for challenge, deaf := range map[string]bool{"by TLS": false, "by HTTP": true} {
 		t.Run(challenge, func(t *testing.T) {
 			authorized(t, func(t *testing.T, config certificate.Config, source certificate.Source, c *ca, j *journal) {
 				c.set(func(c *ca) { c.deafToTLS = deaf })
 				if deaf {
-					source.Challenges() // as who serves port 80 does
+					source.Challenges() // as a server on port 80 does
 				}
 				unserved(t, "before it runs", source, c, name)
 				stop := start(t, source)
@@ -91,7 +91,7 @@ func TestAuthority(t *testing.T) {
 	}
 }
 
-// TestChallenges asks at port 80 for what is not there.
+// TestChallenges asks at port 80 for challenges that are not there.
 func TestChallenges(t *testing.T) {
 	authorized(t, func(t *testing.T, _ certificate.Config, source certificate.Source, _ *ca, _ *journal) {
 		for url, want := range map[string]int{
@@ -106,7 +106,7 @@ func TestChallenges(t *testing.T) {
 	})
 }
 
-// TestOldCertificate starts with one in the cache that is of no use any more, or cannot be read.
+// TestOldCertificate starts with a certificate in the cache that is of no use any more, or cannot be read.
 func TestOldCertificate(t *testing.T) {
 	for what, spoil := range map[string]func(t *testing.T, kept string){
 		"expired": func(*testing.T, string) { synctime.Pass(91 * day) },
@@ -119,7 +119,7 @@ func TestOldCertificate(t *testing.T) {
 				stop := start(t, source)
 				synctime.Pass(time.Minute)
 				stop()
-				c.set(func(c *ca) { c.down = true }) // timers of the first source's are still there
+				c.set(func(c *ca) { c.down = true }) // the first source's timers still run
 				spoil(t, filepath.Join(config.Cache, name))
 				j.Drain()
 
@@ -128,7 +128,7 @@ func TestOldCertificate(t *testing.T) {
 				start(t, again)
 				synctime.Pass(time.Minute)
 				j.wants(t, "again", there)
-				serves(t, "again", again, 1) // of the other authority
+				serves(t, "again", again, 1) // from the other authority
 			})
 		})
 	}
@@ -166,7 +166,7 @@ func TestBackOff(t *testing.T) {
 	})
 }
 
-// TestReloadTriesAgain has an operator mend something and say so: it is tried as soon as autocert does try again, once.
+// TestReloadTriesAgain is about an operator who mends something and says so by Reload. The source tries again as soon as autocert does, once.
 func TestReloadTriesAgain(t *testing.T) {
 	for what, test := range map[string]struct {
 		after, want time.Duration // of the Reload after the first try, and of the second try
@@ -215,7 +215,7 @@ func TestReloadTriesAgain(t *testing.T) {
 	}
 }
 
-// TestRenewal lets a year pass: clients get a newer certificate each time a third is left, and never none.
+// TestRenewal lets a year pass. Clients get a newer certificate each time a third of its time is left, and always get one.
 func TestRenewal(t *testing.T) {
 	authorized(t, func(t *testing.T, config certificate.Config, source certificate.Source, c *ca, j *journal) {
 		start(t, source)
@@ -232,8 +232,8 @@ func TestRenewal(t *testing.T) {
 	})
 }
 
-// TestNoRenewal has the authority be away when it is time to renew: it is asked at least once an hour, the operator is warned when
-// half of the time for it has passed, and clients go on to get the old certificate, to the end and beyond.
+// TestNoRenewal takes the authority away when it is time to renew. The source asks it at least once an hour, and warns the operator when
+// half of the time for renewal has passed. Clients get the old certificate, to its end and beyond.
 func TestNoRenewal(t *testing.T) {
 	authorized(t, func(t *testing.T, _ certificate.Config, source certificate.Source, c *ca, j *journal) {
 		start(t, source)
@@ -261,7 +261,7 @@ func TestNoRenewal(t *testing.T) {
 	})
 }
 
-// TestAuthorityHangs ends the server while the authority does not answer: it does not wait for it.
+// TestAuthorityHangs ends the server while the authority does not answer. Run does not wait for the answer.
 func TestAuthorityHangs(t *testing.T) {
 	authorized(t, func(t *testing.T, _ certificate.Config, source certificate.Source, c *ca, j *journal) {
 		c.set(func(c *ca) { c.hangs = true })
@@ -276,11 +276,11 @@ func TestAuthorityHangs(t *testing.T) {
 			t.Errorf("got the end after %v, want it at once", took)
 		}
 		j.wants(t, "an end is no failure")
-		synctime.Pass(certificate.RequestFor) // what autocert asks is bounded
+		synctime.Pass(certificate.RequestFor) // which bounds each request of autocert
 	})
 }
 
-// TestManyNames has one of three names be refused: the others are served.
+// TestManyNames asks for three names, one of which the authority refuses. The others are served.
 func TestManyNames(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := new(journal)

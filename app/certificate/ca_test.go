@@ -28,8 +28,8 @@ import (
 	"signal-server/app/certificate"
 )
 
-// ca is an authority (RFC 8555) that is called instead of connected to, so that it lives in virtual time. It believes what clients
-// sign; Pebble, which does not, is asked by the tests of the program.
+// ca is an authority (RFC 8555) that a source calls without a network, so that it works in virtual time. It does not verify signatures. The
+// program's tests use Pebble, which does.
 type ca struct {
 	// set at construction
 	root   *x509.Certificate
@@ -40,7 +40,7 @@ type ca struct {
 	mu sync.Mutex
 	// guarded by mu
 	down, hangs bool // it cannot be reached; it does not answer
-	deafToTLS   bool // nobody reaches it at port 443
+	deafToTLS   bool // it gets no answer at port 443
 	asked       []time.Time
 	orders      []*order
 }
@@ -51,7 +51,7 @@ type order struct {
 	chain         []byte // nil: not yet
 }
 
-// newCA has the source be given certificates that last that long.
+// newCA makes an authority whose certificates last that long, and connects the source to it.
 func newCA(t *testing.T, lasts time.Duration, source certificate.Source) *ca {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -65,14 +65,14 @@ func newCA(t *testing.T, lasts time.Duration, source certificate.Source) *ca {
 	return c
 }
 
-// set changes how it behaves.
+// set changes how the authority behaves.
 func (c *ca) set(change func(c *ca)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	change(c)
 }
 
-// requests returns when it was asked since the last time: at most one a second is told, as one certificate takes many.
+// requests returns the times of the requests since the last call, one a second at the most: one certificate takes many requests.
 func (c *ca) requests() (at []time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -157,7 +157,7 @@ func (c *ca) answer(w *httptest.ResponseRecorder, r *http.Request) {
 	})
 }
 
-// challenge asks the source, as an authority asks a server.
+// challenge asks the source as an authority asks a server.
 func (c *ca) challenge(o *order, way string) {
 	o.status = "invalid"
 	switch way {
@@ -175,7 +175,7 @@ func (c *ca) challenge(o *order, way string) {
 	}
 }
 
-// issue signs what is asked for; certificates have the serial numbers 1, 2 and so on.
+// issue signs the certificate that was asked for. Certificates have the serial numbers 1, 2 and so on.
 func (c *ca) issue(r *http.Request, o *order) {
 	var asked struct{ CSR string }
 	said(r, &asked)
@@ -200,7 +200,7 @@ func (c *ca) issue(r *http.Request, o *order) {
 	o.chain = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
 
-// said reads what is signed in a request.
+// said reads what a request signs.
 func said(r *http.Request, v any) {
 	var signed struct{ Payload string }
 	if err := json.NewDecoder(r.Body).Decode(&signed); err != nil {

@@ -1,6 +1,6 @@
-// Package certificate is what a server proves its name with over TLS: a certificate from files, which are read again when they
-// change, or one from an ACME authority (RFC 8555), which is renewed. It knows nothing of what is spoken over TLS but the names
-// of its protocols.
+// Package certificate provides the certificate by which a server proves its name over TLS. It comes from files, which are read again
+// when they change, or from an ACME authority (RFC 8555), which renews it. The package knows nothing of what is spoken over TLS but
+// the names of its protocols.
 package certificate
 
 import (
@@ -17,18 +17,18 @@ import (
 
 // Source is where a certificate comes from. Its methods may be called concurrently.
 type Source interface {
-	// Server returns how a server speaks TLS with the certificates from here: HTTP/1.1 over TLS 1.2 or newer. Certificates change
-	// with the next handshake; connections that are open are not touched. The caller owns it.
+	// Server returns the configuration of a server that uses this Source's certificate: HTTP/1.1 over TLS 1.2 or newer. A new
+	// certificate is used from the next handshake on; open connections are not touched. The caller owns the configuration.
 	Server() *tls.Config
 
-	// Challenges answers an authority that asks over plain HTTP on port 80 whether the name is this server's (RFC 8555, Section
-	// 8.3), and 404 to who asks anything else. It is nil where nobody asks.
+	// Challenges returns a handler for port 80, plain HTTP, where an authority asks whether the name is this server's (RFC 8555,
+	// Section 8.3). It answers 404 to everything else. It is nil if no authority asks.
 	Challenges() http.Handler
 
-	// Reload reads the files again, or has what failed lately tried again soon. If it fails nothing has changed.
+	// Reload reads the files again, or makes the Source soon try again what failed lately. If Reload fails nothing changes.
 	Reload() error
 
-	// Run keeps the certificate fresh until ctx ends. It is called once, when the server listens.
+	// Run keeps the certificate fresh until ctx ends. The caller calls it once, when the server listens.
 	Run(ctx context.Context)
 }
 
@@ -38,11 +38,11 @@ type Config struct {
 	CertFile string `name:"tls-cert" placeholder:"FILE" help:"Certificate to serve HTTPS with, and those between it and a root, in PEM. Read again when it changes, and at SIGHUP."`
 	KeyFile  string `name:"tls-key" placeholder:"FILE" help:"Its private key, in PEM."`
 
-	// Domains are the names to get certificates for. Who names any agrees to the authority's terms.
+	// Domains are the names to get certificates for. Whoever sets them agrees to the authority's terms.
 	Domains []string `name:"acme-domain" placeholder:"NAME,…" help:"Names to get certificates for from an ACME authority, to whose terms you agree thereby. It must reach this server at port 443 or, by --redirect-http, at port 80."`
 
-	// Cache is a directory for certificates, their keys and the account's, which is made if need be. It must outlive the
-	// process: authorities give out a few certificates a week for the same names.
+	// Cache is a directory for certificates, their keys and the account's key. It is made if need be. It must outlive the process:
+	// an authority gives out only a few certificates a week for the same names.
 	Cache string `name:"acme-cache" placeholder:"DIR" help:"Directory where certificates and keys are kept."`
 
 	// Email is where the authority may write to; empty: nowhere.
@@ -52,8 +52,8 @@ type Config struct {
 	Directory string `name:"acme-directory" placeholder:"URL" help:"Directory of another authority than Let's Encrypt."`
 }
 
-// Validate calls wrong for each mistake, with a pointer to the field that has it and what is wrong in words that follow the field's
-// name. Arguments that point to other fields stand for their names. It reads no file.
+// Validate calls wrong for each mistake: with a pointer to the field, and with what is wrong in words that follow the field's name.
+// An argument that points to another field stands for that field's name. Validate reads no file.
 func (c *Config) Validate(wrong func(field any, format string, args ...any)) {
 	if (c.CertFile == "") != (c.KeyFile == "") {
 		wrong(&c.CertFile, "and %v are needed both, or none", &c.KeyFile)
@@ -108,8 +108,8 @@ func Open(config Config, log *slog.Logger) (Source, error) {
 	return nil, nil
 }
 
-// server is what all sources have in common. Versions before 1.2 are out of use (RFC 8996). HTTP/2 is not spoken here, and who can
-// speak nothing else is told so.
+// server returns what all sources have in common. Versions before 1.2 are out of use (RFC 8996). The server does not speak HTTP/2, and
+// NextProtos tells that to a client which speaks nothing else.
 func server(get func(*tls.ClientHelloInfo) (*tls.Certificate, error), more ...string) *tls.Config {
 	return &tls.Config{
 		MinVersion:     tls.VersionTLS12,
@@ -118,8 +118,8 @@ func server(get func(*tls.ClientHelloInfo) (*tls.Certificate, error), more ...st
 	}
 }
 
-// warnOfEnd logs a certificate that has ended, or whose end is nearer than it is where somebody renews it: authorities and their
-// programs renew when a third of its time is left, 30 days at the most.
+// warnOfEnd logs a certificate that has ended, or whose end is so near that it should have been renewed: programs renew a certificate
+// when a third of its time is left, 30 days at the most.
 func warnOfEnd(log *slog.Logger, leaf *x509.Certificate, now time.Time) {
 	left := leaf.NotAfter.Sub(now)
 	renewed := min(leaf.NotAfter.Sub(leaf.NotBefore)/3, 30*24*time.Hour)
@@ -133,5 +133,5 @@ func warnOfEnd(log *slog.Logger, leaf *x509.Certificate, now time.Time) {
 	}
 }
 
-// warnEvery is between two warnings of a certificate's end: often enough for one that is valid for six days.
+// warnEvery is the time between two warnings of a certificate's end. It is short enough for one that is valid for six days.
 const warnEvery = 6 * time.Hour

@@ -17,7 +17,7 @@ import (
 	"signal-server/app/certificate"
 )
 
-// TestValidate has each mistake be told once, by the flag that is to be changed.
+// TestValidate checks that Validate tells each mistake once, with the field that the operator must change.
 func TestValidate(t *testing.T) {
 	named := func(more certificate.Config) certificate.Config {
 		more.Domains, more.Cache = []string{"signal.example.org"}, "/var/lib/acme"
@@ -28,7 +28,7 @@ func TestValidate(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		config certificate.Config
-		wants  []string // one for each line; none: it is good
+		wants  []string // one for each mistake; none: the config is good
 	}{
 		"nothing":             {},
 		"files":               {config: certificate.Config{CertFile: "cert", KeyFile: "key"}},
@@ -98,7 +98,7 @@ func TestNoTLS(t *testing.T) {
 	}
 }
 
-// TestOpenFiles opens pairs that are of no use: the error names what is wrong, of both files, and nothing of a key.
+// TestOpenFiles opens pairs that are of no use. The error says what is wrong with either file, and quotes nothing of a key.
 func TestOpenFiles(t *testing.T) {
 	one, other := certify(t, 1, day), certify(t, 2, day)
 	secret := string(one.key[60:100])
@@ -153,12 +153,12 @@ func TestOpenFiles(t *testing.T) {
 	})
 }
 
-// padded returns the PEM with empty lines until it has that many bytes.
+// padded returns the PEM with so many empty lines that it has that many bytes.
 func padded(pem []byte, size int) []byte {
 	return append(slices.Clone(pem), []byte(strings.Repeat("\n", size-len(pem)))...)
 }
 
-// TestVersions shakes hands in each version of TLS and protocol, which is the same for all sources.
+// TestVersions shakes hands in each version of TLS, and with each protocol. All sources do the same there.
 func TestVersions(t *testing.T) {
 	d := newDisk(t)
 	d.write(t, certify(t, 1, day))
@@ -184,7 +184,7 @@ func TestVersions(t *testing.T) {
 	}
 }
 
-// TestEndIsNear opens certificates of many ages: who renews at a third has half of that third to do it, before it is said.
+// TestEndIsNear opens certificates of many ages. A program that renews when a third is left has half of that third before the log warns.
 func TestEndIsNear(t *testing.T) {
 	const (
 		quiet   = ""
@@ -203,7 +203,7 @@ func TestEndIsNear(t *testing.T) {
 		"90 days, a year ago":         {455 * day, 90 * day, expired},
 		"six days, one is left":       {5 * day, 6 * day, quiet},
 		"six days, less":              {5*day + time.Second, 6 * day, soon},
-		"a year, 15 days are left":    {350 * day, 365 * day, quiet}, // as 30 days are the most
+		"a year, 15 days are left":    {350 * day, 365 * day, quiet}, // 30 days at the most, and half of them
 		"a year, less":                {350*day + time.Second, 365 * day, soon},
 		"90 days, from now on":        {0, 90 * day, quiet},
 		"90 days, in a second":        {-time.Second, 90 * day, notYet},
@@ -227,7 +227,7 @@ func TestEndIsNear(t *testing.T) {
 	}
 }
 
-// TestCacheOfAuthority has the directory for certificates be made, for its owner only, and a place that cannot be one be told.
+// TestCacheOfAuthority checks that the directory of certificates is made, for its owner only, and that Open fails where it cannot be made.
 func TestCacheOfAuthority(t *testing.T) {
 	config := certificate.Config{Domains: []string{"signal.example.org"}, Cache: filepath.Join(t.TempDir(), "lib", "acme")}
 	open(t, config, new(journal))

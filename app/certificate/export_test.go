@@ -13,7 +13,7 @@ const (
 	RequestFor = requestFor
 )
 
-// Reach has the source reach its authority by the transport. It is called before Run.
+// Reach makes the source reach its authority by the transport. Call it before Run.
 func Reach(s Source, transport http.RoundTripper) {
 	s.(*authority).manager.Client.HTTPClient.Transport = transport
 }

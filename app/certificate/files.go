@@ -26,7 +26,7 @@ type files struct {
 
 	mu sync.Mutex
 	// guarded by mu
-	installed pair // what current was made of
+	installed pair // current was made of it
 }
 
 // pair is what two files hold.
@@ -87,7 +87,7 @@ func readBounded(what, path string) ([]byte, error) {
 	return content, nil
 }
 
-// install has the next handshake prove the server's name with the pair.
+// install makes the pair the one that the next handshake uses.
 func (f *files) install(p pair) error {
 	certificate, err := tls.X509KeyPair(p.cert, p.key)
 	if err != nil {
@@ -106,12 +106,12 @@ func (f *files) isInstalled(p pair) bool {
 	return f.installed.equal(p)
 }
 
-// lookEvery is between two looks at the files. A few KiB are read; what is compared is what they hold: copies keep
-// times, and Kubernetes swaps links.
+// lookEvery is the time between two looks at the files. A look reads a few KiB. It compares what the files hold, not their times: copies
+// keep times, and Kubernetes swaps links.
 const lookEvery = 2 * time.Second
 
-// Run implements Source. What has changed is taken when it has been the same for one look: the two files of a pair are not
-// written at once. What is wrong with it is logged once.
+// Run implements Source. It takes a new pair when two looks have found the same: nobody writes the two files of a pair at the same
+// moment. It logs once what is wrong with a pair.
 func (f *files) Run(ctx context.Context) {
 	look, warn := time.NewTicker(lookEvery), time.NewTicker(warnEvery)
 	defer look.Stop()
@@ -131,13 +131,13 @@ func (f *files) Run(ctx context.Context) {
 
 // looked is what a look at the files has found.
 type looked struct {
-	other   bool // not what is installed
+	other   bool // the files are not what is installed
 	pair    pair
-	unread  string // why they could not be read, or ""
-	settled bool   // the one before has found the same, and it was told
+	unread  string // why the files could not be read, or ""
+	settled bool   // the look before found the same, and the log says what is wrong with it
 }
 
-// look compares the files with what is installed, and with what was seen there before.
+// look compares the files with what is installed, and with what the look before found.
 func (f *files) look(before looked) looked {
 	p, err := f.read()
 	now := looked{other: true, pair: p}

@@ -12,7 +12,7 @@ import (
 
 const look = certificate.LookEvery
 
-// running opens and runs a source of the files with the certificate 1, in virtual time, and stands just after a look.
+// running opens and runs a source of files with the certificate 1, in virtual time, and calls f just after a look.
 func running(t *testing.T, f func(t *testing.T, d disk, source certificate.Source, j *journal)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -31,7 +31,7 @@ const (
 	refused = "the new certificate is not taken: the one before goes on"
 )
 
-// TestChange replaces the pair: it is served after the second look that has found it, as the two files are not written at once.
+// TestChange replaces the pair. It is served after the second look that finds it, since the two files are not written at the same moment.
 func TestChange(t *testing.T) {
 	running(t, func(t *testing.T, d disk, source certificate.Source, j *journal) {
 		for serial := int64(2); serial < 5; serial++ {
@@ -48,8 +48,8 @@ func TestChange(t *testing.T) {
 	})
 }
 
-// TestChangeThatIsUnderWay looks at all that may be on the disk while a pair is replaced, for a moment and for long: what was before
-// is served until there is a whole pair, and whoever waits too long is told, once.
+// TestChangeThatIsUnderWay tries all that may be on the disk while a pair is replaced, for a moment and for long. The old pair is served
+// until there is a whole new one. If that takes too long the log says so, once.
 func TestChangeThatIsUnderWay(t *testing.T) {
 	for name, between := range map[string]func(t *testing.T, d disk, old, fresh pair){
 		"the certificate is new, the key is not": func(t *testing.T, d disk, _, fresh pair) { put(t, d.cert, fresh.cert) },
@@ -107,7 +107,7 @@ func read(t *testing.T, d disk) pair {
 	return pair{cert: content(t, d.cert), key: content(t, d.key)}
 }
 
-// TestWrittenSlowly has a new pair grow on the disk for many looks: nobody is told of what changes all the time.
+// TestWrittenSlowly lets a new pair grow on the disk over many looks. The log says nothing while the files change all the time.
 func TestWrittenSlowly(t *testing.T) {
 	running(t, func(t *testing.T, d disk, source certificate.Source, j *journal) {
 		fresh := certify(t, 2, 90*day)
@@ -129,7 +129,7 @@ func TestWrittenSlowly(t *testing.T) {
 	})
 }
 
-// TestReload reads the files at once, and if they are no pair changes nothing.
+// TestReload checks that Reload reads the files at once, and changes nothing if they are no pair.
 func TestReload(t *testing.T) {
 	running(t, func(t *testing.T, d disk, source certificate.Source, j *journal) {
 		for name, p := range map[string]pair{
@@ -157,8 +157,8 @@ func TestReload(t *testing.T) {
 	})
 }
 
-// TestWarnings has a certificate of three days reach its end while it is served: it is said every six hours, of a new one at once,
-// and all go on being served.
+// TestWarnings lets a certificate of three days reach its end while it is served. The log says so every six hours, and of a new certificate
+// at once. All are served on.
 func TestWarnings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const every = certificate.WarnEvery
@@ -186,7 +186,7 @@ func TestWarnings(t *testing.T) {
 	})
 }
 
-// TestRunEnds has Run return when it is told to, and what was read last be served on.
+// TestRunEnds checks that Run returns when its context ends, and that the pair that was read last is served on.
 func TestRunEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, j := newDisk(t), new(journal)

@@ -31,7 +31,7 @@ const (
 // pair is a certificate and its key, in PEM.
 type pair struct{ cert, key []byte }
 
-// certify makes a certificate of that serial number, valid from an hour ago on.
+// certify makes a certificate of that serial number. It is valid since an hour ago.
 func certify(t *testing.T, serial int64, lasts time.Duration) pair {
 	t.Helper()
 	return certifyFrom(t, serial, time.Now().Add(-time.Hour), time.Now().Add(lasts))
@@ -106,7 +106,7 @@ type journal struct{ testlog.Log }
 
 func (j *journal) logger() *slog.Logger { return slog.New(slog.NewTextHandler(j, nil)) }
 
-// wants checks what was logged since the last time: as many lines as there are wants, each with its want.
+// wants checks what was logged since the last call: one line for each want, with the want in it.
 func (j *journal) wants(t *testing.T, what string, wants ...string) {
 	t.Helper()
 	got := j.Drain()
@@ -123,7 +123,7 @@ func (j *journal) wants(t *testing.T, what string, wants ...string) {
 	}
 }
 
-// open opens a source that must be there.
+// open opens a source, which must succeed.
 func open(t *testing.T, config certificate.Config, j *journal) certificate.Source {
 	t.Helper()
 	source, err := certificate.Open(config, j.logger())
@@ -133,7 +133,7 @@ func open(t *testing.T, config certificate.Config, j *journal) certificate.Sourc
 	return source
 }
 
-// start has the source run until the test's bubble ends, or what it returns is called, which returns when Run has.
+// start runs the source until the test's bubble ends or stop is called. stop returns when Run has returned.
 func start(t *testing.T, source certificate.Source) (stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
@@ -145,12 +145,12 @@ func start(t *testing.T, source certificate.Source) (stop func()) {
 
 // shake shakes hands with a server of the source, and returns its certificate.
 func shake(source certificate.Source, client *tls.Config) (*x509.Certificate, error) {
-	client.InsecureSkipVerify = true // the serial number is what tells
+	client.InsecureSkipVerify = true // the test looks at the serial number
 	ours, theirs := net.Pipe()
 	var serving sync.WaitGroup
 	serving.Go(func() {
 		defer theirs.Close()
-		tls.Server(theirs, source.Server()).Handshake() // the client tells how it went
+		tls.Server(theirs, source.Server()).Handshake() // the client's side returns the error
 	})
 	defer serving.Wait()
 	defer ours.Close()
@@ -161,7 +161,7 @@ func shake(source certificate.Source, client *tls.Config) (*x509.Certificate, er
 	return conn.ConnectionState().PeerCertificates[0], nil
 }
 
-// serves checks which certificate a client that asks for the name gets now, and returns it.
+// serves checks which certificate a client gets that asks for the name now, and returns it.
 func serves(t *testing.T, what string, source certificate.Source, serial int64) *x509.Certificate {
 	t.Helper()
 	leaf, err := shake(source, &tls.Config{ServerName: name})

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// born gives a socket its mode before it has a path: bind(2) makes the file with that mode, without what the umask takes away.
+// born gives a socket its mode before it has a path: bind(2) makes the file with that mode, less the umask.
 func born(mode fs.FileMode) func(string, string, syscall.RawConn) error {
 	return func(_, _ string, raw syscall.RawConn) error {
 		var err error

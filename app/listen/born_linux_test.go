@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestSocketIsBornWithItsMode looks at a socket before its mode is set for good, where no umask protects it.
+// TestSocketIsBornWithItsMode looks at a socket before settle sets its mode. No umask protects it then.
 func TestSocketIsBornWithItsMode(t *testing.T) {
 	defer syscall.Umask(syscall.Umask(0))
 	path := somewhere(t)

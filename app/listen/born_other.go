@@ -7,5 +7,5 @@ import (
 	"syscall"
 )
 
-// born does nothing: this system has no mode for sockets without a path, and for a moment the umask alone says who may connect.
+// born does nothing: on this system a socket without a path has no mode. For a moment only the umask says who may connect.
 func born(fs.FileMode) func(string, string, syscall.RawConn) error { return nil }

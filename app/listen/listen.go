@@ -1,5 +1,5 @@
-// Package listen opens the sockets that a server listens on: of TCP, of the Unix family, and those that systemd has opened for it.
-// It knows nothing of what is spoken over them.
+// Package listen opens the sockets that a server listens on: of TCP, of the Unix family, and those that systemd opened for it. It knows
+// nothing of what is spoken over them.
 package listen
 
 import (
@@ -23,9 +23,8 @@ const (
 	fromSystemd kind = "systemd"
 )
 
-// Parse reads host:port, unix:/path, systemd, or systemd:NAME, where the name is that of FileDescriptorName= in systemd.socket(5).
-// The host of host:port is not looked up. The error follows the name of
-// the setting: is "x", must be host:port.
+// Parse reads host:port, unix:/path, systemd, or systemd:NAME, where the name is that of FileDescriptorName= in systemd.socket(5). It
+// does not look up the host of host:port. The error's text follows the name of the setting: is "x", must be host:port.
 func Parse(text string) (Address, error) {
 	if path, ok := strings.CutPrefix(text, "unix:"); ok {
 		return parsePath(path)
@@ -49,8 +48,8 @@ func Parse(text string) (Address, error) {
 	return Address{overTCP, text}, nil
 }
 
-// Listen listens at the address. A socket of the Unix family gets the mode, and is there from the moment at which it can be
-// reached; one that nobody listens on any more is replaced. A socket of systemd is taken out of passed, which may be nil elsewhere.
+// Listen listens at the address. A socket of the Unix family has the mode from the moment at which it can be reached. It replaces a
+// socket that nobody listens on any more. A socket of systemd is taken out of passed, which may be nil for other addresses.
 func (a Address) Listen(mode Mode, passed *Passed) (net.Listener, error) {
 	switch a.kind {
 	case overUnix:
@@ -62,7 +61,7 @@ func (a Address) Listen(mode Mode, passed *Passed) (net.Listener, error) {
 	}
 }
 
-// Name is where a listener listens, for people to read: the address with its port, or unix:/path.
+// Name returns where a listener listens, for people to read: the address with its port, or unix:/path.
 func Name(l net.Listener) string {
 	if l.Addr().Network() == "unix" {
 		return "unix:" + l.Addr().String()

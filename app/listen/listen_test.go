@@ -64,7 +64,7 @@ func TestMode(t *testing.T) {
 	}
 }
 
-// somewhere returns a path for a socket; that of t.TempDir would be too long.
+// somewhere returns a path for a socket. A path below t.TempDir would be too long.
 func somewhere(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "listen")
@@ -118,14 +118,14 @@ func TestUnixSocket(t *testing.T) {
 	}
 	meet(t, l, path)
 	l.Close()
-	l.Close() // whoever served it has closed it too
+	l.Close() // closed twice, as by whoever served it
 	left, err := os.ReadDir(filepath.Dir(path))
 	if err != nil || len(left) > 0 {
 		t.Errorf("after Close: got %v, %v, want an empty directory", left, err)
 	}
 }
 
-// TestUnixSocketInUse checks that nothing is taken from a server that runs, nor from anybody else.
+// TestUnixSocketInUse checks that a new server takes nothing away from a server that runs, nor from anybody else.
 func TestUnixSocketInUse(t *testing.T) {
 	path := somewhere(t)
 	first := listenAt(t, path, 0o600)
@@ -133,7 +133,7 @@ func TestUnixSocketInUse(t *testing.T) {
 	if l, err := address.Listen(0o600, nil); !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), path) {
 		t.Errorf("beside another server: got %v, %v, want that %s is in use", l, err, path)
 	}
-	accepted, err := first.Accept() // that was the other one, which looked whether somebody is there
+	accepted, err := first.Accept() // that was the other server, which looked whether somebody listens
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func TestUnixSocketInUse(t *testing.T) {
 	}
 }
 
-// TestStaleSockets checks that what a server that was killed has left is replaced, half-made or whole.
+// TestStaleSockets checks that a socket that a killed server left behind is replaced, half-made or whole.
 func TestStaleSockets(t *testing.T) {
 	path := somewhere(t)
 	for _, left := range []string{path, path + beside} {
@@ -171,7 +171,7 @@ func TestStaleSockets(t *testing.T) {
 	meet(t, listenAt(t, path, 0o600), path)
 }
 
-// TestCloseLeavesTheNextOnesSocket checks that a server which ends late does not take away the socket of the one that follows.
+// TestCloseLeavesTheNextOnesSocket checks that a server that ends late does not remove the socket of the server that follows.
 func TestCloseLeavesTheNextOnesSocket(t *testing.T) {
 	path := somewhere(t)
 	first := listenAt(t, path, 0o600)

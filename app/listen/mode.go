@@ -13,7 +13,7 @@ type Mode fs.FileMode
 // String returns the mode as UnmarshalText reads it: in octal, with four digits.
 func (m Mode) String() string { return fmt.Sprintf("%04o", uint32(m)) }
 
-// UnmarshalText reads permissions in octal, such as 0660. The error says what the text must be; the mode is as before then.
+// UnmarshalText reads permissions in octal, such as 0660. The error says what the text must be. After an error the mode is unchanged.
 func (m *Mode) UnmarshalText(text []byte) error {
 	mode, err := strconv.ParseUint(string(text), 8, 32)
 	if err != nil || fs.FileMode(mode)&^fs.ModePerm != 0 {

@@ -11,20 +11,20 @@ import (
 	"github.com/coreos/go-systemd/v22/activation"
 )
 
-// Passed are the sockets that systemd has opened for this process (sd_listen_fds(3)). They are its caller's: Close closes those
-// that nobody has listened on. It is used by one goroutine.
+// Passed are the sockets that systemd opened for this process (sd_listen_fds(3)). The caller of Receive owns them, and uses them in one
+// goroutine. Close closes those that nobody listens on.
 type Passed struct {
 	byName map[string][]net.Listener
 }
 
-// Receive takes over the sockets, and unsets the variables that tell of them. It is called once, and has nothing where systemd has
-// passed nothing.
+// Receive takes over the sockets, and unsets the variables that name them. It may be called once. Without systemd it returns an empty
+// Passed.
 func Receive() *Passed {
-	byName, _ := activation.ListenersWithNames() // which cannot fail
+	byName, _ := activation.ListenersWithNames() // never fails
 	return &Passed{byName}
 }
 
-// Names returns the names of the sockets that nobody listens on yet, each as often as it was passed.
+// Names returns the names of the sockets that nobody listens on yet, each as often as systemd passed it.
 func (p *Passed) Names() []string {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(p.byName)) {
@@ -35,7 +35,7 @@ func (p *Passed) Names() []string {
 	return names
 }
 
-// take returns the socket of that name; the only one, if the name is empty.
+// take returns the socket of that name or, if the name is empty, the only socket.
 func (p *Passed) take(name string) (net.Listener, error) {
 	if p == nil || len(p.byName) == 0 {
 		return nil, errors.New("listen systemd: no socket was passed; a .socket unit has it started with one")

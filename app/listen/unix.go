@@ -13,11 +13,12 @@ import (
 	"time"
 )
 
-// maxPath is how long a socket's path may be, in bytes: sockaddr_un has 108 on Linux, 104 on BSDs, and a zero at its end.
+// maxPath is how long a socket's path may be, in bytes. sockaddr_un has room for 108 on Linux and for 104 on BSDs, with a zero at the
+// end.
 const maxPath = 103
 
-// parsePath takes absolute paths only: the directory that a service is started in is not its operator's choice. Linux's abstract
-// sockets have no mode, so anybody on the machine could connect.
+// parsePath takes absolute paths only: the operator does not choose the directory that a service starts in. It refuses Linux's abstract
+// sockets: they have no mode, so anybody on the machine could connect.
 func parsePath(path string) (Address, error) {
 	switch {
 	case !filepath.IsAbs(path):
@@ -28,10 +29,10 @@ func parsePath(path string) (Address, error) {
 	return Address{overUnix, filepath.Clean(path)}, nil
 }
 
-// beside is what the path of a socket has at its end until it has its mode.
+// beside ends the path of a socket that does not have its mode yet.
 const beside = ".new"
 
-// unixListener is at a path that it was moved to.
+// unixListener listens on a socket that was moved to its path.
 type unixListener struct {
 	// set at construction
 	*net.UnixListener
@@ -41,8 +42,8 @@ type unixListener struct {
 	closing sync.Once
 }
 
-// listenUnix listens at the path. The socket is made beside it and moved there with its mode set: nobody whom the mode keeps
-// out has had a moment to connect.
+// listenUnix listens at the path. It makes the socket beside the path, sets its mode, and moves it there. So nobody whom the mode keeps
+// out can connect in between.
 func listenUnix(path string, mode fs.FileMode) (net.Listener, error) {
 	if err := vacate(path); err != nil {
 		return nil, err
@@ -55,7 +56,7 @@ func listenUnix(path string, mode fs.FileMode) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.SetUnlinkOnClose(false) // it knows the path that it was made at
+	l.SetUnlinkOnClose(false) // it knows only the path at which it was made
 	file, err := settle(made, path, mode)
 	if err != nil {
 		l.Close()
@@ -65,7 +66,7 @@ func listenUnix(path string, mode fs.FileMode) (net.Listener, error) {
 	return &unixListener{UnixListener: l, path: path, file: file}, nil
 }
 
-// bind listens at the path, on a socket that has of the mode what the umask leaves.
+// bind listens at the path, on a socket with what the umask leaves of the mode.
 func bind(path string, mode fs.FileMode) (*net.UnixListener, error) {
 	config := net.ListenConfig{Control: born(mode)}
 	l, err := config.Listen(context.Background(), "unix", path)
@@ -86,8 +87,8 @@ func settle(made, path string, mode fs.FileMode) (fs.FileInfo, error) {
 	return file, os.Rename(made, path)
 }
 
-// vacate removes a socket that nobody listens on any more, as a server that was killed leaves it. What is something else, or is
-// listened on, stays, and is an error.
+// vacate removes a socket that nobody listens on any more, such as one of a server that was killed. It returns an error if somebody
+// listens there, or if something else than a socket is there.
 func vacate(path string) error {
 	file, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -113,11 +114,11 @@ func vacate(path string) error {
 // Addr implements net.Listener.
 func (l *unixListener) Addr() net.Addr { return &net.UnixAddr{Name: l.path, Net: "unix"} }
 
-// Close implements net.Listener. It removes the socket, unless another server's is at its path by now.
+// Close implements net.Listener. It removes the socket, unless another server's socket is at the path by now.
 func (l *unixListener) Close() error {
 	l.closing.Do(func() {
 		if now, err := os.Lstat(l.path); err == nil && os.SameFile(now, l.file) {
-			os.Remove(l.path) // when it fails the next one finds it stale
+			os.Remove(l.path) // if it fails the next server replaces the socket
 		}
 	})
 	return l.UnixListener.Close()

@@ -1,5 +1,5 @@
-// Package pages is the demo page: the files of a static site, embedded. It knows neither HTTP nor how it is served, but expects
-// to find the browser client as client/signal.js beside the page, and its own files under web/.
+// Package pages holds the demo page: the embedded files of a static site. It does not know how they are served, nor HTTP. The page
+// expects the browser client at client/signal.js beside it, and its own files under web/.
 //
 //	index.html ─▶ app.js ─┬─▶ invitation.js   key, role and mode, in the URL's fragment   no DOM
 //	                      ├─▶ call.js         one RTCPeerConnection, by client/signal.js  no DOM

@@ -12,7 +12,7 @@ import (
 	"signal-server/app/pages"
 )
 
-// TestEveryMsgIsTold checks that the page has a text for each msg of the server.
+// TestEveryMsgIsTold checks that the page explains each msg of the server.
 func TestEveryMsgIsTold(t *testing.T) {
 	msgs, err := fs.ReadFile(pages.Files, "msgs.js")
 	if err != nil {
@@ -47,7 +47,7 @@ func TestEveryMsgIsTold(t *testing.T) {
 	}
 }
 
-// TestNothingMakesMarkup checks that the page's own code puts texts into elements as texts, and nothing else.
+// TestNothingMakesMarkup checks that the page's own code puts texts into elements as text, never as markup.
 func TestNothingMakesMarkup(t *testing.T) {
 	names, err := fs.Glob(pages.Files, "*.js")
 	if err != nil || len(names) < 5 {

@@ -1,5 +1,5 @@
-// Command readme writes the table of msg texts into the README: constant, text, status and meaning of each, as the
-// documentation of package custerrors has them. It replaces what is between the two markers and touches nothing else.
+// Command readme writes the table of msg texts into the README: the constant, text, status and meaning of each, from the
+// documentation of package custerrors. It replaces what is between the two markers and touches nothing else.
 //
 //	readme DIRECTORY-OF-CUSTERRORS README
 //
@@ -38,7 +38,7 @@ func main() {
 	}
 }
 
-// update writes the table of the package in dir into the file. A file that has it already is not written.
+// update writes the table of the package in dir into the file. It does not write a file that has this table already.
 func update(dir, readme string) error {
 	entries, err := entriesOf(dir)
 	if err != nil {
@@ -102,7 +102,7 @@ func entriesOf(dir string) ([]entry, error) {
 	return entries, nil
 }
 
-// errorConstants returns the declarations of exported constants of type Error as they follow one another.
+// errorConstants returns the declarations of exported constants of type Error, in their order.
 func errorConstants(pkg *doc.Package) []*doc.Value {
 	for _, t := range pkg.Types {
 		if t.Name == "Error" {

@@ -1,5 +1,5 @@
-// Package testconfig says in tests what a Config's Validate finds, in the words of the command line. It knows the struct tags that
-// flags are made of, and no part's Config.
+// Package testconfig tells tests what the Validate of a Config finds, in the words of the command line. It knows the struct tags that
+// flags are made of, and no Config in particular.
 package testconfig
 
 import (
@@ -10,12 +10,12 @@ import (
 
 // Config is a part's settings.
 type Config interface {
-	// Validate calls wrong for each mistake. The field is a pointer to the setting that has it; arguments of the format that point to
-	// other settings stand for their names.
+	// Validate calls wrong for each mistake, with a pointer to the field. An argument of the format that points to another field stands
+	// for that field's name.
 	Validate(wrong func(field any, format string, args ...any))
 }
 
-// Mistakes returns what Validate of the Config, which is a pointer to a struct, finds: a line each, which begins with the flag.
+// Mistakes returns what Validate finds, one line for each mistake. A line begins with the flag. The config is a pointer to a struct.
 func Mistakes(config Config) (lines []string) {
 	flags := Flags(config)
 	config.Validate(func(field any, format string, args ...any) {
@@ -34,7 +34,7 @@ func Mistakes(config Config) (lines []string) {
 	return lines
 }
 
-// Flags returns the flags of a Config, which is a pointer to a struct, by pointers to its fields: --name, by the field's tag.
+// Flags returns the flag of each field, by a pointer to the field: --name, from the field's tag. The config is a pointer to a struct.
 func Flags(config any) map[any]string {
 	flags := make(map[any]string)
 	fields := reflect.ValueOf(config).Elem()

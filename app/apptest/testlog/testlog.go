@@ -1,4 +1,4 @@
-// Package testlog is what tests read of a log, or of a program's output, while it is being written.
+// Package testlog lets tests read a log, or a program's output, while it is being written.
 package testlog
 
 import (
@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// Log has what was written to it. The zero Log is empty. It is safe for concurrent use.
+// Log keeps what is written to it. The zero Log is empty. It is safe for concurrent use.
 type Log struct {
 	mu sync.Mutex
 	// guarded by mu
@@ -27,7 +27,7 @@ func (l *Log) String() string {
 	return l.text.String()
 }
 
-// Drain returns what String does, and forgets it.
+// Drain returns what String returns, and forgets it.
 func (l *Log) Drain() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -1,13 +1,13 @@
-// Package auth says who may use the server: who shows a token that the operator has listed, or a JWT that somebody whom the
-// operator trusts has signed.
+// Package auth says who may use the server. A client shows a token: one that the operator has listed, or a JWT that an issuer
+// signed whom the operator trusts.
 //
 //	tokens file ──────┐
 //	secret file ──────┤   rules: one    Check(token) ─▶ Grant: any session, or one key, one role
 //	JWKS file ────────┼──▶ snapshot, ◀──────────────
 //	JWKS URL ─fetched─┘   replaced whole             ─▶ custerrors.NotAuthenticated, whatever the reason
 //
-// It is given the token's bytes and knows neither where in a request they stood nor what the answer looks like: no HTTP but for
-// fetching keys, no Fiber. A token is shown by whoever holds it (a bearer token, RFC 6750), so the server belongs behind TLS.
+// It gets the token's bytes and knows neither where in a request they stood nor what the answer looks like: no HTTP but for
+// fetching keys, no Fiber. Whoever holds a token can use it (a bearer token, RFC 6750), so the server belongs behind TLS.
 package auth
 
 import (
@@ -17,8 +17,8 @@ import (
 	"signal-server/cache"
 )
 
-// Config says what a Guard asks for. The zero Config asks for nothing: everybody may use the server. Where several sources
-// are named, a token of any of them will do.
+// Config says what a Guard asks for. The zero Config asks for nothing: everybody may use the server. Where it names several
+// sources, a token of any of them is good.
 type Config struct {
 	// TokensFile lists tokens by their hashes, one a line; Mint says how a line looks.
 	TokensFile string `name:"auth-tokens-file" placeholder:"FILE" help:"Tokens that clients must have one of, hashed; signal-server token makes one. Read again at SIGHUP."`
@@ -26,24 +26,24 @@ type Config struct {
 	// JWTSecretFile holds the secret that JWTs are signed with by HS256: 32 bytes or more, line breaks at its end not counted.
 	JWTSecretFile string `name:"auth-jwt-secret-file" placeholder:"FILE" help:"Secret that signs JWTs (HS256), 32 bytes or more."`
 
-	// JWKSURL and JWKSFile name the key set (RFC 7517, Section 5) of who signs JWTs by RS256, ES256 or EdDSA; one of them at
-	// the most. The URL is https, or http on this machine.
+	// JWKSURL or JWKSFile names the key set (RFC 7517, Section 5) of an issuer that signs JWTs by RS256, ES256 or EdDSA. Only one
+	// of them may be set. The URL is https, or http on this machine.
 	JWKSURL  string `name:"auth-jwks-url" placeholder:"URL" help:"Where the keys that sign JWTs are published (RS256, ES256, EdDSA)."`
 	JWKSFile string `name:"auth-jwks-file" placeholder:"FILE" help:"The same, as a file. Read again at SIGHUP."`
 
-	// Audience is what a JWT's aud must be or have among others, Issuer what its iss must be; empty: they are not looked at.
-	// Without Audience a JWT that was made for another service of the same issuer is good here, too (RFC 8725, Section 3.9).
+	// Audience must be a JWT's aud, or among its aud. Issuer must be its iss. An empty one is not checked. Without Audience a JWT
+	// that the issuer made for another service is good here, too (RFC 8725, Section 3.9).
 	Audience string `name:"auth-jwt-audience" placeholder:"TEXT" help:"What a JWT's aud must have."`
 	Issuer   string `name:"auth-jwt-issuer" placeholder:"TEXT" help:"What a JWT's iss must be."`
 }
 
-// Validate calls wrong for each mistake, with a pointer to the field that has it and what is wrong in words that follow the field's
-// name. Arguments that point to other fields stand for their names. It reads no file and reaches nobody.
+// Validate calls wrong for each mistake: with a pointer to the field, and with what is wrong in words that follow the field's name.
+// An argument that points to another field stands for that field's name. Validate reads no file and contacts nobody.
 func (c *Config) Validate(wrong func(field any, format string, args ...any)) {
 	if c.JWKSURL != "" && c.JWKSFile != "" {
 		wrong(&c.JWKSURL, "and %v exclude each other", &c.JWKSFile)
 	}
-	if c.JWKSURL != "" && !fetchable(c.JWKSURL) { // it is not repeated: its query may be somebody's secret
+	if c.JWKSURL != "" && !fetchable(c.JWKSURL) { // the words do not repeat the URL: its query may be a secret
 		wrong(&c.JWKSURL, "must be like https://example.org/keys, or http:// and a loopback address; without a password")
 	}
 	for _, claim := range []*string{&c.Audience, &c.Issuer} {
@@ -64,7 +64,8 @@ func (c *Config) takesJWTs() bool {
 	return c.JWTSecretFile != "" || c.JWKSURL != "" || c.JWKSFile != ""
 }
 
-// fetchable reports whether keys may come from this URL: not over a network in plain, where anybody could put in his own.
+// fetchable reports whether keys may come from this URL. Plain HTTP over a network will not do: anybody on the way could slip in a
+// key.
 func fetchable(text string) bool {
 	u, err := url.Parse(text)
 	if err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
@@ -87,12 +88,12 @@ type Grant struct {
 	Key cache.Key
 	// Role is the one role that the token may act as; zero: either.
 	Role cache.Role
-	// Name is what the tokens file calls the token: for people who read logs, and nothing that anybody proved. A JWT has none.
+	// Name is what the tokens file calls the token. It is for people who read logs, and proves nothing. A JWT has none.
 	Name string
 }
 
-// Allows reports whether the token's holder may do something with the session of this key as that role. Role zero is a request
-// that acts as neither, as DELETE /session: who may be one side of a session may end it.
+// Allows reports whether the token's holder may do something with the session of this key as that role. Role zero stands for a
+// request that acts as neither role, such as DELETE /session: whoever may be one side of a session may end it.
 func (g Grant) Allows(key cache.Key, role cache.Role) bool {
 	return (g.Key == "" || g.Key == key) && (g.Role == 0 || role == 0 || g.Role == role)
 }

@@ -78,7 +78,7 @@ func TestAllows(t *testing.T) {
 	}
 }
 
-// Without a config everybody may do everything, whatever is shown.
+// Without a config everybody may do everything, whatever token a client shows.
 func TestOpenToAll(t *testing.T) {
 	g := guard(t, Config{})
 	if g.Required() {

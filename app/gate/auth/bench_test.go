@@ -8,7 +8,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// check is one kind of token and what it costs to check it.
+// check is one kind of token, with what its check may allocate.
 type check struct {
 	name   string
 	token  []byte
@@ -17,7 +17,7 @@ type check struct {
 	allocs float64
 }
 
-// checks returns a Guard with a hundred listed tokens, a secret and three keys, and what to check by it.
+// checks returns a Guard with a hundred listed tokens, a secret and three keys, and the tokens that it checks.
 func checks(t testing.TB) (*Guard, []check) {
 	list := []string{hashOf("listed") + " alice"}
 	for range 99 {

@@ -11,14 +11,14 @@ import (
 )
 
 const (
-	// fetchPatience bounds a fetch: whoever starts the server waits for it.
+	// fetchPatience bounds a fetch: the start of the server waits for the first one.
 	fetchPatience = 10 * time.Second
-	// maxKeySet bounds what is read of a key set, in bytes: hundreds of keys.
+	// maxKeySet bounds a key set, in bytes: there is room for hundreds of keys.
 	maxKeySet = 256 << 10
 )
 
-// fetchFrom returns the way to the JWK Set at this URL, which is fetchable. Redirects are not followed: where the keys come
-// from is for the operator to say. A proxy that HTTPS_PROXY names is used, as by every Go program.
+// fetchFrom returns a source that fetches the JWK Set at this URL, for which fetchable is true. It does not follow redirects: the
+// operator alone says where keys come from. It uses the proxy that HTTPS_PROXY names, as every Go program does.
 func fetchFrom(from string) source {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DisableKeepAlives = true // the next time is minutes away

@@ -76,7 +76,7 @@ func TestFetch(t *testing.T) {
 	}
 }
 
-// Keys come from nobody but whom the system's authorities vouch for.
+// Keys come only from servers that the system's authorities vouch for.
 func TestFetchFromStranger(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
@@ -87,7 +87,7 @@ func TestFetchFromStranger(t *testing.T) {
 	}
 }
 
-// From URL to Grant over HTTP; Close while a fetch is under way ends it.
+// A key goes from its URL to a Grant, over HTTP. Close ends a fetch that is under way.
 func TestOpenFetches(t *testing.T) {
 	fetched := make(chan struct{}, 2)
 	hang := make(chan struct{})
@@ -106,7 +106,7 @@ func TestOpenFetches(t *testing.T) {
 	<-fetched
 	admits(t, g, "signed", edToken(t, "k", edKey, nil), Grant{})
 	close(hang)
-	g.keys.close() // the loop is started anew, as if the time of the next fetch were now
+	g.keys.close() // and the loop starts anew, as if the next fetch were due now
 	g.keys = newRefresher(fetchFrom(server.URL), g.install, g.log)
 	g.keys.start()
 	<-fetched

@@ -17,13 +17,13 @@ const (
 )
 
 const (
-	// maxFile bounds each file, in bytes: ten thousand tokens.
+	// maxFile bounds each file, in bytes: there is room for ten thousand tokens.
 	maxFile = 1 << 20
-	// minSecret is how long the secret of HS256 is at least, in bytes: as long as the hash (RFC 7518, Section 3.2).
+	// minSecret is the least length of the secret of HS256, in bytes: that of the hash (RFC 7518, Section 3.2).
 	minSecret = 32
 )
 
-// readFile returns what the file holds. The error says what the file is, by these words.
+// readFile returns what the file holds. The error calls the file by what.
 func readFile(what, path string) ([]byte, error) {
 	file, err := os.Open(path) // #nosec G304 -- the operator names it
 	if err != nil {
@@ -40,7 +40,7 @@ func readFile(what, path string) ([]byte, error) {
 	return content, nil
 }
 
-// fileError returns err with what the file is, and with the path once.
+// fileError returns err with what the file is, and with its path once.
 func fileError(what, path string, err error) error {
 	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
 		err = pathError.Err
@@ -53,7 +53,7 @@ func readSecret(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	secret = bytes.TrimRight(secret, "\r\n") // editors and echo put them there
+	secret = bytes.TrimRight(secret, "\r\n") // which editors and echo append
 	if len(secret) < minSecret {
 		return nil, fmt.Errorf("%s %s: has %d bytes, must have %d or more, of random", secretFile, path, len(secret), minSecret)
 	}

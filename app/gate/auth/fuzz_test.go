@@ -11,8 +11,8 @@ import (
 	"signal-server/custerrors"
 )
 
-// FuzzTokensFile reads any file: what is listed can be written again and read again, and what is wrong is told in a bounded number of
-// lines without a word of the file.
+// FuzzTokensFile reads any file. The tokens that it lists can be written and read again. An error has a bounded number of lines, and no
+// word of the file.
 func FuzzTokensFile(f *testing.F) {
 	for _, text := range []string{
 		"", "# nobody\n", hashOf("a"), hashOf("a") + " alice key=k role=offer # since May\r\n" + hashOf("b"),
@@ -58,13 +58,13 @@ func FuzzTokensFile(f *testing.F) {
 	})
 }
 
-// FuzzCheck shows any token: only those that were issued are good, byte for byte, and all others are refused alike.
+// FuzzCheck shows any token. Only those that were issued are good, byte for byte; all others are refused alike.
 func FuzzCheck(f *testing.F) {
 	g := guard(f, Config{
 		TokensFile: write(f, "tokens", []byte(hashOf("listed"))), JWTSecretFile: write(f, "secret", []byte(secret)),
 		JWKSFile: write(f, "keys", jwks(f, public("ed", edKey), public("ec", ecKey()), public("rsa", rsaKey()))),
 	})
-	issued := []string{ // always the same: the corpus has them, and what is near to them
+	issued := []string{ // always the same ones: the corpus has them, and tokens that are near to them
 		"listed",
 		signedText(f, `{"alg":"HS256","typ":"JWT"}`, `{"exp":4102444800,"key":"k","role":"offer"}`),
 		edSigned(f, `{"alg":"EdDSA","kid":"ed"}`, `{"exp":4102444800,"aud":["a","b"]}`),

@@ -25,27 +25,27 @@ type Guard struct {
 	rules atomic.Pointer[rules]
 }
 
-// rules are what tokens are checked against at one moment. They are never changed but replaced, and with them goes what was
-// verified by them: nothing that an old key had signed is remembered under new ones.
+// rules are what tokens are checked against at one moment. They never change: new rules replace them. What was verified by the old
+// rules goes with them, so a JWT that an old key signed is not remembered under new keys.
 type rules struct {
 	material
 	jwt      *verifier // nil: no JWT is good
 	verified verified
 }
 
-// material is what rules are made of; it is not changed either.
+// material is what rules are made of. It never changes either.
 type material struct {
 	tokens tokens
 	secret []byte // nil: HS256 is no algorithm
-	keys   keySet // nil: nothing but HS256 is
+	keys   keySet // nil: HS256 is the only algorithm
 }
 
 // Open reads the files and fetches the keys that the config names, within ctx and 10 s. The caller closes the Guard. The config is
 // one that Validate has nothing against. The error lists all that is wrong with what the config names, one line each: by file and
 // line, without any token or secret.
 //
-// Keys of a JWKSURL are fetched again every 5 min, and soon when a token names a key that is not among them; while that fails
-// those from before are good. The log is told when it begins and when it ends.
+// The Guard fetches the keys of a JWKSURL again every 5 min, and soon after a token has named a key that is not among them. While
+// fetching fails, the keys from before stay good; a line in the log says when that begins, and one when it ends.
 func Open(ctx context.Context, config Config, log *slog.Logger) (*Guard, error) {
 	if !config.valid() {
 		return nil, errors.New("BUG: auth.Open of a Config that Validate refuses")
@@ -53,7 +53,7 @@ func Open(ctx context.Context, config Config, log *slog.Logger) (*Guard, error) 
 	return open(ctx, config, fetchFrom(config.JWKSURL), log)
 }
 
-// open is Open, with the way to the key set.
+// open is Open with a source of the key set.
 func open(ctx context.Context, config Config, fetch source, log *slog.Logger) (*Guard, error) {
 	g := &Guard{config: config, log: log}
 	if config == (Config{}) {
@@ -76,7 +76,7 @@ func open(ctx context.Context, config Config, fetch source, log *slog.Logger) (*
 	return g, nil
 }
 
-// read reads what the config has in files.
+// read reads the files that the config names.
 func (c *Config) read(log *slog.Logger) (material, error) {
 	var m material
 	var errs []error
@@ -107,13 +107,13 @@ func (m material) rules(c *Config) *rules {
 // Required reports whether a request needs a token. If not, Check grants everything to everybody.
 func (g *Guard) Required() bool { return g.rules.Load() != nil }
 
-// Check returns what the token is good for. The error is custerrors.NotAuthenticated for every reason, an empty token included;
-// which one it was, a log at debug level is told, without the token. The token is used during the call only. Check does not
-// block: a token that names a key not known yet is refused, and is good as soon as the key has been fetched.
+// Check returns what the token is good for. The error is custerrors.NotAuthenticated for every reason, an empty token included. A
+// log at debug level gets the reason, without the token. Check uses the token during the call only. It does not block: it refuses a
+// token that names an unknown key, and takes that token as soon as the key has been fetched.
 //
-// Of 256 random bits nothing is learnt by timing: what is compared are digests. Who measures how far the digest of his guess
-// agrees with a stored one cannot make a guess whose digest agrees further, but by trying; and a digest that he had in full
-// would tell him no token.
+// Timing tells nothing about the 256 random bits of a token, since Check compares digests. An attacker who measures how far the
+// digest of a guess agrees with a stored one can only find a digest that agrees further by trying more guesses. Even a whole
+// digest would not tell the token.
 //
 // hot: called for every request.
 func (g *Guard) Check(token []byte) (Grant, error) {
@@ -161,8 +161,8 @@ func (g *Guard) refuse(why reason) (Grant, error) {
 	return Grant{}, custerrors.NotAuthenticated
 }
 
-// Reload reads the files again, and has the keys of a JWKSURL fetched again soon, in the background. If anything is wrong with
-// any file the Guard stays as it was, and the error says what, as that of Open does.
+// Reload reads the files again. The keys of a JWKSURL are fetched again soon, in the background. If anything is wrong with any file
+// the Guard stays as it was; the error says what is wrong, as Open's does.
 func (g *Guard) Reload() error {
 	if !g.Required() {
 		return nil
@@ -183,12 +183,12 @@ func (g *Guard) Reload() error {
 	return nil
 }
 
-// install puts fetched keys in the place of the ones before.
+// install replaces the keys by those that were fetched.
 func (g *Guard) install(keys keySet) {
 	g.replace(func(m *material) { m.keys = keys })
 }
 
-// replace changes the rules; Reload and the refresher may do so at once, each its own part.
+// replace changes the rules. Reload and the refresher may call it at the same time, each to change its own part.
 func (g *Guard) replace(change func(*material)) {
 	for {
 		old := g.rules.Load()
@@ -200,14 +200,14 @@ func (g *Guard) replace(change func(*material)) {
 	}
 }
 
-// Close ends what runs in the background, and waits for it. It may be called twice. Check goes on with what it has.
+// Close ends what runs in the background, and waits for it. It may be called twice. Check still works, with the keys of that moment.
 func (g *Guard) Close() {
 	if g.keys != nil {
 		g.keys.close()
 	}
 }
 
-// reason is why a token was refused: one of these words, for a log.
+// reason is why a token was refused, in the words of the log.
 type reason string
 
 const (

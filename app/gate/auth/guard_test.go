@@ -25,7 +25,7 @@ func TestCheckLength(t *testing.T) {
 	refuses(t, g, "another", []byte("x"))
 }
 
-// Everything that is wrong with the files is told at once, by file and place, and nothing of what is in them.
+// The error says everything that is wrong with the files, by file and place, and quotes nothing of them.
 func TestOpenTellsAll(t *testing.T) {
 	tokens := write(t, "tokens", []byte("hunter2\n"))
 	short := write(t, "secret", []byte("hunter2-hunter2-hunter2-hunter2\n")) // 31 bytes
@@ -113,7 +113,7 @@ func TestReload(t *testing.T) {
 	refuses(t, g, "EdDSA by the old key, which was remembered", edSigned)
 }
 
-// A log at debug level learns why, and nothing of the token; the caller learns the same for all.
+// A log at debug level gets the reason, and nothing of the token. The caller gets the same error for every reason.
 func TestReasons(t *testing.T) {
 	var log logbook
 	g, err := Open(t.Context(), Config{
@@ -197,7 +197,7 @@ func TestConcurrently(t *testing.T) {
 	})
 }
 
-// What one role of one session may do is the token's to say.
+// The claims of a token say which role of which session it is good for.
 func TestGrants(t *testing.T) {
 	g := guard(t, Config{JWTSecretFile: write(t, "secret", []byte(secret))})
 	admits(t, g, "unbound", hs256Token(t, claims{"Key": "k", "Role": "admin", "roles": 1}), Grant{})

@@ -75,7 +75,7 @@ func jwks(t testing.TB, keys ...jose.JSONWebKey) []byte {
 	return text
 }
 
-// header and claims are those of a token; a nil value takes the member out.
+// header and claims are members of a token. A nil value removes the member.
 type (
 	header map[string]any
 	claims map[string]any
@@ -137,7 +137,7 @@ func (l *logbook) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// guard opens a Guard that the test's end closes.
+// guard opens a Guard. The test's end closes it.
 func guard(t testing.TB, config Config) *Guard {
 	t.Helper()
 	g, err := Open(t.Context(), config, slog.New(slog.DiscardHandler))
@@ -195,7 +195,7 @@ func admits(t testing.TB, g *Guard, what string, token []byte, want Grant) {
 	}
 }
 
-// refuses asserts that the token is refused as every other is: same error, same Grant.
+// refuses asserts that the token is refused as every other one is: with the same error and the same Grant.
 func refuses(t testing.TB, g *Guard, what string, token []byte) {
 	t.Helper()
 	got, err := g.Check(token)

@@ -10,12 +10,12 @@ import (
 	"signal-server/cache"
 )
 
-// leeway is by how much the clocks of issuer and server may differ.
+// leeway is how far the clocks of issuer and server may differ.
 const leeway = 30 * time.Second
 
-// The algorithms that are taken (RFC 7518, Section 3.1; RFC 8037, Section 3.1). Each belongs to one kind of key, and a key is
-// found by its algorithm as well as its name, so that none is ever used with another's: a public RSA key is never a secret of
-// HS256 (RFC 8725, Section 3.1).
+// The algorithms that are taken (RFC 7518, Section 3.1; RFC 8037, Section 3.1). Each belongs to one kind of key. A key is found by
+// its algorithm and its name, so no key is ever used with another algorithm: a public RSA key is never a secret of HS256 (RFC 8725,
+// Section 3.1).
 const (
 	hs256 = "HS256"
 	rs256 = "RS256"
@@ -23,7 +23,7 @@ const (
 	eddsa = "EdDSA"
 )
 
-// verifier checks JWTs (RFC 7519). It is not changed once it is made.
+// verifier checks JWTs (RFC 7519). It never changes once it is made.
 type verifier struct {
 	secret []byte
 	keys   keySet
@@ -54,8 +54,8 @@ func newVerifier(secret []byte, keys keySet, audience, issuer string) *verifier 
 	return &verifier{secret: secret, keys: keys, parser: jwt.NewParser(options...)}
 }
 
-// shapedAsJWT reports whether the token is three parts of base64url (RFC 7515, Section 7.1). It keeps what could not be one, line
-// breaks included, which base64 decoders skip, from being decoded.
+// shapedAsJWT reports whether the token is three parts of base64url (RFC 7515, Section 7.1). What is not is never decoded: base64
+// decoders would skip line breaks.
 func shapedAsJWT(token []byte) bool {
 	dots := 0
 	for _, c := range token {
@@ -71,7 +71,7 @@ func shapedAsJWT(token []byte) bool {
 
 // verify returns what the token is good for and when it expires; why is "" if it is good.
 func (v *verifier) verify(token string) (grant Grant, expiry time.Time, why reason) {
-	claims := make(jwt.MapClaims) // unlike a struct's fields, told apart by capitals: RFC 7519, Section 10.1.1
+	claims := make(jwt.MapClaims) // a struct's fields would not tell capitals apart: RFC 7519, Section 10.1.1
 	if _, err := v.parser.ParseWithClaims(token, claims, v.key); err != nil {
 		return Grant{}, time.Time{}, reasonOf(err)
 	}
@@ -85,7 +85,7 @@ func (v *verifier) verify(token string) (grant Grant, expiry time.Time, why reas
 
 // key returns the key to verify the token with, by the token's header.
 func (v *verifier) key(token *jwt.Token) (any, error) {
-	// The library does not look at it: whatever is in it, this server does not understand it (RFC 7515, Section 4.1.11).
+	// The library does not look at crit. Whatever it names, this server does not understand it (RFC 7515, Section 4.1.11).
 	if _, ok := token.Header["crit"]; ok {
 		return nil, critical
 	}
@@ -104,8 +104,8 @@ func (v *verifier) key(token *jwt.Token) (any, error) {
 	return v.keys.find(algorithm, name)
 }
 
-// grantOf reads the claims that bind a token: key, the session key it is good for, and role. One that is there and not
-// understood is no reason to leave it out.
+// grantOf reads the claims that bind a token: key, the session key that it is good for, and role. A claim that is there and makes no
+// sense is not ignored: ok is false.
 func grantOf(claims jwt.MapClaims) (g Grant, ok bool) {
 	if claim, bound := claims["key"]; bound {
 		text, _ := claim.(string)
@@ -124,7 +124,7 @@ func grantOf(claims jwt.MapClaims) (g Grant, ok bool) {
 	return g, true
 }
 
-// reasonOf returns the library's error in this package's words: its own hold pieces of the token.
+// reasonOf returns the library's error in this package's words: the library's words quote pieces of the token.
 func reasonOf(err error) reason {
 	if why, ok := errors.AsType[reason](err); ok {
 		return why

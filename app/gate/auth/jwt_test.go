@@ -104,7 +104,7 @@ func TestAlgorithms(t *testing.T) {
 	refuses(t, nameless, "kid of a key that has none", edToken(t, "x", edKey, nil))
 }
 
-// signedText returns header and claims as they are, signed with the secret.
+// signedText returns a token of this header and these claims, byte for byte, signed with the secret.
 func signedText(t testing.TB, header, claims string) string {
 	t.Helper()
 	text := segment(header) + "." + segment(claims)

@@ -15,14 +15,14 @@ import (
 	"github.com/go-jose/go-jose/v4/json"
 )
 
-// minRSABits is how many bits an RSA key has at least: shorter ones can be factored (RFC 7518, Section 3.3). The library takes none
-// above 4096: each token that claims to be signed with it would cost too much.
+// minRSABits is the least length of an RSA key: shorter ones can be factored (RFC 7518, Section 3.3). The library takes no key of more
+// than 4096 bits: each token that claims to be signed with it would cost too much.
 const minRSABits = 2048
 
-// keySet is the public keys that JWTs may be signed with. It is not changed once it is made.
+// keySet is the public keys that JWTs are verified with. It never changes once it is made.
 type keySet map[keyName]crypto.PublicKey
 
-// keyName is how a token names a key: its algorithm is part of the name.
+// keyName is how a token names a key. The algorithm is part of the name.
 type keyName struct{ algorithm, id string }
 
 func (s keySet) find(algorithm, id string) (crypto.PublicKey, error) {
@@ -32,7 +32,7 @@ func (s keySet) find(algorithm, id string) (crypto.PublicKey, error) {
 	return nil, keyUnknown
 }
 
-// only returns the key of that algorithm if there is one and no other: what a token means that names none.
+// only returns the key of that algorithm if there is exactly one. A token that names no key means that one.
 func (s keySet) only(algorithm string) (key crypto.PublicKey, err error) {
 	for name, k := range s {
 		if name.algorithm != algorithm {
@@ -61,14 +61,14 @@ func readKeySet(path string, log *slog.Logger) (keySet, error) {
 	return keys, nil
 }
 
-// parseKeySet reads a JWK Set. Keys for other purposes are left out (RFC 7517, Section 5), and so are keys that nobody should
-// sign with, which the log is told. That none is left is an error.
+// parseKeySet reads a JWK Set. It leaves out keys for other purposes (RFC 7517, Section 5). It also leaves out keys that nobody should
+// sign with, and logs those. If no key is left it returns an error.
 func parseKeySet(text []byte, log *slog.Logger) (keySet, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := json.Unmarshal(text, &set); err != nil {
-		return nil, errors.New("is not JSON, or not a JWK Set") // err may have a piece of what it is
+		return nil, errors.New("is not JSON, or not a JWK Set") // err may quote a piece of it
 	}
 	keys := make(keySet)
 	for i, raw := range set.Keys {
@@ -91,10 +91,10 @@ func parseKeySet(text []byte, log *slog.Logger) (keySet, error) {
 	return keys, nil
 }
 
-// errOtherPurpose says of a key that it is not for the tokens that this server takes; nothing is wrong with that.
+// errOtherPurpose says that a key is not for the tokens that this server takes. Nothing is wrong with such a key.
 var errOtherPurpose = errors.New("for another purpose")
 
-// parseKey reads one JWK. The name has its id even if there is an error, as far as that could be read.
+// parseKey reads one JWK. The name has the key's id even if there is an error, as far as the id could be read.
 func parseKey(raw []byte) (keyName, crypto.PublicKey, error) {
 	var purpose struct {
 		Kty        string   `json:"kty"`
@@ -117,7 +117,7 @@ func parseKey(raw []byte) (keyName, crypto.PublicKey, error) {
 	case errors.Is(err, jose.ErrUnsupportedKeyType):
 		return name, nil, errOtherPurpose
 	case err != nil:
-		return name, nil, errors.New("it is malformed") // err may have a piece of a private key
+		return name, nil, errors.New("it is malformed") // err may quote a piece of a private key
 	}
 	algorithm, err := algorithmOf(jwk.Key)
 	if err != nil {

@@ -29,7 +29,7 @@ func TestKeySet(t *testing.T) {
 		name  string
 		text  string
 		want  []string // algorithm and id of each key
-		warns []string // pieces of what the log is told, of each key that should not be there
+		warns []string // pieces of the warnings in the log, one for each key that should not be there
 	}{
 		{"one of each kind", set(public("r", rsaKey()), public("c", ecKey()), ed), []string{"ES256 c", "EdDSA ed", "RS256 r"}, nil},
 		{"two names alike, of two kinds", set(public("k", rsaKey()), public("k", ecKey())), []string{"ES256 k", "RS256 k"}, nil},
@@ -105,7 +105,7 @@ func TestKeySet(t *testing.T) {
 	}
 }
 
-// Of two keys of one name and kind the first is good, so that nothing depends on chance.
+// Of two keys of one name and kind the first is good: otherwise it would be a matter of chance.
 func TestKeySetTwice(t *testing.T) {
 	var log logbook
 	keys, err := parseKeySet(jwks(t, public("k", edKey), public("k", otherEdKey)), log.logger())

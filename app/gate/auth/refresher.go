@@ -9,15 +9,15 @@ import (
 )
 
 const (
-	// refreshEvery is how old fetched keys get: a key that its issuer has withdrawn is good that long and maxVerifiedAge.
+	// refreshEvery is how old fetched keys get. A key that its issuer withdraws stays good that long, and maxVerifiedAge more.
 	refreshEvery = 5 * time.Minute
-	// retryEvery is how soon a fetch that failed is tried again.
+	// retryEvery is the time from a fetch that failed to the next try.
 	retryEvery = 30 * time.Second
-	// askEvery is how often tokens can make this server ask the issuer, whatever keys they name: strangers can send them.
+	// askEvery is the least time between two fetches that tokens cause, whatever keys they name: strangers can send tokens.
 	askEvery = 10 * time.Second
 )
 
-// source returns the text of a JWK Set. Its error names no secret.
+// source returns the text of a JWK Set. Its error quotes no secret.
 type source func(context.Context) ([]byte, error)
 
 // refresher keeps the keys of a JWKSURL fresh. It owns one goroutine, from start to close.
@@ -32,13 +32,13 @@ type refresher struct {
 	asked chan struct{} // capacity 1, never closed
 	done  chan struct{} // closed by the loop; nil before start
 
-	// owned by whoever opens the Guard, and by the loop from start on
+	// owned by open until start, and by the loop from then on
 	fetched time.Time         // when the last fetch began
 	digest  [sha256.Size]byte // of the set that is installed
 	failing bool
 }
 
-// newRefresher returns a refresher to load from, and then to start.
+// newRefresher returns a refresher. Its owner calls load, and then start.
 func newRefresher(fetch source, install func(keySet), log *slog.Logger) *refresher {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &refresher{
@@ -47,7 +47,7 @@ func newRefresher(fetch source, install func(keySet), log *slog.Logger) *refresh
 	}
 }
 
-// load fetches the keys. They are nil if they are the same as the last time.
+// load fetches the keys. It returns nil if the set is the same as the last time.
 func (r *refresher) load(ctx context.Context) (keySet, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchPatience)
 	defer cancel()
@@ -88,7 +88,7 @@ func (r *refresher) run() {
 	}
 }
 
-// tell logs the first failure of a row, and its end.
+// tell logs the first of several failures in a row, and the success that ends them.
 func (r *refresher) tell(err error) {
 	switch {
 	case err != nil && !r.failing:
@@ -123,15 +123,15 @@ func (r *refresher) sleep() bool {
 	}
 }
 
-// ask has the keys fetched soon: at once, or askEvery after the last time. It does not block.
+// ask makes the loop fetch the keys soon: at once, or askEvery after the last fetch. It does not block.
 func (r *refresher) ask() {
 	select {
 	case r.asked <- struct{}{}:
-	default: // somebody did
+	default: // somebody has asked already
 	}
 }
 
-// close ends the loop, a fetch that is under way included, and waits for it.
+// close ends the loop, and a fetch that is under way, and waits for it.
 func (r *refresher) close() {
 	r.cancel()
 	<-r.done

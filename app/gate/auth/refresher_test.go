@@ -10,7 +10,8 @@ import (
 	"signal-server/test/synctime"
 )
 
-// A key that its issuer adds or withdraws is known or gone with the next fetch, also to those who were checked before.
+// A key that its issuer adds is known with the next fetch. One that the issuer withdraws is gone then, also for tokens that were checked
+// before.
 func TestRotation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var i issue
@@ -37,7 +38,7 @@ func TestRotation(t *testing.T) {
 	})
 }
 
-// A token that names an unknown key has the keys fetched, but however many such tokens come, not more often than askEvery.
+// A token that names an unknown key causes a fetch, but no more than one in askEvery, however many such tokens come.
 func TestUnknownKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var i issue
@@ -84,7 +85,7 @@ func TestUnknownKey(t *testing.T) {
 	})
 }
 
-// While the issuer is down, or serves something else, the keys from before are good; the log is told once, and when it is over.
+// While the issuer is down, or serves something else, the keys from before stay good. The log says so once, and says when it is over.
 func TestIssuerDownLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var i issue
@@ -147,7 +148,7 @@ func TestIssuerDownAtStart(t *testing.T) {
 	}
 }
 
-// Reload has the keys fetched, and is held up by nobody.
+// Reload causes a fetch, and does not wait for it.
 func TestReloadFetches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var i issue

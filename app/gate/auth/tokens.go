@@ -16,13 +16,13 @@ import (
 )
 
 const (
-	// tokenBytes is what a minted token has of randomness: as much as its hash can tell apart.
+	// tokenBytes is how many random bytes a minted token has: as many as its hash.
 	tokenBytes = 32
-	// maxName bounds a token's name, in characters; a minted token has 43, so none passes for a name.
+	// maxName bounds a token's name, in characters. A minted token has 43, so nobody can mistake one for a name.
 	maxName = 32
-	// minUnhashed is the length from which on a word of the file is tried as a token in plain.
+	// minUnhashed is how long a word of the file must be before findUnhashed tries it as a token.
 	minUnhashed = 16
-	// maxMistakes bounds how many lines of one file are told of: a file of another kind has a mistake in each.
+	// maxMistakes bounds how many lines of one file an error names: in a file of another kind every line is a mistake.
 	maxMistakes = 20
 
 	hashPrefix = "sha256:"
@@ -39,7 +39,7 @@ type listed struct {
 	line   int // in the file, from 1
 }
 
-// find returns the grant of the token that has this digest. See Guard.Check for what its time tells.
+// find returns the grant of the token that has this digest. Guard.Check says what its timing tells.
 //
 // hot: called for every request.
 func (t tokens) find(digest *[sha256.Size]byte) (Grant, bool) {
@@ -67,11 +67,11 @@ func prefixOf(digest *[sha256.Size]byte) uint64 { return binary.LittleEndian.Uin
 //
 //	sha256:<64 hex digits> [name] [key=K] [role=offer|answer]
 //
-// Blank lines and what follows a # at the beginning of a word are for people. The token itself is nowhere but in the result. A
-// hash that is as fast as SHA-256 keeps it only because it is random: a password could be found by trying.
+// Blank lines are skipped, and so is what follows a # at the beginning of a word. Mint keeps the token nowhere. A hash as fast as
+// SHA-256 protects a token only because tokens are random: it would not protect a password, which can be found by trying.
 //
-// The grant is what the token is to be good for. The error says that the file cannot hold it: a name has 1 to 32 of the
-// letters, digits, ".", "_", "@" and "-"; a key has no white space.
+// The token is good for the grant. The error says that a tokens file cannot hold the grant: a name has 1 to 32 of the letters,
+// digits, ".", "_", "@" and "-"; a key has no white space.
 func Mint(grant Grant) (token, line string, err error) {
 	random := make([]byte, tokenBytes)
 	rand.Read(random) // it does not fail
@@ -107,8 +107,8 @@ func readTokens(path string) (tokens, error) {
 	return parseTokens(path, text)
 }
 
-// parseTokens reads a tokens file. The error has a line for each mistake, with its place; it repeats nothing of the file,
-// since what stands in the wrong place may be a token.
+// parseTokens reads a tokens file. The error has a line for each mistake, with its place. It repeats nothing of the file, since the
+// mistake may be a token itself.
 func parseTokens(path string, text []byte) (tokens, error) {
 	t := make(tokens)
 	m := mistakes{path: path}
@@ -144,7 +144,8 @@ func parseTokens(path string, text []byte) (tokens, error) {
 	return t, m.join()
 }
 
-// findUnhashed looks for listed tokens that stand in the file themselves, in a comment say: who reads the file has them.
+// findUnhashed looks for listed tokens that stand in the file themselves, in a comment for example. Whoever could read the file would
+// have them.
 func (t tokens) findUnhashed(text []byte, m *mistakes) {
 	n := 0
 	for line := range bytes.Lines(text) {
@@ -163,7 +164,7 @@ func (t tokens) findUnhashed(text []byte, m *mistakes) {
 	}
 }
 
-// neverInMinted reports whether base64url has no such character.
+// neverInMinted reports whether the character is not one of base64url.
 func neverInMinted(r rune) bool { return !alphanumeric(r) && r != '-' && r != '_' }
 
 func alphanumeric(r rune) bool {
@@ -205,7 +206,7 @@ func isName(s string) bool {
 		!strings.ContainsFunc(s, func(r rune) bool { return !alphanumeric(r) && !strings.ContainsRune("._@-", r) })
 }
 
-// mistakes collects what is wrong with the lines of a tokens file.
+// mistakes collects what is wrong with a tokens file, line by line.
 type mistakes struct {
 	path  string
 	errs  []error

@@ -11,7 +11,7 @@ import (
 	"signal-server/cache"
 )
 
-// hashOf is how the token stands in a file.
+// hashOf returns the token as a tokens file has it.
 func hashOf(token string) string {
 	digest := sha256.Sum256([]byte(token))
 	return hashPrefix + hex.EncodeToString(digest[:])
@@ -99,7 +99,7 @@ func TestTokensFile(t *testing.T) {
 	}
 }
 
-// Digests whose first 8 bytes agree stand in one place of the map; each is still told from the others.
+// Digests whose first 8 bytes agree stand in one place of the map, and are still told apart.
 func TestTokensThatAgree(t *testing.T) {
 	one := hashPrefix + strings.Repeat("11", 32)
 	other := one[:len(one)-1] + "2"

@@ -7,14 +7,14 @@ import (
 )
 
 const (
-	// maxVerifiedAge bounds how long a JWT is believed without verifying it again: long enough for a handshake's requests.
+	// maxVerifiedAge bounds how long a JWT is good before it is verified again. The requests of a handshake fit into it.
 	maxVerifiedAge = time.Minute
-	// maxVerified bounds how many are remembered: some 700 KiB.
+	// maxVerified bounds how many JWTs are remembered: some 700 KiB.
 	maxVerified = 4096
 )
 
-// verified remembers which JWTs were good, by their digests. Only a token that is good gets in, so a stranger cannot push others
-// out. It is two maps: when the young one is full it becomes the old one, and what the old one held is forgotten.
+// verified remembers which JWTs were good, by their digests. Only good tokens get in, so a stranger cannot push others out. There are
+// two maps: when the young one is full it becomes the old one, and the old one is dropped.
 type verified struct {
 	mu sync.RWMutex
 	// guarded by mu
@@ -26,7 +26,7 @@ type believed struct {
 	until time.Time
 }
 
-// find returns the grant of the JWT that has this digest, if it is to be believed now.
+// find returns the grant of the JWT that has this digest, if it is still good now.
 //
 // hot: called for every request with a JWT.
 func (v *verified) find(digest *[sha256.Size]byte, now time.Time) (Grant, bool) {
@@ -42,13 +42,13 @@ func (v *verified) find(digest *[sha256.Size]byte, now time.Time) (Grant, bool) 
 	return b.grant, true
 }
 
-// put remembers a JWT, until it expires or maxVerifiedAge is over.
+// put remembers a JWT until it expires, for maxVerifiedAge at the most.
 func (v *verified) put(digest *[sha256.Size]byte, grant Grant, now, expiry time.Time) {
 	until := now.Add(maxVerifiedAge)
 	if expiry.Before(until) {
 		until = expiry
 	}
-	if !now.Before(until) { // within the leeway
+	if !now.Before(until) { // it has expired, and is good by the leeway only
 		return
 	}
 	v.mu.Lock()

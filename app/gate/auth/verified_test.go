@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// What was verified is believed for a minute at the most, and not beyond its exp.
+// A JWT that was verified is remembered for a minute at the most, and not beyond its exp.
 func TestVerifiedAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -53,7 +53,7 @@ func TestVerifiedIsBounded(t *testing.T) {
 		if got := len(v.young) + len(v.old); got > maxVerified {
 			t.Fatalf("got %d, want %d or fewer", got, maxVerified)
 		}
-		for _, back := range []int{0, half - 1, half} { // the latest half is always there
+		for _, back := range []int{0, half - 1, half} { // the latest half is always remembered
 			if d := digest(max(n-back, 0)); true {
 				if _, ok := v.find(&d, now); !ok {
 					t.Fatalf("after %d: the one %d before: got none, want it", n, back)

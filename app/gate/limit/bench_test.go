@@ -11,13 +11,13 @@ import (
 	"signal-server/cache"
 )
 
-// public are limits that are never reached in a benchmark.
+// public are limits that no benchmark reaches.
 var public = Config{
 	Requests: Rate{1 << 30, time.Second}, Opens: Rate{1 << 30, time.Second}, WrongKeys: Rate{1 << 30, time.Second},
 	Block: time.Minute, Waits: 1 << 20,
 }
 
-// nth returns an address, each n another.
+// nth returns an address, another one for each n.
 func nth(n uint32) netip.Addr {
 	var b [4]byte
 	binary.BigEndian.PutUint32(b[:], n)
@@ -58,7 +58,7 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
-// TestMemory has a million addresses ask.
+// TestMemory lets a million addresses ask.
 func TestMemory(t *testing.T) {
 	heap := func() uint64 {
 		runtime.GC()
@@ -82,7 +82,7 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// TestBlocksOutlast has more others blocked than there is room for: those that were blocked first go first.
+// TestBlocksOutlast blocks more others than there is room for. The oldest blocks are forgotten first.
 func TestBlocksOutlast(t *testing.T) {
 	l := New(Config{WrongKeys: Rate{1, time.Hour}, Block: time.Hour, Clients: 64})
 	block := func(n uint32) {

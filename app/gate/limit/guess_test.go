@@ -10,7 +10,7 @@ import (
 	"signal-server/test/synctime"
 )
 
-// TestGuessing has a client guess keys: it is slowed, and blocked when it goes on, longer each time, and forgiven in the end.
+// TestGuessing lets a client guess keys. It is slowed. When it goes on it is blocked, longer each time, and in the end forgiven.
 func TestGuessing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := New(Config{WrongKeys: Rate{6, time.Minute}, Block: time.Minute})
@@ -59,7 +59,7 @@ func TestGuessing(t *testing.T) {
 	})
 }
 
-// TestWaitingForOneKey has an answerer ask for the key of a session that is not open yet, and clients that mistype now and then.
+// TestWaitingForOneKey lets an answerer ask for the key of a session that is not open yet, and then a client mistype a key now and then.
 func TestWaitingForOneKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := New(Config{WrongKeys: Rate{3, time.Minute}, Block: time.Minute})
@@ -79,7 +79,7 @@ func TestWaitingForOneKey(t *testing.T) {
 	})
 }
 
-// TestRemembered asks for as many keys in turn as are remembered, and then for one more.
+// TestRemembered asks in turn for as many keys as are remembered, and then for one key more than that.
 func TestRemembered(t *testing.T) {
 	for _, tt := range []struct {
 		keys int
@@ -97,8 +97,8 @@ func TestRemembered(t *testing.T) {
 	}
 }
 
-// TestGuessingBeside lets requests in beside each other, before any of them is known to be for a wrong key. All count: on average
-// no more are let in than the rate says, and who lets twice as many run up is blocked.
+// TestGuessingBeside lets requests in side by side, before any of them is known to be for a wrong key. All count: on average no more are
+// let in than the rate says, and a client that runs up more than twice as many is blocked.
 func TestGuessingBeside(t *testing.T) {
 	const events = 6
 	for _, tt := range []struct {
@@ -129,7 +129,7 @@ func TestGuessingBeside(t *testing.T) {
 	}
 }
 
-// TestPatience asks on while refused: as often as is borne, and once more.
+// TestPatience asks on while it is refused: as often as patience allows, and once more.
 func TestPatience(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := New(Config{WrongKeys: Rate{1, time.Minute}, Block: 2 * time.Hour})
@@ -151,7 +151,7 @@ func TestPatience(t *testing.T) {
 	})
 }
 
-// TestBlocks has a client blocked again and again: as soon as it can, and an hour after the last block ended.
+// TestBlocks has a client provoke one block right after the other, and then one more, an hour after the last block ended.
 func TestBlocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := New(Config{WrongKeys: Rate{1, time.Second}, Block: 10 * time.Minute})
@@ -187,7 +187,7 @@ func TestBlocks(t *testing.T) {
 	})
 }
 
-// TestRateOfGuesses has a guesser do its best for a day without being blocked.
+// TestRateOfGuesses lets a client guess as much as it can in a day without being blocked.
 func TestRateOfGuesses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := New(Config{WrongKeys: Rate{20, time.Hour}, Block: time.Minute})
@@ -200,7 +200,7 @@ func TestRateOfGuesses(t *testing.T) {
 			l.WrongKey(alice, cache.Key(fmt.Sprint(guesses)))
 			guesses++
 		}
-		if want := 20 + 24*20 - 1; guesses != want { // what it has at first, and what comes back before the end
+		if want := 20 + 24*20 - 1; guesses != want { // those that it has at first, and those that come back before the end
 			t.Errorf("got %d guesses, want %d", guesses, want)
 		}
 	})

@@ -8,13 +8,13 @@
 //	                         shard: known clients │ blocked clients
 //	                                least recently used go first, each among their own
 //
-// A client is an IPv4 address, or a /64 of IPv6, which is the least that one customer has (RFC 6177). Memory is bounded by a number
-// of clients, and set aside at the start.
+// A client is an IPv4 address, or a /64 of IPv6, which is the least that one customer has (RFC 6177). A number of clients bounds the
+// memory, which is allocated at the start.
 //
-// What is promised when more addresses come than are remembered: who was not heard of for longest is forgotten, and begins anew with
-// full buckets. Whoever wants that for himself has to ask from as many other addresses as are remembered, and could have asked for
-// what he is after from these. Blocks are kept apart: they outlast any number of addresses, and are forgotten early only for others
-// that are blocked later, an eighth of Clients and more.
+// When more addresses come than are remembered, the Limiter forgets the client that it has not heard from for longest. That client
+// begins anew with full buckets. An attacker gains nothing by this: to be forgotten takes requests from as many other addresses as
+// are remembered, and these could have asked for the same. Blocks are kept apart. They outlast any number of addresses: a block is
+// forgotten early only when as many others are blocked after it as there is room for, an eighth of Clients or more.
 package limit
 
 import (
@@ -34,9 +34,9 @@ type Config struct {
 	Requests Rate `name:"rate-requests" default:"off" help:"Requests of one client, such as 50/s: so many at once, and again as time goes by; off: any number."`
 	Opens    Rate `name:"rate-opens" default:"off" help:"New sessions of one client, such as 60/m."`
 
-	// WrongKeys is how many different keys that no session has a client may ask for. Who asks for more is refused, whatever he asks
-	// for, until the next one is due. Who goes on all the same is blocked: for Block, and twice as long each further time, up to an
-	// hour or Block if that is longer. An hour after its end a block is forgiven.
+	// WrongKeys is how many different keys without a session a client may ask for. A client that asks for more is refused, whatever
+	// it asks for, until its next wrong key is due. A client that goes on all the same is blocked: for Block the first time, and twice
+	// as long each further time, up to an hour, or Block if that is longer. A block is forgiven an hour after its end.
 	WrongKeys Rate          `name:"rate-wrong-keys" default:"off" help:"Different keys without a session that one client may ask for, such as 20/m; who asks for more is blocked for a while."`
 	Block     time.Duration `name:"block-for" default:"1m" help:"How long the first block lasts; each further one is twice as long, up to an hour."`
 
@@ -46,8 +46,7 @@ type Config struct {
 	Clients int `kong:"-"`
 }
 
-// Validate calls wrong for each mistake, with a pointer to the field that has it and what is wrong in words that follow the field's
-// name.
+// Validate calls wrong for each mistake: with a pointer to the field, and with what is wrong in words that follow the field's name.
 func (c *Config) Validate(wrong func(field any, format string, args ...any)) {
 	if _, err := ParseProxies(c.TrustedProxies); err != nil {
 		wrong(&c.TrustedProxies, "%v", err)
@@ -60,18 +59,18 @@ func (c *Config) Validate(wrong func(field any, format string, args ...any)) {
 	}
 }
 
-// DefaultClients is how many clients are remembered unless the configuration says otherwise: 10.5 MiB, 168 bytes for each.
+// DefaultClients is how many clients are remembered unless the Config says otherwise. They take 10.5 MiB, 168 bytes each.
 const DefaultClients = 1 << 16
 
-// Limiter counts what clients do. Its methods may be called concurrently. None allocates, and none waits but for a shard's lock,
-// under which nothing is done but counting. A client is an address as Proxies.Client returns it.
+// Limiter counts what clients do. Its methods may be called concurrently. None allocates. None waits except for a shard's lock, and
+// whoever holds that only counts. A client is an address as Proxies.Client returns it.
 type Limiter struct {
 	// set at construction
 	requests, opens, wrongKeys meter
 	waits                      int32
 	block                      time.Duration
 	base                       time.Time    // time is counted from here
-	seed                       maphash.Seed // private, so that no client can aim at a shard, or at another's place in it
+	seed                       maphash.Seed // private: no client can aim at a shard, or at another client's place in it
 	keySeed                    maphash.Seed
 	shards                     []shard // a power of two
 
@@ -123,7 +122,8 @@ func New(config Config) *Limiter {
 	return l
 }
 
-// Request counts a request of the client. It returns 0 if it may be served, and otherwise in how long the client may ask again.
+// Request counts a request of the client. It returns 0 if the request may be served, and otherwise the time until the client may ask
+// again.
 //
 // hot: every request of a server that has limits.
 func (l *Limiter) Request(client netip.Addr) time.Duration {
@@ -144,7 +144,7 @@ func (l *Limiter) requestLocked(s *shard, id id, now time.Duration) (Reason, tim
 	case l.requests.on():
 		st = s.meetLocked(id)
 	case l.wrongKeys.on():
-		st = s.knownLocked(id) // who has done nothing wrong need not be known
+		st = s.knownLocked(id) // a client that has done nothing wrong need not be known
 	}
 	if st == nil {
 		return 0, 0
@@ -185,13 +185,13 @@ func (l *Limiter) Open(client netip.Addr) time.Duration {
 	return 0
 }
 
-// WrongKey counts a key that no session has and the client has asked for. The same one again counts once, as long as it is among
-// the client's last 16: an answerer that comes before its offerer asks for one key over and over, and does not guess. The key is
-// not kept, but 32 bits of its hash under a private seed.
+// WrongKey counts a key without a session that the client has asked for. A key that is among the client's last 16 counts no second
+// time: an answerer that comes before its offerer asks for one key over and over, and does not guess. The Limiter does not keep the
+// key, but 32 bits of its hash under a private seed.
 //
-// It is to be called before a request waits for that key, not after: or many guesses could wait side by side before the first
-// one counts. What was let in beside each other is counted in full, so it gains nothing either: it has to be paid back before the
-// next request, and is a reason to block if it is more than twice the rate's events.
+// Call it before a request waits for that key. Otherwise many guesses could wait side by side before the first one counts. Requests
+// that were let in side by side gain nothing either, since each wrong key counts: the client pays all of them back before its next
+// request, and is blocked if they are more than twice the rate's events.
 func (l *Limiter) WrongKey(client netip.Addr, key cache.Key) {
 	if !l.wrongKeys.on() {
 		return
@@ -202,7 +202,7 @@ func (l *Limiter) WrongKey(client netip.Addr, key cache.Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.blockedLocked(id, now) > 0 {
-		return // it was let in before; one block is enough for all that
+		return // the request was let in before the block, and one block is enough
 	}
 	st := s.meetLocked(id)
 	if st.recallLocked(hash) {
@@ -214,15 +214,15 @@ func (l *Limiter) WrongKey(client netip.Addr, key cache.Key) {
 	}
 }
 
-// Held is a wait that counts; Release ends it. The zero Held counts for nobody.
+// Held is a wait that counts until Release. The zero Held counts for nobody.
 type Held struct {
 	limiter *Limiter
 	id      id
 	birth   uint64
 }
 
-// Wait counts a wait that begins. It reports whether the client may have one more; Release must follow then, once. The count is
-// exact as long as the client is remembered; forgotten, it starts at none.
+// Wait counts a wait that begins. It reports whether the client may have one more. If so the caller calls Release, once. The count
+// is exact as long as the client is remembered; a client that was forgotten starts at none.
 func (l *Limiter) Wait(client netip.Addr) (Held, bool) {
 	if l.waits == 0 {
 		return Held{}, true
@@ -240,7 +240,7 @@ func (l *Limiter) Wait(client netip.Addr) (Held, bool) {
 	return Held{l, id, st.birth}, true
 }
 
-// Release ends the wait. It does no harm when the client has been forgotten meanwhile, even if it has come back.
+// Release ends the wait. It does nothing if the client has been forgotten meanwhile, even if it has come back.
 func (h Held) Release() {
 	if h.limiter == nil {
 		return
@@ -256,8 +256,8 @@ func (h Held) Release() {
 // Refused returns how many requests were refused for that reason.
 func (l *Limiter) Refused(r Reason) int64 { return l.refused[r].Load() }
 
-// Known returns how many clients are remembered, and how many are blocked now. It looks at all blocks there are, for some 10 µs
-// a thousand, one shard at a time: it is for metrics.
+// Known returns how many clients are remembered, and how many are blocked now. It is for metrics: it looks at all blocks, one shard
+// at a time, which takes some 10 µs for each thousand.
 func (l *Limiter) Known() (clients, blocked int) {
 	now := time.Since(l.base)
 	for i := range l.shards {
@@ -279,14 +279,14 @@ func (l *Limiter) refuse(r Reason, after time.Duration) time.Duration {
 	return after
 }
 
-// id is a client: an IPv6 address, or an IPv4 address mapped into one. Both are never the same, because of IPv6 only the first 64
-// bits are used.
+// id is a client: the first 64 bits of an IPv6 address, or an IPv4 address mapped into IPv6. The two kinds never collide: a mapped
+// address has all its bits after the first 64.
 type id [16]byte
 
-// idOf takes IPv6 by /64 whether Proxies.Client has done so or not.
+// idOf takes IPv6 by /64, whether or not Proxies.Client has done so.
 func idOf(client netip.Addr) id {
 	if !client.IsValid() {
-		return id{15: 1} // all who have no address are one
+		return id{15: 1} // all that have no address are one client
 	}
 	id := id(client.As16())
 	if client.Is6() && !client.Is4In6() {
@@ -297,7 +297,7 @@ func idOf(client netip.Addr) id {
 
 func (l *Limiter) hash(id id) uint64 { return maphash.Bytes(l.seed, id[:]) }
 
-// shard picks by the lower half of the hash; in its tables the upper half does.
+// shard picks the client's shard by the lower half of the hash. The shard's tables use the upper half.
 func (l *Limiter) shard(id id) *shard {
 	return &l.shards[l.hash(id)&uint64(len(l.shards)-1)]
 }

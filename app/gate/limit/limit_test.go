@@ -29,7 +29,7 @@ func TestNothingToLimit(t *testing.T) {
 	}
 }
 
-// TestRates takes all at once, one more, and one again when it is due.
+// TestRates takes all events at once, asks for one more, and takes one again when it is due.
 func TestRates(t *testing.T) {
 	for name, tt := range map[string]struct {
 		config Config
@@ -91,7 +91,8 @@ func TestWaits(t *testing.T) {
 	Held{}.Release()
 }
 
-// TestReleaseOfTheForgotten has a client forgotten while it waits. It begins anew, and what it held before counts no more.
+// TestReleaseOfTheForgotten makes the limiter forget a client while it waits. The client begins anew, and the wait from before no longer
+// counts.
 func TestReleaseOfTheForgotten(t *testing.T) {
 	l := New(Config{Waits: 1, Clients: 1})
 	old, _ := l.Wait(alice)
@@ -139,7 +140,7 @@ func TestWaitsAtOnce(t *testing.T) {
 	}
 }
 
-// TestRequestsAtOnce asks from many goroutines: not one more than the bucket has is served.
+// TestRequestsAtOnce asks from many goroutines. No more are served than the bucket has.
 func TestRequestsAtOnce(t *testing.T) {
 	l := New(Config{Requests: Rate{100, time.Hour}, WrongKeys: Rate{1 << 20, time.Second}, Block: time.Minute, Clients: 64})
 	var served atomic.Int64
@@ -182,7 +183,7 @@ func TestIdentities(t *testing.T) {
 	}
 }
 
-// TestForgetting floods the limiter with addresses: memory stays, and who is blocked stays blocked.
+// TestForgetting floods the limiter with addresses. Memory stays the same, and a client that is blocked stays blocked.
 func TestForgetting(t *testing.T) {
 	l := New(Config{Requests: Rate{1000, time.Second}, WrongKeys: Rate{1, time.Hour}, Block: time.Hour, Clients: 1024})
 	l.WrongKey(alice, "a")

@@ -8,8 +8,8 @@ import (
 	"unsafe"
 )
 
-// Proxies are the addresses whose word for whom they ask is believed. The zero Proxies believes nobody. It is not changed once it
-// is made, and may be used concurrently.
+// Proxies are the addresses whose X-Forwarded-For is believed. The zero Proxies believes nobody. It never changes once it is made, and
+// may be used concurrently.
 type Proxies struct {
 	networks []netip.Prefix
 	unix     bool
@@ -24,8 +24,8 @@ var words = map[string][]netip.Prefix{
 	},
 }
 
-// ParseProxies reads a list of addresses, networks and the words loopback, private and unix, which is whoever can reach a Unix
-// socket. The error names all that are wrong, and follows the name of the setting.
+// ParseProxies reads a list of addresses, networks and the words loopback, private and unix, which stands for whoever can reach a Unix
+// socket. The error lists all entries that are wrong. Its text follows the name of the setting.
 func ParseProxies(list []string) (Proxies, error) {
 	var p Proxies
 	var wrong []string
@@ -47,7 +47,7 @@ func ParseProxies(list []string) (Proxies, error) {
 	return p, nil
 }
 
-// parseNetwork reads an address or a network, and takes an IPv4 one that is mapped into IPv6 for what it is.
+// parseNetwork reads an address or a network. An IPv4 one that is mapped into IPv6 becomes IPv4.
 func parseNetwork(text string) (netip.Prefix, bool) {
 	network, err := netip.ParsePrefix(text)
 	if err != nil {
@@ -74,17 +74,17 @@ func (p *Proxies) trusted(addr netip.Addr) bool {
 }
 
 const (
-	maxHops  = 32 // addresses of a request that are looked at: nobody has so many proxies
-	maxEntry = 64 // bytes of one; the longest IPv6 address in brackets with a port has 53
+	maxHops  = 32 // addresses that are looked at in a request: nobody has so many proxies
+	maxEntry = 64 // bytes of an address; the longest of IPv6, in brackets and with a port, has 53
 )
 
-// Client returns whom a request counts for: the address that it came from or, where that is a trusted proxy, the last one in
-// X-Forwarded-For that is not. What stands before that one was written by the client, and counts for nothing. An entry that is no
-// address, or empty, ends the walk: the proxy that passed it on answers for it. IPv6 is returned by /64, IPv4 that is mapped into IPv6 as IPv4,
-// and without zones; the zero Addr is a Unix socket's peer.
+// Client returns the client that a request counts for: the address that the request came from or, where that is a trusted proxy, the
+// last address in X-Forwarded-For that is not one. The client wrote what stands before that address, so that counts for nothing. An
+// entry that is empty or no address ends the walk: the request counts for the proxy that passed the entry on. Client returns IPv6 by
+// /64, IPv4 that is mapped into IPv6 as IPv4, and no zones. The zero Addr stands for the peer of a Unix socket.
 //
 // forwarded are all X-Forwarded-For headers of the request in their order (RFC 9110, Section 5.3, makes them one list): a proxy may
-// add to the last one, or add another one below it. Nothing of them is kept. The work is bounded by maxHops, whatever they hold; an
+// add to the last one, or add another one below it. Client keeps nothing of them. maxHops bounds the work, whatever they hold. An
 // entry that looks like an address and is none costs one allocation, once.
 //
 // hot: every request of a server that has limits.
@@ -119,12 +119,12 @@ func (p *Proxies) Client(from netip.Addr, forwarded ...[]byte) netip.Addr {
 	return identity(addr)
 }
 
-// parseHop reads an address, which may have a port, or brackets, or both. One with a zone means something to the proxy only.
+// parseHop reads an address, which may have a port, or brackets, or both. It refuses a zone, which only the proxy could make sense of.
 func parseHop(entry []byte) (netip.Addr, bool) {
 	if len(entry) == 0 || len(entry) > maxEntry {
 		return netip.Addr{}, false
 	}
-	text := unsafe.String(unsafe.SliceData(entry), len(entry)) // lives as long as this function: addresses without zone keep none
+	text := unsafe.String(unsafe.SliceData(entry), len(entry)) // not used after return: an address without a zone keeps no text
 	if text[0] == '[' {
 		host, port, ok := strings.Cut(text[1:], "]")
 		if !ok || !isPort(port) {
@@ -138,7 +138,7 @@ func parseHop(entry []byte) (netip.Addr, bool) {
 		text = host
 	}
 	for i := range len(text) {
-		// What is no address by its characters is not tried, because that allocates.
+		// An entry with other characters is not parsed, because the error would allocate.
 		if c := text[i]; c != '.' && c != ':' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'f') {
 			return netip.Addr{}, false
 		}
@@ -161,7 +161,7 @@ func isDigits(text string) bool {
 	return len(text) > 0 && len(text) <= 5
 }
 
-// identity returns who counts as one client.
+// identity returns the address or the network that counts as one client.
 func identity(addr netip.Addr) netip.Addr {
 	if !addr.Is6() {
 		return addr

@@ -14,7 +14,7 @@ func TestClient(t *testing.T) {
 		{"loopback", "127.0.0.1", "", "127.0.0.1"},
 		{"loopback", "127.0.0.1", "203.0.113.7", "203.0.113.7"},
 		{"loopback", "192.0.2.1", "203.0.113.7", "192.0.2.1"},
-		{"loopback", "127.0.0.1", "198.51.100.1, 203.0.113.7", "203.0.113.7"}, // what the client wrote counts for nothing
+		{"loopback", "127.0.0.1", "198.51.100.1, 203.0.113.7", "203.0.113.7"}, // the client wrote the first one, which counts for nothing
 		{"loopback,10.0.0.0/8", "127.0.0.1", "198.51.100.1, 203.0.113.7,10.1.2.3", "203.0.113.7"},
 		{"loopback,private", "::1", " 203.0.113.7 ,\t192.168.0.1 ", "203.0.113.7"},
 		{"loopback", "127.0.0.1", "203.0.113.7:4711", "203.0.113.7"},
@@ -35,8 +35,8 @@ func TestClient(t *testing.T) {
 		{"loopback", "127.0.0.1", "[2001:db8::1", "127.0.0.1"},
 		{"loopback", "127.0.0.1", "[2001:db8::1]x", "127.0.0.1"},
 		{"loopback", "127.0.0.1", "0203.0.113.7", "127.0.0.1"},
-		{"loopback", "127.0.0.1", "203.0.113.7,", "127.0.0.1"}, // what the proxy wrote is empty: who is before it is the client's word
-		{"loopback", "127.0.0.1", "unix:", "127.0.0.1"},        // as nginx has it
+		{"loopback", "127.0.0.1", "203.0.113.7,", "127.0.0.1"}, // the proxy wrote an empty entry; the one before it is only the client's word
+		{"loopback", "127.0.0.1", "unix:", "127.0.0.1"},        // as nginx writes it
 		{"::ffff:10.0.0.0/104", "10.0.0.1", "203.0.113.7", "203.0.113.7"},
 		{"private", "10.0.0.1", strings.Repeat("10.0.0.2,", 1000) + "10.0.0.3", "10.0.0.2"}, // a bounded look
 		{"unix", "", "203.0.113.7", "203.0.113.7"},
@@ -78,7 +78,7 @@ func TestProxiesThatAreNone(t *testing.T) {
 	}
 }
 
-// TestClientOfManyHeaders has proxies that add a header of their own below, as HAProxy does.
+// TestClientOfManyHeaders is about proxies that add a header of their own below the others, as HAProxy does.
 func TestClientOfManyHeaders(t *testing.T) {
 	p, err := ParseProxies([]string{"private"})
 	if err != nil {
@@ -95,7 +95,7 @@ func TestClientOfManyHeaders(t *testing.T) {
 		{[]string{"198.51.100.1", "203.0.113.7", "10.0.0.2"}, "203.0.113.7"},
 		{[]string{"198.51.100.1, 203.0.113.7", "10.0.0.3,10.0.0.2"}, "203.0.113.7"},
 		{[]string{"203.0.113.7", ""}, "10.0.0.1"},
-		{[]string{"10.0.0.4", "10.0.0.3"}, "10.0.0.4"}, // all are proxies: the one furthest away asks for itself
+		{[]string{"10.0.0.4", "10.0.0.3"}, "10.0.0.4"}, // all are proxies, so the furthest one asks for itself
 	} {
 		var headers [][]byte
 		for _, h := range tt.headers {
@@ -142,7 +142,7 @@ func TestClientAllocations(t *testing.T) {
 		{"fe80::1%eth0", 0},
 		{strings.Repeat("x", 4000), 0},
 		{strings.Repeat("10.0.0.2,", 400), 0},
-		{"999.1.1.1", 1}, // the error, once: it ends the walk
+		{"999.1.1.1", 1}, // of the error, once, since that ends the walk
 		{"::1::, 999.1.1.1", 1},
 	} {
 		header := []byte(tt.header)
@@ -152,7 +152,7 @@ func TestClientAllocations(t *testing.T) {
 	}
 }
 
-// FuzzForwardedFor compares with the same rules written down naively, over two headers cut from any text.
+// FuzzForwardedFor cuts any text into two headers, and compares Client with the same rules written down naively.
 func FuzzForwardedFor(f *testing.F) {
 	p, err := ParseProxies([]string{"private"})
 	if err != nil {
@@ -167,7 +167,7 @@ func FuzzForwardedFor(f *testing.F) {
 		if !got.IsValid() || got.Zone() != "" || got.Is4In6() {
 			t.Errorf("%q, %q: got %v, want an address without zone or mapping", first, second, got)
 		}
-		// Whatever a client writes before what the proxy adds changes nothing.
+		// Whatever a client writes before the entry that the proxy adds changes nothing.
 		appended := netip.MustParseAddr("203.0.113.7")
 		if got := p.Client(peer, []byte(first), []byte(second+", 203.0.113.7")); got != appended {
 			t.Errorf("%q, %q and then the client's address: got %v, want %v", first, second, got, appended)

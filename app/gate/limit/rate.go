@@ -9,17 +9,17 @@ import (
 	"time"
 )
 
-// Rate is so many events in a time: a client may have all of them at once, and gets them back evenly. So {100, 2 * time.Second}
-// is 50 a second with bursts of 100. Without events, or without a time, there is no limit.
+// Rate is a number of events in a time. A client may have all of them at once, and gets them back evenly: {100, 2 * time.Second} is
+// 50 a second with bursts of 100. Without events, or without a time, there is no limit.
 type Rate struct {
 	Events int
 	Per    time.Duration
 }
 
-// ratePeriods are the times of rates that are written, by their name.
+// ratePeriods are the times that a text can name.
 var ratePeriods = map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}
 
-// String returns the rate as UnmarshalText reads it: 50/s, or off. One in another time, which no text says, is like 100/2s.
+// String returns the rate as UnmarshalText reads it: 50/s, or off. A rate in a time that no text can name is like 100/2s.
 func (r Rate) String() string {
 	if r.Events <= 0 || r.Per <= 0 {
 		return "off"
@@ -32,7 +32,8 @@ func (r Rate) String() string {
 	return fmt.Sprintf("%d/%v", r.Events, r.Per)
 }
 
-// UnmarshalText reads a rate such as 50/s, 60/m or 100/h, or off. The error says what the text must be; the rate is as before then.
+// UnmarshalText reads a rate such as 50/s, 60/m or 100/h, or off. The error says what the text must be. After an error the rate is
+// unchanged.
 func (r *Rate) UnmarshalText(text []byte) error {
 	if string(text) == "off" {
 		*r = Rate{}
@@ -47,15 +48,15 @@ func (r *Rate) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// meter is a Rate as it is reckoned with: the generic cell rate algorithm (ITU-T I.371, Annex A), which needs one number for each
-// client and counts in whole nanoseconds, so that what is due is due exactly.
+// meter is a Rate in the form that the generic cell rate algorithm needs (ITU-T I.371, Annex A). The algorithm keeps one number for
+// each client and counts in whole nanoseconds, so that it is exact when an event is due.
 type meter struct {
 	interval time.Duration // in which one event comes back; 0: there is no limit
-	window   time.Duration // in which all do
+	window   time.Duration // in which all of them come back
 }
 
-// bucket is when all of a client's events will be back, since the Limiter was made; the zero bucket is full. It may be further away
-// than the window: what the client has taken beyond the limit.
+// bucket is when all of a client's events will be back, since the Limiter was made. The zero bucket is full. A bucket that is further
+// away than the window says that the client has taken more than the limit.
 type bucket time.Duration
 
 func (r Rate) meter() meter {
@@ -68,15 +69,15 @@ func (r Rate) meter() meter {
 
 func (m meter) on() bool { return m.interval > 0 }
 
-// due returns in how long the bucket has an event; 0 or less: it has one now.
+// due returns the time until the bucket has an event; 0 or less: it has one now.
 func (m meter) due(b bucket, now time.Duration) time.Duration {
 	return max(time.Duration(b)-now, 0) + m.interval - m.window
 }
 
-// take takes an event, whether there is one or not.
+// take takes an event, whether or not there is one.
 func (m meter) take(b *bucket, now time.Duration) {
 	*b = bucket(max(time.Duration(*b), now) + m.interval)
 }
 
-// debt returns how much of the window is taken, and more than that if events were taken that were not there.
+// debt returns how much of the window is taken. It is more than the window if events were taken that were not there.
 func (m meter) debt(b bucket, now time.Duration) time.Duration { return max(time.Duration(b)-now, 0) }

@@ -28,7 +28,7 @@ func TestRate(t *testing.T) {
 	}
 }
 
-// FuzzRate reads any text: what is taken is written as it can be read again, as the same rate.
+// FuzzRate reads any text. A rate that was read can be written, and read again as the same rate.
 func FuzzRate(f *testing.F) {
 	for _, text := range []string{"off", "50/s", "60/m", "1/h", "0/s", "/", "9999999999/s"} {
 		f.Add(text)

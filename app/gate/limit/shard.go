@@ -17,23 +17,23 @@ type shard struct {
 	clients *freelru.LRU[id, uint32] // where in states; forgets the least recently used
 	blocked *freelru.LRU[id, block]
 	states  []state
-	vacated uint32 // where the client was that was forgotten last
+	vacated uint32 // the place in states of the client that was forgotten last
 	births  uint64
 }
 
-// state is what is known of a client. It has no pointers, and the garbage collector does not look at it.
+// state is what is known of a client. It has no pointers, so the garbage collector does not look at it.
 type state struct {
 	requests, opens, wrongKeys bucket
 
-	birth   uint64 // tells it from another client that had its place, and from itself before it was forgotten
+	birth   uint64 // tells the client from another one that had this place before, and from itself before it was forgotten
 	waits   int32
-	strikes int32                  // requests since it has used up its wrong keys
-	wrong   [rememberedKeys]uint32 // hashes of its last wrong keys, the last one first; 0: none
+	strikes int32                  // requests since the client used up its wrong keys
+	wrong   [rememberedKeys]uint32 // hashes of the client's last wrong keys, the last one first; 0: none
 }
 
 const rememberedKeys = 16
 
-// block is a client that is refused everything until then. It stays, for its length, until it is forgiven.
+// block says that a client is refused everything until then. It is kept beyond its end, until it is forgiven, for its length.
 type block struct {
 	until  time.Duration
 	length time.Duration
@@ -41,12 +41,12 @@ type block struct {
 
 const (
 	maxShards = 64
-	// minShard is how many clients a shard has at the least: addresses are not spread evenly, and with 64 the fullest of 64 shards
-	// forgets a client when three quarters of all clients are there.
+	// minShard is the least number of clients of a shard. Addresses do not spread evenly over shards: where 64 shards have room for 64
+	// clients each, the fullest one begins to forget when three quarters of all clients are there.
 	minShard = 64
 )
 
-// newShards returns as many shards as are worth it, for that many clients together, rounded up to a multiple of their number.
+// newShards returns shards for that many clients together, rounded up to a multiple of the number of shards.
 func newShards(clients int, hash func(id) uint64) []shard {
 	n := 1 << max(0, min(bits.Len(uint(clients/minShard))-1, bits.Len(maxShards)-1))
 	size := uint32((clients + n - 1) / n)
@@ -63,7 +63,7 @@ func newShards(clients int, hash func(id) uint64) []shard {
 	return shards
 }
 
-// knownLocked returns what is known of the client, or nil. It is good until the lock is released.
+// knownLocked returns what is known of the client, or nil. The state may be used until the lock is released.
 func (s *shard) knownLocked(id id) *state {
 	at, ok := s.clients.Get(id)
 	if !ok {
@@ -72,7 +72,7 @@ func (s *shard) knownLocked(id id) *state {
 	return &s.states[at]
 }
 
-// meetLocked returns what is known of the client, who becomes known if need be.
+// meetLocked returns what is known of the client, which becomes known if it was not.
 func (s *shard) meetLocked(id id) *state {
 	if st := s.knownLocked(id); st != nil {
 		return st
@@ -105,7 +105,7 @@ const (
 	forgive  = time.Hour // after the end of a block the next one is as short as the first again
 )
 
-// blockLocked blocks the client: for the first length, or longer if it has been blocked lately. Its debt stays.
+// blockLocked blocks the client: for first, or longer if it has been blocked lately. Its debt stays.
 func (s *shard) blockLocked(id id, st *state, now, first time.Duration) {
 	length := max(first, 1)
 	if b, ok := s.blocked.Get(id); ok && now < b.until+forgive {
@@ -127,12 +127,12 @@ func (s *shard) countBlockedLocked(now time.Duration) (n int) {
 	return n
 }
 
-// patience is how many requests a client that has used up its wrong keys may go on to make before it is blocked: those that were
-// under way already, and the retries of a client that means well.
+// patience is how many requests a client may still make once it has used up its wrong keys, before it is blocked. It covers requests
+// that were under way already, and the retries of a client that means well.
 const patience = 20
 
-// slowedLocked returns in how long a client that has used up its wrong keys may ask again, or 0 if it has some left. It counts the
-// request, and blocks who will not hear.
+// slowedLocked returns the time until a client that has used up its wrong keys may ask again, or 0 if it has some left. It counts the
+// request, and blocks a client that goes on asking.
 func (l *Limiter) slowedLocked(s *shard, id id, st *state, now time.Duration) time.Duration {
 	if !l.wrongKeys.on() {
 		return 0
@@ -148,7 +148,7 @@ func (l *Limiter) slowedLocked(s *shard, id id, st *state, now time.Duration) ti
 	return after
 }
 
-// recallLocked reports whether the key is among the client's last wrong ones. It is the last one then.
+// recallLocked reports whether the key is among the client's last wrong ones, and makes it the last one.
 func (st *state) recallLocked(hash uint32) bool {
 	at := slices.Index(st.wrong[:], hash)
 	known := at >= 0

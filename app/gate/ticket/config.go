@@ -2,15 +2,16 @@ package ticket
 
 // Config says whether roles have tickets. The zero Config means that they have none.
 type Config struct {
-	// RoleTickets has them made and asked for.
+	// RoleTickets makes the server give tickets, and ask for them.
 	RoleTickets bool `name:"role-tickets" help:"Give who opens a session, and who first answers it, a ticket that only they can go on as that role with."`
 
-	// SecretFile has the secrets, one a line, MinSecret bytes or more each; empty: a random one that is good in this process only.
+	// SecretFile has the secrets, one a line, MinSecret bytes or more each. If it is empty there is one random secret, which is good
+	// in this process only.
 	SecretFile string `name:"role-tickets-secret-file" placeholder:"FILE" help:"Secrets that tickets are signed with, one a line, 32 bytes or more each; the first signs, all are good. For more than one node. Read again at SIGHUP."`
 }
 
-// Validate calls wrong for each mistake, with a pointer to the field that has it and what is wrong in words that follow the field's
-// name. Arguments that point to other fields stand for their names. It reads no file.
+// Validate calls wrong for each mistake: with a pointer to the field, and with what is wrong in words that follow the field's name.
+// An argument that points to another field stands for that field's name. Validate reads no file.
 func (c *Config) Validate(wrong func(field any, format string, args ...any)) {
 	if !c.RoleTickets && c.SecretFile != "" {
 		wrong(&c.SecretFile, "is for %v", &c.RoleTickets)

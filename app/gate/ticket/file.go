@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	// maxSecrets bounds what one ticket may cost to check: an old secret, the current one, and the next are three.
+	// maxSecrets bounds what the check of one ticket costs. An old secret, the current one and the next one are three.
 	maxSecrets = 4
-	// maxFile bounds the file, in bytes: secrets far longer than any use.
+	// maxFile bounds the file, in bytes: there is room for secrets far longer than any use.
 	maxFile = 64 << 10
 )
 

@@ -2,5 +2,5 @@
 
 package ticket
 
-// raceDetector says that the race detector runs: it is slow, and allocates.
+// raceDetector says whether the race detector runs, which is slow and allocates.
 const raceDetector = false

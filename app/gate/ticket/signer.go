@@ -12,10 +12,10 @@ import (
 
 // signer makes MACs under one secret.
 type signer struct {
-	desks sync.Pool // of *desk: to begin an HMAC anew costs two hashes, to go on with one none
+	desks sync.Pool // of *desk: a new HMAC costs two hashes more than one that is reset
 }
 
-// desk is what one MAC at a time is made with.
+// desk is what a MAC is made with, one at a time.
 type desk struct {
 	mac     hash.Hash
 	message []byte
@@ -33,8 +33,8 @@ func newSigner(secret []byte) *signer {
 	}}}
 }
 
-// mac returns the MAC of the role, the epoch and the key, in this order: what is of fixed length first, so that no two of them make
-// the same message. No role is a byte that a JWT may begin with, should its secret be the same.
+// mac returns the MAC of the role, the epoch and the key, in this order. What has a fixed length comes first, so no two of these
+// triples make the same message. A JWT never begins with the byte of a role, so its MAC is another one even under the same secret.
 func (s *signer) mac(key cache.Key, role cache.Role, epoch uint64) (mac [macBytes]byte) {
 	d, _ := s.desks.Get().(*desk)
 	defer s.desks.Put(d)

@@ -1,10 +1,11 @@
-// Package ticket makes and checks role tickets: who opened a session, and who first answered it, shows one to go on as that role.
+// Package ticket makes and checks role tickets. The client that opened a session gets one, and the client that first answered it.
+// Each shows its ticket to go on as its role.
 //
 //	secret, role, session's epoch, key ─HMAC-SHA256─▶ MAC
 //	ticket = base64url( epoch, 6 bytes ‖ MAC, its first 16 bytes )          30 characters
 //
-// Nothing is stored: whoever has the secret can check a ticket, so that any node of a fleet can. A ticket speaks of one session,
-// which has ended or not: that is for the store to say, by the epoch. It is a bearer's: who sees it can use it.
+// Nothing is stored. Whoever has the secret can check a ticket, so any node of a fleet can. A ticket is for one session; by the epoch
+// the store says whether that session has ended. Whoever sees a ticket can use it.
 //
 // The package knows neither where in a request a ticket stood nor what a session holds.
 package ticket
@@ -20,29 +21,29 @@ import (
 )
 
 const (
-	epochBytes = 6  // what a cursor has of it
+	epochBytes = 6  // as in a cursor
 	macBytes   = 16 // RFC 2104, Section 5: half of the hash; nobody guesses 128 bits
 	rawBytes   = epochBytes + macBytes
 
 	// Length is how long a ticket is, in characters.
 	Length = (rawBytes*8 + 5) / 6
 
-	// MinSecret is how long a secret is at the least, in bytes: as long as the hash (RFC 2104, Section 3).
+	// MinSecret is the least length of a secret, in bytes: that of the hash (RFC 2104, Section 3).
 	MinSecret = sha256.Size
 )
 
-var encoding = base64.RawURLEncoding.Strict() // RFC 4648, Section 5; one way to write a ticket only
+var encoding = base64.RawURLEncoding.Strict() // RFC 4648, Section 5; Strict leaves one way to write a ticket
 
-// Issuer makes and checks tickets. New or Open make one. Its methods may be called concurrently. Append and Check neither block nor
+// Issuer makes and checks tickets. New or Open makes one. Its methods may be called concurrently. Append and Check neither block nor
 // allocate.
 type Issuer struct {
-	path string // of the secrets; none: they are this process's own
+	path string // of the secrets; empty: the secret is this process's own
 
 	// atomic
 	signers atomic.Pointer[[]*signer] // the first one signs, all check
 }
 
-// New returns an Issuer whose tickets are good in this process only, with a random secret.
+// New returns an Issuer with a random secret. Its tickets are good in this process only.
 func New() *Issuer {
 	secret := make([]byte, MinSecret)
 	rand.Read(secret) // it never fails
@@ -68,7 +69,7 @@ func Open(config Config) (*Issuer, error) {
 	return i, nil
 }
 
-// Reload reads the file again, if there is one. If it fails nothing has changed. The error names the file, and quotes nothing of it.
+// Reload reads the file again, if there is one. If it fails nothing changes. The error names the file, and quotes nothing of it.
 func (i *Issuer) Reload() error {
 	if i.path == "" {
 		return nil
@@ -81,7 +82,7 @@ func (i *Issuer) Reload() error {
 	return nil
 }
 
-// Append appends the ticket of this role in the session of that epoch and key.
+// Append appends the ticket of this role in the session of this epoch and key.
 func (i *Issuer) Append(dst []byte, key cache.Key, role cache.Role, epoch uint64) []byte {
 	var raw [rawBytes]byte
 	putEpoch(raw[:], epoch)
@@ -90,8 +91,8 @@ func (i *Issuer) Append(dst []byte, key cache.Key, role cache.Role, epoch uint64
 	return encoding.AppendEncode(dst, raw[:])
 }
 
-// Check returns the epoch of the session that the ticket is of. ok is false if it is no ticket of this role and key, whatever is
-// wrong with it. How long it takes does not depend on what the MAC should be.
+// Check returns the epoch of the session that the ticket is for. ok is false if it is not a ticket of this role and key, whatever is
+// wrong with it. How long Check takes does not depend on the right MAC.
 //
 // hot: every request of a server whose roles have tickets.
 func (i *Issuer) Check(ticket []byte, key cache.Key, role cache.Role) (epoch uint64, ok bool) {
@@ -104,7 +105,7 @@ func (i *Issuer) Check(ticket []byte, key cache.Key, role cache.Role) (epoch uin
 	}
 	epoch = epochOf(raw[:])
 	if epoch == 0 {
-		return 0, false // is of no session
+		return 0, false // no session has it
 	}
 	for _, s := range *i.signers.Load() {
 		mac := s.mac(key, role, epoch)

@@ -12,7 +12,7 @@ import (
 
 const epoch = 0x0123456789ab
 
-// secrets are a file's text, of n secrets that differ.
+// secrets returns the text of a file with n different secrets.
 func secrets(n int) string {
 	var lines []string
 	for i := range n {
@@ -80,7 +80,7 @@ func TestTicketsAreGoodForTheirs(t *testing.T) {
 	}
 }
 
-// TestEveryChangeIsSeen changes a ticket at each place to each character, and makes it shorter and longer.
+// TestEveryChangeIsSeen changes each character of a ticket to each other one, and makes the ticket shorter and longer.
 func TestEveryChangeIsSeen(t *testing.T) {
 	i := New()
 	good := i.Append(nil, "k", cache.Offer, epoch)
@@ -106,8 +106,8 @@ func TestEveryChangeIsSeen(t *testing.T) {
 	i.wantCheck(t, "of no session", i.Append(nil, "k", cache.Offer, 0), "k", cache.Offer, 0)
 }
 
-// TestForm compares with a ticket that other code has made, so that the nodes of a fleet which is being upgraded agree:
-// openssl dgst -sha256 -hmac, with a secret of 32 a, over the bytes 02 0123456789ab and "a key".
+// TestForm compares with a ticket that other code made, so that old and new nodes of a fleet agree during an upgrade: openssl dgst -sha256
+// -hmac, with a secret of 32 a, over the bytes 02 0123456789ab and "a key".
 func TestForm(t *testing.T) {
 	i := issuer(t, secrets(1))
 	const want = "ASNFZ4mrhwSp6ydTSF4alKlTaS93iw"
@@ -116,7 +116,7 @@ func TestForm(t *testing.T) {
 	}
 }
 
-// TestSecretsAreReplaced goes through what an operator does on one node after the other.
+// TestSecretsAreReplaced does what an operator does, on one node after the other.
 func TestSecretsAreReplaced(t *testing.T) {
 	const old, young = "an old secret of 32 bytes or more", "a young secret of 32 bytes or more"
 	path := write(t, old)
@@ -227,7 +227,7 @@ func BenchmarkCheck(b *testing.B) {
 	}
 }
 
-// FuzzCheck shows any bytes: none is good but what Append wrote.
+// FuzzCheck shows any bytes. Only what Append wrote is good.
 func FuzzCheck(f *testing.F) {
 	i, err := Open(Config{RoleTickets: true, SecretFile: write(f, secrets(2))})
 	if err != nil {
@@ -252,7 +252,7 @@ func FuzzCheck(f *testing.F) {
 	})
 }
 
-// FuzzFile reads any file: it has one to four secrets, or an error that quotes nothing.
+// FuzzFile reads any file. It returns one to four signers, or an error that quotes nothing of the file.
 func FuzzFile(f *testing.F) {
 	for _, text := range []string{"", secrets(1), secrets(4), secrets(5), "short\n", "\r\n\r\n", secrets(1) + "\n" + secrets(1)} {
 		f.Add([]byte(text))

@@ -1,10 +1,10 @@
-// Package accesslog writes a line about requests: all of them, or a sample. It knows no request and no HTTP, only what it is told of one.
+// Package accesslog writes a line about each request, or about a sample of them. It knows no HTTP: an Entry says what there is to log.
 //
 //	request ──Write──▶ queue ──one goroutine──▶ slog.Handler ──▶ disk
 //	             └── full: dropped, and counted ◀── failed ──┘
 //
-// A line names no key, but a hash of it under a salt, so that the lines of one session can be found by each other and the key by none of
-// them. No request waits for a disk: what a slow or a full one does not take is lost, and counted.
+// A line has no key, but a salted hash of it. So the lines of one session can be found by each other, and no line gives the key away. No
+// request waits for a disk: lines that a slow or full disk does not take are dropped and counted.
 package accesslog
 
 import (
@@ -25,33 +25,33 @@ import (
 )
 
 const (
-	// queued is how many lines wait for the disk at the most: 200 bytes each, and a disk that sleeps for a tenth of a second at
+	// queued is how many lines may wait for the disk, 200 bytes each. It bridges a tenth of a second in which the disk takes nothing, at
 	// 40,000 requests a second.
 	queued = 4096
 
 	// flushFor bounds how long Close waits for a disk that hangs.
 	flushFor = 2 * time.Second
 
-	// minSalt is in bytes: as much as nobody finds by trying.
+	// minSalt is in bytes. Nobody finds a salt of that length by trying.
 	minSalt, maxSalt = 16, 4096
 
-	// hashBytes are kept of a hash: among a million sessions two share one with a chance of 1 in 10^7.
+	// hashBytes is how many bytes of a hash are kept. Among a million sessions two have the same with a chance of 1 in 10^7.
 	hashBytes = 8
 )
 
 // Config says what is logged.
 type Config struct {
-	// Share is the part of requests that is logged, picked at random: 0 none, 1 all.
+	// Share is the part of requests that is logged, picked at random; 0: none, 1: all.
 	Share Share `name:"access-log" default:"off" help:"Share of requests that get a line in the log, without keys: 1 (all), 0.01, off."`
-	// SaltFile has the salt of hashes, 16 to 4096 bytes, for several nodes whose lines are to be found by each other. None: each
-	// process has a random one, and who has its log can try no keys.
+	// SaltFile has the salt of hashes, 16 to 4096 bytes. It is for several nodes that hash a key alike. If it is empty each process has
+	// a random salt, and nobody can try keys against its log.
 	SaltFile string `name:"access-log-salt-file" placeholder:"FILE" help:"Salt of the hashes that stand for keys in it, 16 bytes or more: the same on all nodes whose lines are to be found by each other; none: a random one."`
-	// Clients has lines name the client's address.
+	// Clients says that lines have the client's address.
 	Clients bool `name:"access-log-clients" help:"Have its lines name the client's address."`
 }
 
-// Validate calls wrong for each mistake, with a pointer to the field that has it and what is wrong in words that follow the field's
-// name. It reads no file.
+// Validate calls wrong for each mistake: with a pointer to the field, and with what is wrong in words that follow the field's name. It
+// reads no file.
 func (c *Config) Validate(wrong func(field any, format string, args ...any)) {
 	if !c.Share.valid() {
 		wrong(&c.Share, "is %v, must be 0 to 1", float64(c.Share))
@@ -73,7 +73,7 @@ type Log struct {
 	lost atomic.Int64
 }
 
-// Entry is what is to be told of a request. Its strings are not the request's.
+// Entry is what there is to log of a request. Its strings must not be the request's own, which end with it.
 type Entry struct {
 	Route, Status, Msg string
 	Client             netip.Addr    // the zero one: not known
@@ -91,7 +91,7 @@ func (e *Entry) Of(l *Log, key cache.Key) {
 	var salted [sha256.Size + 4*cache.MaxKeyLength]byte
 	n := copy(salted[:], l.salt[:])
 	n += copy(salted[n:], key)
-	sum := sha256.Sum256(salted[:n]) // a quarter of it is kept: nothing can be appended to what was hashed, as it could to a whole one
+	sum := sha256.Sum256(salted[:n]) // only a quarter of it is kept, so nobody can compute the hash of a longer text from it
 	copy(e.session[:], sum[:])
 }
 
@@ -129,15 +129,15 @@ func (c *Config) salt() ([]byte, error) {
 	return salt, nil
 }
 
-// Picks reports whether the request that comes now is to be logged.
+// Picks reports whether the caller should log the request that comes now.
 //
 // hot: every request.
 func (l *Log) Picks() bool { return l != nil && (l.share == 1 || random.Float64() < l.share) } // #nosec G404 -- a sample
 
-// Clients reports whether lines are to name clients.
+// Clients reports whether an Entry should have the client's address.
 func (l *Log) Clients() bool { return l.clients }
 
-// Write logs a request that Picks has picked, now. It does not block. What comes after Close is lost.
+// Write logs a request that Picks has picked, with the time of the call. It does not block. After Close lines are dropped and counted.
 func (l *Log) Write(e *Entry) {
 	r := slog.NewRecord(time.Now(), slog.LevelInfo, "request", 0)
 	r.AddAttrs(slog.String("route", e.Route), slog.String("status", e.Status), slog.String("result", e.Msg))
@@ -198,7 +198,7 @@ func (l *Log) put(r slog.Record) {
 	}
 }
 
-// Close writes what is queued, for two seconds at the most: a disk that hangs does not keep the server from its end.
+// Close writes what is queued. It gives up after two seconds, so a disk that hangs does not keep the server from ending.
 func (l *Log) Close() {
 	if l == nil {
 		return

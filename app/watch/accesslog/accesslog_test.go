@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// lines is where a log writes to.
+// lines is what a log writes to.
 type lines struct {
 	mu sync.Mutex
 	// guarded by mu
@@ -155,7 +155,7 @@ func TestPicks(t *testing.T) {
 	}
 }
 
-// TestFullDisk checks that lines which cannot be written are counted, and later ones are written again.
+// TestFullDisk checks that lines that cannot be written are counted, and that later ones are written again.
 func TestFullDisk(t *testing.T) {
 	out := lines{fail: errors.New("no space left on device")}
 	synctest.Test(t, func(t *testing.T) {
@@ -190,13 +190,13 @@ type stuck struct {
 
 func (s stuck) Handle(context.Context, slog.Record) error { <-s.free; return nil }
 
-// TestSlowDisk checks that nobody waits for a disk that hangs: what does not fit into the queue is counted, and Close gives up.
+// TestSlowDisk checks that nobody waits for a disk that hangs. Lines that do not fit into the queue are counted, and Close gives up.
 func TestSlowDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		free := make(chan struct{})
 		l := newLog(t, accesslog.Config{Share: 1}, stuck{slog.DiscardHandler, free})
 		l.Write(new(accesslog.Entry))
-		synctest.Wait() // it hangs with this one
+		synctest.Wait() // the disk hangs with this line
 		const queue, more = 4096, 10
 		for range queue {
 			l.Write(new(accesslog.Entry))

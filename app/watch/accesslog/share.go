@@ -18,7 +18,7 @@ func (s Share) String() string {
 	return strconv.FormatFloat(float64(s), 'g', -1, 64)
 }
 
-// UnmarshalText reads a share such as 0.01, or 1, or off. The error says what the text must be; the share is as before then.
+// UnmarshalText reads a share such as 0.01, or 1, or off. The error says what the text must be. After an error the share is unchanged.
 func (s *Share) UnmarshalText(text []byte) error {
 	if string(text) == "off" {
 		*s = 0

@@ -12,11 +12,11 @@ import (
 	"signal-server/cache"
 )
 
-// scrapes is how many scrapes are answered at once: Prometheus comes alone, two of them are common.
+// scrapes is how many scrapes are answered at once. One Prometheus asks once at a time, and two of them are common.
 const scrapes = 4
 
-// Handler returns what answers scrapes: the sources' metrics, and those of the Go runtime and the process. Metrics of the same name in two
-// sources, or none that Prometheus takes, are a bug, and panic.
+// Handler returns a handler that answers scrapes with the metrics of the sources, the Go runtime and the process. It panics if two
+// sources have a metric of the same name, or if Prometheus does not take one: that is a bug.
 func Handler(log *slog.Logger, sources ...Source) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -29,7 +29,7 @@ func Handler(log *slog.Logger, sources ...Source) http.Handler {
 	})
 }
 
-// collector is a Source as Prometheus wants it.
+// collector makes a Source a prometheus.Collector.
 type collector struct {
 	source Source
 	descs  map[*Metric]*prometheus.Desc

@@ -11,7 +11,7 @@ import (
 	"signal-server/cache"
 )
 
-// source is made for one test.
+// source is a Source of one test.
 type source struct {
 	metrics []*metrics.Metric
 	report  func(metrics.Sink)

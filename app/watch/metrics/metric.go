@@ -1,13 +1,13 @@
 // Package metrics counts what a server does, and tells it to Prometheus. It is the only package that knows Prometheus. It does not know
-// what a request or a session is: those who do are its Sources.
+// what a request or a session is: the parts of the server that do are its Sources.
 //
 //	requests ──Requests.Count──▶ shards of counters ─┐
 //	store, limits, connections: their own counters ──┴─Source.Report──▶ Sink ──▶ /metrics
 //
-// What is counted on the way of every request is counted here, in fixed arrays of atomic numbers, because a counter of Prometheus is
-// found by its labels, and shared by all cores. The numbers become metrics of Prometheus only when somebody asks for them.
+// What every request counts is counted here, in fixed arrays of atomic numbers: a counter of Prometheus has to be looked up by its
+// labels, and all cores share it. The numbers become metrics of Prometheus only when somebody asks for them.
 //
-// No label's value comes from a request: each is one of a list that is fixed when the server starts.
+// No label's value comes from a request. Each value is from a list that is fixed when the server starts.
 package metrics
 
 import (
@@ -34,9 +34,9 @@ type Metric struct {
 	Name   string // signal_…, in base units, a counter with _total
 	Help   string // one sentence, and what an operator has to know beside it
 	Kind   Kind
-	Labels []string // names; Sink is given a value for each, in this order
+	Labels []string // names; a Sink gets a value for each, in this order
 
-	// From and To are the first and the last bound that a Histogram shows, of cache.DurationBounds.
+	// From and To are the first and the last of cache.DurationBounds that a Histogram shows.
 	From, To time.Duration
 }
 
@@ -44,15 +44,15 @@ type Metric struct {
 type Source interface {
 	// Metrics returns all that Report may tell of. It is called once.
 	Metrics() []*Metric
-	// Report tells the numbers as they are now. It is called for each scrape, by several goroutines at once if there are several,
-	// and blocks no longer than a lock.
+	// Report tells the numbers as they are now. Each scrape calls it, several at once if need be. It may wait for a lock, and for
+	// nothing else.
 	Report(to Sink)
 }
 
 // Sink takes numbers.
 type Sink interface {
-	// Value tells the number of a Counter or Gauge, once for each combination of labels. A number that is cache.Unknown is not told.
+	// Value tells the number of a Counter or Gauge, once for each combination of labels. It leaves out cache.Unknown.
 	Value(m *Metric, value float64, labels ...string)
-	// Durations tells a Histogram, once for each combination of labels. One that is not known is not told.
+	// Durations tells a Histogram, once for each combination of labels. It leaves out a Distribution that is not Known.
 	Durations(m *Metric, d cache.Distribution, labels ...string)
 }

@@ -14,31 +14,32 @@ const (
 	maxRoutes  = 64
 	maxEndings = 64
 
-	// shards of the counters: two connections seldom share one, so that cores seldom wait for each other. A shard is 32 KiB, of
-	// which a server touches a tenth.
+	// shards is how many copies of the counters there are. Two connections seldom share one, so cores seldom wait for each other. A
+	// shard is 32 KiB, of which a server touches a tenth.
 	shards = 8
 )
 
 // Route is a route by its number.
 type Route uint8
 
-// Ending is how a request ended: by its msg, or where it is not of the API, by its status.
+// Ending is how a request ended: with which msg or, if it was not for the API, with which status.
 type Ending uint8
 
-// OK is a request that produced what was asked for, Gone one whose client had left before it was answered. The others come from Requests.
+// OK says that the request produced what was asked for, Gone that the client left before it was answered. The other Endings come from
+// Requests.
 const (
 	OK Ending = iota
 	Gone
 )
 
-// goneStatus is that of Gone, as nginx logs it: nobody has seen it.
+// goneStatus is the status of Gone, as nginx logs it. No client gets it.
 const goneStatus = 499
 
-// pageStatuses are those of answers that are not of the API.
+// pageStatuses are the statuses of answers that are not of the API.
 var pageStatuses = [...]int{204, 302, 304}
 
-// Requests counts requests. NewRequests makes one; then come all calls of Route, and then the others, which may be concurrent. None of those
-// allocates or blocks.
+// Requests counts requests. NewRequests makes one. All calls of Route come next, and then the others, which may be concurrent. None of
+// these allocates or blocks.
 type Requests struct {
 	// set at the start
 	routes  []string
@@ -52,7 +53,7 @@ type Requests struct {
 	seconds [maxRoutes]cache.Durations
 }
 
-// labels are those of one ending.
+// labels are the labels of one Ending.
 type labels struct{ status, msg string }
 
 // NewRequests returns a Requests that knows all of custerrors, and no route.
@@ -82,17 +83,17 @@ func NewRequests() *Requests {
 }
 
 const (
-	places = 1024 // so many more than msgs that a way to keep them apart is soon found
+	places = 1024 // far more than msgs, so that settleIn soon finds a way to keep them apart
 	maxMix = 1 << 16
 )
 
-// place returns where in places the ending of the msg is noted: a map would hash all of its text, for 16 ns more.
+// place returns where in places the Ending of the msg stands. A map would hash all of the text, which takes 16 ns more.
 func (r *Requests) place(e custerrors.Error) int {
 	n := len(e)
 	return (((n*31+int(e[0]))*31+int(e[n/2]))*31 + int(e[n-1])) * (2*r.mix + 1) >> 3 & (places - 1)
 }
 
-// settleIn notes where each msg is, and reports whether no two are in one place.
+// settleIn puts each msg into its place, and reports whether no two have the same place.
 func (r *Requests) settleIn() bool {
 	r.places = [places]Ending{}
 	for end, e := range r.errors {
@@ -107,7 +108,7 @@ func (r *Requests) settleIn() bool {
 	return true
 }
 
-// Route returns the number of the route of that name, which is its label.
+// Route returns the number of the route of that name. The name is its label.
 func (r *Requests) Route(name string) Route {
 	for i, known := range r.routes {
 		if known == name {
@@ -121,8 +122,8 @@ func (r *Requests) Route(name string) Route {
 	return Route(len(r.routes) - 1)
 }
 
-// Of returns the ending of a request that was answered with this msg, "" for success. A msg that custerrors does not have is a bug, and
-// counts as one.
+// Of returns the Ending of a request that was answered with this msg, "" for success. A msg that custerrors does not have counts as
+// InternalError: it is a bug.
 //
 // hot: every request.
 func (r *Requests) Of(msg custerrors.Error) Ending {
@@ -135,7 +136,7 @@ func (r *Requests) Of(msg custerrors.Error) Ending {
 	return r.places[r.place(custerrors.InternalError)]
 }
 
-// OfStatus returns the ending of a request outside the API that was answered with this status.
+// OfStatus returns the Ending of a request outside the API that was answered with this status.
 func (r *Requests) OfStatus(status int) Ending {
 	for i, s := range pageStatuses {
 		if s == status {
@@ -145,22 +146,22 @@ func (r *Requests) OfStatus(status int) Ending {
 	return OK
 }
 
-// Label returns the route's name, and the status and msg of the ending, as they stand in metrics.
+// Label returns the route's name, and the status and msg of the Ending, as they stand in metrics.
 func (r *Requests) Label(route Route, end Ending) (name, status, msg string) {
 	return r.routes[route], r.endings[end].status, r.endings[end].msg
 }
 
-// Count counts a request. Those of one connection are to have one shard, any number; those of different ones, different shards.
+// Count counts a request. A connection should give the same shard, any number, each time, and different connections different ones.
 //
 // hot: every request.
 func (r *Requests) Count(shard uint8, route Route, end Ending) {
 	r.counts[shard%shards][route%maxRoutes][end%maxEndings].Add(1)
 }
 
-// Took counts how long a request took that did not wait.
+// Took counts how long a request without ?wait took.
 func (r *Requests) Took(route Route, t time.Duration) { r.seconds[route%maxRoutes].Observe(t) }
 
-// Answered returns how many requests of all routes but one were answered with this msg. It is for metrics: it looks at all counters.
+// Answered returns how many requests, of all routes but one, were answered with this msg. It is for metrics: it looks at all counters.
 func (r *Requests) Answered(msg custerrors.Error, but Route) int64 {
 	end, n := r.Of(msg), uint64(0)
 	for route := range r.routes {
@@ -178,7 +179,7 @@ func (r *Requests) count(route, end int) (n uint64) {
 	return n
 }
 
-// TimedShare is one in how many requests the caller is to time.
+// TimedShare says how many requests the caller times: one in so many.
 const TimedShare = 16
 
 var (

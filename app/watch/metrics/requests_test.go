@@ -69,7 +69,7 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-// TestEveryMsgIsAnEnding checks that no two msgs share one, and that each is told with its status.
+// TestEveryMsgIsAnEnding checks that no two msgs share an Ending, and that each has the label of its msg.
 func TestEveryMsgIsAnEnding(t *testing.T) {
 	r := metrics.NewRequests()
 	route := r.Route("r")
