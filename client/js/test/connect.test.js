@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { getEventListeners } from 'node:events';
 import test, { describe } from 'node:test';
-import { connect, deriveSecret, randomKey, Session } from '../signal.js';
+import { connect, deriveSecret, randomKey, Session } from '../src/signal.js';
 import { FakePeer } from './fake-peer.js';
 import { FakeServer } from './fake-server.js';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Session } from '../signal.js';
+import { Session } from '../src/signal.js';
 import { envelope, FakeServer } from './fake-server.js';
 
 const fast = { base: 1, max: 5 };

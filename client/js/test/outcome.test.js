@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import test, { describe } from 'node:test';
-import { connect, deriveSecret, randomKey, Session } from '../signal.js';
+import { connect, deriveSecret, randomKey, Session } from '../src/signal.js';
 import { FakePeer } from './fake-peer.js';
 import { FakeServer } from './fake-server.js';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import test from 'node:test';
-import { deriveSecret, Seal } from '../signal.js';
+import { deriveSecret, Seal } from '../src/signal.js';
 
 const file = new URL('../../seal/testdata/vectors.json', import.meta.url);
 const skip = !existsSync(file);

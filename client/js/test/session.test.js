@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { randomKey, Session } from '../signal.js';
+import { randomKey, Session } from '../src/signal.js';
 import { envelope, FakeServer } from './fake-server.js';
 
 const url = 'http://signal.example/mounted/here/';
