@@ -191,7 +191,7 @@ describe('with the server', { skip }, () => {
       for (const enough = connected + 40; loading && connected < enough;) await pause(5);
       if (kills === 2) break;
       await stop('SIGKILL');
-      await pause(300); // a process manager takes a moment
+      await pause(300); // a process manager takes a moment to restart it
       await start();
     }
     loading = false;

@@ -33,7 +33,7 @@ test('what is wrong with the arguments is said at once', () => {
   assert.throws(make({ key: 'x'.repeat(33) }), { code: 'KeyIsTooLong' });
   assert.throws(make({ url: 'ftp://x/' }), /http or https/);
   assert.throws(make({ url: 'http://x/?a=b' }), /query/);
-  assert.throws(make({ url: '/relative' }), TypeError); // without a page there is nothing to relate it to
+  assert.throws(make({ url: '/relative' }), TypeError); // without a page there is no base for it
   assert.equal(make({ key: ` ${'🔑'.repeat(32)} ` })().key, '🔑'.repeat(32));
 });
 
