@@ -1,6 +1,6 @@
 // base64url without padding (RFC 4648, Section 5).
 
-/** Returns a key that nobody guesses: 128 random bits. */
+/** Returns a key that nobody can guess: 128 random bits. */
 export function randomKey() {
   return toBase64url(crypto.getRandomValues(new Uint8Array(16)));
 }

@@ -26,7 +26,7 @@ export class Report {
     this.#options = options;
   }
 
-  /** The page is left: nothing is reported any more, and nothing waits for a report. */
+  /** The page is left: from here on nothing is reported, and nothing waits for a report. */
   leave() { this.#left.abort(); }
 
   /** Reports success. Returns a promise for which the end of the session has to wait, or undefined if there is no report. */

@@ -121,7 +121,7 @@ export class Round {
     await this.#when(Promise.all([this.#negotiation.ready, this.#outbox.settled(this.#options.batchDelay, this.#limit.signal)]));
     const text = JSON.stringify({ type, sdp });
     this.#hooks.signal('sent', 'sdp', text);
-    const sealed = await this.#sealing().sealSdp(text);
+    const sealed = await this.#seal.sealSdp(text);
     return { sdp: sealed, ...await this.#takeCandidates() };
   }
 
@@ -130,12 +130,12 @@ export class Round {
     const candidates = [];
     for (const text of texts) {
       this.#hooks.signal('sent', 'candidate', text);
-      candidates.push(await this.#sealing().sealCandidate(text));
+      candidates.push(await this.#seal.sealCandidate(text));
     }
     return { candidates, all };
   }
 
-  #sealing() { return this.#codec ??= this.#negotiation.newCodec(); }
+  get #seal() { return this.#codec ??= this.#negotiation.newCodec(); }
 
   async #putOffer(offer) {
     const { session } = this.#negotiation;
@@ -265,7 +265,7 @@ export class Round {
     const wanted = otherRole(this.#role);
     let text = '';
     try {
-      text = await this.#sealing().openSdp(data);
+      text = await this.#seal.openSdp(data);
       await this.#pc.setRemoteDescription(descriptionOf(text, wanted));
     } catch (cause) {
       const error = cause instanceof SealError ? cause
@@ -283,7 +283,7 @@ export class Round {
   async #applyCandidate(data) {
     let text = '', error;
     try {
-      text = await this.#sealing().openCandidate(data);
+      text = await this.#seal.openCandidate(data);
       const candidate = JSON.parse(text);
       if (candidate.candidate === '') this.#gotAll = true; // the end of candidates (RFC 8838, Section 13)
       await this.#pc.addIceCandidate(candidate);

@@ -9,7 +9,7 @@ const CLOSED_CHECK = 500;
 /** How long to try a server that has never answered. A restart takes less, and if the URL is wrong, time does not help. */
 const FIRST_CONTACT = 15_000;
 
-/** Watches a connection until it stands, it cannot stand any more, or the caller's time or signal ends the wait. */
+/** Watches a connection until it stands, until it no longer can, or until the caller's timeout or signal ends the wait. */
 export class Verdict {
   // set at construction
   passed; // a promise: resolves when the connection stands, rejects with the reason why it does not
@@ -24,7 +24,7 @@ export class Verdict {
   #isExchanged = false; // each side has the other's description
   #reached = false; // the server has answered at least once
   #unreachable; // the error why the server does not answer now
-  #vanished = false; // the session has gone though nobody ended it: most likely the server was restarted
+  #vanished = false; // the session is gone although nobody ended it: most likely the server was restarted
   #failure; // the error why the connection cannot stand, unless another offer comes
 
   constructor(pc, options) {
