@@ -29,10 +29,12 @@ lint: ## vet, staticcheck, gosec, format
 fmt: ## format the Go files
 	$(call tool,gofumpt) -l -w .
 
-generate: ## write the generated files: the README's table, the API's description, the list of licenses
+generate: ## write the generated files: the README's table, the browser client, the API's description, the list of licenses
 	go generate ./...
 	go tool swag init --quiet -g main.go -o docs --parseInternal
 	go -C .ci/licenses run . ../../docs/licenses.md
+	.ci/npm-ci client/js
+	cd client/js && npm run --silent build
 
 drift: ## fail if make generate changes a file
 	@tree() { git status --porcelain --untracked-files=all; git diff HEAD; }; \

@@ -21,6 +21,7 @@ var pageTypes = map[string]string{
 	".css":  "text/css; charset=utf-8",
 	".js":   "text/javascript; charset=utf-8",
 	".svg":  "image/svg+xml",
+	".map":  "application/json",
 }
 
 const (
@@ -58,6 +59,7 @@ func (s *Server) pageRoutes() {
 		panic(fmt.Sprintf("BUG: an embedded file cannot be read: %v", err))
 	}
 	s.page("/client/signal.js", "signal.js", js.Signal)
+	s.page("/client/signal.js.map", "signal.js.map", js.SourceMap)
 }
 
 // page serves one file. Fiber has no strict routing here, so each is found with a slash at its end too.

@@ -16,7 +16,7 @@ import (
 // pagePaths returns the path of every file that pages are made of, and what it holds.
 func pagePaths(t *testing.T) map[string][]byte {
 	t.Helper()
-	paths := map[string][]byte{"/client/signal.js": js.Signal}
+	paths := map[string][]byte{"/client/signal.js": js.Signal, "/client/signal.js.map": js.SourceMap}
 	err := fs.WalkDir(pages.Files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
@@ -38,6 +38,7 @@ func TestPages(t *testing.T) {
 	s := serve(t)
 	types := map[string]string{
 		"html": "text/html; charset=utf-8", "css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml",
+		"map": "application/json",
 	}
 	for path, content := range pagePaths(t) {
 		a := s.page(t, path)

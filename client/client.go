@@ -1,6 +1,6 @@
 // Package client speaks to a signaling server: it puts session descriptions and ICE candidates where the peer finds them,
-// and waits for the peer's. It knows HTTP and the wire contract, and nothing of what the payloads mean; package pionsignal
-// beside it connects a PeerConnection.
+// and waits for the peer's. It knows HTTP and the wire contract, and nothing of what the payloads mean. Package pionsignal
+// connects a PeerConnection through it.
 //
 // A session is named by a key, which the two peers share out of band, and has two roles. Each writes a log, at most one sdp
 // and then candidates, and reads the other's:
@@ -22,9 +22,9 @@
 // A request that failed for the moment (no connection, a broken answer, 408, 429, 502, 503, 504) is sent again as [Retry] says,
 // where that cannot do harm: every POST carries an Idempotency-Key that stays the same over its repetitions, and reading by
 // cursor removes nothing. A take ([Session.TakeSDP], [Session.TakeCandidate], [Session.TakeCandidates]) removes what it
-// returns, and [Session.End] may meet the next session of the key: those are sent again only if the first request cannot have
-// been carried out (nothing was sent, or the server refused it). Who takes can lose a payload with a broken answer; who reads
-// by cursor cannot. A report of the outcome ([Session.Report]) is sent once.
+// returns, and [Session.End] may meet the next session of the key. Those are sent again only if the first request cannot have
+// been carried out (nothing was sent, or the server refused it). A take can lose a payload with a broken answer; reading by
+// cursor cannot. A report of the outcome ([Session.Report]) is sent once.
 package client
 
 import (
@@ -43,31 +43,31 @@ type Client struct {
 	http     *http.Client
 	log      *slog.Logger
 	retry    Retry
-	timeout  time.Duration // for an answer, on top of what the server is asked to wait
+	timeout  time.Duration // for an answer, beyond the wait that the server is asked for
 	maxWait  time.Duration // that one request asks for
 	maxReply int64         // bytes of an answer's body
 
-	reports sync.WaitGroup // under way
+	reports sync.WaitGroup // those under way
 }
 
 const (
-	// serverMaxWait is what the server cuts a wait to.
+	// serverMaxWait is the longest wait that the server grants. It shortens longer ones.
 	serverMaxWait = 30 * time.Second
 
-	// defaultTimeout is how long an answer may be late: a slow mobile uplink takes seconds for an sdp.
+	// defaultTimeout allows for a slow mobile uplink, which takes seconds for an sdp.
 	defaultTimeout = 15 * time.Second
 
-	// defaultMaxReply is over what a session of 256 KiB, the server's limit, can become: 6 bytes for each one in JSON
-	// escapes, and the envelope around 258 messages.
+	// defaultMaxReply is more than a session of 256 KiB, the server's limit, can become: JSON escapes make up to 6 bytes of
+	// each byte, and there is the envelope around 258 messages.
 	defaultMaxReply = 2 << 20 // bytes
 )
 
 // Option changes a Client while New makes it.
 type Option func(*Client)
 
-// WithHTTPClient sends requests through hc, which is not changed and may be used elsewhere. Its Timeout, if it has one, bounds
-// the wait that one request asks for to half of it: 60 s or none is best. Redirects are not followed unless its CheckRedirect
-// says so, because the key, a secret of the peers, would go along.
+// WithHTTPClient sends requests through hc, which is not changed and may be used elsewhere. If hc has a Timeout, a request asks
+// the server to wait for half of it at most: 60 s or none is best. Redirects are followed only if hc's CheckRedirect says so,
+// because they would take the key, a secret of the peers, along.
 func WithHTTPClient(hc *http.Client) Option { return func(c *Client) { c.http = hc } }
 
 // WithLogger logs repeated requests to l, at debug level. Keys and payloads are never logged. The default is not to log.
@@ -76,8 +76,8 @@ func WithLogger(l *slog.Logger) Option { return func(c *Client) { c.log = l } }
 // WithRetry replaces DefaultRetry.
 func WithRetry(r Retry) Option { return func(c *Client) { c.retry = r } }
 
-// WithTimeout sets how long the answer to one request may take, on top of what the server was asked to wait; 15 s by default.
-// An attempt that exceeds it counts as a broken connection.
+// WithTimeout sets how long the answer to one request may take beyond the wait that the server was asked for; 15 s by default.
+// An attempt that takes longer counts as a broken connection.
 func WithTimeout(d time.Duration) Option { return func(c *Client) { c.timeout = d } }
 
 // WithMaxReply sets how many bytes the body of an answer may have; 2 MiB by default, enough for the server's default limits.
@@ -124,11 +124,11 @@ func New(baseURL string, opts ...Option) (*Client, error) {
 	return c, nil
 }
 
-// Wait returns when no report of an outcome is under way any more, 5 s later at the most: for a program that ends when its
-// connection is there. It is called when no further Session.Report can come.
+// Wait returns when no report of an outcome is under way any more, after 5 s at the most. A program that ends as soon as it is
+// connected calls it before, when it will not call Session.Report again.
 func (c *Client) Wait() { c.reports.Wait() }
 
-// check reports what the options got wrong.
+// check reports what is wrong with the options.
 func (c *Client) check() error {
 	switch {
 	case c.http == nil || c.log == nil:

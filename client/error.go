@@ -10,7 +10,7 @@ import (
 	"signal-server/custerrors"
 )
 
-// Error is an answer that says the request did not produce what it asked for. It unwraps to its Msg:
+// Error is an answer by which the server refuses the request, or says that there is nothing yet. It unwraps to its Msg:
 //
 //	errors.Is(err, custerrors.KeyIsExpired)
 type Error struct {
@@ -20,7 +20,7 @@ type Error struct {
 	Status int
 	// Msg is the server's text; empty if the answer was not the server's own (a proxy's page, for instance).
 	Msg custerrors.Error
-	// RetryAfter is how long the server asks not to be asked again; 0 if it did not say.
+	// RetryAfter is the pause that the server asks for before the next request; 0 if it asks for none.
 	RetryAfter time.Duration
 }
 
@@ -40,8 +40,8 @@ func (e *Error) Unwrap() error {
 	return e.Msg
 }
 
-// refused reports whether the server itself said that the request was not carried out but may be later. A full queue stays
-// full: what was put is counted as long as the session lives.
+// refused reports whether the server itself said that it did not carry the request out, and may do so later. A full queue stays
+// full: the server counts what was put as long as the session lives.
 func (e *Error) refused() bool {
 	switch e.Status {
 	case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusServiceUnavailable:
@@ -51,7 +51,7 @@ func (e *Error) refused() bool {
 	}
 }
 
-// passing reports whether the failure may pass, whoever it was that answered.
+// passing reports whether the failure may pass, whether the server or a proxy has answered.
 func (e *Error) passing() bool {
 	switch e.Status {
 	case http.StatusBadGateway, http.StatusGatewayTimeout:
@@ -63,19 +63,20 @@ func (e *Error) passing() bool {
 	}
 }
 
-// ErrBrokenAnswer says that an answer came and is not one of this protocol: cut short, or not the JSON that was expected.
-// Whether the request was carried out is not known.
+// ErrBrokenAnswer says that an answer is not one of this protocol: it was cut short, or is not the expected JSON. It is not known
+// whether the request was carried out.
 var ErrBrokenAnswer = errors.New("broken answer")
 
 // ErrReplyTooLong says that an answer has more bytes than WithMaxReply allows.
 var ErrReplyTooLong = errors.New("answer too long")
 
-// NothingYet reports whether err says only that there is nothing new: custerrors.SdpNoValues or CandidateNoValues.
+// NothingYet reports whether err only says that nothing new has come: custerrors.SdpNoValues or CandidateNoValues.
 func NothingYet(err error) bool {
 	return errors.Is(err, custerrors.SdpNoValues) || errors.Is(err, custerrors.CandidateNoValues)
 }
 
-// parseRetryAfter returns the wish of a Retry-After header (RFC 9110, Section 10.2.3), 0 if there is none that makes sense.
+// parseRetryAfter returns the pause that a Retry-After header asks for (RFC 9110, Section 10.2.3), or 0 if it has no sensible
+// value.
 func parseRetryAfter(h string, now time.Time) time.Duration {
 	const most = 24 * 60 * 60 // seconds: nobody waits longer, and no sum overflows
 	if s, err := strconv.Atoi(h); err == nil {

@@ -7,7 +7,7 @@ import (
 	"signal-server/client"
 )
 
-// Whatever a server answers, a Batch keeps the promises: the sdp first and once, and a cursor behind the messages.
+// Whatever a server answers, a Batch is as documented: the sdp comes first and once, and a cursor is behind the messages.
 func FuzzAnswer(f *testing.F) {
 	f.Add(200, `{"msg":"","data":{"next":"A","messages":[`+offerSDP+`,`+first+`]}}`, "")
 	f.Add(200, `{"msg":"","data":{"next":"B","messages":[`+second+`]}}`, "A")

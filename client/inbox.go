@@ -9,12 +9,12 @@ import (
 	"signal-server/custerrors"
 )
 
-// Inbox follows what the other role writes: its sdp first, then its candidates in order, each once. It asks by cursor and
-// long poll, so a lost answer costs time and loses nothing. It is not safe for concurrent use.
+// Inbox returns what the other role writes: its sdp first, then its candidates in order, each once. It reads by cursor and
+// long poll, so that a lost answer costs time and no message. It is not safe for concurrent use.
 //
-// An answerer's Inbox may be there before the session: until the sdp has come, a session that is not open yet, or an earlier
-// one of the key that has just ended, is waited through. After the sdp, and for an offerer, who opened the session, its end is
-// the end.
+// An answerer may read before the session is open. Until the sdp has come, the Inbox waits, even if an earlier session of the key
+// has just ended. After the sdp the end of the session is the end of the Inbox. For the offerer, which opens the session itself,
+// that is so from the beginning.
 type Inbox struct {
 	// set at construction
 	session *Session
@@ -22,24 +22,24 @@ type Inbox struct {
 	// owned by the one caller
 	queue  []Message // read and not returned yet
 	cursor Cursor    // behind the last message read
-	bound  bool      // to the session that has been read from: its end is the Inbox's
+	bound  bool      // the Inbox ends with the session that it has read from
 }
 
-// Inbox returns an Inbox that begins after the cursor; the empty one means the session's beginning. For an answerer a cursor
-// excludes only the session that it belongs to: when that one has ended, or has already, the next session of the key is
-// waited for and read from its beginning.
+// Inbox returns an Inbox that begins after the cursor; the empty one means the session's beginning. An answerer's Inbox goes on
+// when the session of the cursor ends, or has ended already: it waits for the next session of the key, and reads that from its
+// beginning.
 func (s *Session) Inbox(after Cursor) *Inbox {
 	return &Inbox{session: s, cursor: after, bound: s.role == Offer}
 }
 
-// Cursor returns the place behind the last message that the Inbox has read. What it holds and Next has not returned yet lies
-// before it.
+// Cursor returns the place behind the last message that the Inbox has read. Messages that the Inbox holds for Next lie before
+// that place.
 func (in *Inbox) Cursor() Cursor { return in.cursor }
 
 // Next returns the next message, and blocks until there is one. Errors:
-//   - the context's when it ends, and with it, if known, why there was nothing: errors.Is finds both;
+//   - the context's error when it ends, together with the reason why there was no message, if it is known: errors.Is finds both;
 //   - custerrors.KeyIsExpired, or KeyNotFound, when the session has ended;
-//   - what remains after the Client's repetitions. A later call goes on where this one stopped.
+//   - the error of a request that the Client's repetitions did not overcome. A later call goes on where this one stopped.
 func (in *Inbox) Next(ctx context.Context) (Message, error) {
 	if len(in.queue) == 0 {
 		if err := in.fetch(ctx); err != nil {
@@ -51,7 +51,7 @@ func (in *Inbox) Next(ctx context.Context) (Message, error) {
 	return m, nil
 }
 
-// All returns the messages as Next does, and at last the error that ended them.
+// All yields messages as Next returns them, and finally the error that ended them.
 func (in *Inbox) All(ctx context.Context) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
 		for {
@@ -63,8 +63,8 @@ func (in *Inbox) All(ctx context.Context) iter.Seq2[Message, error] {
 	}
 }
 
-// Exchange writes w as Session.Exchange does, behind what the Inbox has read, and keeps what comes with the
-// answer for Next. The wait is cut so that the answer comes before the context ends.
+// Exchange writes w as Session.Exchange does, with the Inbox's cursor, and keeps the messages in the answer for Next. It shortens
+// the wait so that the answer comes before the context ends.
 func (in *Inbox) Exchange(ctx context.Context, w Write, wait time.Duration) error {
 	b, err := in.session.Exchange(ctx, w, in.cursor, shortOf(ctx, wait))
 	if err == nil {
@@ -83,14 +83,15 @@ func (in *Inbox) keep(b Batch) {
 	}
 }
 
-// shortPoll is the time under which an answer without news counts as one that did not wait. After it the Inbox pauses, or it
-// would ask without end; no longer than this, which is how late it may be for a session that opens meanwhile.
+// shortPoll tells answers without messages for which the server did not wait: they come sooner than this. After one the Inbox
+// pauses, or it would ask without end. No pause is longer than shortPoll either, so the Inbox finds a session that opens
+// meanwhile no later than that.
 const shortPoll = time.Second
 
 // fetch asks until the queue holds something.
 func (in *Inbox) fetch(ctx context.Context) error {
 	c := in.session.client
-	var reason error // why there is nothing
+	var reason error // why there is no message
 	for short := 1; ; short++ {
 		asked := time.Now()
 		wait := c.maxWait
@@ -107,7 +108,7 @@ func (in *Inbox) fetch(ctx context.Context) error {
 			err = errNoMessages
 		case NothingYet(err):
 		case !in.bound && in.cursor != "" && (isOver(err) || errors.Is(err, custerrors.CursorIsInvalid)):
-			in.cursor = "" // of a session that has ended: a new one may live already
+			in.cursor = "" // its session has ended, and the next one may be open already
 			continue
 		case !in.bound && isOver(err):
 		case ctx.Err() != nil:
@@ -121,7 +122,7 @@ func (in *Inbox) fetch(ctx context.Context) error {
 			continue
 		}
 		if !sleep(ctx, min(c.retry.pause(short, 0), shortPoll)) {
-			<-ctx.Done() // it ends within the pause
+			<-ctx.Done() // it would end within the pause
 			return because(ctx.Err(), reason)
 		}
 	}
@@ -129,19 +130,19 @@ func (in *Inbox) fetch(ctx context.Context) error {
 
 var errNoMessages = errors.New("a batch without messages")
 
-// isOver reports whether err says that there is no session, not yet or no more.
+// isOver reports whether err says that there is no session: it is not open yet, or has ended.
 func isOver(err error) bool {
 	return errors.Is(err, custerrors.KeyIsExpired) || errors.Is(err, custerrors.KeyNotFound)
 }
 
-// shortOf returns a wait, at most most, whose answer comes before the context ends: it tells why there was nothing, and the
-// end of the context alone does not.
+// shortOf returns a wait of at most most, so short that the answer comes before the context ends. The answer says why there was
+// no message; the end of the context alone does not.
 func shortOf(ctx context.Context, most time.Duration) time.Duration {
 	end, ok := ctx.Deadline()
 	if !ok {
 		return most
 	}
-	const margin = time.Second // for the answer's way
+	const margin = time.Second // for the answer to travel
 	left := max(time.Until(end), 0)
 	return min(most, max(left-margin, left*3/4))
 }

@@ -13,7 +13,7 @@ import (
 	"signal-server/custerrors"
 )
 
-// read returns the next n messages, joined, and fails the test if there are not as many.
+// read returns the next n messages, joined. It fails the test if there are fewer.
 func read(t *testing.T, in *client.Inbox, n int) string {
 	t.Helper()
 	var got []string
@@ -31,7 +31,7 @@ func TestInboxFollowsTheCursor(t *testing.T) {
 	steps := []step{
 		batch("A", offerSDP, first),
 		refusal(200, custerrors.CandidateNoValues).late(30 * time.Second),
-		{}, // the connection breaks: the same is asked again
+		{}, // the connection breaks, and the request is repeated
 		batch("B", second),
 		refusal(200, custerrors.KeyIsExpired).late(time.Second),
 	}
@@ -227,7 +227,7 @@ func exchange(t *testing.T, s *client.Session, w client.Write) error {
 	return err
 }
 
-// leaver is a transport whose answers end the caller's context when they have been read.
+// leaver is a transport that ends the caller's context when an answer has been read.
 type leaver struct {
 	http.RoundTripper
 	leave context.CancelFunc
@@ -249,7 +249,7 @@ func (l leaver) Close() error {
 	return nil
 }
 
-// TestNextWhenTheContextEndsAsTheAnswerComes checks that the answer counts, if it has news, and the context's end if it has none.
+// TestNextWhenTheContextEndsAsTheAnswerComes checks that an answer with messages counts, and otherwise the context's end.
 func TestNextWhenTheContextEndsAsTheAnswerComes(t *testing.T) {
 	for _, c := range []struct {
 		steps []step

@@ -23,31 +23,31 @@ type Message struct {
 	Data string `json:"data"`
 }
 
-// Cursor is a place in the other role's log, behind the last message read. It is opaque and belongs to one session of the
-// key: after that session's end the server knows it no more. The empty Cursor is the beginning of whichever session lives.
+// Cursor is a place in the other role's log, behind the last message read. It is opaque and belongs to one session of the key:
+// after that session's end the server no longer knows it. The empty Cursor is the beginning of whichever session is open.
 type Cursor string
 
-// Batch is what was read in one go: messages in order, the sdp first, and the cursor behind them.
+// Batch is what one request has read: messages in order, the sdp first, and the cursor behind them.
 type Batch struct {
 	Next     Cursor    `json:"next"`
 	Messages []Message `json:"messages"`
 }
 
-// Write is what a role writes in one go, all or nothing. One part at least is not empty.
+// Write is what a role writes in one request, all or nothing. It has an sdp, candidates or both.
 type Write struct {
-	// SDP is the session description; empty: none in this write. The offerer's opens the session.
+	// SDP is the session description; empty: none in this write. The offerer's sdp opens the session.
 	SDP string
 	// Candidates are appended in order, after the sdp.
 	Candidates []string
-	// TTL is for the write that opens the session; as in Session.PutSDP.
+	// TTL counts in the write that opens the session. It is that of Session.PutSDP.
 	TTL time.Duration
 }
 
-// Messages returns what the other role has written after the cursor, and removes nothing: repeated, it returns the same
-// again. If there is nothing, the server waits up to wait, 30 s at the most. Errors:
+// Messages returns what the other role has written after the cursor. It removes nothing: a second call returns the same again.
+// If there is nothing, the server waits up to wait, 30 s at the most. Errors:
 //   - custerrors.SdpNoValues, CandidateNoValues: nothing new came (see NothingYet), before or after the sdp.
-//   - custerrors.KeyNotFound: nobody has opened the session, for which an answerer waits, too.
-//   - custerrors.KeyIsExpired: it has ended, or the cursor is of one that has.
+//   - custerrors.KeyNotFound: nobody has opened the session (an answerer waits for that, too).
+//   - custerrors.KeyIsExpired: the session has ended, or the cursor belongs to one that has.
 //
 // With an error the Batch is empty and its Next is after.
 func (s *Session) Messages(ctx context.Context, after Cursor, wait time.Duration) (Batch, error) {
@@ -56,9 +56,9 @@ func (s *Session) Messages(ctx context.Context, after Cursor, wait time.Duration
 	})
 }
 
-// Exchange writes w and then reads as Messages does, in one request. Nothing new to read is no error here: the Batch is
-// empty, its Next is after, and w is written. With another error w may be written or not; the request was repeated, under one
-// Idempotency-Key, as often as the Client's Retry allows.
+// Exchange writes w and then reads as Messages does, in one request. If there is nothing to read, that is no error here: the
+// Batch is empty, its Next is after, and w is written. With any other error w may be written or not. The request was then
+// repeated, under one Idempotency-Key, as often as the Client's Retry allows.
 //
 // A cursor also says which session of the key is meant: if that one has ended, the error is custerrors.KeyIsExpired.
 func (s *Session) Exchange(ctx context.Context, w Write, after Cursor, wait time.Duration) (Batch, error) {
@@ -107,7 +107,7 @@ func (s *Session) batch(ctx context.Context, r request) (Batch, error) {
 	return b, nil
 }
 
-// check reports whether b can follow the cursor: nothing before the sdp, and a cursor to go on from.
+// check reports whether b can follow the cursor: nothing comes before the sdp, and there is a cursor to go on from.
 func (b Batch) check(after Cursor) error {
 	for i, m := range b.Messages {
 		switch {

@@ -6,26 +6,26 @@ import (
 	"time"
 )
 
-// Outcome is how an attempt to connect ended. It tells the server's operator what signaling alone does not show: whether the
-// peers reached each other.
+// Outcome is how an attempt to connect ended. It shows the server's operator what signaling alone does not: whether the peers
+// reached each other.
 type Outcome struct {
-	// Connected says that they did.
+	// Connected says that the peers reached each other.
 	Connected bool
-	// CandidateType is that of the local candidate which the connection uses: host, srflx, prflx or relay (RFC 8839,
-	// Section 5.1). Empty where there is no connection.
+	// CandidateType is the type of the local candidate that the connection uses: host, srflx, prflx or relay (RFC 8839,
+	// Section 5.1). It is empty if there is no connection.
 	CandidateType string
 	// Took is the time from the beginning of the attempt to its end. It goes over the wire in whole milliseconds.
 	Took time.Duration
 }
 
-// reportTimeout is how long a report may take: a slow mobile uplink has to open a connection for it, perhaps, and nobody waits.
+// reportTimeout is how long a report may take. A slow mobile uplink may have to open a connection for it, and nobody waits.
 const reportTimeout = 5 * time.Second
 
-// Report tells the server how the attempt of this role ended, in the background, and returns at once. It is best effort: the
-// report is sent once and given up after 5 s, and what comes of it is logged only, at debug level. A server that takes no
-// reports does no harm. done is closed when all is over; nobody has to wait for it, and Client.Wait waits for all.
+// Report tells the server in the background how the attempt of this role ended, and returns at once. It is best effort: the
+// report is sent once and given up after 5 s, and a failure is only logged, at debug level, also if the server takes no reports.
+// done is closed when the report is sent or given up. Nobody has to wait for it; Client.Wait waits for all reports.
 //
-// The server learns from it what o says, and nothing of what the peers have said to each other.
+// The server learns from it what o says, and nothing that the peers have said to each other.
 func (s *Session) Report(o Outcome) (done <-chan struct{}) {
 	over := make(chan struct{})
 	s.client.reports.Go(func() {

@@ -37,7 +37,7 @@ func TestReport(t *testing.T) {
 	}
 }
 
-// A report is sent once, whatever comes of it, and given up after 5 s.
+// A report is sent once, whether it succeeds or not, and given up after 5 s.
 func TestAReportIsBestEffort(t *testing.T) {
 	for name, does := range map[string]step{
 		"a server that takes no reports": refusal(404, custerrors.RouteNotFound),
@@ -74,7 +74,7 @@ func TestWaitWaitsForAllReports(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.Wait() // for none
+		c.Wait() // there are no reports
 		s, err := c.Session("key", client.Offer)
 		if err != nil {
 			t.Fatal(err)

@@ -18,7 +18,7 @@ import (
 	"signal-server/custerrors"
 )
 
-// request is one request of the protocol, to be sent once or more often.
+// request is one request of the protocol. It may be sent several times.
 type request struct {
 	method, path string
 	after        Cursor
@@ -26,14 +26,14 @@ type request struct {
 	contentType  string
 	body         []byte // nil: none
 
-	// once says that it must not be carried out twice and that the server cannot tell a repetition.
+	// once says that it must not be carried out twice, and that the server cannot recognize a repetition.
 	once bool
 
 	// opens says that it opens a session.
 	opens bool
 }
 
-// do sends r until it is answered, fails for good or was sent often enough, and returns the data of the answer.
+// do sends r until it is answered, fails for good or was sent as often as may be. It returns the data of the answer.
 func (s *Session) do(ctx context.Context, r request) (json.RawMessage, error) {
 	c := s.client
 	token := ""
@@ -42,7 +42,7 @@ func (s *Session) do(ctx context.Context, r request) (json.RawMessage, error) {
 	}
 	r.wait = min(r.wait, c.maxWait)
 	over := time.Now().Add(r.wait)
-	var last error // why the attempt before failed
+	var last error // of the attempt before
 	for attempt := 1; ; attempt++ {
 		data, err := s.attempt(ctx, r, token)
 		if err == nil {
@@ -68,7 +68,7 @@ func (s *Session) do(ctx context.Context, r request) (json.RawMessage, error) {
 	}
 }
 
-// because adds to the error that ended a call the one that kept it from succeeding before; nil adds nothing.
+// because adds to the error that ended a call the reason why it had not succeeded before; nil adds nothing.
 func because(err, why error) error {
 	if why == nil {
 		return err
@@ -76,17 +76,17 @@ func because(err, why error) error {
 	return fmt.Errorf("%w, after %w", err, why)
 }
 
-// unsent wraps an error before which not a byte of the request had left.
+// unsent wraps the error of a request of which not a byte was sent.
 type unsent struct{ error }
 
 func (u unsent) Unwrap() error { return u.error }
 
 func mayRepeat(r request, err error) bool {
-	var answer *Error
+	var refusal *Error
 	switch {
-	case errors.As(err, &answer):
-		return answer.refused() || !r.once && answer.passing()
-	case errors.Is(err, ErrReplyTooLong): // it would be as long again
+	case errors.As(err, &refusal):
+		return refusal.refused() || !r.once && refusal.passing()
+	case errors.Is(err, ErrReplyTooLong): // the next answer would be as long
 		return false
 	case errors.As(err, new(unsent)):
 		return true
@@ -96,21 +96,21 @@ func mayRepeat(r request, err error) bool {
 }
 
 func retryAfter(err error) time.Duration {
-	var answer *Error
-	if errors.As(err, &answer) {
-		return answer.RetryAfter
+	var refusal *Error
+	if errors.As(err, &refusal) {
+		return refusal.RetryAfter
 	}
 	return 0
 }
 
-// attempt sends r once. Its errors are *Error, or they wrap what the transport said or ErrBrokenAnswer or ErrReplyTooLong.
+// attempt sends r once. Its errors are *Error, or they wrap the transport's error, ErrBrokenAnswer or ErrReplyTooLong.
 func (s *Session) attempt(ctx context.Context, r request, token string) (json.RawMessage, error) {
 	c := s.client
 	limit := r.wait + c.timeout
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %v", limit))
 	defer cancel()
 
-	// The transport may still write when it has returned an error. One that does not speak to httptrace proves nothing.
+	// The transport may still write after it has returned an error. If it does not support httptrace, nothing is known.
 	var traces, wrote atomic.Bool
 	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn:      func(string) { traces.Store(true) },
@@ -141,8 +141,8 @@ func (s *Session) attempt(ctx context.Context, r request, token string) (json.Ra
 	return data, s.noteTicket(r, known, resp.Header, err)
 }
 
-// withoutURL takes from a transport's error the URL, in which there may be a key, and says of an attempt that took too long
-// that it did.
+// withoutURL returns a transport's error without the URL, which may hold the key. For an attempt that took too long it returns
+// the error that says so.
 func withoutURL(ctx context.Context, err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return context.Cause(ctx)
@@ -173,8 +173,8 @@ func (s *Session) newRequest(ctx context.Context, r request, token string) (*htt
 	case r.body != nil:
 		body = bytes.NewReader(r.body)
 	case r.once:
-		// net/http sends a GET again by itself when a kept connection breaks before the answer, unless it has a body that
-		// cannot be read twice. An empty one is enough, and of it nothing is sent over HTTP/1.
+		// net/http sends a GET again by itself when a kept connection breaks before the answer, unless the request has a body
+		// that cannot be read twice. An empty body is enough, and HTTP/1 sends nothing of it.
 		body = io.MultiReader()
 	}
 	req, err := http.NewRequestWithContext(ctx, r.method, u.String(), body)
@@ -193,7 +193,8 @@ func (s *Session) newRequest(ctx context.Context, r request, token string) (*htt
 	return req, nil
 }
 
-// readEnvelope returns the data of an answer that carries what was asked for.
+// readEnvelope returns the data of an answer that grants the request. For any other it returns the error that the answer stands
+// for.
 func readEnvelope(r request, resp *http.Response, body []byte) (json.RawMessage, error) {
 	var env struct {
 		Msg  *custerrors.Error `json:"msg"`
@@ -209,14 +210,14 @@ func readEnvelope(r request, resp *http.Response, body []byte) (json.RawMessage,
 	case err != nil && resp.StatusCode == http.StatusOK:
 		return nil, fmt.Errorf("%s %s: %w: %w", r.method, r.path, ErrBrokenAnswer, err)
 	}
-	answer := &Error{
+	refusal := &Error{
 		Method:     r.method,
 		Path:       r.path,
 		Status:     resp.StatusCode,
 		RetryAfter: parseRetryAfter(resp.Header.Get("Retry-After"), time.Now()),
 	}
 	if err == nil {
-		answer.Msg = *env.Msg
+		refusal.Msg = *env.Msg
 	}
-	return nil, answer
+	return nil, refusal
 }

@@ -12,7 +12,7 @@ import (
 	"signal-server/custerrors"
 )
 
-// calls are all requests of a Session. repeats says whether a broken answer may be asked for again.
+// calls are all requests of a Session. repeats says whether one is repeated after a broken answer.
 var calls = []struct {
 	name    string
 	repeats bool

@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// Retry says how often a request that failed for the moment is sent again, and after what pauses. A pause is doubled with
-// each failure and made shorter at random by up to half, so that clients which failed together do not come back together. If
-// the server asked for more patience (Retry-After), it is that, and at random up to Base more.
+// Retry says how often a request that failed for the moment is sent again, and after which pauses. The pause doubles with each
+// failure. A random part of up to half is taken off, so that clients that failed together do not come back together. If the
+// server asks for a longer pause (Retry-After), it is that, and a random part of up to Base is added.
 type Retry struct {
-	// Attempts is how often a request is sent at the most: 1 means never again.
+	// Attempts is how often a request is sent at the most: 1 means that it is never repeated.
 	Attempts int
 	// Base is the longest pause after the first failure.
 	Base time.Duration
-	// Max is the longest pause that is not the server's wish.
+	// Max is the longest pause, unless the server asks for a longer one.
 	Max time.Duration
 }
 
-// DefaultRetry is what a Client does by itself: it gives up after 4 pauses, which are 3 s together at the most.
+// DefaultRetry is the Retry of a Client without WithRetry. It gives up after 4 pauses, 3 s in all at most.
 var DefaultRetry = Retry{Attempts: 5, Base: 200 * time.Millisecond, Max: 5 * time.Second}
 
 // NoRetry sends every request once.
@@ -32,7 +32,7 @@ func (r Retry) check() error {
 	return nil
 }
 
-// pause returns how long to wait after the failed attempt of that number, 1 for the first.
+// pause returns how long to wait after the failed attempt of that number; the first is 1.
 func (r Retry) pause(attempt int, retryAfter time.Duration) time.Duration {
 	d := r.Base
 	for range attempt - 1 {
@@ -49,8 +49,8 @@ func (r Retry) pause(attempt int, retryAfter time.Duration) time.Duration {
 	return d
 }
 
-// sleep returns after d, or at once if the context ends before d is over: then waiting for its end would not help. It
-// reports whether the time is over and the context still lives.
+// sleep returns after d. If the context would end before that, it returns at once, because waiting would not help. It reports
+// whether d is over and the context has not ended.
 func sleep(ctx context.Context, d time.Duration) bool {
 	if end, ok := ctx.Deadline(); ok && time.Until(end) <= d {
 		return false

@@ -13,16 +13,16 @@ import (
 	"signal-server/client"
 )
 
-// step is what a scripted server does with one request.
+// step is how a scripted server answers one request.
 type step struct {
 	status int           // 0: the connection breaks
-	body   string        // of the answer; "…" at its end: cut there
+	body   string        // of the answer; with "…" at its end, the answer is cut there
 	after  time.Duration // it takes that long
 	header http.Header
 }
 
-// script is a transport that plays one step for each request, without a network, so that time can be synctest's. It is used
-// by one goroutine.
+// script is a transport that plays one step for each request. It uses no network, so that it works in a synctest bubble. One goroutine
+// uses it.
 type script struct {
 	t     *testing.T
 	steps []step
@@ -71,7 +71,7 @@ type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// play runs test in a bubble, with a session whose server plays the steps, and checks that all of them were played.
+// play runs test in a bubble, with a session whose server plays the steps. It checks that all steps were played.
 func play(t *testing.T, role client.Role, steps []step, test func(t *testing.T, s *client.Session, played *script),
 	opts ...client.Option,
 ) {

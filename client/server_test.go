@@ -33,7 +33,7 @@ func serve(t *testing.T, changes ...func(*app.Config)) string {
 	return apptest.Serve(t, apptest.Listen(t), config, store).URL
 }
 
-// peers returns both sides of a key at a real server.
+// peers returns both sides of a session of that key at a real server.
 func peers(t *testing.T, key string, opts ...client.Option) (offer, answer *client.Session) {
 	t.Helper()
 	base := serve(t)
@@ -113,7 +113,7 @@ func TestEveryKeyNamesOneSession(t *testing.T) {
 	}
 }
 
-// lossy is a transport that carries every request out and loses the answers to those that lose says.
+// lossy is a transport that carries every request out. It loses an answer if lose returns true.
 type lossy struct {
 	http.RoundTripper
 	mu sync.Mutex
@@ -185,7 +185,7 @@ func TestInboxAgainstTheServer(t *testing.T) {
 	in := answer.Inbox("")
 	for round := range 2 {
 		var reading sync.WaitGroup
-		reading.Go(func() { // it waits before the session is opened, and in the second round after the end of another
+		reading.Go(func() { // it waits before the session is open, and in the second round after the first session's end
 			if got, want := read(t, in, 3), "sdp offer, candidate c1, candidate c2"; got != want {
 				t.Errorf("round %d: got %s, want %s", round, got, want)
 			}
@@ -231,7 +231,7 @@ func TestTicketsOfTheServer(t *testing.T) {
 		return newSession(t, base, "ticketed", role, client.WithHTTPClient(hc))
 	}
 	offer, answer := side(client.Offer), side(client.Answer)
-	for round := range 2 { // by the same Sessions: the tickets of the first are forgotten
+	for round := range 2 { // with the same Sessions: they forget the tickets of the first round
 		inbox := answer.Inbox("")
 		var answering sync.WaitGroup
 		answering.Go(func() {
@@ -248,7 +248,7 @@ func TestTicketsOfTheServer(t *testing.T) {
 		}
 		answering.Wait()
 		for _, role := range []client.Role{client.Offer, client.Answer} {
-			other := side(role) // who has learnt the key
+			other := side(role) // a client that has learnt the key
 			_, read := other.Messages(t.Context(), "", 0)
 			for what, err := range map[string]error{"reads": read, "writes": other.AddCandidate(t.Context(), "x"), "ends": other.End(t.Context())} {
 				if !errors.Is(err, custerrors.NotAllowed) {

@@ -23,13 +23,12 @@ const (
 	Answer Role = "answer"
 )
 
-// maxKeyLength is how many characters (Unicode code points) a key has at the most.
-const maxKeyLength = 32
+const maxKeyLength = 32 // characters (Unicode code points)
 
-// Session is one side of the session of a key. It holds no connection: it need not be closed, any number may exist, and it is
+// Session is one side of the session of a key. It holds no connection: it need not be closed, and any number may exist. It is
 // safe for concurrent use. Client.Session makes one.
 //
-// All it remembers is the ticket of its role, where the server gives tickets (--role-tickets): then only the Session that has
+// All that it remembers is the ticket of its role, if the server gives tickets (--role-tickets). Then only the Session that
 // opened a session, or was the first to answer in it, can go on as that role. Another one of the same key and role cannot.
 type Session struct {
 	// set at construction
@@ -39,11 +38,11 @@ type Session struct {
 	role        Role
 
 	// atomic
-	ticket atomic.Pointer[string] // of the session that lives; nil: none was given
+	ticket atomic.Pointer[string] // of the open session; nil: the server gave none
 }
 
-// Session returns the session of that key as role sees it. Leading and trailing spaces are no part of a key. It asks nothing
-// of the server. The error is custerrors.KeyIsEmpty or custerrors.KeyIsTooLong, or says that there is no such role.
+// Session returns the session of that key as role sees it, without asking the server. Leading and trailing spaces are not part
+// of a key. The error is custerrors.KeyIsEmpty or custerrors.KeyIsTooLong, or says that there is no such role.
 func (c *Client) Session(key string, role Role) (*Session, error) {
 	if role != Offer && role != Answer {
 		return nil, fmt.Errorf("client: role %q is neither %q nor %q", role, Offer, Answer)
@@ -58,8 +57,8 @@ func (c *Client) Session(key string, role Role) (*Session, error) {
 	return &Session{client: c, key: key, keyInHeader: fitsHeader(key), role: role}, nil
 }
 
-// fitsHeader reports whether key can be sent as the value of a header, where access logs do not show it. Bytes of UTF-8 can
-// (obs-text in RFC 9110, Section 5.5, and net/http lets them pass); control characters go into the query.
+// fitsHeader reports whether key can be sent as the value of a header, where access logs do not show it. Bytes of UTF-8 can be
+// (they are obs-text in RFC 9110, Section 5.5, and net/http lets them pass). A key with control characters goes into the query.
 func fitsHeader(key string) bool {
 	for i := range len(key) {
 		if key[i] < ' ' || key[i] == 0x7f {
@@ -69,11 +68,11 @@ func fitsHeader(key string) bool {
 	return true
 }
 
-// Role returns the side that this is.
+// Role returns the side of the session that this is.
 func (s *Session) Role() Role { return s.role }
 
-// PutSDP puts this role's sdp: UTF-8 text that is not blank, opaque to the server. The offerer's opens the session, which
-// then lives for ttl after each request to it; whole seconds, rounded up; 0 means the server's maximum. An answerer's ttl is
+// PutSDP puts this role's sdp: UTF-8 text that is not blank, opaque to the server. The offerer's sdp opens the session, which
+// then lives for ttl after each request to it, rounded up to whole seconds; 0 means the server's maximum. An answerer's ttl is
 // ignored. Errors: custerrors.SdpAlreadyExist while a session of that key lives, and for the answerer KeyNotFound and
 // KeyIsExpired.
 func (s *Session) PutSDP(ctx context.Context, sdp string, ttl time.Duration) error {
@@ -91,14 +90,14 @@ func (s *Session) PutSDP(ctx context.Context, sdp string, ttl time.Duration) err
 
 // TakeSDP removes the other role's sdp from the session and returns it. If it is not there yet, the server waits for it up to
 // wait, 30 s at the most. Errors: custerrors.SdpNoValues if it did not come, or is taken already; KeyNotFound if nobody has
-// opened the session (for which an answerer waits, too) and KeyIsExpired if it has ended.
+// opened the session (an answerer waits for that, too); KeyIsExpired if it has ended.
 //
-// An answer that is lost on its way loses the sdp. Messages does not have that weakness.
+// If the answer is lost on its way, so is the sdp. Messages does not have that weakness.
 func (s *Session) TakeSDP(ctx context.Context, wait time.Duration) (string, error) {
 	return take[string](ctx, s, "sdp", wait)
 }
 
-// AddCandidate appends a candidate to this role's log. Errors as of AddCandidates.
+// AddCandidate appends a candidate to this role's log. Its errors are those of AddCandidates.
 func (s *Session) AddCandidate(ctx context.Context, candidate string) error {
 	if err := checkText(candidate); err != nil {
 		return err
@@ -106,7 +105,7 @@ func (s *Session) AddCandidate(ctx context.Context, candidate string) error {
 	return s.postText(ctx, "/"+string(s.role)+"/candidate", candidate)
 }
 
-// AddCandidates appends candidates to this role's log, all of them or none, in order. None at all is no request and no error.
+// AddCandidates appends candidates to this role's log in order, all of them or none. For an empty list it sends no request.
 // Errors: custerrors.QueueIsFull, BodyIsTooLong, KeyNotFound, KeyIsExpired.
 func (s *Session) AddCandidates(ctx context.Context, candidates []string) error {
 	if len(candidates) == 0 {
@@ -130,7 +129,7 @@ func (s *Session) TakeCandidates(ctx context.Context, wait time.Duration) ([]str
 	return take[[]string](ctx, s, "candidates", wait)
 }
 
-// End ends the session for both roles. It is no error if there is none (any more).
+// End ends the session for both roles. If there is none, or it has ended already, that is no error.
 func (s *Session) End(ctx context.Context) error {
 	_, err := s.do(ctx, request{method: http.MethodDelete, path: "/session", once: true})
 	if isOver(err) {
@@ -139,7 +138,7 @@ func (s *Session) End(ctx context.Context) error {
 	return err
 }
 
-// take gets what the last element of the path names.
+// take asks for what the last element of the path names, and returns it.
 func take[T string | []string](ctx context.Context, s *Session, what string, wait time.Duration) (T, error) {
 	r := request{method: http.MethodGet, path: "/" + string(s.role) + "/" + what, wait: wait, once: true}
 	var taken *T // nil for null
@@ -163,7 +162,7 @@ func (s *Session) postText(ctx context.Context, path, text string) error {
 	return err
 }
 
-// postJSON posts v as r says.
+// postJSON posts v as the body of r.
 func (s *Session) postJSON(ctx context.Context, r request, v any) error {
 	body, err := encode(v)
 	if err != nil {
@@ -176,7 +175,7 @@ func (s *Session) postJSON(ctx context.Context, r request, v any) error {
 
 const jsonType = "application/json"
 
-// decode reads the data of an answer to r into v.
+// decode parses the data of an answer to r into v.
 func (r request) decode(data json.RawMessage, v any) error {
 	if err := json.Unmarshal(data, v); err != nil {
 		return fmt.Errorf("%s %s: %w: %w", r.method, r.path, ErrBrokenAnswer, err)
@@ -184,7 +183,7 @@ func (r request) decode(data json.RawMessage, v any) error {
 	return nil
 }
 
-// encode returns v as JSON. It does not escape <, > and &, which an sdp is not embedded in HTML for.
+// encode returns v as JSON. It does not escape <, > and &: the server does not embed an sdp in HTML.
 func encode(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -195,7 +194,7 @@ func encode(v any) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// checkText says what the server would say of a payload; JSON would silently replace what is not UTF-8.
+// checkText returns the error with which the server would refuse a payload. JSON would silently replace what is not UTF-8.
 func checkText(s string) error {
 	switch {
 	case strings.TrimSpace(s) == "":

@@ -8,11 +8,11 @@ import (
 	"signal-server/custerrors"
 )
 
-// A server with --role-tickets answers whoever opens a session, and whoever is the first to answer in it, with a ticket, and lets
-// only its bearer read and write as that role from then on: somebody who learns the key later can neither steal nor forge. A
-// ticket belongs to one session of the key.
+// A server with --role-tickets gives a ticket to the client that opens a session, and another to the first that answers in it.
+// From then on only a client with the role's ticket can read and write as that role: somebody who learns the key later can neither
+// steal nor forge messages. A ticket belongs to one session of the key.
 
-// ticketHeader is the name under which a ticket comes and is shown.
+// ticketHeader returns the name of the header in which the role's ticket goes both ways.
 func (r Role) ticketHeader() string {
 	if r == Offer {
 		return "X-Offer-Ticket"
@@ -20,7 +20,7 @@ func (r Role) ticketHeader() string {
 	return "X-Answer-Ticket"
 }
 
-// showTicket puts the role's ticket into the request, unless it is to open a session, and returns the one that is known.
+// showTicket puts the role's ticket into the request, unless the request opens a session. It returns the known ticket, if any.
 func (s *Session) showTicket(r request, req *http.Request) (known *string) {
 	known = s.ticket.Load()
 	if known != nil && !r.opens {
@@ -29,11 +29,11 @@ func (s *Session) showTicket(r request, req *http.Request) (known *string) {
 	return known
 }
 
-// noteTicket remembers the ticket that came with an answer, and forgets the one that was known before if its session is over. One
-// that came meanwhile, of the next session, stays. It returns err, and says of a ticket that the server does not know any more what
-// it means: a server that was restarted has lost the session, too.
-func (s *Session) noteTicket(r request, known *string, answer http.Header, err error) error {
-	if ticket := answer.Get(s.role.ticketHeader()); ticket != "" {
+// noteTicket remembers the ticket in the headers of an answer. If the session of the ticket that was known is over, it forgets that
+// one; if the next session's ticket has come meanwhile, that one stays. It returns err. If the server no longer knows the ticket,
+// the error says that the session is over: a restarted server has lost it.
+func (s *Session) noteTicket(r request, known *string, header http.Header, err error) error {
+	if ticket := header.Get(s.role.ticketHeader()); ticket != "" {
 		s.ticket.Store(&ticket)
 		return err
 	}

@@ -18,7 +18,7 @@ func (s step) giving(ticket string) step {
 	return s
 }
 
-// shown returns what the requests had of the offerer's ticket.
+// shown returns the offerer's ticket in each request, as far as it had one.
 func (s *script) shown() (tickets []string) {
 	for _, r := range s.seen {
 		tickets = append(tickets, r.Header.Get("X-Offer-Ticket"))
@@ -48,7 +48,7 @@ func TestATicketIsShownUntilItsSessionIsOver(t *testing.T) {
 		steps []step
 		do    []call
 		want  []string // shown
-		over  int      // which call says that the session is over; 0: none
+		over  int      // the call that fails because the session is over; 0: none
 	}{
 		{
 			name:  "given with the opening",
@@ -112,7 +112,7 @@ func TestATicketIsShownUntilItsSessionIsOver(t *testing.T) {
 	}
 }
 
-// Whoever shows no ticket is not told that his session has gone: he has none.
+// A client that shows no ticket does not learn that its session is gone: it has none.
 func TestNotAllowedWithoutATicketIsWhatItSays(t *testing.T) {
 	play(t, client.Offer, []step{refusal(403, custerrors.NotAllowed)}, func(t *testing.T, s *client.Session, _ *script) {
 		if err := s.End(t.Context()); !errors.Is(err, custerrors.NotAllowed) || errors.Is(err, custerrors.KeyIsExpired) {
@@ -121,7 +121,7 @@ func TestNotAllowedWithoutATicketIsWhatItSays(t *testing.T) {
 	})
 }
 
-// An answer that was on its way when the next session was opened says nothing of that one's ticket.
+// An answer that was on its way when the next session was opened does not change that session's ticket.
 func TestALateAnswerDoesNotForgetTheNextTicket(t *testing.T) {
 	late := refusal(200, custerrors.KeyIsExpired)
 	hold, held := make(chan struct{}), make(chan struct{})
@@ -163,7 +163,7 @@ func TestALateAnswerDoesNotForgetTheNextTicket(t *testing.T) {
 	}
 }
 
-// roundTripper is a transport that is one function.
+// roundTripper is a function as a transport.
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

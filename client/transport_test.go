@@ -17,8 +17,8 @@ import (
 	"signal-server/custerrors"
 )
 
-// cutter is a server that answers the first request of a connection and closes it after it has read a second one, as a
-// server does that crashes, or whose idle time is up, just then.
+// cutter is a server that answers the first request of a connection, and closes the connection when it has read a second one. A server
+// does so if it crashes, or if the connection's idle time is over, just then.
 type cutter struct {
 	listener net.Listener
 	wg       sync.WaitGroup
@@ -65,7 +65,7 @@ func (c *cutter) serve(conn net.Conn) {
 	}
 }
 
-// net/http repeats a GET by itself if a kept connection breaks before the answer. For a take that would lose a payload.
+// net/http repeats a GET by itself if a kept connection breaks before the answer. If the GET is a take, that would lose a payload.
 func TestTheTransportDoesNotRepeatATake(t *testing.T) {
 	c := newCutter(t)
 	hc := &http.Client{Transport: &http.Transport{}}

@@ -7,13 +7,13 @@
 //	         ◀─────────────────── inbox  ◀─────────────── └────────┘
 //	          POST /sdp, /candidate      sdp, candidates
 //
-// The program is answered before anything is sent on, and nothing that takes its posts ever waits for a delivery to it: it
-// may post from inside its own handler. What the other side wrote is delivered one by one, the sdp first. The package does
-// not look into the payloads.
+// The bridge answers the program's posts before it sends anything on, and never lets them wait for a delivery to the program: the
+// program may post from inside its own handler. The bridge delivers what the other side wrote one by one, the sdp first. It does not
+// look into the payloads.
 //
-// The offer's bridge opens the session with the program's sdp, and opens it again if it ends before the other side has
-// answered. A second sdp comes from a program that was started anew: the old session ends, a new one opens, and the other
-// bridge starts over with it. The session ends with the offer's bridge, too.
+// The offerer's bridge opens the session with the program's sdp, and opens it again if it ends before the other side has answered.
+// A second sdp means that the program was started anew: the old session ends, a new one opens, and the other bridge starts over with
+// it. The session also ends with the offerer's bridge.
 package bridge
 
 import (
@@ -31,7 +31,7 @@ import (
 	"signal-server/client"
 )
 
-const partingTime = 2 * time.Second // for what is done on the way out; a user who pressed ^C waits for it
+const partingTime = 2 * time.Second // for the work at the end; a user who pressed ^C waits for it
 
 // bridge is one running bridge.
 type bridge struct {
@@ -42,8 +42,8 @@ type bridge struct {
 	log     *slog.Logger
 }
 
-// Run runs a bridge until ctx ends, which is no error. It returns before that only if the configuration is wrong, with one
-// error per mistake, joined, or if it cannot listen.
+// Run runs a bridge until ctx ends, which is no error. It returns earlier only if it cannot listen, or if the configuration is
+// wrong: then it returns one error per mistake, joined.
 func Run(ctx context.Context, cfg Config) error {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	defer transport.CloseIdleConnections()
@@ -62,7 +62,7 @@ func Run(ctx context.Context, cfg Config) error {
 	return run(ctx, cfg, session, listener)
 }
 
-// run runs the bridge over the session and the listener, which it closes.
+// run runs the bridge over the session and the listener. It closes the listener.
 func run(ctx context.Context, cfg Config, session *client.Session, listener net.Listener) error {
 	log := cfg.logger().With("role", string(cfg.Role))
 	ctx, cancel := context.WithCancel(ctx)
@@ -85,9 +85,9 @@ func run(ctx context.Context, cfg Config, session *client.Session, listener net.
 	log.Info("the bridge is ready for the local program",
 		"listen", listener.Addr().String(), "forward", cfg.Forward, "server", redacted(cfg.Server))
 	if cfg.Role == client.Offer {
-		b.offer(ctx)
+		b.runOfferer(ctx)
 	} else {
-		b.answer(ctx)
+		b.runAnswerer(ctx)
 	}
 
 	parting, stop := context.WithTimeout(context.WithoutCancel(ctx), partingTime)
@@ -112,12 +112,12 @@ func redacted(server string) string {
 	return u.Redacted()
 }
 
-// converse sends what the script holds after its first n messages, and whatever is added, and hands what the other side
-// writes after the cursor, which is one of this session, to got, until the session is over or ctx ends, which it returns.
+// converse sends what the script holds after its first n messages and what is added to it. It calls got with each message that the
+// other side writes after the cursor, which is one of this session. It returns the error that ended the session, or that of ctx.
 func (b *bridge) converse(ctx context.Context, s *script, n int, after client.Cursor, got func(client.Message)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var (
-		place   atomic.Value // of client.Cursor: behind what has been read
+		place   atomic.Value // a client.Cursor, behind what has been read
 		sending sync.WaitGroup
 	)
 	place.Store(after)
@@ -137,8 +137,7 @@ func (b *bridge) converse(ctx context.Context, s *script, n int, after client.Cu
 	}
 }
 
-// send sends what the script holds after its first n messages, and whatever is added, until ctx ends or the server takes no
-// more.
+// send sends what the script holds after its first n messages and what is added to it, until ctx ends or the server takes no more.
 func (b *bridge) send(ctx context.Context, s *script, n int, place *atomic.Value) {
 	for {
 		rest, grown := s.after(n)
@@ -157,15 +156,15 @@ func (b *bridge) send(ctx context.Context, s *script, n int, place *atomic.Value
 	}
 }
 
-// sendAll sends the messages and reports whether more can follow. If the server refuses them together, each is sent alone,
-// and what it refuses then is left out.
+// sendAll sends the messages and reports whether more can follow. If the server refuses them together, it sends each alone, and
+// leaves out those that are refused again.
 func (b *bridge) sendAll(ctx context.Context, messages []client.Message, place *atomic.Value) bool {
-	_, err := b.line.post(ctx, messages, place.Load().(client.Cursor)) // what it returns, the reader gets too
+	_, err := b.line.post(ctx, messages, place.Load().(client.Cursor)) // converse reads what it returns, too
 	switch {
 	case err == nil, errors.Is(err, errPerhapsWritten):
 		b.log.Info("sent to the other side", "first", messages[0].Kind, "messages", len(messages))
 		return true
-	case !isRefusal(err): // the reader says why the session is over
+	case !isRefusal(err): // converse learns why the session is over
 		return false
 	case len(messages) > 1:
 		for i := range messages {
@@ -183,7 +182,7 @@ func (b *bridge) sendAll(ctx context.Context, messages []client.Message, place *
 	}
 }
 
-// collect returns what converse calls with what the other side writes: it fills the inbox.
+// collect returns a function that adds the other side's messages to the inbox, for converse to call.
 func (b *bridge) collect(inbox *script) func(client.Message) {
 	return func(m client.Message) {
 		if err := inbox.add(m); err != nil {
@@ -194,7 +193,7 @@ func (b *bridge) collect(inbox *script) func(client.Message) {
 	}
 }
 
-// deliver is courier.deliver, and tells how it went.
+// deliver is courier.deliver, and logs what comes of it.
 func (b *bridge) deliver(ctx context.Context, inbox *script, n int, over <-chan struct{}, delivered func()) error {
 	err := b.courier.deliver(ctx, inbox, n, over, func(m client.Message) {
 		b.log.Info("delivered to the local program", "type", m.Kind)

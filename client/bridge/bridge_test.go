@@ -141,7 +141,7 @@ func TestSecondSDPOpensANewSession(t *testing.T) {
 
 func TestBridgeTakesItsKeyOver(t *testing.T) {
 	server := startServer(t)
-	earlier := newSession(t, server, "k", client.Offer) // of a bridge that was killed, say
+	earlier := newSession(t, server, "k", client.Offer) // as a killed bridge leaves it behind
 	if _, err := earlier.Exchange(t.Context(), client.Write{SDP: "offer 1"}, "", 0); err != nil {
 		t.Fatal(err)
 	}

@@ -19,17 +19,17 @@ type Config struct {
 	Key string
 	// Role is the side of the local program.
 	Role client.Role
-	// Listen is the TCP address, host:port, to which the local program posts what it writes. Without a host it is every
-	// address of this machine. Port 0 takes a free one; the log says which.
+	// Listen is the TCP address, host:port, to which the local program posts. Without a host the bridge listens on every address
+	// of this machine. Port 0 takes a free port; the log says which.
 	Listen string
-	// Forward is the TCP address, host:port, at which the local program takes what the other side wrote. Without a host it
-	// is this machine.
+	// Forward is the TCP address, host:port, at which the local program accepts what the other side writes. Without a host it is
+	// this machine.
 	Forward string
-	// Logger is told in plain words what the bridge does. Nil means slog.Default.
+	// Logger logs in plain words what the bridge does. Nil means slog.Default.
 	Logger *slog.Logger
 }
 
-// logger returns the Logger, or what nil means.
+// logger returns the Logger, or slog.Default if it is nil.
 func (c Config) logger() *slog.Logger {
 	if c.Logger == nil {
 		return slog.Default()
@@ -37,8 +37,7 @@ func (c Config) logger() *slog.Logger {
 	return c.Logger
 }
 
-// session returns the session that the configuration names. The error is all that is wrong with the configuration, one error
-// per mistake, joined.
+// session returns the session that the configuration names. If the configuration is wrong, it returns one error per mistake, joined.
 func (c Config) session(transport http.RoundTripper) (*client.Session, error) {
 	server, errServer := client.New(c.Server,
 		client.WithHTTPClient(&http.Client{Transport: transport}), client.WithLogger(c.logger()))
@@ -66,7 +65,7 @@ func (c Config) session(transport http.RoundTripper) (*client.Session, error) {
 	return server.Session(c.Key, c.Role)
 }
 
-// checkAddress returns what is wrong with host:port, where lowest is the lowest port that makes sense.
+// checkAddress returns an error if address is not host:port with a port of lowest or more.
 func checkAddress(name, address string, lowest int) error {
 	if address == "" {
 		return fmt.Errorf("%s: it is empty; give host:port, as in 127.0.0.1:50000", name)

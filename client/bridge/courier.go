@@ -17,22 +17,22 @@ import (
 
 const (
 	deliveryTimeout = time.Minute // of one delivery: a program may gather its own candidates before it answers
-	deliveryTries   = 6           // about one and a half seconds: longer than a program takes to find its feet
+	deliveryTries   = 6           // in about one and a half seconds: longer than a program takes to get ready
 )
 
 var (
-	// errGone says that the program which has the sdp listens no more.
+	// errGone says that the program that has the sdp no longer listens.
 	errGone = errors.New("the local program is gone")
-	// errUnwanted says that the program is there and does not take the sdp, so that it cannot take candidates either.
+	// errUnwanted says that the program is up and does not take the sdp, so that it cannot take candidates either.
 	errUnwanted = errors.New("the local program does not take the sdp")
-	// errAbsent says that nothing was sent, because nobody takes connections there.
+	// errAbsent says that nothing was sent, because nobody accepts connections there.
 	errAbsent = errors.New("the local program cannot be reached")
 )
 
 // courier delivers to the local program what the other side wrote.
 type courier struct {
 	// set at construction
-	url    string // with neither path nor slash
+	url    string // without path and slash
 	client *http.Client
 	log    *slog.Logger
 }
@@ -43,8 +43,8 @@ func newCourier(forward string, log *slog.Logger) *courier {
 		client: &http.Client{
 			Timeout: deliveryTimeout,
 			Transport: &http.Transport{
-				Proxy:             nil,  // the program is near; a proxy of the environment is for far hosts
-				DisableKeepAlives: true, // a kept connection may be one to a program that has been replaced since
+				Proxy:             nil,  // the program is near; the environment's proxy is for far hosts
+				DisableKeepAlives: true, // a kept connection may lead to a program that has been replaced
 				DialContext:       (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
 			},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -53,9 +53,9 @@ func newCourier(forward string, log *slog.Logger) *courier {
 	}
 }
 
-// deliver hands what the script holds after its first n messages, and whatever is added, to the program, one by one, the
-// sdp first. It waits for a program that is not up yet. It returns nil when over is closed and all is delivered, the end of
-// ctx, or why the rest cannot be delivered: errGone or errUnwanted. delivered is called after each delivery.
+// deliver posts to the program what the script holds after its first n messages and what is added to it, one by one, the sdp first.
+// It waits for a program that is not up yet, and calls delivered after each delivery. It returns nil when over is closed and all is
+// delivered, otherwise the error of ctx, or errGone or errUnwanted if the rest cannot be delivered.
 func (c *courier) deliver(ctx context.Context, s *script, n int, over <-chan struct{}, delivered func(client.Message),
 ) error {
 	for {
@@ -80,9 +80,9 @@ func (c *courier) deliver(ctx context.Context, s *script, n int, over <-chan str
 	}
 }
 
-// insist posts one message as often as it makes sense: for ever while nobody listens for the sdp, a few times when the
-// program does not take it. A candidate that it does not take is skipped; one that finds nobody must not be kept for the
-// next program that listens there, which does not know its sdp.
+// insist posts one message as often as it makes sense: an sdp without end while nobody listens, and a few times if the program does
+// not take it. It skips a candidate that the program does not take. If nobody listens any more, it does not keep a candidate for the
+// next program that listens there, because that program does not have its sdp.
 func (c *courier) insist(ctx context.Context, m client.Message) error {
 	var pace backoff
 	told := false
@@ -140,7 +140,7 @@ func (c *courier) post(ctx context.Context, m client.Message) error {
 		return err
 	}
 	defer resp.Body.Close()
-	io.Copy(io.Discard, io.LimitReader(resp.Body, 4<<10)) // politeness only: what the program says is not for us
+	io.Copy(io.Discard, io.LimitReader(resp.Body, 4<<10)) // only out of politeness: the bridge does not need what the program says
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return fmt.Errorf("it answered %s", resp.Status)
 	}

@@ -8,7 +8,7 @@ import (
 	"signal-server/client"
 )
 
-// deliverAll has a courier deliver the messages to the program.
+// deliverAll delivers the messages to the program by a courier.
 func deliverAll(t *testing.T, f *fake, messages ...client.Message) error {
 	t.Helper()
 	s := newScript()

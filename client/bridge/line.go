@@ -10,18 +10,18 @@ import (
 	"signal-server/custerrors"
 )
 
-const longPoll = 30 * time.Second // what the server cuts a wait to
+const longPoll = 30 * time.Second // the longest wait that the server grants
 
-// line is a session that is not given up for a server that is away for a while.
+// line is a session whose requests are repeated while the server is away.
 type line struct {
 	// set at construction
 	session *client.Session
 	log     *slog.Logger
 }
 
-// post writes the messages, all or none, and returns what the other role has written after the cursor by then. A cursor that
-// is not empty names the session that is meant. The error is the end of ctx, or what the server has against the messages:
-// isRefusal, isOver. An SdpAlreadyExist that may come from the write itself, whose answer was lost, is errPerhapsWritten.
+// post writes the messages, all or none, and returns what the other role has written after the cursor by then. A cursor that is not
+// empty names the session that is meant. The error is that of ctx, or the server's, for which isRefusal or isOver is true. If the
+// error is SdpAlreadyExist and an earlier attempt, whose answer was lost, may have written the sdp, it is errPerhapsWritten.
 func (l *line) post(ctx context.Context, messages []client.Message, after client.Cursor) (client.Batch, error) {
 	var w client.Write
 	for _, m := range messages {
@@ -44,7 +44,7 @@ func (l *line) post(ctx context.Context, messages []client.Message, after client
 
 var errPerhapsWritten = errors.New("written already, perhaps by an earlier attempt")
 
-// read waits for news behind the cursor. The error is the end of ctx, or says that there can be no news: isOver.
+// read waits for messages behind the cursor. The error is that of ctx, or says that none can come: isOver.
 func (l *line) read(ctx context.Context, after client.Cursor) (batch client.Batch, err error) {
 	for {
 		asked := time.Now()
@@ -58,20 +58,20 @@ func (l *line) read(ctx context.Context, after client.Cursor) (batch client.Batc
 		case err != nil && !client.NothingYet(err):
 			return client.Batch{}, err
 		}
-		if err := sleep(ctx, time.Second-time.Since(asked)); err != nil { // a server that does not wait is asked calmly
+		if err := sleep(ctx, time.Second-time.Since(asked)); err != nil { // in case the server does not wait
 			return client.Batch{}, err
 		}
 	}
 }
 
-// end ends the session. A session that has ended already is no error.
+// end ends the session. If it has ended already, that is no error.
 func (l *line) end(ctx context.Context) error {
 	_, err := l.insist(ctx, func() error { return l.session.End(ctx) })
 	return err
 }
 
-// insist calls do until it is done or the server has decided about it, and tells once of what keeps it. repeated says that
-// it was called more than once.
+// insist calls do until it succeeds or the server has decided about the request. It logs once what keeps it waiting. repeated says
+// whether it has called do more than once.
 func (l *line) insist(ctx context.Context, do func() error) (repeated bool, err error) {
 	var pace backoff
 	for ; ; repeated = true {
@@ -103,7 +103,7 @@ func isOver(err error) bool {
 	}
 }
 
-// isRefusal reports whether the server will not take the same write, however often it is asked.
+// isRefusal reports whether the server refuses the write, however often it is repeated.
 func isRefusal(err error) bool {
 	switch custerrors.Of(err) {
 	case custerrors.SdpAlreadyExist, custerrors.QueueIsFull, custerrors.BodyIsTooLong, custerrors.BodyIsEmpty,

@@ -11,10 +11,10 @@ import (
 	"signal-server/custerrors"
 )
 
-// newLine returns a line of the offer to a server that answers so, whose client repeats nothing by itself.
-func newLine(t *testing.T, answer http.HandlerFunc) (*line, *lines) {
+// newLine returns an offerer's line to a server that answers as handler does. Its client repeats nothing by itself.
+func newLine(t *testing.T, handler http.HandlerFunc) (*line, *lines) {
 	t.Helper()
-	server := httptest.NewServer(answer)
+	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
 	c, err := client.New(server.URL, client.WithHTTPClient(server.Client()), client.WithRetry(client.NoRetry))
 	if err != nil {
@@ -68,7 +68,7 @@ func TestLineSaysWhenTheSessionIsOver(t *testing.T) {
 
 func TestAnswerThatComesWithTheOpeningIsDelivered(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		io.Copy(io.Discard, r.Body) // so that the context tells of a client that leaves
+		io.Copy(io.Discard, r.Body) // so that the context ends when the client leaves
 		switch r.Method {
 		case http.MethodPost:
 			io.WriteString(w, `{"msg":"","data":{"next":"1","messages":[{"type":"sdp","data":"answer"}]}}`)

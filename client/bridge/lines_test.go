@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// lines is text that comes line by line, from a log or a program, and that a test can wait for. It goes on to the test's own
+// lines is text that comes line by line, from a log or a program. A test can wait for parts of it. It is also written to the test's
 // log.
 type lines struct {
 	name string
@@ -39,14 +39,14 @@ func (l *lines) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// count returns how often the part is there.
+// count returns how often the text has the part.
 func (l *lines) count(part string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return strings.Count(string(l.text), part)
 }
 
-// want waits until the part is there.
+// want waits until the text has the part.
 func (l *lines) want(t *testing.T, part string) {
 	t.Helper()
 	timeout := time.After(patience)
@@ -65,7 +65,7 @@ func (l *lines) want(t *testing.T, part string) {
 	}
 }
 
-// patience is how long a test waits for what has to come: much more than it takes, because a machine may be slow.
+// patience is how long a test waits for what has to come. It is much more than that takes, because a machine may be slow.
 const patience = 30 * time.Second
 
 // logTo returns a logger that writes everything.

@@ -18,8 +18,8 @@ const (
 	readTimeout = 10 * time.Second // of one whole request from this machine
 )
 
-// newLocalServer returns the HTTP server to which the local program posts. It takes what the program wrote into the
-// outbox and answers at once: the program may post from inside its own handler, while a delivery to it is under way.
+// newLocalServer returns the HTTP server to which the local program posts. It puts what the program writes into the outbox and
+// answers at once: the program may post from inside its own handler, while a delivery to it is under way.
 func newLocalServer(out *outbox, log *slog.Logger) *http.Server {
 	mux := http.NewServeMux()
 	mux.Handle("/sdp", takeInto(out, client.SDP, log))
@@ -37,7 +37,7 @@ func newLocalServer(out *outbox, log *slog.Logger) *http.Server {
 	}
 }
 
-// takeInto returns the handler that puts each body into the outbox, as it is, whatever its headers call it.
+// takeInto returns the handler that puts each body into the outbox as it is, whatever its Content-Type.
 func takeInto(out *outbox, k client.Kind, log *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost {
@@ -67,7 +67,7 @@ func takeInto(out *outbox, k client.Kind, log *slog.Logger) http.Handler {
 	})
 }
 
-// refuse tells the program, and the log, because programs seldom look at the status.
+// refuse answers with the reason, and logs it, because programs seldom look at the status.
 func refuse(w http.ResponseWriter, log *slog.Logger, status int, why string) {
 	log.Warn("refused a request of the local program", "status", status, "why", why)
 	http.Error(w, why, status)

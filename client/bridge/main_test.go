@@ -18,12 +18,12 @@ import (
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m,
-		// fasthttp's: the one sleeps its last 10 s out after the end, the other is meant never to end.
+		// Two goroutines of fasthttp's: one sleeps for up to 10 s after the end, the other never ends.
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"))
 }
 
-// startServer starts a real signaling server on loopback, which ends with the test, and returns its URL.
+// startServer starts a real signaling server on loopback and returns its URL. The server ends with the test.
 func startServer(t *testing.T, change ...func(*cache.Limits)) string {
 	t.Helper()
 	return newServer(t, apptest.Listen(t), change...).URL
@@ -49,7 +49,7 @@ type running struct {
 	stop func()
 }
 
-// startBridge runs a bridge, which ends with the test.
+// startBridge runs a bridge until the test ends.
 func startBridge(t *testing.T, server, key string, role client.Role, forward string) running {
 	t.Helper()
 	listener := apptest.Listen(t)
@@ -83,7 +83,7 @@ func sdp(data string) client.Message { return client.Message{Kind: client.SDP, D
 
 func candidate(data string) client.Message { return client.Message{Kind: client.Candidate, Data: data} }
 
-// listenAt listens where somebody else did before.
+// listenAt listens at an address that was in use before.
 func listenAt(t *testing.T, address string) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", address)

@@ -14,9 +14,9 @@ import (
 // insideVariable tells the test binary that it runs inside a namespace that a test made.
 const insideVariable = "SIGNAL_SERVER_TEST_INSIDE_NAMESPACE"
 
-// inNamespace runs the calling test again, in a process of its own inside fresh namespaces of the network and of processes, which
-// end with that process: pion needs an interface that is not loopback, and a route. It returns true inside; outside it reports how the
-// test went and returns false. environment is added to the process inside.
+// inNamespace runs the calling test again in a process of its own, inside fresh network and process namespaces that end with it:
+// pion needs an interface that is not loopback, and a route. Inside it returns true. Outside it reports the result of the test inside
+// and returns false. environment is added to that of the process inside.
 func inNamespace(t *testing.T, limit time.Duration, environment ...string) bool {
 	t.Helper()
 	if os.Getenv(insideVariable) != "" {
@@ -36,10 +36,10 @@ func inNamespace(t *testing.T, limit time.Duration, environment ...string) bool 
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWPID, // whatever it starts ends with it, too
+		Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWPID, // what it starts ends with it
 		Pdeathsig:  syscall.SIGKILL,
 	}
-	if os.Getuid() != 0 { // who is not root may be root in a user namespace, where the system allows it
+	if os.Getuid() != 0 { // without root, be root in a user namespace, if the system allows it
 		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
 		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
 		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
@@ -59,13 +59,13 @@ func inNamespace(t *testing.T, limit time.Duration, environment ...string) bool 
 	return false
 }
 
-// makeInterfaces gives the namespace that this process is alone in an address and a default route.
+// makeInterfaces gives this process's namespace an address and a default route.
 func makeInterfaces(t *testing.T) {
 	t.Helper()
 	for _, command := range []string{
 		"link set lo up",
 		"link add wan0 type veth peer name wan1",
-		"address add 192.0.2.1/24 dev wan0", // RFC 5737: an address for documentation, nobody's
+		"address add 192.0.2.1/24 dev wan0", // RFC 5737: an address for documentation, which nobody has
 		"link set wan0 up",
 		"link set wan1 up",
 		"route add default via 192.0.2.2 dev wan0",
@@ -76,7 +76,7 @@ func makeInterfaces(t *testing.T) {
 	}
 }
 
-// skip skips the test, or fails it where everything has to be there.
+// skip skips the test, or fails it where nothing may be missing.
 func skip(t *testing.T, why string) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {

@@ -23,8 +23,8 @@ const (
 	programsVariable = "SIGNAL_SERVER_TEST_PION_PROGRAMS"
 )
 
-// TestUpstreamProgramsMeet runs the unmodified pion-to-pion programs of upstream, each beside its bridge, through a real
-// server, and wants each to print a message that it got over the data channel.
+// TestUpstreamProgramsMeet runs upstream's unmodified pion-to-pion programs, each beside its bridge, through a real server. Each has
+// to print a message that it got over the data channel.
 func TestUpstreamProgramsMeet(t *testing.T) {
 	var programs string
 	if os.Getenv(insideVariable) == "" {
@@ -39,7 +39,7 @@ func TestUpstreamProgramsMeet(t *testing.T) {
 	makeInterfaces(t)
 	server := startServer(t)
 
-	// The ports are free: nobody else is in the namespace.
+	// The ports are free: no other process is in the namespace.
 	t.Run("answer first", func(t *testing.T) {
 		t.Parallel()
 		p := newPair(t, server, 10000)
@@ -88,7 +88,7 @@ func newPair(t *testing.T, server string, port int) *pair {
 	return &pair{t, server, address(0), address(1), address(2), address(3)}
 }
 
-// bridges starts both bridges, and returns what stops them.
+// bridges starts both bridges. stop stops them.
 func (p *pair) bridges(key string) (stop func()) {
 	p.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -123,7 +123,7 @@ func (p *pair) startAnswer() *program {
 	return startProgram(p.t, "answer", "-answer-address", p.answer, "-offer-address", p.besideAnswer)
 }
 
-// meet starts one program and, when it has done all that it can do alone, the other, and waits until both have got a message.
+// meet starts one program and, when that has done all that it can do alone, the other. It waits until both have got a message.
 func (p *pair) meet(first, second func() *program) []*program {
 	p.t.Helper()
 	one := first()
@@ -139,22 +139,21 @@ func (p *pair) meet(first, second func() *program) []*program {
 	return both
 }
 
-// waitForListener waits until somebody takes connections there.
+// waitForListener waits until a process accepts connections at the address.
 func waitForListener(t *testing.T, address string) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
-		conn, err := net.Dial("tcp", address)
-		if err == nil {
+	ask := time.NewTicker(5 * time.Millisecond) // another process does not announce its listener
+	defer ask.Stop()
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); <-ask.C {
+		if conn, err := net.Dial("tcp", address); err == nil {
 			conn.Close()
 			return
 		}
-		time.Sleep(5 * time.Millisecond) // nothing tells of another process's listener
 	}
 	t.Fatalf("got no listener at %s within 10 s", address)
 }
 
-// installPrograms returns the directory with upstream's programs. It builds them once, as the README says, and keeps them for the
-// next time.
+// installPrograms returns the directory with upstream's programs. It builds them as the README says, and keeps them for the next run.
 func installPrograms(t *testing.T) string {
 	t.Helper()
 	cache, err := os.UserCacheDir()
@@ -199,7 +198,7 @@ type program struct {
 	stop func()
 }
 
-// startProgram starts it and ends it with the test.
+// startProgram starts the program of that name, and ends it with the test.
 func startProgram(t *testing.T, name string, arguments ...string) *program {
 	t.Helper()
 	cmd := exec.Command(filepath.Join(os.Getenv(programsVariable), name), arguments...)

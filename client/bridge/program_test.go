@@ -40,7 +40,7 @@ func newFake(t *testing.T) *fake {
 	return f
 }
 
-// start has the program listen at its address, where it has got nothing yet.
+// start makes the program listen at its address. It has got nothing yet.
 func (f *fake) start() *fake {
 	f.t.Helper()
 	l, err := net.Listen("tcp", f.address)
@@ -115,28 +115,28 @@ func (f *fake) post(messages ...client.Message) {
 	}
 }
 
-// beside tells the program of its bridge.
+// beside tells the program where its bridge is.
 func (f *fake) beside(r running) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.bridge = r.url
 }
 
-// answerWith has the program answer each sdp with that one.
+// answerWith makes the program answer each sdp with the given one.
 func (f *fake) answerWith(sdp string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.answers = sdp
 }
 
-// refuse has the program answer with what status returns.
+// refuse makes the program answer deliveries with what status returns.
 func (f *fake) refuse(status func(client.Message) int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.status = status
 }
 
-// want waits until the program has got as many messages, and wants these.
+// want waits until the program has got as many messages, and fails the test if they are others.
 func (f *fake) want(messages ...client.Message) {
 	f.t.Helper()
 	timeout := time.After(patience)
@@ -164,7 +164,7 @@ type both struct {
 	besideOffer, besideAnswer running
 }
 
-// newBoth starts the bridges; the programs are down.
+// newBoth starts the bridges. The programs are down.
 func newBoth(t *testing.T, server, key string) *both {
 	t.Helper()
 	b := &both{offer: newFake(t), answer: newFake(t)}

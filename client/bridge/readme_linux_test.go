@@ -35,11 +35,11 @@ func shellBlocks(t *testing.T, section string) (blocks [][]string) {
 	return blocks
 }
 
-// installs reports whether the line is one for outside the namespace: it needs the network.
+// installs reports whether the line needs the network, and so has to be typed outside the namespace.
 func installs(line string) bool { return strings.HasPrefix(line, "go install ") }
 
-// TestReadmeIsTyped types what the README says under "pion to pion" as it stands there, its ports and all: in the namespace they are
-// nobody else's. Each program is to print what it got over the data channel.
+// TestReadmeIsTyped types the commands under "pion to pion" in the README as they stand there, ports included: no other process is in
+// the namespace. Each program has to print what it got over the data channel.
 func TestReadmeIsTyped(t *testing.T) {
 	blocks := shellBlocks(t, "pion to pion")
 	if len(blocks) != 3 || len(blocks[0]) != 2 || len(blocks[1]) != 3 || len(blocks[2]) != 3 {
@@ -52,7 +52,7 @@ func TestReadmeIsTyped(t *testing.T) {
 			t.Skip("it takes half a minute")
 		}
 		programs = installPrograms(t)
-		for _, line := range append([]string{serve}, blocks[0]...) { // built here, where it may take its time, and kept by go run
+		for _, line := range append([]string{serve}, blocks[0]...) { // built here, where that may take long; go run keeps the result
 			line, _, _ = strings.Cut(line, " -key")
 			build := exec.CommandContext(t.Context(), "bash", "-c", line+" --help")
 			build.Dir = root
@@ -93,13 +93,13 @@ func served(t *testing.T, command string) {
 	typeLine(t, command).want(t, "msg=serving")
 }
 
-// typed is a terminal with one command typed into it, and what it prints.
+// typed is one command typed into a terminal, and what it prints.
 type typed struct {
 	*lines
 	shell *exec.Cmd
 }
 
-// typeLine types the command into a terminal of its own at the repository's root. What runs there ends with the test.
+// typeLine types the command into a terminal of its own at the repository's root. The command ends with the test.
 func typeLine(t *testing.T, command string) *typed {
 	t.Helper()
 	p := &typed{newLines(t, command), exec.Command("bash", "-c", command)}

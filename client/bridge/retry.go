@@ -7,14 +7,14 @@ import (
 
 // Pauses between two attempts at the same thing. They double from the first to the last.
 const (
-	firstPause = 50 * time.Millisecond // a program that starts beside the bridge is up in that time
+	firstPause = 50 * time.Millisecond // a program that is started together with the bridge is up by then
 	lastPause  = 2 * time.Second       // a user who starts a program by hand does not notice it
 )
 
 // backoff paces attempts. The zero backoff is ready to use.
 type backoff struct{ pause time.Duration }
 
-// wait sleeps for the next pause. The error is that of ctx, if it ends first.
+// wait sleeps for the next pause. If ctx ends first, it returns the error of ctx.
 func (b *backoff) wait(ctx context.Context) error {
 	b.pause = min(max(2*b.pause, firstPause), lastPause)
 	return sleep(ctx, b.pause)

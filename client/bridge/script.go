@@ -8,8 +8,7 @@ import (
 	"signal-server/client"
 )
 
-// Bounds of what is held of one program. Both are above what a server takes by default, so that the server's answer
-// decides.
+// Bounds of what a script holds. Both are above what a server takes by default, so that the server's answer decides.
 const (
 	maxMessages = 1024    // messages
 	maxHeld     = 1 << 20 // bytes
@@ -20,8 +19,8 @@ var (
 	errSecond = errors.New("there is an sdp already")
 )
 
-// script is what one program has written, from its sdp on. It only grows, so that every reader can start over. Candidates
-// that come before the sdp wait for it. It is safe for concurrent use; newScript makes one.
+// script is what one program has written, beginning with its sdp. It only grows, so that every reader can start over. Candidates that
+// come before the sdp wait for it. It is safe for concurrent use. newScript makes one.
 type script struct {
 	mu sync.Mutex
 	// guarded by mu
@@ -54,8 +53,8 @@ func (s *script) add(m client.Message) error {
 	return nil
 }
 
-// after returns what comes after the first n messages, and a channel that is closed when there is more. Nothing comes
-// before the sdp. The slice is only to be read.
+// after returns what comes after the first n messages, and a channel that is closed when there is more. Until the sdp is there, it
+// returns no message. The caller does not write to the slice.
 func (s *script) after(n int) (rest []client.Message, grown <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -72,8 +71,8 @@ func (s *script) begun() bool {
 	return s.hasSDP
 }
 
-// outbox holds what the local program writes. Each sdp begins a new script: a program has one, so a second one comes from
-// a program that was started anew. It is safe for concurrent use; newOutbox makes one.
+// outbox holds what the local program writes. Each sdp begins a new script: a program has one sdp, so a second one means that the
+// program was started anew. It is safe for concurrent use. newOutbox makes one.
 type outbox struct {
 	mu sync.Mutex
 	// guarded by mu
@@ -95,7 +94,7 @@ func (o *outbox) put(m client.Message) error {
 	return err
 }
 
-// current returns the script of now, and a channel that is closed when it is replaced.
+// current returns the current script, and a channel that is closed when it is replaced.
 func (o *outbox) current() (s *script, renewed <-chan struct{}) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 	"signal-server/custerrors"
 )
 
-// A bridge that was killed took the ticket of its session along: the next one cannot end that session, and waits for its end.
+// When a bridge is killed, the ticket of its session is lost: the next bridge cannot end that session, and waits until it ends.
 func TestASessionWhoseTicketIsLostIsWaitedOut(t *testing.T) {
 	opens, shown := 0, ""
 	l, log := newLine(t, func(w http.ResponseWriter, r *http.Request) {

@@ -15,13 +15,13 @@ import (
 	"signal-server/client/pionsignal"
 )
 
-// connect makes both sides connect at the same time.
+// connect lets both sides connect at the same time.
 func connect(t *testing.T, w *world, key string, offers, answers *webrtc.PeerConnection, opts ...pionsignal.Option) {
 	t.Helper()
 	connectAfter(t, w, key, "", "", offers, answers, opts...)
 }
 
-// connectAfter makes both sides connect, each after it was seen that the other has sent a request that begins so.
+// connectAfter lets both sides connect, each after the other has sent a request that begins with the given text.
 func connectAfter(t *testing.T, w *world, key, offerAfter, answerAfter string, offers, answers *webrtc.PeerConnection,
 	opts ...pionsignal.Option,
 ) {
@@ -81,7 +81,7 @@ func TestConnectInFourRequestsAndTwoReports(t *testing.T) {
 	}
 }
 
-// Without a batch delay every candidate goes by itself, and the end of candidates after it: order and completeness hold.
+// Without a batch delay every candidate goes by itself, and then the end of candidates. Still all arrive, in order.
 func TestConnectByTrickle(t *testing.T) {
 	w := newWorld(t)
 	offers, answers := newPC(t), newPC(t)
@@ -92,7 +92,7 @@ func TestConnectByTrickle(t *testing.T) {
 	t.Logf("requests: %s", strings.Join(w.wire.take(), ", "))
 }
 
-// A STUN server that does not answer makes gathering last 5 s. Nobody waits for it, and the key is free again at once.
+// If a STUN server does not answer, gathering takes 5 s. Nobody waits for that, and the key is free again at once.
 func TestConnectWhileGathering(t *testing.T) {
 	silent, err := net.ListenPacket("udp4", "127.0.0.1:0")
 	if err != nil {
@@ -129,7 +129,7 @@ func TestConnectAgainWithTheSameKey(t *testing.T) {
 	}
 }
 
-// With role tickets too, whether candidates go together or trickle.
+// That works with role tickets too, whether candidates go together or trickle.
 func TestConnectWithTickets(t *testing.T) {
 	w := newWorld(t, func(c *app.Config) { c.Tickets = ticket.New() })
 	var cursor client.Cursor
@@ -166,7 +166,7 @@ func TestTheCallersHandlersStay(t *testing.T) {
 	}
 }
 
-// How long host candidates take is what DefaultBatchDelay is measured by.
+// DefaultBatchDelay was chosen by the time that host candidates take.
 func BenchmarkGathering(b *testing.B) {
 	for b.Loop() {
 		b.StopTimer()

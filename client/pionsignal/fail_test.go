@@ -20,7 +20,7 @@ import (
 	"signal-server/custerrors"
 )
 
-// wantError fails the test if err is not all of what is wanted, or does not say text.
+// wantError fails the test unless err is all of the wanted errors and contains the text.
 func wantError(t *testing.T, err error, text string, want ...error) {
 	t.Helper()
 	for _, w := range want {
@@ -92,14 +92,14 @@ func TestICEFailure(t *testing.T) {
 	wantError(t, <-answered, "", pionsignal.ErrICE)
 }
 
-// by hand, the other side of a handshake.
+// hand is the other side of a handshake, played by hand.
 type hand struct {
 	t *testing.T
 	*client.Session
 }
 
-// answer takes the offer and puts an answer that change has changed.
-func (h hand) answer(change func(sdp string) string) {
+// putAnswer takes the offer and puts an answer after change has changed it.
+func (h hand) putAnswer(change func(sdp string) string) {
 	h.t.Helper()
 	m, err := h.Inbox("").Next(within(h.t, 10*time.Second))
 	if err != nil {
@@ -123,7 +123,7 @@ func (h hand) answer(change func(sdp string) string) {
 		h.t.Error(err)
 	}
 	<-gathered
-	text, err := json.Marshal(pc.LocalDescription()) // with all candidates in it: a peer that does not trickle
+	text, err := json.Marshal(pc.LocalDescription()) // with all candidates in it, as from a peer that does not trickle
 	if err != nil {
 		h.t.Error(err)
 	}
@@ -134,39 +134,38 @@ func (h hand) answer(change func(sdp string) string) {
 
 var fingerprint = regexp.MustCompile(`sha-256 [0-9A-F]{2}`)
 
-func TestDTLSFailure(t *testing.T) {
+// offerToHand offers to a peer that changes its answer, and returns the error of Offer.
+func offerToHand(t *testing.T, change func(sdp string) string) error {
+	t.Helper()
 	w := newWorld(t)
 	offers := newPC(t)
 	channel(t, offers)
-	done := make(chan struct{})
+	answered := make(chan struct{})
 	go func() {
-		defer close(done)
-		hand{t, w.session("key", client.Answer)}.answer(func(sdp string) string {
-			return fingerprint.ReplaceAllStringFunc(sdp, func(f string) string {
-				if strings.HasSuffix(f, "00") {
-					return "sha-256 01"
-				}
-				return "sha-256 00"
-			})
-		})
+		defer close(answered)
+		hand{t, w.session("key", client.Answer)}.putAnswer(change)
 	}()
-	wantError(t, pionsignal.Offer(within(t, 20*time.Second), offers, w.session("key", client.Offer)), "", pionsignal.ErrDTLS)
-	<-done
+	err := pionsignal.Offer(within(t, 20*time.Second), offers, w.session("key", client.Offer))
+	<-answered
+	return err
+}
+
+func TestDTLSFailure(t *testing.T) {
+	err := offerToHand(t, func(sdp string) string {
+		return fingerprint.ReplaceAllStringFunc(sdp, func(f string) string {
+			if strings.HasSuffix(f, "00") {
+				return "sha-256 01"
+			}
+			return "sha-256 00"
+		})
+	})
+	wantError(t, err, "", pionsignal.ErrDTLS)
 }
 
 func TestAPeerThatDoesNotTrickle(t *testing.T) {
-	w := newWorld(t)
-	offers := newPC(t)
-	channel(t, offers)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		hand{t, w.session("key", client.Answer)}.answer(func(sdp string) string { return sdp })
-	}()
-	if err := pionsignal.Offer(within(t, 20*time.Second), offers, w.session("key", client.Offer)); err != nil {
+	if err := offerToHand(t, func(sdp string) string { return sdp }); err != nil {
 		t.Error(err)
 	}
-	<-done
 }
 
 func TestAnswerThatIsNone(t *testing.T) {
@@ -174,16 +173,7 @@ func TestAnswerThatIsNone(t *testing.T) {
 		"not JSON":                             "reading the answer",
 		`{"type":"answer","sdp":"not an sdp"}`: "applying the answer",
 	} {
-		w := newWorld(t)
-		offers := newPC(t)
-		channel(t, offers)
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			hand{t, w.session("key", client.Answer)}.answer(func(string) string { return text })
-		}()
-		wantError(t, pionsignal.Offer(within(t, 20*time.Second), offers, w.session("key", client.Offer)), want)
-		<-done
+		wantError(t, offerToHand(t, func(string) string { return text }), want)
 	}
 	w := newWorld(t)
 	if err := w.session("key", client.Offer).PutSDP(t.Context(), `{"type":"answer","sdp":"v=0"}`, 0); err != nil {
@@ -219,7 +209,7 @@ func TestAKeyInUseIsLeftAlone(t *testing.T) {
 	}
 }
 
-// offered returns what an offerer posts that is gone afterwards: its offer, and a candidate that leads nowhere.
+// offered returns what an offerer posts before it vanishes: its offer, and a candidate that leads nowhere.
 func offered(t *testing.T) client.Write {
 	pc := newPC(t)
 	channel(t, pc)
@@ -250,7 +240,7 @@ func TestAnOfferIsAnsweredOnce(t *testing.T) {
 		custerrors.SdpAlreadyExist)
 }
 
-// Once both descriptions are exchanged, the session's end decides nothing, and is mentioned when the connection fails.
+// Once both descriptions are exchanged, the session's end decides nothing. It is mentioned if the connection fails.
 func TestASessionThatEndsAfterTheAnswer(t *testing.T) {
 	w := newWorld(t)
 	offer := w.session("key", client.Offer)
@@ -278,7 +268,7 @@ func TestAnAnswererWithACursorWaitsForTheNextOffer(t *testing.T) {
 	go func() {
 		answered <- pionsignal.Answer(within(t, 20*time.Second), newPC(t), answer, pionsignal.WithCursor(&cursor))
 	}()
-	w.wire.await(t, "GET /answer/messages") // while the old session lives
+	w.wire.await(t, "GET /answer/messages") // while the old session is open
 	if err := offer.End(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -295,7 +285,7 @@ func TestAnAnswererWithACursorWaitsForTheNextOffer(t *testing.T) {
 	}
 }
 
-// The connection may stand though the last request fails.
+// The connection may stand although the last request fails.
 func TestAFailedDeleteIsNoFailure(t *testing.T) {
 	w := newWorld(t)
 	w.wire.failWhere(func(r *http.Request) error {
@@ -309,7 +299,7 @@ func TestAFailedDeleteIsNoFailure(t *testing.T) {
 	connect(t, w, "key", offers, newPC(t))
 }
 
-// Every request is carried out and loses its first answer: the handshake takes longer and comes to the same.
+// Every request is carried out and its first answer lost: the handshake takes longer and ends the same.
 func TestConnectThoughAnswersAreLost(t *testing.T) {
 	w := newWorld(t)
 	var seen sync.Map

@@ -29,7 +29,7 @@ type handshake struct {
 	keys       *seal.Keys     // nil: payloads are not sealed
 	began      time.Time
 	silent     bool // the outcome is not reported
-	words      words
+	codec      codec
 	out        *outbox
 	link       *link
 
@@ -38,19 +38,19 @@ type handshake struct {
 
 	// atomic
 	opened    atomic.Bool // the offerer's first write may have opened the session
-	exchanged atomic.Bool // both descriptions are where they belong: the connection no longer depends on the session
+	exchanged atomic.Bool // each side has the other's description: the connection no longer depends on the session
 	sentAll   atomic.Bool // the end of candidates is posted
 	gotAll    atomic.Bool // the peer's end of candidates was read
 }
 
 const (
-	// partTimeout bounds what is done at the end. It is a courtesy: the session would expire.
+	// partTimeout is how long part may take. What it does is a courtesy: the session would expire.
 	partTimeout = time.Second
-	// reportLead is how much of it the report may have for itself.
+	// reportLead is how long of that the end of the session waits for the report.
 	reportLead = partTimeout / 2
 )
 
-// run signals until the connection stands or cannot stand. When it returns, nothing of it runs any more.
+// run signals until the connection stands or cannot stand. When it returns, none of its goroutines runs any more.
 func (h *handshake) run(ctx context.Context) error {
 	signaling, stop := context.WithCancel(ctx)
 	defer stop()
@@ -59,11 +59,11 @@ func (h *handshake) run(ctx context.Context) error {
 
 	err, running := h.await(ctx, signaled)
 	if running {
-		if ctx.Err() == nil { // otherwise it ends by itself, and not with another reason
+		if ctx.Err() == nil { // otherwise signal ends by itself, and stop would hide why
 			stop()
 		}
 		if s := <-signaled; s != nil && !h.exchanged.Load() && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-			err = s // the context's end too, and what it was that took so long
+			err = s // it wraps the context's error too, and says what took so long
 		}
 	}
 	switch {
@@ -76,8 +76,8 @@ func (h *handshake) run(ctx context.Context) error {
 	return err
 }
 
-// await returns how the handshake ends, and whether signal still runs. A failure of signal decides only as long as the
-// connection depends on it; later it is mentioned if the connection fails.
+// await returns how the handshake ends, and whether signal still runs. A failure of signal decides only as long as the connection
+// depends on signaling. Later it is only mentioned, if the connection fails.
 func (h *handshake) await(ctx context.Context, signaled <-chan error) (err error, running bool) {
 	var trouble error
 	for running = true; ; {
@@ -95,7 +95,7 @@ func (h *handshake) await(ctx context.Context, signaled <-chan error) (err error
 	}
 }
 
-// because adds to the error that ended the handshake what had gone wrong before.
+// because adds to the error that ended the handshake the trouble that came before.
 func because(err, trouble error) error {
 	if err == nil || trouble == nil {
 		return err
@@ -103,9 +103,9 @@ func because(err, trouble error) error {
 	return fmt.Errorf("%w, after %w", err, trouble)
 }
 
-// part has the outcome reported and ends the session, if this side may have opened it, even if the context has ended. The end
-// waits for the report, which the server then knows to belong to this session of the key; so does the return of a failure, after
-// which the program may end. Of a connection that stands nobody waits for the answerer's report.
+// part reports the outcome and, if this side may have opened the session, ends it, even if the context has ended. The end waits for
+// the report: while the session is open, the server knows which one the report is about. A failed handshake also waits for it before
+// it returns, because the program may end then. A successful answerer does not wait.
 func (h *handshake) part(ctx context.Context, outcome error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), partTimeout)
 	defer cancel()

@@ -9,11 +9,11 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// link tells how the transports below a PeerConnection end up: the first of connected, failed and closed.
+// link finds out which state the transports below a PeerConnection reach first: connected, failed or closed.
 //
-// It listens to them, not to the PeerConnection, whose OnConnectionStateChange holds a single handler, and callers have theirs.
+// It listens to the transports, because the PeerConnection holds a single OnConnectionStateChange, which is the caller's.
 type link struct {
-	// verdict gets one value, nil for connected, from Pion. It has capacity 1 and is never closed.
+	// verdict gets one value from Pion's handlers, nil for connected. It has capacity 1 and is never closed.
 	verdict chan error
 
 	// atomic
@@ -32,7 +32,7 @@ func (l *link) watch(pc *webrtc.PeerConnection) {
 			l.settleClosed()
 		}
 	})
-	dtls.OnStateChange(func(s webrtc.DTLSTransportState) { // called under a lock of dtls: it must not be asked anything
+	dtls.OnStateChange(func(s webrtc.DTLSTransportState) { // called under a lock of dtls: do not ask dtls anything here
 		switch s {
 		case webrtc.DTLSTransportStateConnecting:
 			l.handshaking.Store(true)
@@ -49,12 +49,12 @@ func (l *link) watch(pc *webrtc.PeerConnection) {
 func (l *link) settle(err error) {
 	select {
 	case l.verdict <- err:
-	default: // the first one counts
+	default: // the first verdict counts
 	}
 }
 
-// settleClosed tells apart what Pion does not: it closes a PeerConnection whose DTLS handshake fails, often before it says
-// that it has failed.
+// settleClosed distinguishes what Pion does not: when a DTLS handshake fails, Pion closes the PeerConnection, often before it
+// reports the failure.
 func (l *link) settleClosed() {
 	if l.handshaking.Load() {
 		l.settle(fmt.Errorf("%w in the DTLS handshake: %w", ErrClosed, ErrDTLS))
@@ -63,10 +63,10 @@ func (l *link) settleClosed() {
 	l.settle(ErrClosed)
 }
 
-// catchUp returns when the PeerConnection says of itself that it is connected, which it does just after its DTLS transport has
-// told its handler, so that a caller who looks right after Offer or Answer finds what they returned.
+// catchUp returns when pc's own state is connected. Pion sets it just after the DTLS transport has called its handler. A caller
+// that looks at pc right after Offer or Answer then finds the state that they returned.
 func catchUp(ctx context.Context, pc *webrtc.PeerConnection) {
-	const most, step = 100, time.Millisecond // it takes microseconds
+	const most, step = 100, time.Millisecond // Pion takes microseconds
 	for range most {
 		if s := pc.ConnectionState(); s != webrtc.PeerConnectionStateNew && s != webrtc.PeerConnectionStateConnecting {
 			return

@@ -8,7 +8,7 @@ import (
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m,
-		// The server that tests talk to, in this process, leaves these two asleep: for 10 s, and for ever.
+		// Two goroutines of fasthttp's, which serves in this process: one sleeps for up to 10 s after the end, the other never ends.
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
 	)

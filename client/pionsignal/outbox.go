@@ -7,28 +7,28 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// outbox holds the candidates that were gathered and not posted yet. It is safe for concurrent use: Pion adds, the
+// outbox holds the candidates that were gathered and are not posted yet. It is safe for concurrent use: Pion adds, and the
 // handshake takes.
 type outbox struct {
-	// news has capacity 1, is rung when there is something to take, and is never closed.
-	news chan struct{}
+	// added has capacity 1. It gets a value when there is something to take, and is never closed.
+	added chan struct{}
 	// gathered is closed with the end of candidates.
 	gathered chan struct{}
 
 	mu sync.Mutex
 	// guarded by mu
 	waiting  []string // the JSON of each
-	complete bool     // the end of candidates is, or was, the last of them
-	closed   bool     // nobody takes any more
-	mid      *string  // of the candidate before: to which the end of candidates belongs
+	complete bool     // the end of candidates was added
+	closed   bool     // nothing is taken any more
+	mid      *string  // of the last candidate, as is line; the end of candidates names them
 	line     *uint16
 }
 
 func newOutbox() *outbox {
-	return &outbox{news: make(chan struct{}, 1), gathered: make(chan struct{})}
+	return &outbox{added: make(chan struct{}, 1), gathered: make(chan struct{})}
 }
 
-// add is the handler of OnICECandidate: nil is the end of candidates. It does not block.
+// add is the handler of OnICECandidate, where nil stands for the end of candidates. It does not block.
 func (o *outbox) add(c *webrtc.ICECandidate) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -52,12 +52,12 @@ func (o *outbox) add(c *webrtc.ICECandidate) {
 		close(o.gathered)
 	}
 	select {
-	case o.news <- struct{}{}:
-	default: // it has been rung already
+	case o.added <- struct{}{}:
+	default: // a value is waiting already
 	}
 }
 
-// take returns what waits, in order, and whether the end of candidates is in it or before it.
+// take removes and returns what waits, in order. complete says whether the end of candidates is in it or was taken before.
 func (o *outbox) take() (candidates []string, complete bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -65,7 +65,7 @@ func (o *outbox) take() (candidates []string, complete bool) {
 	return candidates, o.complete
 }
 
-// close drops what waits and what is still added.
+// close drops what waits. What is added later is dropped, too.
 func (o *outbox) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -31,7 +31,7 @@ func TestOutboxKeepsTheOrderAndEndsOnce(t *testing.T) {
 	o.add(nil)
 	o.add(host(10))
 	<-o.gathered
-	<-o.news
+	<-o.added
 	if got, all := o.take(); !slices.Equal(got, []string{hostJSON, endJSON}) || !all {
 		t.Errorf("got %q, %v, want %q, %q and no more to come", got, all, hostJSON, endJSON)
 	}

@@ -11,7 +11,7 @@ import (
 	"signal-server/custerrors"
 )
 
-// report has the server told how the handshake ended, unless that is nothing to count. A nil channel means the latter.
+// report tells the server how the handshake ended. It returns nil if that is not reported.
 func (h *handshake) report(err error) (done <-chan struct{}) {
 	if h.silent || !counts(err) {
 		return nil
@@ -19,15 +19,15 @@ func (h *handshake) report(err error) (done <-chan struct{}) {
 	o := client.Outcome{Connected: err == nil, Took: time.Since(h.began)}
 	if o.Connected {
 		if o.CandidateType = localType(h.pc); o.CandidateType == "" {
-			return nil // it is closed already, and the server takes no guesses
+			return nil // pc is closed already, and the server takes no guesses
 		}
 	}
 	return h.session.Report(o)
 }
 
-// counts reports whether a handshake that ended with err is one of those of which an operator wants to know how many succeed. One
-// that took too long is; one that the caller gave up is not, and neither is one whose place was taken: there its report would pass
-// for that of the peer who has the place.
+// counts reports whether an operator wants to know of a handshake that ended with err. One that took too long counts. One that the
+// caller gave up does not, and neither does one whose role another client has taken: the server would take its report for that
+// client's.
 func counts(err error) bool {
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, custerrors.SdpAlreadyExist):
@@ -37,7 +37,7 @@ func counts(err error) bool {
 	}
 }
 
-// localType returns the type of the local candidate that the connection uses, empty if Pion does not know.
+// localType returns the type of the local candidate that the connection uses, or "" if Pion does not know it.
 func localType(pc *webrtc.PeerConnection) string {
 	pair, err := pc.SCTP().Transport().ICETransport().GetSelectedCandidatePair()
 	if err != nil || pair == nil || pair.Local == nil {

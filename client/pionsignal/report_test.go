@@ -17,7 +17,7 @@ import (
 	"signal-server/custerrors"
 )
 
-// counted returns what the server has counted when no report is under way any more, as "offer connected host: 1".
+// counted waits for the reports that are under way and returns what the server has counted, as "offer connected host: 1".
 func (w *world) counted() (all []string) {
 	w.client.Wait()
 	for _, o := range w.server.Outcomes() {
@@ -38,8 +38,8 @@ func (w *world) wantCounted(want ...string) {
 func TestBothSidesReportThatTheyConnected(t *testing.T) {
 	w := newWorld(t)
 	var cursor client.Cursor
-	var most time.Duration // that both reports of one side can be of, to the millisecond
-	for range 2 {          // the offerer's report counts for each session of the key
+	var most time.Duration // of both reports of one side together, in whole milliseconds
+	for range 2 {          // the offerer's report counts once for each session of the key
 		offers, answers := newPC(t), newPC(t)
 		channel(t, offers)
 		began := time.Now()
@@ -72,13 +72,13 @@ func TestReportsCanBeTurnedOff(t *testing.T) {
 	w.wantCounted()
 }
 
-// A report that hangs, and a server that knows none, are noticed by nobody.
+// Nobody notices a report that hangs, or a server that takes none.
 func TestNobodyWaitsForAReport(t *testing.T) {
 	w := newWorld(t)
 	release := make(chan struct{})
 	w.wire.failWhere(func(r *http.Request) error {
 		if strings.HasSuffix(r.URL.Path, "/outcome") {
-			<-release // whatever becomes of the request's context
+			<-release // even if the request's context has ended
 		}
 		return nil
 	})
@@ -125,7 +125,8 @@ func TestFailuresAreReported(t *testing.T) {
 	w.wantCounted("offer failed: 2", "answer failed: 1")
 }
 
-// Who gives up or closes the connection has no outcome, and whose place is taken must not pass for the one who has it.
+// A side that gives up or closes the connection reports nothing. Neither does one whose role another client has taken, because the
+// server would take its report for that client's.
 func TestWhatIsNoOutcomeIsNotReported(t *testing.T) {
 	for name, c := range map[string]struct {
 		before func(w *world)

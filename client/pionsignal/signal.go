@@ -14,16 +14,17 @@ import (
 	"signal-server/custerrors"
 )
 
-// answerWait is how long the offerer's first write waits for the answer: as long as the server lets it.
+// answerWait is how long the offerer's first write waits for the answer: as long as the server allows.
 const answerWait = 30 * time.Second
 
-// signal exchanges descriptions and candidates, and returns nil when both ends of candidates went over the wire.
+// signal exchanges descriptions and candidates. It returns nil when this side's end of candidates is
+// posted and the peer's is read.
 func (h *handshake) signal(ctx context.Context) error {
 	var err error
 	if h.session.Role() == client.Offer {
-		err = h.offer(ctx)
+		err = h.runOfferer(ctx)
 	} else {
-		err = h.answer(ctx)
+		err = h.runAnswerer(ctx)
 	}
 	if err != nil {
 		return err
@@ -35,9 +36,9 @@ func (h *handshake) signal(ctx context.Context) error {
 	return group.Wait()
 }
 
-// offer puts the offer, and with it the candidates that were gathered soon enough. If those are all, it waits for the answer
-// in the same request; otherwise that would be in the way of the candidates to come.
-func (h *handshake) offer(ctx context.Context) error {
+// runOfferer puts the offer with the candidates that are gathered within the batch delay. If those are all, it waits for the answer
+// in the same request. Otherwise it does not, because the wait would hold up the candidates to come.
+func (h *handshake) runOfferer(ctx context.Context) error {
 	offer, err := h.pc.CreateOffer(nil)
 	if err != nil {
 		return fmt.Errorf("creating the offer: %w", err)
@@ -53,7 +54,7 @@ func (h *handshake) offer(ctx context.Context) error {
 	h.opened.Store(true)
 	if err := h.inbox.Exchange(ctx, w, wait); err != nil {
 		if refused := new(client.Error); errors.As(err, &refused) && refused.Msg != "" {
-			h.opened.Store(false) // not by us, or it has ended already
+			h.opened.Store(false) // this side did not open it, or it has ended already
 		}
 		return fmt.Errorf("%s: %w", doing, err)
 	}
@@ -61,9 +62,9 @@ func (h *handshake) offer(ctx context.Context) error {
 	return nil
 }
 
-// answer waits for the offer and puts the answer. It does not wait in the same request for what the offerer may still
-// gather: the answer's receipt is what the connection depends on.
-func (h *handshake) answer(ctx context.Context) error {
+// runAnswerer waits for the offer and puts the answer. It does not wait in the same request for candidates that the offerer may
+// still gather: the connection depends on the answer's receipt.
+func (h *handshake) runAnswerer(ctx context.Context) error {
 	described := func() bool { return h.pc.RemoteDescription() != nil }
 	if err := h.receive(ctx, described); err != nil {
 		return err
@@ -84,8 +85,8 @@ func (h *handshake) answer(ctx context.Context) error {
 	return nil
 }
 
-// firstWrite makes the description the local one, which starts gathering, and returns it with the candidates that come within
-// the batch delay, and whether those are all.
+// firstWrite makes the description the local one, which starts gathering. It returns the description with the candidates that come
+// within the batch delay, and whether those are all.
 func (h *handshake) firstWrite(ctx context.Context, d webrtc.SessionDescription) (w client.Write, all bool, err error) {
 	sdp, err := json.Marshal(d)
 	if err != nil {
@@ -99,22 +100,22 @@ func (h *handshake) firstWrite(ctx context.Context, d webrtc.SessionDescription)
 	case <-time.After(h.batchDelay):
 	case <-ctx.Done():
 	}
-	if err := ctx.Err(); err != nil { // before anything is sent that would have to be undone
+	if err := ctx.Err(); err != nil { // nothing is sent yet that would have to be undone
 		return client.Write{}, false, err
 	}
-	if w.SDP, err = h.words.description(string(sdp)); err != nil {
+	if w.SDP, err = h.codec.description(string(sdp)); err != nil {
 		return client.Write{}, false, err
 	}
 	w.Candidates, all = h.out.take()
-	return w, all, h.words.candidates(w.Candidates)
+	return w, all, h.codec.candidates(w.Candidates)
 }
 
-// send posts the candidates that are gathered after the first write, until it has posted their end. The cursor tells the
-// server which session is meant; what comes back is left to receive.
+// send posts the candidates that are gathered after the first write, until it has posted their end. The cursor tells the server
+// which session is meant. Messages in the answers are left to receive, which reads them too.
 func (h *handshake) send(ctx context.Context, after client.Cursor) error {
 	for !h.sentAll.Load() {
 		select {
-		case <-h.out.news:
+		case <-h.out.added:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -122,14 +123,14 @@ func (h *handshake) send(ctx context.Context, after client.Cursor) error {
 		if len(candidates) == 0 {
 			continue // they went with the write before
 		}
-		if err := h.words.candidates(candidates); err != nil {
+		if err := h.codec.candidates(candidates); err != nil {
 			return err
 		}
 		_, err := h.session.Exchange(ctx, client.Write{Candidates: candidates}, after, 0)
 		switch {
 		case errors.Is(err, custerrors.QueueIsFull) || errors.Is(err, custerrors.BodyIsTooLong):
 			h.log.WarnContext(ctx, "the session has no room for more candidates", "left_out", len(candidates), "error", err)
-			return nil // those that went may do
+			return nil // those that were posted may be enough
 		case err != nil:
 			return fmt.Errorf("sending candidates: %w", err)
 		}
@@ -138,7 +139,7 @@ func (h *handshake) send(ctx context.Context, after client.Cursor) error {
 	return nil
 }
 
-// receive applies what the peer has written until enough is true.
+// receive applies what the peer writes until enough returns true.
 func (h *handshake) receive(ctx context.Context, enough func() bool) error {
 	for !enough() {
 		m, err := h.inbox.Next(ctx)
@@ -173,7 +174,7 @@ func (h *handshake) applySDP(data string) error {
 	if h.session.Role() == client.Offer {
 		want = webrtc.SDPTypeAnswer
 	}
-	data, err := h.words.readDescription(data)
+	data, err := h.codec.readDescription(data)
 	if err != nil {
 		return fmt.Errorf("opening the %s: %w", want, err)
 	}
@@ -191,13 +192,13 @@ func (h *handshake) applySDP(data string) error {
 	return nil
 }
 
-// applyCandidate applies a candidate of the peer. One that cannot be used is left out: the others may do.
+// applyCandidate applies a candidate of the peer. One that cannot be used is left out: the others may be enough.
 func (h *handshake) applyCandidate(ctx context.Context, data string) {
 	if h.pc.RemoteDescription() == nil {
-		return // of the session before: see WithCursor
+		return // it belongs to the session before: see WithCursor
 	}
 	var c webrtc.ICECandidateInit
-	data, err := h.words.readCandidate(data)
+	data, err := h.codec.readCandidate(data)
 	if err == nil {
 		err = json.Unmarshal([]byte(data), &c)
 	}

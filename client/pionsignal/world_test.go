@@ -61,7 +61,7 @@ func (w *world) session(key string, role client.Role) *client.Session {
 	return s
 }
 
-// counter is a transport that notes the requests it carries, and may fail some.
+// counter is a transport that records the requests it carries, and may fail some.
 type counter struct {
 	next http.RoundTripper
 
@@ -102,7 +102,7 @@ func (c *counter) failWhere(fail func(r *http.Request) error) {
 	c.fail = fail
 }
 
-// await returns when a request that begins so has been seen since the last take.
+// await returns when a request that begins with the given text has been seen since the last take.
 func (c *counter) await(t *testing.T, request string) {
 	t.Helper()
 	limit := time.After(20 * time.Second)
@@ -135,7 +135,7 @@ func (c *counter) take() []string {
 	return seen
 }
 
-// newPC returns a PeerConnection that is on loopback only and asks nobody for its address.
+// newPC returns a PeerConnection that uses only loopback and asks no server for its address.
 func newPC(t testing.TB, changes ...func(*webrtc.SettingEngine)) *webrtc.PeerConnection {
 	t.Helper()
 	return newPCWith(t, webrtc.Configuration{}, changes...)
@@ -173,7 +173,7 @@ func channel(t testing.TB, pc *webrtc.PeerConnection) *webrtc.DataChannel {
 	return dc
 }
 
-// echo makes the answerer send back what it gets.
+// echo makes the answerer send back what it receives.
 func echo(pc *webrtc.PeerConnection) {
 	pc.OnDataChannel(func(dc *webrtc.DataChannel) {
 		dc.OnMessage(func(m webrtc.DataChannelMessage) { dc.SendText(string(m.Data) + " back") })
@@ -205,7 +205,7 @@ func talk(t *testing.T, dc *webrtc.DataChannel) {
 	}
 }
 
-// within returns a context that ends with the test, and after d.
+// within returns a context that ends after d, or with the test.
 func within(t testing.TB, d time.Duration) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	t.Cleanup(cancel)

@@ -8,7 +8,8 @@ import (
 	"signal-server/client/seal"
 )
 
-// Both peers know the words; the server learns a session key that does not tell them. The two lines are those of docs/sealing.md.
+// Both peers know the words. The server learns a session key from which nobody can tell them. The two lines are those of
+// docs/sealing.md.
 func Example() {
 	c, err := client.New("http://localhost:8080")
 	if err != nil {

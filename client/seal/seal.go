@@ -1,13 +1,13 @@
-// Package seal encrypts and authenticates what two peers say to each other over a signaling session, so that neither the
-// server nor whoever watches it can read a description or an address, or put another fingerprint in its place.
+// Package seal encrypts and authenticates what two peers say to each other over a signaling session. Neither the server nor anybody
+// who watches it can read a description or an address, or replace a fingerprint.
 //
-// The peers share one secret. From it come the session's key, which is all that the server learns, and one key for each role,
-// with which that role's payloads are sealed (AES-256-GCM). A payload opens only in the place for which it was sealed: in this
+// The peers share one secret. The session's key is derived from it, which is all that the server learns, and a key for each role,
+// under which that role's payloads are sealed (AES-256-GCM). A payload opens only in the place for which it was sealed: in this
 // session, of this role, at this position, after these descriptions.
 //
 //	keys, err := seal.Derive(secret)                        // once: it is slow on purpose
 //	session, err := c.Session(keys.SessionKey(), client.Offer)
-//	mine := keys.Offerer()                                  // anew for each offer
+//	mine := keys.Offerer()                                  // a new one for each offer
 //	payload, err := mine.SealSDP(offer)
 //
 //	          transcript of ─┐
@@ -16,8 +16,8 @@
 //	answer  sdp  0           offer's sealed sdp
 //	        candidates 1 …   both sealed sdps
 //
-// docs/sealing.md specifies the format, which client/js reads and writes too, and says what it protects against and what not.
-// This package knows no HTTP and nothing of what is in a payload.
+// docs/sealing.md specifies the format, which client/js reads and writes too, and says what it protects against and what it does
+// not. This package knows no HTTP, and nothing of what is in a payload.
 package seal
 
 import (
@@ -35,47 +35,47 @@ import (
 
 // Errors of this package.
 var (
-	// ErrNoSecret says that the secret is empty, or the session key blank.
+	// ErrNoSecret says that the secret is empty, or that the session key is blank.
 	ErrNoSecret = errors.New("seal: no secret, or no key, to derive from")
-	// ErrNotSealed says that a payload is not in this format: most likely the peer was given no secret.
+	// ErrNotSealed says that a payload is not in this format: most likely the peer has no secret.
 	ErrNotSealed = errors.New("seal: the payload is not sealed")
 	// ErrBroken says that a payload does not open: it was sealed with another secret, changed, or moved from its place.
 	ErrBroken = errors.New("seal: the payload does not open: another secret, or it was changed or moved on its way")
-	// ErrOrder says that a description was sealed or opened twice, or something before the description that it is bound to.
+	// ErrOrder says that a description was sealed or opened twice, or a payload before the description that it is bound to.
 	ErrOrder = errors.New("seal: out of order")
 )
 
 const (
-	// label separates everything here from other uses of the same secret. It changes with the format.
+	// label keeps the keys derived here apart from those of other uses of the same secret. It changes with the format.
 	label = "signal-server seal v1"
 
-	// iterations of PBKDF2-HMAC-SHA-256 are what OWASP's Password Storage Cheat Sheet asks for: 0.11 s here, and 0.15 s in
-	// WebCrypto on the same core.
+	// iterations is the number of PBKDF2-HMAC-SHA-256 iterations that OWASP's Password Storage Cheat Sheet asks for. They take
+	// 0.11 s here, and 0.15 s in WebCrypto on the same core.
 	iterations = 600_000
 
-	// sessionKeyBytes are as hard to guess as an AES-128 key, and 22 characters of the 32 that the server allows.
+	// sessionKeyBytes make a key as hard to guess as that of AES-128, in 22 of the 32 characters that the server allows.
 	sessionKeyBytes = 16
 
 	roleKeyBytes = 32 // AES-256
 )
 
-// encoding is base64url without padding (RFC 4648, Section 5). Its Strict refuses stray bits at the end, so that a sealed
-// payload has one spelling only; of line breaks, which it would skip, see decode.
+// encoding is base64url without padding (RFC 4648, Section 5). Strict refuses stray bits at the end, so that a sealed payload has
+// only one spelling. It would skip line breaks; decode refuses those.
 var encoding = base64.RawURLEncoding.Strict()
 
-// Keys are what a secret becomes. They are safe for concurrent use, and serve any number of sessions one after the other.
+// Keys are derived from a secret. They are safe for concurrent use, and serve any number of sessions one after the other.
 type Keys struct {
 	// set at construction
 	session       string
 	offer, answer cipher.AEAD
 }
 
-// Derive returns the Keys of a secret, any text that is not empty, with a session key that only those who know the secret
-// know. It takes a tenth of a second on purpose: who guesses secrets needs that long for each guess.
+// Derive returns the Keys of a secret, which is any text that is not empty. Their session key is known only to those who know the
+// secret. It takes a tenth of a second on purpose: guessing secrets takes as long for each guess.
 func Derive(secret string) (*Keys, error) { return derive(secret, "") }
 
-// DeriveForKey is Derive for peers who have agreed on a session key beside the secret. The key, without leading and
-// trailing spaces, is no secret to the server, but a table of guesses made for one key is of no use against another.
+// DeriveForKey is Derive for peers that have agreed on a session key besides the secret. Leading and trailing spaces are cut off the
+// key. The server knows it, but a table of guesses that was made for one key is useless against another.
 func DeriveForKey(secret, key string) (*Keys, error) {
 	key = strings.TrimSpace(key)
 	if key == "" {
@@ -84,7 +84,7 @@ func DeriveForKey(secret, key string) (*Keys, error) {
 	return derive(secret, key)
 }
 
-// derive makes the Keys for the session of that key; an empty one is derived too.
+// derive returns the Keys for the session of that key. If the key is empty, it is derived too.
 func derive(secret, key string) (*Keys, error) {
 	if secret == "" {
 		return nil, ErrNoSecret
@@ -143,7 +143,7 @@ func roleKey(master []byte, role Role) (cipher.AEAD, error) {
 // SessionKey returns the key to name the session with: 22 characters of base64url, or what DeriveForKey was given.
 func (k *Keys) SessionKey() string { return k.session }
 
-// Offerer returns the offerer's side of a session that it is about to open.
+// Offerer returns the offerer's side of a session that is about to be opened.
 func (k *Keys) Offerer() *Session { return k.side(Offer) }
 
 // Answerer returns the answerer's side of a session that is about to be read from its beginning.

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// pbkdf2OneBlock is RFC 8018, Section 5.2, written down once more: an implementation of its own for the vectors.
+// pbkdf2OneBlock is RFC 8018, Section 5.2: an independent implementation to compare with.
 func pbkdf2OneBlock(secret, salt string) []byte {
 	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write([]byte(salt))
@@ -40,7 +40,7 @@ func hkdfOneBlock(master []byte, info string) []byte {
 	return sum(sum(make([]byte, sha256.Size), master), []byte(info), []byte{1})
 }
 
-// TestDerivation compares with the two functions above.
+// TestDerivation compares derive with the two functions above.
 func TestDerivation(t *testing.T) {
 	keys := keysOf(t, secret, "")
 	master := pbkdf2OneBlock(secret, label)
@@ -80,14 +80,14 @@ func TestDeriveRefusesNothing(t *testing.T) {
 	}
 }
 
-// exchange is a sealed session whose sides are both here.
+// exchange is both sides of a sealed session.
 type exchange struct {
 	offerer, answerer *Session
 	sdp               [2]string
 	candidate         [2]string
 }
 
-// begin plays a session up to where both have a description and a candidate out and the answerer has opened the offer.
+// begin plays a session until both sides have sealed a description and a candidate, and the answerer has opened the offer.
 func begin(t testing.TB, keys *Keys) exchange {
 	t.Helper()
 	e := exchange{offerer: keys.Offerer(), answerer: keys.Answerer()}
@@ -151,7 +151,7 @@ func TestEveryBitCounts(t *testing.T) {
 	must(t, reader.OpenSDP, sealed)
 }
 
-// TestPlaces moves payloads to wherever they do not belong.
+// TestPlaces moves payloads to where they do not belong.
 func TestPlaces(t *testing.T) {
 	keys := keysOf(t, secret, "")
 	e, old := begin(t, keys), begin(t, keys)
@@ -194,10 +194,10 @@ func TestNoRandomBytes(t *testing.T) {
 		t.Errorf("sealed without a nonce: %q", sealed)
 	}
 	s.random = strings.NewReader("long enough.")
-	must(t, s.SealSDP, offer) // the failure took no place
+	must(t, s.SealSDP, offer) // the failure took no position
 }
 
-// TestSize holds docs/sealing.md to what fits into the server's limits.
+// TestSize checks what docs/sealing.md says of the sizes that fit into the server's limits.
 func TestSize(t *testing.T) {
 	for limit, fits := range map[int]int{64 << 10: 49_121, 4 << 10: 3_041} { // bytes
 		for _, tt := range []struct {
@@ -216,7 +216,7 @@ func TestSize(t *testing.T) {
 func FuzzOpen(f *testing.F) {
 	keys := keysOf(f, secret, "")
 	offerer := keys.Offerer()
-	offerer.random = &nonces{seed: "fuzz"} // each of the processes that fuzz seals the same
+	offerer.random = &nonces{seed: "fuzz"} // all fuzzing processes seal the same
 	sealed := must(f, offerer.SealSDP, offer)
 	for _, t := range append(tampered(sealed), offer, sealed) {
 		f.Add(t)

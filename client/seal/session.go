@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// Role is the side of a session that a peer is on, as it is written in what a payload is bound to.
+// Role is the side of a session that a peer is on. A payload is bound to this text.
 type Role string
 
 // The roles.
@@ -20,7 +20,7 @@ const (
 )
 
 // Session is one side of one session: from its offer to its end. Another offer, even under the same key, is another Session.
-// It is safe for concurrent use; what it seals is posted in the order in which it was sealed.
+// It is safe for concurrent use. Post payloads in the order in which they were sealed.
 type Session struct {
 	// set at construction
 	keys   *Keys
@@ -29,27 +29,27 @@ type Session struct {
 
 	mu sync.Mutex
 	// guarded by mu
-	offer, answer log
+	offer, answer progress
 }
 
-// log is how far one role's payloads have come.
-type log struct {
+// progress is how far one role's payloads have come.
+type progress struct {
 	sdp        string // sealed; empty: none yet
 	candidates int
 }
 
-// prefix names the format and its version. No JSON text begins like it.
+// prefix names the format and its version. No JSON text begins with it.
 const prefix = "s1."
 
-// Sealed reports whether a payload looks sealed: whether the peer who sent it was given a secret.
+// Sealed reports whether a payload looks sealed, which means that the peer that sent it has a secret.
 func Sealed(payload string) bool { return strings.HasPrefix(payload, prefix) }
 
-// SealSDP seals this side's description, once. The answerer has opened the offer before. The error is ErrOrder, or says that
-// the system has no random bytes.
+// SealSDP seals this side's description, once. The answerer opens the offer before. The error is ErrOrder, or that of the system's
+// random source.
 func (s *Session) SealSDP(text string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	mine := s.logLocked(s.role)
+	mine := s.progressLocked(s.role)
 	if mine.sdp != "" {
 		return "", ErrOrder
 	}
@@ -61,11 +61,11 @@ func (s *Session) SealSDP(text string) (string, error) {
 	return sealed, nil
 }
 
-// SealCandidate seals this side's next candidate, after its description. Errors as of SealSDP.
+// SealCandidate seals this side's next candidate, after its description. Its errors are those of SealSDP.
 func (s *Session) SealCandidate(text string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	mine := s.logLocked(s.role)
+	mine := s.progressLocked(s.role)
 	if mine.sdp == "" {
 		return "", ErrOrder
 	}
@@ -77,12 +77,12 @@ func (s *Session) SealCandidate(text string) (string, error) {
 	return sealed, nil
 }
 
-// OpenSDP opens the other side's description, once. The offerer has sealed its own before. The error is ErrNotSealed,
-// ErrBroken or ErrOrder; none of them changes the Session.
+// OpenSDP opens the other side's description, once. The offerer seals its own before. The error is ErrNotSealed, ErrBroken or
+// ErrOrder, and leaves the Session as it was.
 func (s *Session) OpenSDP(sealed string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	theirs := s.logLocked(s.other())
+	theirs := s.progressLocked(s.other())
 	if theirs.sdp != "" {
 		return "", ErrOrder
 	}
@@ -94,12 +94,12 @@ func (s *Session) OpenSDP(sealed string) (string, error) {
 	return text, nil
 }
 
-// OpenCandidate opens the other side's next candidate, after its description. Errors as of OpenSDP. A payload that does not
-// open takes no position: a stray one can be passed over, and the next one still opens.
+// OpenCandidate opens the other side's next candidate, after its description. Its errors are those of OpenSDP. A payload that does
+// not open takes no position: a stray one can be skipped, and the next one still opens.
 func (s *Session) OpenCandidate(sealed string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	theirs := s.logLocked(s.other())
+	theirs := s.progressLocked(s.other())
 	if theirs.sdp == "" {
 		return "", ErrOrder
 	}
@@ -118,7 +118,7 @@ func (s *Session) other() Role {
 	return Offer
 }
 
-func (s *Session) logLocked(role Role) *log {
+func (s *Session) progressLocked(role Role) *progress {
 	if role == Offer {
 		return &s.offer
 	}
@@ -126,7 +126,7 @@ func (s *Session) logLocked(role Role) *log {
 }
 
 func (s *Session) sealLocked(position int, text string) (string, error) {
-	bound, err := s.boundLocked(s.role, position)
+	associated, err := s.associatedDataLocked(s.role, position)
 	if err != nil {
 		return "", err
 	}
@@ -135,12 +135,12 @@ func (s *Session) sealLocked(position int, text string) (string, error) {
 	if _, err := io.ReadFull(s.random, out); err != nil {
 		return "", fmt.Errorf("seal: nonce: %w", err)
 	}
-	out = aead.Seal(out, out, []byte(text), bound)
+	out = aead.Seal(out, out, []byte(text), associated)
 	return prefix + encoding.EncodeToString(out), nil
 }
 
 func (s *Session) openLocked(position int, sealed string) (string, error) {
-	bound, err := s.boundLocked(s.other(), position)
+	associated, err := s.associatedDataLocked(s.other(), position)
 	if err != nil {
 		return "", err
 	}
@@ -152,16 +152,16 @@ func (s *Session) openLocked(position int, sealed string) (string, error) {
 	if !ok || len(in) < aead.NonceSize() {
 		return "", ErrBroken
 	}
-	text, err := aead.Open(nil, in[:aead.NonceSize()], in[aead.NonceSize():], bound)
+	text, err := aead.Open(nil, in[:aead.NonceSize()], in[aead.NonceSize():], associated)
 	if err != nil || !utf8.Valid(text) {
 		return "", ErrBroken
 	}
 	return string(text), nil
 }
 
-// boundLocked returns what a payload is bound to besides its key: the associated data of the encryption. A session is told from
-// an earlier one under the same secret by the random nonces in its sealed descriptions.
-func (s *Session) boundLocked(from Role, position int) ([]byte, error) {
+// associatedDataLocked returns the associated data of the encryption, which binds a payload to its place in the session. The random
+// nonces in the sealed descriptions distinguish a session from an earlier one under the same secret.
+func (s *Session) associatedDataLocked(from Role, position int) ([]byte, error) {
 	transcript := ""
 	switch offer, answer := s.offer.sdp, s.answer.sdp; {
 	case from == Offer && position == 0:
@@ -182,7 +182,7 @@ func (s *Session) boundLocked(from Role, position int) ([]byte, error) {
 	}, "\n")), nil
 }
 
-// decode returns the bytes of base64url in its one spelling: encoding alone would skip line breaks.
+// decode returns the bytes that a text of base64url stands for. It refuses line breaks, which encoding alone would skip.
 func decode(text string) ([]byte, bool) {
 	if strings.ContainsAny(text, "\r\n") {
 		return nil, false

@@ -25,7 +25,7 @@ type vectors struct {
 	Cases       []sideOf     `json:"cases"`
 }
 
-// derivation is what becomes of a secret, and of a key if one is given. Keys of roles are in hex.
+// derivation is what is derived from a secret, and from a key if one is given. Keys of roles are in hex.
 type derivation struct {
 	Secret     string `json:"secret"`
 	Key        string `json:"key,omitempty"`
@@ -43,7 +43,8 @@ type sideOf struct {
 	Steps  []step `json:"steps"`
 }
 
-// step seals or opens one payload. One that opens has a text, one that is refused an error: NotSealed, Broken or Order.
+// step seals or opens one payload. If the payload opens, the step has its text. If it is refused, the step has an error: NotSealed,
+// Broken or Order.
 type step struct {
 	Do     string `json:"do"`
 	Type   string `json:"type"`
@@ -163,7 +164,7 @@ func nameOf(err error) string {
 	}
 }
 
-// derived keeps what was derived: each time costs a tenth of a second.
+// derived caches derivations, each of which takes a tenth of a second.
 var derived sync.Map // of func() (*Keys, error)
 
 func keysOf(t testing.TB, secret, key string) *Keys {
@@ -176,7 +177,7 @@ func keysOf(t testing.TB, secret, key string) *Keys {
 	return k
 }
 
-// actor is a side whose steps are written down.
+// actor is a side that records its steps.
 type actor struct {
 	t    testing.TB
 	side *Session
@@ -194,7 +195,7 @@ func cast(t testing.TB, name, secret, key string) (offerer, answerer *actor) {
 	return act(Offer), act(Answer)
 }
 
-// nonces are random bytes that are the same each time.
+// nonces stand in for random bytes, and are the same in each run.
 type nonces struct {
 	seed string
 	n    int
@@ -209,9 +210,9 @@ func (r *nonces) Read(p []byte) (int, error) {
 func (a *actor) seal(kind, text string) string {
 	position := 0
 	if kind == "candidate" {
-		position = a.side.logLocked(a.side.role).candidates + 1
+		position = a.side.progressLocked(a.side.role).candidates + 1
 	}
-	bound, err := a.side.boundLocked(a.side.role, position)
+	bound, err := a.side.associatedDataLocked(a.side.role, position)
 	if err != nil {
 		a.t.Fatal(err)
 	}
@@ -234,7 +235,7 @@ func (a *actor) open(kind string, payloads ...string) *actor {
 	return a
 }
 
-// generate makes the vectors. What must open and what must not is asserted in seal_test.go, not here.
+// generate makes the vectors. seal_test.go asserts what must open and what must not.
 func generate(t testing.TB) vectors {
 	v := vectors{Format: label}
 	for _, d := range []derivation{{Secret: secret}, {Secret: secret, Key: "k-1"}, {Secret: "7"}, {Secret: "密码 🔑"}} {
@@ -310,7 +311,7 @@ func (d derivation) derive(t testing.TB) derivation {
 	return d
 }
 
-// played is a session as it should be, and what went over the wire.
+// played is a regular session, and what went over the wire in it.
 type played struct {
 	offerer, answerer *actor
 	offer, answer     string

@@ -17,13 +17,13 @@ import (
 )
 
 const (
-	// maxCalls is how many calls there are at the most at once: each sends video.
+	// maxCalls is how many calls run at once at the most: each sends video.
 	maxCalls = 8
-	// patience is how long this side waits for a page that has asked for a call.
+	// patience is how long this side waits for the page that has asked for a call.
 	patience = 30 * time.Second
 )
 
-// calls begins calls and ends them all when its context ends.
+// calls begins calls, and ends all of them when its context ends.
 type calls struct {
 	ctx     context.Context
 	client  *client.Client
@@ -41,10 +41,10 @@ func newCalls(ctx context.Context, c *client.Client, server, stun string) *calls
 	return s
 }
 
-// wait waits until all calls have ended. They do when the context ends.
+// wait waits until all calls have ended. They end when the context ends.
 func (s *calls) wait() { s.running.Wait() }
 
-// serve begins a call with the page that asks, and tells it how to take part. The page names its own role.
+// serve begins a call with the page that asks for one, and answers with the server and the key. The page names its own role.
 func (s *calls) serve(w http.ResponseWriter, r *http.Request) {
 	role := client.Answer
 	if r.FormValue("role") == "answer" {
@@ -72,7 +72,7 @@ func (s *calls) serve(w http.ResponseWriter, r *http.Request) {
 	json.NewEncoder(w).Encode(map[string]string{"url": s.server, "key": key})
 }
 
-// call is one call, from its beginning to its end.
+// call makes one call, from its beginning to its end.
 func (s *calls) call(session *client.Session) error {
 	pc, err := webrtc.NewPeerConnection(s.config)
 	if err != nil {
@@ -90,7 +90,7 @@ func (s *calls) call(session *client.Session) error {
 	})
 	echo := func(channel *webrtc.DataChannel) {
 		channel.OnMessage(func(m webrtc.DataChannelMessage) { reply(channel, m) })
-		channel.OnClose(hangUp) // the page has gone
+		channel.OnClose(hangUp) // the page is gone
 	}
 	pc.OnDataChannel(echo)
 	track, err := addPattern(pc)
@@ -103,7 +103,7 @@ func (s *calls) call(session *client.Session) error {
 	return showPattern(over, track)
 }
 
-// connect connects pc in the role that the session is for. Whoever offers creates the data channel.
+// connect connects pc in the session's role. The offerer creates the data channel.
 func (s *calls) connect(ctx context.Context, pc *webrtc.PeerConnection, session *client.Session, echo func(*webrtc.DataChannel)) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -120,7 +120,7 @@ func (s *calls) connect(ctx context.Context, pc *webrtc.PeerConnection, session 
 
 func reply(channel *webrtc.DataChannel, m webrtc.DataChannelMessage) {
 	if m.IsString {
-		channel.SendText(string(m.Data)) // if it fails, the channel is closing, and OnClose tells
+		channel.SendText(string(m.Data)) // if it fails, the channel is closing, and OnClose is called
 	} else {
 		channel.Send(m.Data)
 	}

@@ -1,13 +1,13 @@
-// Command browser-to-pion lets a page talk to a Pion program: what the page says on a data channel comes back, and it is
-// shown a video track. Start the server, then this, and open the page that it names:
+// Command browser-to-pion lets a page talk to a Pion program. The program sends back what the page says on a data channel, and shows
+// it a video track. Start the server, then this, and open the page that it names:
 //
 //	go run .
 //	go run ./client/examples/browser-to-pion
 //
-// The page and this program meet at the signaling server as any two peers do, and in either role. What they need beyond it is
-// a key that both know: the page asks this program for one.
+// The page and this program meet at the signaling server as any two peers do, in either role. Besides the server they need a key that
+// both know: the page asks this program for one.
 //
-//	page ──────── POST /call?role=answer ───────▶ this program   a key, and who takes which role
+//	page ──────── POST /call?role=answer ───────▶ this program   a key for the roles that they take
 //	page ◀────── offer, answer, candidates ──────▶ this program   through the signaling server
 //	page ◀───────── data channel, video ─────────▶ this program   directly
 package main

@@ -14,8 +14,8 @@ import (
 	"github.com/pion/webrtc/v4/pkg/media/ivfreader"
 )
 
-// pattern is four seconds of a moving test pattern in VP8, 320 × 240 at 15 frames a second, of which the first is a key frame.
-// Made by:
+// pattern is four seconds of a moving test pattern in VP8, 320 × 240 at 15 frames a second. Its first frame is a key frame. This
+// made it:
 //
 //	ffmpeg -f lavfi -i testsrc2=size=320x240:rate=15:duration=4 -c:v libvpx -b:v 120k -g 60 -keyint_min 60 \
 //	  -auto-alt-ref 0 -lag-in-frames 0 -error-resilient 1 -an pattern.ivf
@@ -35,8 +35,8 @@ func addPattern(pc *webrtc.PeerConnection) (*webrtc.TrackLocalStaticSample, erro
 	return track, nil
 }
 
-// showPattern sends the pattern over and over until ctx ends. A browser that has lost packets sees the next key frame, four
-// seconds later at the most.
+// showPattern sends the pattern over and over until ctx ends. A browser that has lost packets gets the next key frame within four
+// seconds.
 func showPattern(ctx context.Context, track *webrtc.TrackLocalStaticSample) error {
 	for ctx.Err() == nil {
 		if err := showOnce(ctx, track); err != nil {

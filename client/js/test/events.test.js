@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Session } from '../signal.js';
+import { Session } from '../src/signal.js';
 import { envelope, FakeServer } from './fake-server.js';
 
 const fast = { base: 1, max: 5 };
@@ -122,7 +122,7 @@ test('a stream that falls silent is asked for again', async (t) => {
   await offer.exchange({ sdp: 's' });
   const events = sessionOf('answer', server.fetch).events();
   assert.equal((await events.next()).value.data, 's');
-  t.mock.timers.tick(100_000); // the caller takes its time: not the stream's fault
+  t.mock.timers.tick(100_000); // the caller takes its time, which is not the stream's fault
   const next = events.next();
   await new Promise(setImmediate);
   t.mock.timers.tick(40_000);

@@ -1,5 +1,5 @@
-// An RTCPeerConnection as far as signaling sees it: signaling states, ICE generations, trickled candidates, and a connection
-// that comes about when both sides know the current description and a candidate of each other.
+// An RTCPeerConnection as signaling sees it: signaling states, ICE generations, trickled candidates, and a connection that comes
+// about when both sides know each other's current description and a candidate.
 
 let serial = 0;
 const byUfrag = new Map();
@@ -11,13 +11,13 @@ export class FakePeer extends EventTarget {
   iceGatheringState = 'new';
   iceConnectionState = 'new';
   connectionState = 'new';
-  log = []; // of what was called, and of what went wrong
+  log = []; // what was called, and what went wrong
   unconnectable = false;
   #options;
   #known = new Set(); // ufrags of remote candidates
-  #offered; // before the answer: what a rollback goes back to
+  #offered; // until the answer: what a rollback returns to
 
-  /** candidates: how many are gathered; gatherDelay: ms before each of them and the end, 0 for all at once; empty: nothing to connect. */
+  /** candidates: how many are gathered; gatherDelay: ms before each and before the end, 0 for all at once; empty: nothing to connect. */
   constructor({ candidates = 2, gatherDelay = 0, empty = false } = {}) {
     super();
     this.#options = { candidates, gatherDelay, empty };
@@ -79,7 +79,7 @@ export class FakePeer extends EventTarget {
 
   getConfiguration() { return { iceServers: [] }; }
 
-  /** As Chromium has them, of a connection over a relay that another pair was tried beside. */
+  /** As Chromium has them, for a connection over a relay. Another pair was tried, too. */
   stats = [
     { id: 'L1', type: 'local-candidate', candidateType: 'host' },
     { id: 'L2', type: 'local-candidate', candidateType: 'relay' },
@@ -94,7 +94,7 @@ export class FakePeer extends EventTarget {
     return new Map(this.stats.map((entry) => [entry.id, entry]));
   }
 
-  /** Makes ICE (or DTLS) give up. */
+  /** Lets ICE (or DTLS) fail. */
   fail(ice = 'failed') {
     this.iceConnectionState = ice;
     this.#enter('failed');
@@ -155,6 +155,6 @@ export class FakePeer extends EventTarget {
   }
 }
 
-const newUfrag = () => `u.${++serial}`; // with a point, which no sealed payload holds by chance
+const newUfrag = () => `u.${++serial}`; // with a dot, which no sealed payload contains by chance
 const ufragOf = (description) => /a=ice-ufrag:(\S+)/.exec(description?.sdp ?? '')?.[1];
 const turn = (ms = 0) => new Promise((resolve) => { setTimeout(resolve, ms); });

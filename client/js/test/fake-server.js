@@ -1,4 +1,4 @@
-// A server of the wire contract in memory, behind a fetch of its own, that can be made to fail in the ways real ones do.
+// A server that keeps the wire contract in memory, behind a fetch of its own. Tests can make it fail as real ones do.
 
 const CODES = {
   KeyIsEmpty: ['key为空', 400],
@@ -15,21 +15,21 @@ const CODES = {
 };
 
 export class FakeServer {
-  requests = []; // of all that arrived: { method, path, role, query, headers, body }
+  requests = []; // that arrived: { method, path, role, query, headers, body }
   sessions = new Map();
   ended = new Set();
   epochs = 0;
-  down = false; // nobody answers
-  loseAnswers = 0; // so many are carried out, and the answer is lost
-  refusals = []; // codes to answer the next requests with, or functions that make a Response
+  down = false; // no request is answered
+  loseAnswers = 0; // how many requests are carried out and lose their answer
+  refusals = []; // for the next requests: codes, or functions that return a Response
   events = 'yes'; // 'no': there is no such route; 'held': a proxy keeps the stream to itself
   maxCandidates = 128;
-  outcomes = []; // as reported: { role, result, candidate_type, ms, live }; undefined: there is no such route
-  tickets = false; // roles have tickets, which are not known any more after a restart
+  outcomes = []; // that were reported: { role, result, candidate_type, ms, live }; undefined: there is no such route
+  tickets = false; // whether roles have tickets; a restart forgets them
   #generation = 1;
   #sleepers = new Set();
 
-  /** What stands in for fetch. */
+  /** Takes the place of fetch. */
   fetch = async (href, init = {}) => {
     const url = new URL(href);
     await settled(); // as over a network: never in the same turn
@@ -42,7 +42,7 @@ export class FakeServer {
     this.requests.push(request);
     const refused = this.refusals.shift();
     if (refused) return typeof refused === 'function' ? refused() : envelope(refused, null);
-    const answer = await this.#answer(request, init.signal);
+    const answer = await this.#dispatch(request, init.signal);
     const ticket = request.grants && { [ticketHeader(request.role)]: request.grants };
     if (this.loseAnswers > 0) {
       this.loseAnswers--;
@@ -51,7 +51,7 @@ export class FakeServer {
     return answer instanceof Response ? answer : envelope(answer[0], answer[1], ticket);
   };
 
-  /** Forgets everything, as a server does that is killed; whoever waits loses the connection. */
+  /** Forgets everything, as a killed server does. Clients that wait lose the connection. */
   restart() {
     this.sessions.clear();
     this.ended.clear();
@@ -64,18 +64,18 @@ export class FakeServer {
     this.restart();
   }
 
-  /** Ends all waits and streams as a shutdown does. */
+  /** Ends all waits and streams, as a shutdown does. */
   shutDown() {
     this.closing = true;
     this.#wake();
   }
 
-  /** Calls of that kind so far, as "POST /offer/messages". */
+  /** Returns how many requests of that kind have come, such as "POST /offer/messages". */
   count(name) { return this.requests.filter(({ method, path }) => `${method} ${path}` === name).length; }
 
   log(key, role) { return this.sessions.get(key)?.logs[role]; }
 
-  async #answer(request, signal) {
+  async #dispatch(request, signal) {
     const { method, path, role, query, headers } = request;
     const key = headers.key ?? query.key;
     if (!key) return ['KeyIsEmpty', null];
@@ -101,7 +101,10 @@ export class FakeServer {
     }
   }
 
-  /** Lets in who has the role's ticket, who puts an sdp, and any answerer until the session is answered; else says why not. */
+  /**
+   * Returns why a client may not act as the role. It may if it has the role's ticket or puts an sdp; until the session is answered,
+   * any answerer may.
+   */
   #gate({ key, role, body, request: { headers, query } }, name) {
     const session = this.sessions.get(key);
     const roles = role === 'session' ? ['offer', 'answer'] : [role];
@@ -122,7 +125,7 @@ export class FakeServer {
   }
 
   async #post(context, write) {
-    // A cursor of a session that has ended keeps the write out of the session that came after it.
+    // With the cursor of an ended session, nothing is written to the session that came after it.
     const session = this.sessions.get(context.key);
     if (session && context.after && epochOf(context.after) !== session.epoch) return ['KeyIsExpired', null];
     const code = this.#write(context, write);
@@ -200,7 +203,7 @@ export class FakeServer {
     return [this.outcomes ? '' : 'RouteNotFound', null];
   }
 
-  /** Looks until there is something, the time is over, or the client has gone. */
+  /** Looks until there is something, the time is over, or the client is gone. */
   async #wait({ role, wait, signal }, look, emptyIsFine = false) {
     const over = performance.now() + wait;
     for (;;) {
@@ -252,7 +255,7 @@ export class FakeServer {
     return new Response(body, { headers: { 'Content-Type': 'text/event-stream' } });
   }
 
-  /** Cuts all streams and waits off, in the middle. */
+  /** Cuts all streams and waits. */
   cutStreams() {
     this.cut = true;
     this.#wake();

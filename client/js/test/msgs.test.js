@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import test from 'node:test';
-import { Session, SignalError } from '../signal.js';
+import { Session, SignalError } from '../src/signal.js';
 import { envelope } from './fake-server.js';
 
 const source = new URL('../../../custerrors/custerrors.go', import.meta.url);

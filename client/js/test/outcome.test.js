@@ -1,15 +1,11 @@
-// What connect reports of how it ended, and when it keeps silent.
+// What connect reports to the server at its end, and when it reports nothing.
 
 import assert from 'node:assert/strict';
 import test, { describe } from 'node:test';
-import { connect, deriveSecret, randomKey, Session } from '../signal.js';
+import { connect, deriveSecret, randomKey, Session } from '../src/signal.js';
 import { FakePeer } from './fake-peer.js';
 import { FakeServer } from './fake-server.js';
-
-const url = 'http://signal.example/';
-const fast = { base: 1, max: 20 };
-const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
-const failureOf = (promise) => promise.then(() => assert.fail('it should have failed'), (error) => error);
+import { failureOf, fast, pause, until, url } from './sides.js';
 
 function begin(server, role, options) {
   const pc = options.pc ?? new FakePeer();
@@ -20,12 +16,6 @@ function begin(server, role, options) {
 
 const both = (server, options = {}, key = randomKey()) => Promise.all(
   ['offer', 'answer'].map((role) => begin(server, role, { key, ...options }).connected));
-
-async function until(condition, what) {
-  for (const begun = performance.now(); !condition(); await pause(1)) {
-    if (performance.now() - begun > 30_000) assert.fail(`${what} does not happen`);
-  }
-}
 
 const inOrder = (outcomes) => outcomes.toSorted((a, b) => (a.role < b.role ? 1 : -1)).map(({ role, result, candidate_type: type }) => [role, result, type]);
 

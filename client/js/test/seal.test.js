@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import test from 'node:test';
-import { deriveSecret, Seal } from '../signal.js';
+import { deriveSecret, Seal } from '../src/signal.js';
 
 const file = new URL('../../seal/testdata/vectors.json', import.meta.url);
 const skip = !existsSync(file);
 const { derivations, cases } = skip ? { derivations: [], cases: [] } : JSON.parse(readFileSync(file, 'utf8'));
 
-/** Keeps what was derived: each time costs a tenth of a second. */
+/** Derivations, which take a tenth of a second each. */
 const derived = new Map();
 function sharedOf(secret, key) {
   const name = `${secret}\n${key}`;
@@ -98,7 +98,7 @@ test('what there is to derive from', async (t) => {
   assert.throws(() => new Seal({ key: 'k' }, 'offer'), TypeError);
   const shared = await sharedOf('s', ' k ');
   assert.throws(() => new Seal(shared, 'both'), TypeError);
-  assert.deepEqual(Reflect.ownKeys(shared), ['key']); // the keys of roles are out of reach
-  t.mock.getter(globalThis.crypto, 'subtle', () => undefined); // as on a page that is not secure
+  assert.deepEqual(Reflect.ownKeys(shared), ['key']); // the keys of roles cannot be reached
+  t.mock.getter(globalThis.crypto, 'subtle', () => undefined); // as on a page that is neither https nor on localhost
   await assert.rejects(deriveSecret('s'), { code: 'Unavailable' });
 });

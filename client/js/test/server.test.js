@@ -1,4 +1,4 @@
-// Against the real server: what the fake one only claims.
+// Against the real server, which the fake one only imitates, and with the packed module, which users load.
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test, { after, before, describe } from 'node:test';
-import { connect, deriveSecret, randomKey, Seal, Session } from '../signal.js';
+import { connect, deriveSecret, randomKey, Seal, Session } from '../dist/signal.js';
 import { FakePeer } from './fake-peer.js';
 
 const module = fileURLToPath(new URL('../../../', import.meta.url));
@@ -191,7 +191,7 @@ describe('with the server', { skip }, () => {
       for (const enough = connected + 40; loading && connected < enough;) await pause(5);
       if (kills === 2) break;
       await stop('SIGKILL');
-      await pause(300); // a process manager takes a moment
+      await pause(300); // a process manager takes a moment to restart it
       await start();
     }
     loading = false;

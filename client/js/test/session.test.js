@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { randomKey, Session } from '../signal.js';
+import { randomKey, Session } from '../src/signal.js';
 import { envelope, FakeServer } from './fake-server.js';
 
 const url = 'http://signal.example/mounted/here/';
@@ -33,7 +33,7 @@ test('what is wrong with the arguments is said at once', () => {
   assert.throws(make({ key: 'x'.repeat(33) }), { code: 'KeyIsTooLong' });
   assert.throws(make({ url: 'ftp://x/' }), /http or https/);
   assert.throws(make({ url: 'http://x/?a=b' }), /query/);
-  assert.throws(make({ url: '/relative' }), TypeError); // without a page there is nothing to relate it to
+  assert.throws(make({ url: '/relative' }), TypeError); // without a page there is no base for it
   assert.equal(make({ key: ` ${'🔑'.repeat(32)} ` })().key, '🔑'.repeat(32));
 });
 

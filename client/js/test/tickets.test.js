@@ -1,14 +1,11 @@
-// Role tickets: who opened a session, and who first answered it, shows what the server gave for it.
+// Role tickets: the client that opened a session, and the first that answered in it, show the tickets that the server gave them.
 
 import assert from 'node:assert/strict';
 import test, { describe } from 'node:test';
-import { connect, randomKey, Session } from '../signal.js';
+import { connect, randomKey, Session } from '../src/signal.js';
 import { FakePeer } from './fake-peer.js';
 import { FakeServer } from './fake-server.js';
-
-const url = 'http://signal.example/';
-const fast = { base: 1, max: 20 };
-const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
+import { fast, pause, until, url } from './sides.js';
 
 function withTickets() {
   const server = new FakeServer();
@@ -85,7 +82,7 @@ describe('role tickets', { concurrency: true }, () => {
     assert.equal((await offer.messages()).messages[0].data, 'another answer');
     assert.deepEqual(shown(server), ['', '1.answer.1', '', '', '1.offer.2']);
 
-    server.restart(); // which knows none of its tickets any more
+    server.restart(); // after which the server knows none of its tickets
     for (const session of [offer, answer]) {
       await assert.rejects(session.messages(), { code: 'KeyIsExpired', status: 403 });
     }
@@ -108,10 +105,10 @@ describe('role tickets', { concurrency: true }, () => {
         { url, key, role, fetch: server.fetch, retry: fast, timeout: 60_000, batchDelay: 0, ...options });
       const sides = ['offer', 'answer'].map(begin);
       await Promise.all(sides);
-      for (const begun = performance.now(); server.sessions.size > 0; await pause(1)) assert.ok(performance.now() - begun < 30_000, 'no end');
+      await until(() => server.sessions.size === 0, 'the end');
 
       const offer = begin('offer');
-      for (; !server.log(key, 'offer')?.candidates.length;) await pause(1);
+      await until(() => server.log(key, 'offer')?.candidates.length, 'the candidate');
       server.restart();
       const results = await Promise.all([offer, begin('answer')]);
       assert.deepEqual(results.map(({ rounds }) => rounds), [2, 1]);

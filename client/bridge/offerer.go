@@ -11,12 +11,12 @@ import (
 )
 
 const (
-	reopenPause = time.Second // a session that ends at once, again and again, costs a request a second
-	takeovers   = 3           // how often a session that is in the way is ended; another bridge may open it anew
+	reopenPause = time.Second // if each session ends at once, that costs a request a second
+	takeovers   = 3           // how often to end a session that is in the way; another bridge may open it anew each time
 )
 
-// offer bridges the program that makes the offer, one script after the other, until ctx ends.
-func (b *bridge) offer(ctx context.Context) {
+// runOfferer bridges the program that makes the offer, one script after the other, until ctx ends.
+func (b *bridge) runOfferer(ctx context.Context) {
 	b.log.Info("waiting for the local program's sdp")
 	for scripts := 0; ctx.Err() == nil; {
 		s, renewed := b.outbox.current()
@@ -36,7 +36,7 @@ func (b *bridge) offer(ctx context.Context) {
 	}
 }
 
-// until returns a context that ends with ctx or when ended is closed. stop gives it back.
+// until returns a context that ends with ctx or when ended is closed. stop ends it and releases what it holds.
 func until(ctx context.Context, ended <-chan struct{}) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var watching sync.WaitGroup
@@ -53,8 +53,8 @@ func until(ctx context.Context, ended <-chan struct{}) (_ context.Context, stop 
 	}
 }
 
-// offerScript offers the script and delivers the answer, until ctx ends: the program was started anew, or the bridge ends.
-// A session that ends before the answer is there is opened again.
+// offerScript offers the script and delivers the answer, until ctx ends because the program was started anew or the bridge ends. If
+// a session ends before the answer is there, it opens another.
 func (b *bridge) offerScript(ctx context.Context, s *script) {
 	inbox := newScript()
 	collect := b.collect(inbox)
@@ -68,7 +68,7 @@ func (b *bridge) offerScript(ctx context.Context, s *script) {
 
 	batch, err := b.open(ctx, s, takeovers)
 	for err == nil {
-		for _, m := range batch.Messages { // the other side may be as fast as the answer to the opening
+		for _, m := range batch.Messages { // the other side may have answered before the opening has returned
 			collect(m)
 		}
 		err = b.converse(ctx, s, 1, batch.Next, collect)
@@ -84,7 +84,7 @@ func (b *bridge) offerScript(ctx context.Context, s *script) {
 
 	switch {
 	case ctx.Err() != nil:
-		if errors.Is(err, ctx.Err()) { // else the session is over, or not this bridge's
+		if errors.Is(err, ctx.Err()) { // otherwise the session is over, or not this bridge's
 			b.leave(ctx)
 		}
 		return
@@ -98,8 +98,8 @@ func (b *bridge) offerScript(ctx context.Context, s *script) {
 	<-ctx.Done()
 }
 
-// open opens the session with the script's sdp. A session that is in the way, of an earlier start of the program, is ended,
-// that many times at the most. One that only its opener can end (--role-tickets), which was another bridge, is waited out.
+// open opens the session with the script's sdp. A session in the way is from an earlier start of the program: open ends it, as often
+// as takeovers says. If only its opener can end it (--role-tickets), which was another bridge, open waits until it has expired.
 func (b *bridge) open(ctx context.Context, s *script, takeovers int) (client.Batch, error) {
 	for told := false; ; {
 		first, _ := s.after(0)
@@ -108,7 +108,7 @@ func (b *bridge) open(ctx context.Context, s *script, takeovers int) (client.Bat
 		case err == nil:
 			b.log.Info("opened a session with the local program's sdp; waiting for the other side")
 			return batch, nil
-		case errors.Is(err, errPerhapsWritten): // begin anew: who has read it gets the same again
+		case errors.Is(err, errPerhapsWritten): // begin anew: an answerer that has read it gets the same again
 		case errors.Is(err, custerrors.SdpAlreadyExist) && takeovers > 0:
 			takeovers--
 			b.log.Warn("a session of an earlier start of the program is still open; ending it")
@@ -130,7 +130,7 @@ func (b *bridge) open(ctx context.Context, s *script, takeovers int) (client.Bat
 	}
 }
 
-// leave ends the session that the program or the bridge is leaving, so that nobody meets an offer behind which nobody is.
+// leave ends the session that the program or the bridge leaves, so that nobody answers an offer whose offerer is gone.
 func (b *bridge) leave(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), partingTime)
 	defer cancel()

@@ -11,20 +11,19 @@ import (
 )
 
 const (
-	askAgain  = 500 * time.Millisecond // while the server remembers a session that has ended, it answers at once
-	drainTime = 5 * time.Second        // for what was read before the session ended
+	askAgain  = 500 * time.Millisecond // between requests: while the server remembers an ended session, it answers at once
+	drainTime = 5 * time.Second        // for the delivery of what was read before the session ended
 )
 
-// offered is one offer and how far the local program has got with it. It outlives the session if the same offer opens
-// another one.
+// offered is one offer, and how much of it the local program has got. It outlives the session if the same offer opens another one.
 type offered struct {
 	sdp       string
 	inbox     *script
 	delivered atomic.Int64 // messages
 }
 
-// answer bridges the program that answers, one session after the other, until ctx ends.
-func (b *bridge) answer(ctx context.Context) {
+// runAnswerer bridges the program that answers, one session after the other, until ctx ends.
+func (b *bridge) runAnswerer(ctx context.Context) {
 	b.log.Info("waiting for the other side's sdp")
 	for latest := (*offered)(nil); ; {
 		batch, err := b.await(ctx)
@@ -43,8 +42,8 @@ func (b *bridge) answer(ctx context.Context) {
 	}
 }
 
-// next returns what has to be done about the sdp of the session that has just opened: what is left of the latest offer if it
-// is the same again, and otherwise a new one, for which the local program has written nothing yet.
+// next returns the offer of the session that has just opened, given its sdp: the latest one if its sdp is the same, and otherwise a
+// new one, for which the local program has written nothing yet.
 func (b *bridge) next(latest *offered, sdp string) *offered {
 	mine, _ := b.outbox.current()
 	switch {
@@ -60,7 +59,7 @@ func (b *bridge) next(latest *offered, sdp string) *offered {
 	return &offered{sdp: sdp, inbox: newScript()}
 }
 
-// collectNew is collect without what the inbox has already, from an earlier session of the same offer.
+// collectNew is collect, but skips what the inbox has already, from an earlier session of the same offer.
 func (b *bridge) collectNew(inbox *script) func(client.Message) {
 	earlier := map[client.Message]bool{}
 	known, _ := inbox.after(0)
@@ -75,7 +74,7 @@ func (b *bridge) collectNew(inbox *script) func(client.Message) {
 	}
 }
 
-// await waits until a session is open and returns the beginning of what the other side has written, which is its sdp.
+// await waits until a session is open, and returns the first messages of the other side, beginning with its sdp.
 func (b *bridge) await(ctx context.Context) (client.Batch, error) {
 	for {
 		asked := time.Now()
@@ -89,8 +88,8 @@ func (b *bridge) await(ctx context.Context) (client.Batch, error) {
 	}
 }
 
-// answerSession delivers the offer and sends the answer, until the session is over or ctx ends. What was read is still
-// delivered then, unless the program has not got the sdp: its answer would find no session.
+// answerSession delivers the offer and sends the answer, until the session is over or ctx ends. Then it still delivers what was read,
+// unless the program does not have the sdp yet: its answer would find no session.
 func (b *bridge) answerSession(ctx context.Context, o *offered, cursor client.Cursor, got func(client.Message)) {
 	mine, renewed := b.outbox.current()
 	ctx, cancel := context.WithCancel(ctx)
@@ -115,7 +114,7 @@ func (b *bridge) answerSession(ctx context.Context, o *offered, cursor client.Cu
 	cancel()
 }
 
-// deliverOffer delivers the offer. A program that goes away before it has answered gets all of it again when it is back.
+// deliverOffer delivers the offer. If the program goes away before it has answered, it gets all of it again when it is back.
 func (b *bridge) deliverOffer(ctx context.Context, o *offered, mine *script, over <-chan struct{}) {
 	for {
 		n := int(o.delivered.Load())
