@@ -205,15 +205,22 @@ func (p *peers) during(t testing.TB, attack func()) (before, in figures) {
 	return before, in
 }
 
-// settle lets the peers run for a while.
+// completed returns how many handshakes have completed since the last take.
+func (p *peers) completed() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.took)
+}
+
+// settle lets the peers run for two seconds, or until as many handshakes have completed as figures need.
 func (p *peers) settle() {
-	for range 100 {
-		p.mu.Lock()
-		n := len(p.took)
-		p.mu.Unlock()
-		if n >= 2000 {
+	again, over := time.NewTicker(20*time.Millisecond), time.After(2*time.Second)
+	defer again.Stop()
+	for p.completed() < 2000 {
+		select {
+		case <-again.C:
+		case <-over:
 			return
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 }
