@@ -1,40 +1,46 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help test attack race lint fmt generate drift run load smoke cluster bench soak fuzz sbom
+.PHONY: help test gotest nodetest attack race lint fmt generate drift run load smoke cluster bench soak fuzz sbom
 
-tool = "$$(go -C .ci/tools tool -n $(1))"
+# Says a line for each package that has ended, and of each test that fails what it said.
+gotest = .ci/tool gotestsum --format pkgname-and-test-fails --hide-summary skipped --
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' Makefile
 
 test: ## install what the tests need (as root on Debian), and run them
-	@.ci/setup
-	go test -timeout 8m $$(go list ./... | grep -v /test/attack)
-	cd client/js && node --test test/*.test.js
-	test/browser/run
+	@.ci/part setup .ci/setup
+	@.ci/part 'tests in Go, and beside them those of the client in Node.js' $(MAKE) --no-print-directory -j2 gotest nodetest
+	@.ci/part 'tests in a browser' test/browser/run
+
+gotest: # Most packages wait for other programs and for time to pass: so there are more of them at once than cores.
+	@$(gotest) -timeout 8m -p 4 $$(go list ./... | grep -v /test/attack)
+
+nodetest:
+	@cd client/js && node --test --test-reporter=spec test/*.test.js
 
 attack: ## attack a server, kill it, starve it, and step its clock: minutes
-	go test -timeout 8m ./test/attack
+	@.ci/part attack .ci/tool gotestsum --format testname --hide-summary skipped -- -timeout 8m ./test/attack
 
 race: ## run the tests under the race detector
-	go test -race -timeout 10m $$(go list ./... | grep -v /test/) # those attack a server that is not built for it
+	@.ci/part 'tests under the race detector' $(gotest) -race -timeout 10m $$(go list ./... | grep -v /test/) # those attack a server that is not built for it
 
 lint: ## vet, staticcheck, gosec, format
-	go vet ./...
-	$(call tool,staticcheck) ./...
-	$(call tool,gosec) -test=false ./...
-	@unformatted=$$($(call tool,gofumpt) -l .); \
+	@.ci/part vet go vet ./...
+	@.ci/part staticcheck .ci/tool staticcheck ./...
+	@.ci/part gosec .ci/tool gosec -test=false ./...
+	@unformatted=$$(.ci/tool gofumpt -l .); \
 	if [ -n "$$unformatted" ]; then printf 'not formatted, run make fmt:\n%s\n' "$$unformatted"; exit 1; fi
 
 fmt: ## format the Go files
-	$(call tool,gofumpt) -l -w .
+	.ci/tool gofumpt -l -w .
 
 generate: ## write the generated files: the README's table, the browser client, the API's description, the list of licenses
-	go generate ./...
-	go tool swag init --quiet -g main.go -o docs --parseInternal
-	go -C .ci/licenses run . ../../docs/licenses.md
-	.ci/npm-ci client/js
-	cd client/js && npm run --silent build
+	@.ci/part 'go generate' go generate ./...
+	@.ci/part "the API's description" go tool swag init --quiet -g main.go -o docs --parseInternal
+	@.ci/part 'the list of licenses' go -C .ci/licenses run . ../../docs/licenses.md
+	@.ci/part 'the packages of client/js' .ci/npm-ci client/js
+	@.ci/part 'the browser client' npm --prefix client/js run --silent build
 
 drift: ## fail if make generate changes a file
 	@tree() { git status --porcelain --untracked-files=all; git diff HEAD; }; \
@@ -53,8 +59,8 @@ smoke: ## run each load test for three seconds
 cluster: ## start three nodes, a Redis Cluster of six and nginx, and run the load through it; STAY=1: to play with
 	test/fleet/run
 
-bench: ## measure everything beside others, a quarter of an hour; writes docs/benchmarks.md
-	go -C test/bench run .
+bench: ## measure everything beside others, a quarter of an hour; writes docs/benchmarks.md; AGAINST=DIR: only beside another version
+	go -C test/bench run . $(if $(AGAINST),-against $(abspath $(AGAINST)))
 
 soak: ## an hour under load, with clients that die, and what must not grow in it; writes docs/soak.md
 	go -C test/bench run ./soak
@@ -64,5 +70,5 @@ fuzz: ## run each fuzz test for FUZZTIME, ten minutes if it is not set
 
 sbom: ## write the bill of materials of the server's binary: dist/signal-server.cdx.json
 	mkdir -p dist
-	CGO_ENABLED=0 go build -trimpath -o dist/signal-server .
-	.ci/sbom dist/signal-server dist/signal-server.cdx.json
+	@.ci/part 'build the server' env CGO_ENABLED=0 go build -trimpath -o dist/signal-server .
+	@.ci/part 'bill of materials' .ci/sbom dist/signal-server dist/signal-server.cdx.json

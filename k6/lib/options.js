@@ -4,6 +4,7 @@ import exec from 'k6/execution';
 import http from 'k6/http';
 
 import { number, shownTarget, target, text } from './env.js';
+import { trendStats } from './figures.js';
 import { faults } from './payload.js';
 import { failures, lateNews } from './peer.js';
 
@@ -27,7 +28,7 @@ export function options({ scenarios, metric, p95, p99, load, relays = true, thre
   return {
     scenarios,
     thresholds: all,
-    summaryTrendStats: ['count', 'min', 'avg', 'med', 'p(90)', 'p(95)', 'p(99)', 'p(99.9)', 'max'],
+    summaryTrendStats: [...trendStats, 'avg'],
     systemTags: ['name', 'method', 'status', 'scenario', 'error_code', 'check'],
     setupTimeout: '30s',
     userAgent: 'signal-server-k6',

@@ -1,6 +1,6 @@
 // The result as one HTML page that needs nothing else: no script, nothing from elsewhere.
 
-import { shown, trendStats } from './summary.js';
+import { shown, trendStats } from './figures.js';
 
 // page returns the page of a result of summary.js.
 export function page(result) {

@@ -1,6 +1,7 @@
 // The result of a run: as text for the terminal and, if OUT names a directory, as JSON and as a page in it.
 
 import { shownTarget } from './env.js';
+import { shown, trendStats } from './figures.js';
 import { page } from './page.js';
 
 // summary returns the function that k6 calls at the end of the run of that name. load says how much was asked for.
@@ -81,8 +82,6 @@ function round(value) {
   return Number(value.toFixed(decimals));
 }
 
-export const trendStats = ['count', 'min', 'med', 'p(90)', 'p(95)', 'p(99)', 'p(99.9)', 'max'];
-
 function textOf(result) {
   return [
     '',
@@ -101,11 +100,6 @@ function textOf(result) {
       result.checks.filter(({ fails }) => fails > 0).map(({ name, passes, fails }) => [name, shown(passes), shown(fails)])),
     '',
   ].join('\n');
-}
-
-// shown returns a number as people read it.
-export function shown(value) {
-  return value === undefined || value === null ? '–' : String(value);
 }
 
 // table returns the rows as lines of columns, or no lines without rows. Numbers go to the right.

@@ -142,7 +142,7 @@ func TestClientsThatVanish(t *testing.T) {
 			}
 		}()
 	}
-	time.Sleep(2 * patience)
+	<-time.After(2 * patience) // until it is killed
 }
 
 // ask sends the request, once or after each answer, and reads until the connection ends.

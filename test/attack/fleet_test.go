@@ -81,7 +81,7 @@ func TestKills(t *testing.T) {
 			f := startFleet(t, proxy.URL(""), server.URL(""), server.URL(""))
 			return f, func() time.Duration {
 				proxy.Cut()
-				time.Sleep(5 * time.Second)
+				<-time.After(5 * time.Second)
 				proxy.Restore()
 				return 5 * time.Second
 			}
@@ -93,7 +93,8 @@ func TestKills(t *testing.T) {
 			p.settle()
 			before := p.take(t)
 			away := fault()
-			time.Sleep(time.Second)
+			n := p.completed()
+			eventually(t, "each pair has gone on", func() bool { return p.completed() >= n+many })
 			p.settle()
 			p.stop()
 			p.done.Wait() // each that began has completed, or failed

@@ -3,6 +3,7 @@ package attack_test
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"signal-server/app/apptest/testlog"
+	"signal-server/test/until"
 )
 
 // program is the server, built once.
@@ -207,11 +209,13 @@ func (s *server) metric(t testing.TB, series string) float64 {
 // eventually waits until the condition holds, and fails the test if it never does.
 func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); !condition(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("never: %s", what)
+	never := errors.New("never: " + what)
+	until.Nil(t, patience, func() error {
+		if condition() {
+			return nil
 		}
-	}
+		return never
+	})
 }
 
 // alive checks that the server answers.

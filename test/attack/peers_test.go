@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"signal-server/client"
 	"signal-server/custerrors"
+	"signal-server/test/handshake"
 )
 
 // peers are normal clients that connect, pair after pair, while something else happens.
@@ -88,7 +88,7 @@ func (p *peers) connect() {
 	for {
 		err := p.handshake(rand.Text())
 		gone := errors.Is(err, custerrors.KeyNotFound) || errors.Is(err, custerrors.KeyIsExpired)
-		var altered alteredError
+		var altered handshake.AlteredError
 		again := (gone || p.startsOver && err != nil && !errors.As(err, &altered)) && time.Since(began) < patience
 		p.mu.Lock()
 		switch {
@@ -109,62 +109,13 @@ func (p *peers) connect() {
 func (p *peers) handshake(key string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	offerer, err := p.client.Session(key, client.Offer)
+	session, err := handshake.Meet(ctx, p.client, key)
 	if err != nil {
 		return err
 	}
-	answerer, err := p.client.Session(key, client.Answer)
-	if err != nil {
-		return err
-	}
-	offer, answer := strings.Repeat("offer of "+key+" ", 60), strings.Repeat("answer of "+key+" ", 60)
-	var both sync.WaitGroup
-	var errs [2]error
-	both.Go(func() {
-		got, err := offerer.Exchange(ctx, client.Write{SDP: offer, Candidates: []string{"o1", "o2"}}, "", 20*time.Second)
-		if errs[0] = compare(got, err, answer, "a1"); errs[0] != nil {
-			cancel() // the other side has nobody to wait for
-		}
-	})
-	both.Go(func() {
-		got, err := answerer.Messages(ctx, "", 20*time.Second)
-		if errs[1] = compare(got, err, offer, "o1", "o2"); errs[1] == nil {
-			_, errs[1] = answerer.Exchange(ctx, client.Write{SDP: answer, Candidates: []string{"a1"}}, got.Next, 0)
-		}
-		if errs[1] != nil {
-			cancel()
-		}
-	})
-	both.Wait()
-	if err := errors.Join(errs[0], errs[1]); err != nil {
-		return err
-	}
-	offerer.End(ctx) // both have what they need: the session ends by itself, if this does not get through
+	session.End(ctx) // both have what they need: the session ends by itself, if this does not get through
 	return nil
 }
-
-func compare(got client.Batch, err error, want ...string) error {
-	if err != nil {
-		return err
-	}
-	if len(got.Messages) == 0 { // the wait was over, or the session has gone with the server
-		return custerrors.KeyIsExpired
-	}
-	for i, m := range got.Messages {
-		if i >= len(want) || m.Data != want[i] {
-			return alteredError(fmt.Sprintf("message %d of %d: got %.40q…", i, len(got.Messages), m.Data))
-		}
-	}
-	if len(got.Messages) < len(want) {
-		return fmt.Errorf("got %d messages, want %d", len(got.Messages), len(want))
-	}
-	return nil
-}
-
-// alteredError says that a payload is not what the other side sent, or came twice.
-type alteredError string
-
-func (e alteredError) Error() string { return string(e) }
 
 // figures are of the handshakes of some time.
 type figures struct {
@@ -205,15 +156,22 @@ func (p *peers) during(t testing.TB, attack func()) (before, in figures) {
 	return before, in
 }
 
-// settle lets the peers run for a while.
+// completed returns how many handshakes have completed since the last take.
+func (p *peers) completed() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.took)
+}
+
+// settle lets the peers run for two seconds, or until as many handshakes have completed as figures need.
 func (p *peers) settle() {
-	for range 100 {
-		p.mu.Lock()
-		n := len(p.took)
-		p.mu.Unlock()
-		if n >= 2000 {
+	again, over := time.NewTicker(20*time.Millisecond), time.After(2*time.Second)
+	defer again.Stop()
+	for p.completed() < 2000 {
+		select {
+		case <-again.C:
+		case <-over:
 			return
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 }

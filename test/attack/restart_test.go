@@ -24,7 +24,7 @@ func (s *server) restart(t *testing.T) *server {
 	t.Helper()
 	s.cmd.Process.Kill()
 	<-s.ended
-	time.Sleep(300 * time.Millisecond) // a process manager takes a moment
+	<-time.After(300 * time.Millisecond) // a process manager takes a moment
 	return start(t, exec.Command(program, "--listen="+s.addr, "--admin="))
 }
 
@@ -44,11 +44,7 @@ func TestRestart(t *testing.T) {
 		s = s.restart(t)
 		add(p.take(t))
 	}
-	eventually(t, "a handshake completes after the restart", func() bool {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		return len(p.took) > 0
-	})
+	eventually(t, "a handshake completes after the restart", func() bool { return p.completed() > 0 })
 	p.stop()
 	p.done.Wait() // each that began has completed, or failed
 	add(p.take(t))

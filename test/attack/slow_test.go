@@ -147,9 +147,11 @@ func (a *slowness) spend(conn net.Conn) time.Duration {
 		return time.Since(began)
 	}
 	var b [1]byte
+	now := time.NewTicker(time.Second)
+	defer now.Stop()
 	for time.Since(began) < patience {
 		if a.reads {
-			time.Sleep(time.Second)
+			<-now.C
 			if _, err := conn.Read(b[:]); err != nil {
 				break
 			}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,12 +25,13 @@ func TestGroups(t *testing.T) {
 	tiny := size{
 		rounds: 1, requests: 1, handshakes: 2 * atOnce, sessions: 500, connections: 50, handoffs: 1, churn: 11_000, operations: 1,
 	}
-	b, err := prepare(t.Context(), tiny, "../..")
+	b, err := prepare(t.Context(), tiny, "../..", "../..")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer b.close()
-	for _, g := range groups {
+	for i, g := range append(slices.Clone(groups), group{"versions", (*bench).versions}) {
+		b.progress.groupBegins(g.name, i+1, len(groups)+1)
 		before := b.faults.checked.Load()
 		begun := time.Now()
 		if err := g.run(b, t.Context()); err != nil {

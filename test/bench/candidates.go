@@ -9,9 +9,10 @@ import (
 	"strconv"
 )
 
-// prepare builds and installs what is measured, and moves this process to its core. close must follow.
-func prepare(ctx context.Context, s size, root string) (_ *bench, err error) {
-	b := &bench{size: s}
+// prepare builds and installs what is measured, and moves this process to its core. other is the directory of another version, if
+// one is measured too. close must follow.
+func prepare(ctx context.Context, s size, root, other string) (_ *bench, err error) {
+	b := &bench{size: s, progress: newProgress(os.Stderr)}
 	if b.dir, err = os.MkdirTemp("", "signal-server-bench-"); err != nil {
 		return nil, err
 	}
@@ -20,11 +21,20 @@ func prepare(ctx context.Context, s size, root string) (_ *bench, err error) {
 			b.close()
 		}
 	}()
+	b.progress.say("building the server")
 	b.server = filepath.Join(b.dir, "signal-server")
-	if err := command(ctx, root, "go", "build", "-o", b.server, "."); err != nil {
+	if err := buildServer(ctx, root, b.server); err != nil {
 		return nil, err
 	}
+	if other != "" {
+		b.progress.say("building the server of " + other)
+		b.other = filepath.Join(b.dir, "other-version")
+		if err := buildServer(ctx, other, b.other); err != nil {
+			return nil, err
+		}
+	}
 	if s.peerServer {
+		b.progress.say("installing PeerServer")
 		home := filepath.Join(root, "test", "bench", "peer")
 		if err := command(ctx, home, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"); err != nil {
 			return nil, err
@@ -50,6 +60,12 @@ func (b *bench) close() {
 	os.RemoveAll(b.dir)
 }
 
+// buildServer builds the server of a checkout, in which it writes nothing. Go does not ask git for a version: the checkout may belong
+// to somebody else.
+func buildServer(ctx context.Context, dir, program string) error {
+	return command(ctx, dir, "go", "build", "-buildvcs=false", "-o", program, ".")
+}
+
 func command(ctx context.Context, dir, name string, args ...string) error {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
@@ -61,9 +77,14 @@ func command(ctx context.Context, dir, name string, args ...string) error {
 
 // signalServer is this server with its defaults.
 func (b *bench) signalServer(env ...string) candidate {
+	return built("signal-server", b.server, env...)
+}
+
+// built is a signaling server's executable with its defaults.
+func built(name, program string, env ...string) candidate {
 	return candidate{
-		name: "signal-server",
-		argv: func(port string) []string { return []string{b.server, "--listen=127.0.0.1:" + port, "--admin="} },
+		name: name,
+		argv: func(port string) []string { return []string{program, "--listen=127.0.0.1:" + port, "--admin="} },
 		env:  env,
 	}
 }

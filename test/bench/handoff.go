@@ -19,6 +19,7 @@ var waited = [...]struct {
 // handoff measures how long after a POST the waiting GET has its answer, while many others wait for something else.
 func (b *bench) handoff(ctx context.Context) error {
 	var typical, slow [len(waited) + 1]series // the last: plain POSTs
+	b.progress.rowBegins(fmt.Sprintf("beside %d waiting connections", b.size.connections), 1, 1)
 	err := b.turns(ctx, 1, func(int) error {
 		times, err := b.handoffs(ctx)
 		for i := range times {

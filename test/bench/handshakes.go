@@ -53,6 +53,7 @@ func (f flow) isPeerServer() bool { return f.sides[0] == nil }
 func (b *bench) handshakes(ctx context.Context) error {
 	flows := b.flows()
 	cpu, asked, rate := make([]series, len(flows)), make([]series, len(flows)), make([]series, len(flows))
+	b.progress.rowBegins(fmt.Sprintf("%d ways to make one", len(flows)), 1, 1)
 	err := b.turns(ctx, len(flows), func(i int) error {
 		e, err := b.measureFlow(ctx, &flows[i])
 		if err != nil {

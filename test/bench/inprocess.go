@@ -23,16 +23,18 @@ var inprocessKinds = []struct {
 // inprocess measures requests without sockets, in a process of its own: against Fiber with a handler that does nothing, and
 // then on one core and on two, which a load on the same machine would not leave free.
 func (b *bench) inprocess(ctx context.Context) error {
-	if err := b.besideFiber(ctx); err != nil {
+	rows := len(inprocessKinds) + 1
+	if err := b.besideFiber(ctx, rows); err != nil {
 		return err
 	}
 	if b.cores.count < 2 {
 		return nil // nothing to tell
 	}
+	b.progress.rowBegins("one core and two", rows, rows)
 	return b.secondCore(ctx)
 }
 
-func (b *bench) besideFiber(ctx context.Context) error {
+func (b *bench) besideFiber(ctx context.Context, rows int) error {
 	t := table{
 		title: "In process, without sockets",
 		text: "CPU time of a request from its bytes to the bytes of its answer, over connections that are memory, so without the kernel's " +
@@ -41,6 +43,7 @@ func (b *bench) besideFiber(ctx context.Context) error {
 	}
 	for i := range inprocessKinds {
 		k := &inprocessKinds[i]
+		b.progress.rowBegins(k.kind.name+" beside Fiber", i+1, rows)
 		var took [2]series
 		err := b.turns(ctx, len(took), func(c int) error {
 			r, err := b.inChild(ctx, [...]string{"server", "fiber"}[c], k.kind, 1)

@@ -116,6 +116,7 @@ func (b *bench) turns(ctx context.Context, n int, measure func(candidate int) er
 			if err := measure((round + i) % n); err != nil {
 				return err
 			}
+			b.progress.at(round*n+i+1, b.size.rounds*n, "turns")
 		}
 	}
 	return nil

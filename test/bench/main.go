@@ -2,6 +2,7 @@
 // docs/benchmarks.svg. It is for Linux, and is run by hand:
 //
 //	go -C test/bench run . [-rounds 10] [-only requests,handshakes,memory,handoff,inprocess,redis]
+//	go -C test/bench run . -against DIR      this version and that of another checkout, in turns: two minutes
 //
 //	one core: a server, a process of its own          another core: this process
 //	signal-server, bare fasthttp, net/http,   ◀─────▶ asks over keep-alive connections, checks every answer,
@@ -47,15 +48,36 @@ type bench struct {
 	cores  cores
 	dir    string // of programs that are built for the run
 	server string // the signaling server's executable
+	other  string // that of the version that it is measured against, if any
 	peer   string // PeerServer's script
 	poller *poller
 	faults faults
 	report report
+
+	progress *progress
 }
 
+// group is a part of the page that can be measured by itself.
 type group struct {
 	name string
 	run  func(*bench, context.Context) error
+}
+
+// row is a part of a group.
+type row struct {
+	name    string
+	measure func(context.Context) error
+}
+
+// rows measures rows one after the other.
+func (b *bench) rows(ctx context.Context, rows []row) error {
+	for i, r := range rows {
+		b.progress.rowBegins(r.name, i+1, len(rows))
+		if err := r.measure(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 var groups = []group{
@@ -83,9 +105,13 @@ func main() {
 	flag.IntVar(&s.operations, "operations", 400_000, "requests in process, per candidate and round")
 	only := flag.String("only", "", "groups to run, separated by commas; nothing is written then")
 	root := flag.String("root", "../..", "directory of the signaling server's source")
+	against := flag.String("against", "", "directory of another version's source: measure both and nothing else; nothing is written then")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if *against != "" {
+		exit(compare(ctx, s, *root, *against))
+	}
 	exit(run(ctx, s, *only, *root))
 }
 
@@ -103,27 +129,52 @@ func run(ctx context.Context, s size, only, root string) error {
 	if err != nil {
 		return err
 	}
-	b, err := prepare(ctx, s, root)
+	b, err := prepare(ctx, s, root, "")
 	if err != nil {
 		return err
 	}
 	defer b.close()
 	begun := time.Now()
-	for _, g := range chosen {
+	for i, g := range chosen {
+		b.progress.groupBegins(g.name, i+1, len(chosen))
 		if err := g.run(b, ctx); err != nil {
 			return fmt.Errorf("%s: %w", g.name, err)
 		}
 	}
+	if err := b.tell(begun); err != nil {
+		return err
+	}
+	if only != "" {
+		return nil
+	}
+	return b.report.write(filepath.Join(root, "docs"), b.conditions(time.Since(begun)))
+}
+
+// compare measures the server of root and that of against, in turns.
+func compare(ctx context.Context, s size, root, against string) error {
+	s.peerServer = false
+	b, err := prepare(ctx, s, root, against)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	begun := time.Now()
+	b.progress.groupBegins("versions", 1, 1)
+	if err := b.versions(ctx); err != nil {
+		return err
+	}
+	return b.tell(begun)
+}
+
+// tell prints what was measured, unless an answer was wrong.
+func (b *bench) tell(begun time.Time) error {
 	if err := b.faults.err(); err != nil {
 		return err
 	}
 	b.report.print(os.Stdout)
 	fmt.Printf("\n%d answers checked in %v: none lost, doubled, mixed up or wrong\n",
 		b.faults.checked.Load(), time.Since(begun).Round(time.Second))
-	if only != "" {
-		return nil
-	}
-	return b.report.write(filepath.Join(root, "docs"), b.conditions(time.Since(begun)))
+	return nil
 }
 
 func choose(only string) ([]group, error) {

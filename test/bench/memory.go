@@ -7,12 +7,12 @@ import (
 
 // memory measures what sessions and connections take, whether churn leaves something behind, and what the collector costs.
 func (b *bench) memory(ctx context.Context) error {
-	for _, measure := range []func(context.Context) error{b.sessionMemory, b.connectionMemory, b.churn, b.collector} {
-		if err := measure(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
+	return b.rows(ctx, []row{
+		{"live sessions", b.sessionMemory},
+		{"waiting connections", b.connectionMemory},
+		{"sessions that come and go", b.churn},
+		{"garbage collection", b.collector},
+	})
 }
 
 // payloadBytes is what both peers of a handshake write.
@@ -86,10 +86,11 @@ const perDialling = 50_000
 
 // overLines does work n times, over atOnce connections.
 func (b *bench) overLines(p *process, n int, work func(*line) error) error {
-	for ; n > perDialling; n -= perDialling {
+	for all := n; n > perDialling; n -= perDialling {
 		if err := b.overLines(p, perDialling, work); err != nil {
 			return err
 		}
+		b.progress.at(all-n+perDialling, all, "sessions")
 	}
 	lines, err := b.dialLines(p, atOnce)
 	if err != nil {

@@ -84,7 +84,11 @@ func (r *report) barTable() table {
 
 // print writes what was measured so far as plain tables.
 func (r *report) print(w io.Writer) {
-	for _, t := range append(r.tables, r.barTable()) {
+	tables := r.tables
+	if len(r.bars) > 0 {
+		tables = append(tables, r.barTable())
+	}
+	for _, t := range tables {
 		t.write(w)
 	}
 }

@@ -67,7 +67,6 @@ var kinds = []kind{
 
 // requests measures each kind of request against a fasthttp that does nothing but answer as many bytes to the same request.
 func (b *bench) requests(ctx context.Context) error {
-	names := []string{"signal-server", "bare fasthttp", "fasthttp, same headers"}
 	t := table{
 		title: "CPU of one request",
 		text: "CPU time of the server's process, user and system, per request, over " + fmt.Sprint(atOnce) + " keep-alive connections. " +
@@ -80,13 +79,17 @@ func (b *bench) requests(ctx context.Context) error {
 	chart := chart{title: "Server CPU per request ÷ bare fasthttp", decimals: 2, line: 1}
 	for i := range kinds {
 		k := &kinds[i]
-		var cpu [3]series
+		b.progress.rowBegins(k.name, i+1, len(kinds))
+		size := k.answerSize()
+		candidates := [...]candidate{b.signalServer(), bareFasthttp(size), sameHeaders(size)}
+		bodies := [len(candidates)][]byte{1: fixedBody(size), 2: fixedBody(size)}
+		var cpu [len(candidates)]series
 		var rate [2]series
 		var busy series
-		err := b.turns(ctx, len(names), func(c int) error {
-			e, err := b.measureKind(ctx, k, c)
+		err := b.turns(ctx, len(candidates), func(c int) error {
+			e, err := b.measureKind(ctx, k, candidates[c], bodies[c])
 			if err != nil {
-				return fmt.Errorf("%s: %s: %w", k.name, names[c], err)
+				return fmt.Errorf("%s: %s: %w", k.name, candidates[c].name, err)
 			}
 			cpu[c] = append(cpu[c], e.micros())
 			if c < len(rate) {
@@ -111,10 +114,11 @@ func (b *bench) requests(ctx context.Context) error {
 	return nil
 }
 
-// measureKind returns what requests of one kind cost the candidate: 0 is this server, 1 and 2 are the bare ones.
-func (b *bench) measureKind(ctx context.Context, k *kind, c int) (e expense, err error) {
-	fixed := fixedBody(k.answerSize())
-	p, err := b.start(ctx, [...]candidate{b.signalServer(), bareFasthttp(len(fixed)), sameHeaders(len(fixed))}[c])
+// measureKind returns what requests of one kind cost the candidate, which answers each with the fixed body. Without one it is a
+// signaling server.
+func (b *bench) measureKind(ctx context.Context, k *kind, c candidate, fixed []byte) (e expense, err error) {
+	signaling := fixed == nil
+	p, err := b.start(ctx, c)
 	if err != nil {
 		return e, err
 	}
@@ -124,12 +128,9 @@ func (b *bench) measureKind(ctx context.Context, k *kind, c int) (e expense, err
 		return e, err
 	}
 	defer hangUp(lines)
-	if c == 0 {
-		fixed = nil
-	}
 	n := min(k.repeat, max(1, b.size.requests/atOnce))
 	for warm := false; e.units < b.size.requests; warm = true {
-		if err := together(lines, func(l *line) error { return k.open(l, n, c == 0) }); err != nil {
+		if err := together(lines, func(l *line) error { return k.open(l, n, signaling) }); err != nil {
 			return e, err
 		}
 		work := func() error { return together(lines, func(l *line) error { return k.ask(l, n, fixed) }) }
@@ -142,7 +143,7 @@ func (b *bench) measureKind(ctx context.Context, k *kind, c int) (e expense, err
 		if err != nil {
 			return e, err
 		}
-		if c != 0 {
+		if !signaling {
 			continue
 		}
 		if err := together(lines, (*line).end); err != nil {

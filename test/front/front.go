@@ -3,6 +3,7 @@
 package front
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -16,6 +17,7 @@ import (
 
 	"signal-server/app/apptest/testlog"
 	"signal-server/cache/redis/redistest"
+	"signal-server/test/until"
 )
 
 // patience bounds what a test waits for, so that one that fails comes to an end.
@@ -79,21 +81,19 @@ func start(t testing.TB, addr string, end syscall.Signal, cmd *exec.Cmd) *testlo
 			t.Errorf("%s does not end; it said:\n%s", cmd.Path, out)
 		}
 	})
-	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) { // none of them says when it is ready
-		conn, err := net.Dial("tcp", addr)
-		if err == nil {
-			conn.Close()
-			return out
-		}
+	until.Nil(t, patience, func() error { // none of them says when it is ready
 		select {
 		case <-ended:
 			t.Fatalf("%s has ended; it said:\n%s", cmd.Path, out)
 		default:
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s never listens at %s; it said:\n%s", cmd.Path, addr, out)
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			return fmt.Errorf("%s does not listen: %w; it said:\n%s", cmd.Path, err, out)
 		}
-	}
+		return conn.Close()
+	})
+	return out
 }
 
 // free returns an address of the loopback that nobody listens at.

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"os"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -23,6 +22,7 @@ import (
 	"signal-server/cache/memory"
 	"signal-server/client"
 	"signal-server/custerrors"
+	"signal-server/test/handshake"
 )
 
 // node is a server of the API that counts its connections.
@@ -126,43 +126,15 @@ func TestHandshake(t *testing.T) {
 		}
 		const handshakes = 60
 		for range handshakes {
-			handshake(t, c)
+			if _, err := handshake.Meet(t.Context(), c, rand.Text()); err != nil {
+				t.Error(err)
+			}
 		}
 		// Three requests each, two of them at once; the proxies' own health checks come on top.
 		if got := n.accepted.Load(); got > handshakes/2 {
 			t.Errorf("the proxy made %d connections for %d requests, want a few", got, 3*handshakes)
 		}
 	})
-}
-
-func handshake(t *testing.T, c *client.Client) {
-	t.Helper()
-	key := rand.Text()
-	offerer, err := c.Session(key, client.Offer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	answerer, err := c.Session(key, client.Answer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	const wait = 20 * time.Second // only one that fails takes it
-	var both sync.WaitGroup
-	defer both.Wait()
-	both.Go(func() { // waits before there is a session
-		got, err := answerer.Messages(t.Context(), "", wait)
-		if err != nil || len(got.Messages) != 1 || got.Messages[0].Data != "the offer" {
-			t.Errorf("the answerer: got %v %v, want the offer", got.Messages, err)
-			return
-		}
-		if _, err := answerer.Exchange(t.Context(), client.Write{SDP: "the answer"}, got.Next, 0); err != nil {
-			t.Errorf("answering: %v", err)
-		}
-	})
-	got, err := offerer.Exchange(t.Context(), client.Write{SDP: "the offer"}, "", wait)
-	if err != nil || len(got.Messages) != 1 || got.Messages[0].Data != "the answer" {
-		t.Errorf("the offerer: got %v %v, want the answer", got.Messages, err)
-	}
 }
 
 // TestLongestWait holds a request for as long as the server does by default.

@@ -15,12 +15,12 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
 
 	"signal-server/app/apptest"
 	"signal-server/app/apptest/testlog"
+	"signal-server/test/until"
 )
 
 // acmeDomain is what the test's authority finds at 127.0.0.1.
@@ -29,6 +29,7 @@ const acmeDomain = "signal.example.org"
 // TestACME has a real authority (Pebble, Let's Encrypt's for tests) give out certificates by each of the challenges, and starts the
 // program again without it.
 func TestACME(t *testing.T) {
+	t.Parallel()
 	out, err := exec.Command("go", "-C", ".ci/tools", "tool", "-n", "pebble").Output()
 	if err != nil {
 		if os.Getenv("CI") == "true" {
@@ -94,20 +95,20 @@ func TestACME(t *testing.T) {
 // certified waits until the program has a certificate for the domain.
 func certified(t *testing.T, addr string, log fmt.Stringer) *x509.Certificate {
 	t.Helper()
-	for began := time.Now(); ; time.Sleep(100 * time.Millisecond) {
+	var leaf *x509.Certificate
+	until.Nil(t, patience, func() error {
 		conn, err := tls.Dial("tcp", addr, &tls.Config{ServerName: acmeDomain, InsecureSkipVerify: true})
-		if err == nil {
-			defer conn.Close()
-			leaf := conn.ConnectionState().PeerCertificates[0]
-			if err := leaf.VerifyHostname(acmeDomain); err != nil {
-				t.Error(err)
-			}
-			return leaf
+		if err != nil {
+			return fmt.Errorf("got %w, want a certificate; the log:\n%s", err, log)
 		}
-		if time.Since(began) > patience {
-			t.Fatalf("got %v, want a certificate; the log:\n%s", err, log)
-		}
+		defer conn.Close()
+		leaf = conn.ConnectionState().PeerCertificates[0]
+		return nil
+	})
+	if err := leaf.VerifyHostname(acmeDomain); err != nil {
+		t.Error(err)
 	}
+	return leaf
 }
 
 // free returns an address of the loopback that nobody listens on.
@@ -151,15 +152,13 @@ func startPebble(t *testing.T, pebble, dir, cert, key, directory, management str
 	}
 	t.Cleanup(func() { cancel(); c.Wait() })
 	client := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
-	for began := time.Now(); ; time.Sleep(50 * time.Millisecond) {
-		if answer, err := client.Get("https://" + directory + "/dir"); err == nil {
-			answer.Body.Close()
-			return
+	until.Nil(t, patience, func() error {
+		answer, err := client.Get("https://" + directory + "/dir")
+		if err != nil {
+			return fmt.Errorf("pebble does not answer: %w; its log:\n%s", err, log)
 		}
-		if time.Since(began) > patience {
-			t.Fatalf("pebble does not answer; its log:\n%s", log)
-		}
-	}
+		return answer.Body.Close()
+	})
 }
 
 // serveDNS answers every question for an IPv4 address by 127.0.0.1, over TCP, which is how Pebble asks.

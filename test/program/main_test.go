@@ -21,6 +21,7 @@ import (
 
 	"signal-server/app/apptest/testlog"
 	"signal-server/custerrors"
+	"signal-server/test/until"
 )
 
 // binary is the program, built once.
@@ -226,7 +227,7 @@ func TestSignals(t *testing.T) {
 					_, answer := p.ask(t, "GET", "/offer/sdp?wait=30", key, "")
 					waited <- answer
 				}()
-				time.Sleep(300 * time.Millisecond) // nothing tells from outside that a request waits
+				p.waits(t, 1)
 				p.end(t, signal)
 				if got, want := <-waited, envelope(custerrors.ServerIsShuttingDown); got != want {
 					t.Errorf("the waiting request: got %s, want %s", got, want)
@@ -246,6 +247,30 @@ func TestSignals(t *testing.T) {
 			})
 		}
 	}
+}
+
+// operators finds where the program says that it serves operators, in a log of either format.
+var operators = regexp.MustCompile(`serving operators"[ ,]"?address"?[=:]"?(127\.0\.0\.1:\d+)`)
+
+// waits asks the program, as operators do, until so many requests wait.
+func (p *program) waits(t *testing.T, want int) {
+	t.Helper()
+	m := operators.FindStringSubmatch(p.log.String())
+	if m == nil {
+		t.Fatalf("got no address for operators, want one; the log:\n%s", p.log)
+	}
+	until.Nil(t, patience/2, func() error {
+		answer, err := http.Get("http://" + m[1] + "/metrics")
+		if err != nil {
+			return err
+		}
+		defer answer.Body.Close()
+		page, err := io.ReadAll(answer.Body)
+		if line := fmt.Sprintf("\nsignal_waits %d\n", want); err == nil && !bytes.Contains(page, []byte(line)) {
+			return fmt.Errorf("/metrics: got\n%swant %s", page, line)
+		}
+		return err
+	})
 }
 
 // broken sends bytes that are no request, and waits until the server has closed the connection.

@@ -13,6 +13,7 @@ import (
 
 // TestOperations types the console blocks of docs/operations.md into one shell, in a folder of their own, and reads what they promise.
 func TestOperations(t *testing.T) {
+	t.Parallel()
 	for _, program := range []string{"curl", "openssl", "prometheus", "promtool"} {
 		if _, err := exec.LookPath(program); err != nil {
 			if os.Getenv("CI") == "true" {

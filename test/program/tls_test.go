@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"signal-server/test/until"
 )
 
 // certify writes a certificate of this serial number for 127.0.0.1 and localhost, and its key, and returns its PEM.
@@ -100,15 +102,12 @@ func TestCertificatesAreReadAgain(t *testing.T) {
 	answers := bufio.NewReader(kept)
 	expect := func(what string, want int64) {
 		t.Helper()
-		for began := time.Now(); ; time.Sleep(50 * time.Millisecond) { // nothing tells from outside that it looks
-			_, got, err := shake(t, p, &tls.Config{})
-			if err == nil && got == want {
-				break
+		until.Nil(t, patience/2, func() error { // nothing tells from outside that the program looks at the files
+			if _, got, err := shake(t, p, &tls.Config{}); err != nil || got != want {
+				return fmt.Errorf("%s: got the certificate %d, %v, want %d; the log:\n%s", what, got, err, want, p.log)
 			}
-			if time.Since(began) > patience/2 {
-				t.Fatalf("%s: got the certificate %d, %v, want %d; the log:\n%s", what, got, err, want, p.log)
-			}
-		}
+			return nil
+		})
 		fmt.Fprint(kept, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
 		answer, err := http.ReadResponse(answers, nil)
 		if err != nil || answer.StatusCode != 200 {
@@ -118,11 +117,12 @@ func TestCertificatesAreReadAgain(t *testing.T) {
 	}
 	logged := func(want string) {
 		t.Helper()
-		for began := time.Now(); !strings.Contains(p.log.String(), want); time.Sleep(20 * time.Millisecond) {
-			if time.Since(began) > patience/2 {
-				t.Fatalf("the log: got\n%swant %q in it", p.log, want)
+		until.Nil(t, patience/2, func() error {
+			if text := p.log.String(); !strings.Contains(text, want) {
+				return fmt.Errorf("the log: got\n%swant %q in it", text, want)
 			}
-		}
+			return nil
+		})
 	}
 	expect("at first", 1)
 	certify(t, 2, cert, key)

@@ -56,14 +56,14 @@ var typedBy = map[string][2]string{
 	"make fuzz":                           {".ci/run", "FUZZTIME=1s make fuzz"},
 	"make sbom":                           {".ci/run", "make sbom"},
 	"make cluster":                        {".ci/run", "SMOKE=1 make cluster"},
-	"make load":                           {".ci/run", "make smoke"},                           // k6/run for three seconds each
-	"make bench":                          {".ci/run", "go -C test/bench test -count=1 ./..."}, // a quarter of an hour; its test takes a moment
-	"make soak":                           {".ci/run", "./soak -duration 40s"},                 // an hour
-	"go test ./test/attack -v":            {"Makefile", "go test -timeout 8m ./test/attack"},
-	"go test ./test/attack -run Kills -v": {"Makefile", "go test -timeout 8m ./test/attack"},
-	"go test ./test/attack -run Clock":    {"Makefile", "go test -timeout 8m ./test/attack"},
+	"make load":                           {".ci/run", "make smoke"},                                 // k6/run for three seconds each
+	"make bench":                          {".ci/run", "env -C test/bench ../../.ci/tool gotestsum"}, // a quarter of an hour; its test takes a moment
+	"make soak":                           {".ci/run", "./soak -duration 40s"},                       // an hour
+	"go test ./test/attack -v":            {"Makefile", "-timeout 8m ./test/attack"},
+	"go test ./test/attack -run Kills -v": {"Makefile", "-timeout 8m ./test/attack"},
+	"go test ./test/attack -run Clock":    {"Makefile", "-timeout 8m ./test/attack"},
 	"go test -bench . ./client/seal":      {"client/seal/seal_test.go", "func Benchmark"},
-	"npm test":                            {"Makefile", "cd client/js && node --test test/*.test.js"},
+	"npm test":                            {"Makefile", "cd client/js && node --test --test-reporter=spec test/*.test.js"},
 	"TARGET=… k6/run messages":            {"Makefile", "k6/run"},
 	"TARGET=https://staging.example RATE=200 DURATION=2m k6/run messages": {"k6/run", "TARGET=http://$address"},
 }

@@ -31,6 +31,7 @@ type soak struct {
 	rate     int           // of the load, sessions a second
 	root     string        // directory of the server's source
 	dir      string        // of what is built and written for the run
+	begun    time.Time
 }
 
 // whole is how long a run must be to be written down. A shorter one has not seen enough for its times to be judged.
@@ -58,6 +59,8 @@ func (s *soak) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer os.RemoveAll(s.dir)
+	s.begun = time.Now()
+	s.say("building the server and starting it")
 	server, err := s.start(ctx)
 	if err != nil {
 		return err
@@ -71,13 +74,16 @@ func (s *soak) run(ctx context.Context) (err error) {
 	if err := probe.warm(ctx); err != nil {
 		return err
 	}
+	s.say("looking for %v at the idle server", rest)
 	if r.before, err = server.idle(ctx); err != nil {
 		return err
 	}
+	s.say("%v of load begin: %v before it", s.duration, r.before)
 	var failed error
 	if r.samples, r.load, failed = s.watch(ctx, server, probe); len(r.samples) < enough {
 		return errors.Join(failed, errors.New("the load is over before anything can be said of it"))
 	}
+	s.say("the load is over: waiting until the server has no more than before it")
 	if r.after, err = server.settled(ctx, r.before); err != nil {
 		return errors.Join(failed, err)
 	}
@@ -86,6 +92,11 @@ func (s *soak) run(ctx context.Context) (err error) {
 		failed = r.write(filepath.Join(s.root, "docs"))
 	}
 	return errors.Join(failed, r.verdict())
+}
+
+// say says on stderr how far the run is.
+func (s *soak) say(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "soak: %v: %s\n", time.Since(s.begun).Round(time.Second), fmt.Sprintf(format, args...))
 }
 
 // enough is how many samples it takes to hold quarters against each other.
@@ -102,6 +113,8 @@ func (s *soak) watch(ctx context.Context, server *process, probe *probe) ([]samp
 	every := max(s.duration/240, 500*time.Millisecond)
 	tick := time.NewTicker(every)
 	defer tick.Stop()
+	tell := time.NewTicker(min(s.duration/8, time.Minute))
+	defer tell.Stop()
 	var samples []sample
 	begun := time.Now()
 	for {
@@ -114,6 +127,10 @@ func (s *soak) watch(ctx context.Context, server *process, probe *probe) ([]samp
 			next.at = time.Since(begun)
 			next.took = probe.take()
 			samples = append(samples, next)
+		case <-tell.C:
+			if n := len(samples); n > 0 {
+				s.say("%v of %v: %v", samples[n-1].at.Round(time.Second), s.duration, samples[n-1])
+			}
 		case err := <-probing:
 			return nil, counts{}, errors.Join(err, stopped(cancel, loading))
 		case err := <-loading:

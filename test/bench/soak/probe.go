@@ -5,11 +5,11 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
 	"signal-server/client"
+	"signal-server/test/handshake"
 )
 
 // probe makes handshakes, one after the other, and takes their time. They do not wait for each other's side: what is measured
@@ -78,41 +78,9 @@ func (p *probe) take() []time.Duration {
 
 // handshake is four requests: both peers write and read, and the session ends.
 func (p *probe) handshake(ctx context.Context) error {
-	key := rand.Text()
-	offerer, err := p.client.Session(key, client.Offer)
+	session, err := handshake.InTurn(ctx, p.client, rand.Text())
 	if err != nil {
 		return err
 	}
-	answerer, err := p.client.Session(key, client.Answer)
-	if err != nil {
-		return err
-	}
-	offer, answer := strings.Repeat("offer of "+key+" ", 60), strings.Repeat("answer of "+key+" ", 60)
-	if _, err := offerer.Exchange(ctx, client.Write{SDP: offer, Candidates: []string{"o"}}, "", 0); err != nil {
-		return err
-	}
-	got, err := answerer.Exchange(ctx, client.Write{SDP: answer, Candidates: []string{"a"}}, "", 0)
-	if err := expect(got, err, offer, "o"); err != nil {
-		return err
-	}
-	got, err = offerer.Messages(ctx, "", 0)
-	if err := expect(got, err, answer, "a"); err != nil {
-		return err
-	}
-	return offerer.End(ctx)
-}
-
-func expect(got client.Batch, err error, want ...string) error {
-	if err != nil {
-		return err
-	}
-	if len(got.Messages) != len(want) {
-		return fmt.Errorf("got %d messages, want %d", len(got.Messages), len(want))
-	}
-	for i, m := range got.Messages {
-		if m.Data != want[i] {
-			return fmt.Errorf("message %d: got %.40q…, want %.40q…", i, m.Data, want[i])
-		}
-	}
-	return nil
+	return session.End(ctx)
 }

@@ -90,11 +90,11 @@ var figures = []figure{
 		times: 1.25, slack: 5, timed: true,
 	},
 	{
-		name: "handshake, p50", unit: "ms", decimals: 2, of: handshake(0.5),
+		name: "handshake, p50", unit: "ms", decimals: 2, of: handshakes(0.5),
 		times: 1.25, slack: 0.5, timed: true,
 	},
 	{
-		name: "handshake, p99", unit: "ms", decimals: 2, of: handshake(0.99),
+		name: "handshake, p99", unit: "ms", decimals: 2, of: handshakes(0.99),
 		times: 2, slack: 5, timed: true,
 	},
 }
@@ -114,8 +114,8 @@ func cpuRate(part []sample) float64 {
 	return (last.cpu - first.cpu).Seconds() * 1e3 / (last.at - first.at).Seconds()
 }
 
-// handshake returns the quantile of the handshakes' times in ms, or 0 where there were none.
-func handshake(q float64) func([]sample) float64 {
+// handshakes returns the quantile of the handshakes' times in ms, or 0 where there were none.
+func handshakes(q float64) func([]sample) float64 {
 	return func(part []sample) float64 {
 		var all []time.Duration
 		for _, s := range part {
