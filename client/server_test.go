@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"signal-server/app"
 	"signal-server/app/apptest"
 	"signal-server/app/gate/ticket"
 	"signal-server/cache/memory"
@@ -20,9 +19,9 @@ import (
 )
 
 // serve runs the real server on loopback until the test ends, and returns its URL.
-func serve(t *testing.T, changes ...func(*app.Config)) string {
+func serve(t *testing.T, changes ...func(*apptest.Config)) string {
 	t.Helper()
-	config := app.DefaultConfig()
+	config := apptest.Defaults()
 	for _, change := range changes {
 		change(&config)
 	}
@@ -209,7 +208,7 @@ func TestInboxAgainstTheServer(t *testing.T) {
 }
 
 func TestTheFullQueueIsNotAskedAgain(t *testing.T) {
-	base := serve(t, func(c *app.Config) { c.Limits.Candidates = 2 })
+	base := serve(t, func(c *apptest.Config) { c.Limits.Candidates = 2 })
 	hc := &http.Client{Transport: &http.Transport{}}
 	t.Cleanup(hc.CloseIdleConnections)
 	offer := newSession(t, base, "full", client.Offer, client.WithHTTPClient(hc))
@@ -224,7 +223,7 @@ func TestTheFullQueueIsNotAskedAgain(t *testing.T) {
 }
 
 func TestTicketsOfTheServer(t *testing.T) {
-	base := serve(t, func(c *app.Config) { c.Tickets = ticket.New() })
+	base := serve(t, func(c *apptest.Config) { c.Tickets = ticket.New() })
 	hc := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 4}}
 	t.Cleanup(hc.CloseIdleConnections)
 	side := func(role client.Role) *client.Session {

@@ -1,5 +1,8 @@
-// Package pages holds the demo page: the embedded files of a static site. It does not know how they are served, nor HTTP. The page
-// expects the browser client at client/signal.js beside it, and its own files under web/.
+// Package pages is what people look at in a browser: the demo page, the API browser (Swagger), and the browser client that pages of any
+// site load. It owns their headers. As a wire it answers paths that nobody needs a key for.
+//
+// The demo page is the files of a static site, embedded. It expects the browser client as client/signal.js beside it, and its own files
+// under web/:
 //
 //	index.html ─▶ app.js ─┬─▶ invitation.js   key, role and mode, in the URL's fragment   no DOM
 //	                      ├─▶ call.js         one RTCPeerConnection, by client/signal.js  no DOM
@@ -8,20 +11,36 @@
 package pages
 
 import (
-	"embed"
-	"io/fs"
+	"bytes"
+
+	"github.com/gofiber/fiber/v2"
+
+	"signal-server/app/wire"
 )
 
-//go:embed demo/index.html demo/style.css demo/icon.svg demo/*.js demo/vendor/qrcode.js
-var embedded embed.FS
+// Wire answers with pages. New makes one.
+type Wire struct{ wire.Envelope }
 
-// Files holds index.html and everything that it loads except the browser client.
-var Files = demo()
+// New returns the wire.
+func New() *Wire { return new(Wire) }
 
-func demo() fs.FS {
-	files, err := fs.Sub(embedded, "demo")
-	if err != nil {
-		panic("BUG: the demo page is not embedded: " + err.Error())
+// Name implements wire.Wire.
+func (*Wire) Name() string { return "pages" }
+
+// Routes implements wire.Wire.
+func (*Wire) Routes() []wire.Route { return append(demoRoutes(), swaggerRoutes()...) }
+
+// Has reports whether people ask for this path, or pages on their behalf.
+func Has(path []byte) bool {
+	for _, below := range []string{"/web/", "/client/", "/swagger"} {
+		if bytes.HasPrefix(path, []byte(below)) {
+			return true
+		}
 	}
-	return files
+	return string(path) == "/"
+}
+
+// free returns a route for GET that anybody may ask.
+func free(path, label string, safe bool, handle wire.Handler) wire.Route {
+	return wire.Route{Method: fiber.MethodGet, Path: path, Label: label, Free: true, Safe: safe, Handle: handle}
 }

@@ -9,7 +9,6 @@ import (
 
 	"go.uber.org/goleak"
 
-	"signal-server/app"
 	"signal-server/app/apptest"
 	"signal-server/cache"
 	"signal-server/cache/memory"
@@ -31,7 +30,7 @@ func startServer(t *testing.T, change ...func(*cache.Limits)) string {
 
 func newServer(t *testing.T, listener net.Listener, change ...func(*cache.Limits)) *apptest.Server {
 	t.Helper()
-	config := app.DefaultConfig()
+	config := apptest.Defaults()
 	for _, c := range change {
 		c(&config.Limits)
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
-	"signal-server/app"
+	"signal-server/app/apptest"
 	"signal-server/app/gate/ticket"
 	"signal-server/client"
 	"signal-server/client/pionsignal"
@@ -131,7 +131,7 @@ func TestConnectAgainWithTheSameKey(t *testing.T) {
 
 // That works with role tickets too, whether candidates go together or trickle.
 func TestConnectWithTickets(t *testing.T) {
-	w := newWorld(t, func(c *app.Config) { c.Tickets = ticket.New() })
+	w := newWorld(t, func(c *apptest.Config) { c.Tickets = ticket.New() })
 	var cursor client.Cursor
 	for _, delay := range []time.Duration{5 * time.Second, 0} {
 		offers, answers := newPC(t), newPC(t)

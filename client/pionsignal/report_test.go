@@ -20,7 +20,7 @@ import (
 // counted waits for the reports that are under way and returns what the server has counted, as "offer connected host: 1".
 func (w *world) counted() (all []string) {
 	w.client.Wait()
-	for _, o := range w.server.Outcomes() {
+	for _, o := range w.server.Calls.Outcomes() {
 		if n := o.Took.Count(); n > 0 {
 			all = append(all, fmt.Sprintf("%s: %d", strings.TrimSpace(fmt.Sprint(o.Role, " ", o.Result, " ", o.CandidateType)), n))
 		}
@@ -53,7 +53,7 @@ func TestBothSidesReportThatTheyConnected(t *testing.T) {
 		if !slices.Contains(requests, "POST /answer/outcome") {
 			t.Errorf("got %q, want the answerer's report among them", requests)
 		}
-		for _, o := range w.server.Outcomes() {
+		for _, o := range w.server.Calls.Outcomes() {
 			if o.Took.Sum > most {
 				t.Errorf("%v: got %v, want %v at the most", o.Role, o.Took.Sum, most)
 			}

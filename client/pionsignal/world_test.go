@@ -14,7 +14,6 @@ import (
 	"github.com/pion/ice/v4"
 	"github.com/pion/webrtc/v4"
 
-	"signal-server/app"
 	"signal-server/app/apptest"
 	"signal-server/cache/memory"
 	"signal-server/client"
@@ -28,9 +27,9 @@ type world struct {
 	wire   *counter
 }
 
-func newWorld(t *testing.T, changes ...func(*app.Config)) *world {
+func newWorld(t *testing.T, changes ...func(*apptest.Config)) *world {
 	t.Helper()
-	config := app.DefaultConfig()
+	config := apptest.Defaults()
 	for _, change := range changes {
 		change(&config)
 	}

@@ -16,7 +16,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"golang.org/x/sys/unix"
 
-	"signal-server/app"
+	"signal-server/app/apptest"
+	"signal-server/app/server"
 	"signal-server/cache"
 	"signal-server/cache/memory"
 	"signal-server/cache/redis"
@@ -187,7 +188,7 @@ func measureInMemory(what string, k *kind, procs, requests int) (r spent, err er
 
 // serveInMemory serves the whole server on the listener, with the sessions of the keys open, unless requests of the kind do that.
 func serveInMemory(listener net.Listener, what string, k *kind, keys []string, serving chan<- error) error {
-	config := app.DefaultConfig()
+	config := apptest.Defaults()
 	config.Limits.TTL, config.Limits.Lifetime = time.Hour, time.Hour // the last sessions wait for long
 	store, err := openStore(what, config.Limits)
 	if err != nil {
@@ -202,11 +203,13 @@ func serveInMemory(listener net.Listener, what string, k *kind, keys []string, s
 			return err
 		}
 	}
-	server, err := app.New(config, store, slog.New(slog.DiscardHandler))
+	served, _, err := apptest.New(config, store, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
-	go func() { serving <- errors.Join(server.Serve(context.Background(), listener, nil), store.Close()) }()
+	go func() {
+		serving <- errors.Join(served.Serve(context.Background(), server.Listeners{API: listener}), store.Close())
+	}()
 	return nil
 }
 

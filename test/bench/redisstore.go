@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"signal-server/app"
+	"signal-server/app/apptest"
 	"signal-server/cache"
 	"signal-server/cache/redis"
 	"signal-server/custerrors"
@@ -34,7 +34,7 @@ func measureRedisCalls(args []string) error {
 	if err != nil {
 		return errors.New(usage)
 	}
-	limits := app.DefaultConfig().Limits
+	limits := apptest.Defaults().Limits
 	limits.TTL, limits.Lifetime = time.Hour, time.Hour // the session outlives this process
 	store, err := redis.Open(context.Background(), args[0], limits)
 	if err != nil {

@@ -16,7 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"signal-server/app"
 	"signal-server/app/apptest"
 	"signal-server/app/gate/limit"
 	"signal-server/cache/memory"
@@ -47,7 +46,7 @@ func (l *counted) Accept() (net.Conn, error) {
 // serve starts a server that believes the proxies of this machine, as deploy/ tells it to.
 func serve(t *testing.T, clients limit.Config) node {
 	t.Helper()
-	config := app.DefaultConfig()
+	config := apptest.Defaults()
 	config.Clients = clients
 	proxies, err := limit.ParseProxies([]string{proxyAddr})
 	if err != nil {
@@ -200,7 +199,7 @@ func TestClients(t *testing.T) {
 func TestBodies(t *testing.T) {
 	each(t, func(t *testing.T, start func(t *testing.T, byKey bool, servers ...string) proxy) {
 		c := browser(t, start(t, false, serve(t, limit.Config{}).addr), someone)
-		most := app.DefaultConfig().BodyBytes
+		most := apptest.Defaults().Server.BodyBytes
 		candidates := func(size int) string {
 			text := `["` + strings.Repeat(strings.Repeat("c", 4000)+`","`, size/4100) + `"]`
 			return text + strings.Repeat(" ", size-len(text))

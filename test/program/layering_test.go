@@ -30,36 +30,37 @@ const (
 	prometheus = "github.com/prometheus/..."
 )
 
-// The table is the architecture: main → app → cache → custerrors, the stores beside it, the client apart.
+// The table is the architecture, from the top to the bottom:
+//
+//	main → app → server → wire → gate, link, watch → cache → custerrors
+//	         └─▶ wire/*, cache/memory, cache/redis, pages, listen, certificate, client/bridge
 var layers = []struct {
 	packages string   // a pattern, see matches
 	never    []string // patterns of what they do not import, however indirectly
 }{
+	{module + "/app/server", []string{rueidis, bigcache, module + "/app", module + "/app/pages", module + "/app/flag", module + "/app/wire/call", module + "/client/..."}},
+	{module + "/app/wire/...", []string{rueidis, bigcache, module + "/app", module + "/app/server", module + "/app/flag", module + "/app/pages", module + "/client/..."}},
+	{module + "/app/pages", []string{rueidis, bigcache, module + "/app", module + "/app/server", module + "/app/wire/call", module + "/client", module + "/client/bridge/..."}},
+	{module + "/app/gate/...", []string{fiber, fasthttp, prometheus, module + "/app", module + "/app/wire/...", module + "/app/link", module + "/app/watch/..."}},
+	{module + "/app/link", []string{fiber, prometheus, module + "/app", module + "/app/gate/...", module + "/app/wire/...", module + "/app/watch/...", module + "/cache/...", module + "/custerrors"}},
+	{module + "/app/watch/...", []string{fiber, fasthttp, module + "/app", module + "/app/gate/...", module + "/app/wire/...", module + "/app/link", module + "/cache/text"}},
+	{module + "/app/watch/accesslog", []string{prometheus, module + "/app/watch/metrics"}},
+	{module + "/app/gate/auth", []string{module + "/app/gate/ticket", module + "/app/gate/limit", module + "/cache/text"}}, // it knows tokens, not requests
+	{module + "/app/gate/ticket", []string{module + "/app/gate/auth", module + "/app/gate/limit", module + "/cache/text"}},
+	{module + "/app/flag", []string{module + "/app", module + "/app/gate/...", module + "/app/wire/...", module + "/app/server", module + "/cache/..."}}, // it knows no setting
+	{module + "/app/listen", []string{fiber, fasthttp, module + "/cache/...", module + "/app/link"}},
+	{module + "/app/certificate", []string{fiber, fasthttp, module + "/cache/...", module + "/app/link"}},
 	{module + "/cache", []string{bigcache, rueidis}},
-	{module + "/cache/...", []string{fiber, fasthttp, module + "/app/...", module + "/client/..."}},
+	{module + "/cache/...", []string{fiber, fasthttp, prometheus, module + "/app/...", module + "/client/..."}},
 	{module + "/cache/text", []string{module + "/custerrors", module + "/cache"}}, // it knows strings
-	{module + "/cache/memory/...", []string{rueidis}},
+	{module + "/cache/memory", []string{rueidis}},
 	{module + "/cache/redis/...", []string{bigcache}},
-	{module + "/app/...", []string{ // it serves the browser's client, client/js, and knows no other
-		bigcache, rueidis, module + "/client", module + "/client/bridge/...", module + "/client/pionsignal/...",
-		module + "/client/seal/...",
-	}},
-	{module + "/app/gate/auth/...", []string{fiber, fasthttp, module + "/app", module + "/app/jsontext"}}, // it knows tokens, not requests
-	{module + "/app/gate/ticket/...", []string{fiber, fasthttp, module + "/app", module + "/app/gate/auth/..."}},
-	{module + "/app/watch/metrics/...", []string{fiber, fasthttp, module + "/app"}}, // it knows numbers
-	{module + "/app/watch/accesslog/...", []string{fiber, fasthttp, prometheus, module + "/app", module + "/app/watch/metrics"}},
-	{module + "/app/gate/auth/...", []string{prometheus}},
-	{module + "/app/gate/limit/...", []string{prometheus}},
-	{module + "/app/auth/...", []string{fiber, fasthttp, module + "/app", module + "/cache/text"}}, // it knows tokens, not requests
-	{module + "/app/ticket/...", []string{fiber, fasthttp, module + "/app", module + "/app/auth/..."}},
-	{module + "/app/metrics/...", []string{fiber, fasthttp, module + "/app"}}, // it knows numbers
-	{module + "/app/accesslog/...", []string{fiber, fasthttp, prometheus, module + "/app", module + "/app/metrics"}},
-	{module + "/app/auth/...", []string{prometheus}},
-	{module + "/app/limit/...", []string{prometheus}},
-	{module + "/cache/...", []string{prometheus}},
 	{module + "/client/...", []string{fiber, fasthttp, bigcache, rueidis, prometheus}},
-	{module + "/...", []string{module + "/app/apptest"}}, // tests alone do
+	{module + "/app", []string{module + "/app/apptest/...", module + "/test/..."}}, // tests alone do
 }
+
+// rooms that may name Fiber: those that have a request of its router in their hands.
+var fiberRooms = []string{module + "/app/server", module + "/app/wire/...", module + "/app/pages"}
 
 // goPackage is what go list says of a package, its tests left out.
 type goPackage struct {
@@ -141,18 +142,106 @@ func TestLayers(t *testing.T) {
 	}
 }
 
-func TestOnlyMainNamesAStore(t *testing.T) {
+// TestWiresAreApart checks that no wire knows another one: each is a folder that can be taken out.
+func TestWiresAreApart(t *testing.T) {
+	own, _ := packages(t)
+	checked := 0
+	for _, p := range own {
+		wire, ok := wireOf(p.ImportPath)
+		if !ok {
+			continue
+		}
+		checked++
+		for _, dep := range p.Deps {
+			if other, ok := wireOf(dep); ok && other != wire {
+				t.Errorf("%s: got %s among its imports, want no other wire", p.ImportPath, dep)
+			}
+		}
+	}
+	if checked == 0 {
+		t.Fatal("found no wire: nothing was checked")
+	}
+}
+
+// wireOf returns the name of the wire that a package belongs to. What all wires are tested with is none.
+func wireOf(importPath string) (string, bool) {
+	below, ok := strings.CutPrefix(importPath, module+"/app/wire/")
+	name, _, _ := strings.Cut(below, "/")
+	return name, ok && name != "wiretest"
+}
+
+func TestFiberIsInItsRooms(t *testing.T) {
+	own, _ := packages(t)
+	found := false
+	for _, p := range own {
+		if !slices.ContainsFunc(p.Imports, func(dep string) bool { return matches(fiber, dep) }) || strings.HasPrefix(p.ImportPath, module+"/test/") {
+			continue
+		}
+		found = true
+		if !slices.ContainsFunc(fiberRooms, func(room string) bool { return matches(room, p.ImportPath) }) {
+			t.Errorf("%s: got Fiber among its imports, want it in %v only", p.ImportPath, fiberRooms)
+		}
+	}
+	if !found {
+		t.Fatal("no package imports Fiber: nothing was checked")
+	}
+}
+
+// TestRoomsHaveNoCircle checks what the compiler does not: that no two folders need each other, by whichever of their packages.
+func TestRoomsHaveNoCircle(t *testing.T) {
+	own, _ := packages(t)
+	needs := make(map[string]map[string]bool)
+	for _, p := range own {
+		from := roomOf(p.ImportPath)
+		if needs[from] == nil {
+			needs[from] = make(map[string]bool)
+		}
+		for _, dep := range p.Imports {
+			if to := roomOf(dep); to != "" && to != from {
+				needs[from][to] = true
+			}
+		}
+	}
+	var below func(room string, path []string)
+	below = func(room string, path []string) {
+		if i := slices.Index(path, room); i >= 0 {
+			t.Fatalf("got the circle %v, want none", append(path[i:], room))
+		}
+		for next := range needs[room] {
+			below(next, append(slices.Clone(path), room))
+		}
+	}
+	for room := range needs {
+		below(room, nil)
+	}
+	if len(needs) < 10 {
+		t.Fatalf("got %d rooms: hardly anything was checked", len(needs))
+	}
+}
+
+// roomOf returns the folder that a package belongs to, "" if it is not of this module: of app and test each folder is a room, elsewhere
+// the top-level one. app itself is the program, and a room of its own.
+func roomOf(importPath string) string {
+	below, ok := strings.CutPrefix(importPath, module+"/")
+	if !ok {
+		return ""
+	}
+	parts := strings.SplitN(below, "/", 3)
+	if (parts[0] == "app" || parts[0] == "test") && len(parts) > 1 {
+		return parts[0] + "/" + parts[1]
+	}
+	return parts[0]
+}
+
+func TestOnlyTheProgramNamesAStore(t *testing.T) {
 	own, _ := packages(t)
 	for _, p := range own {
-		for _, store := range []string{module + "/cache/memory/...", module + "/cache/redis/..."} {
-			if p.ImportPath == module || matches(store, p.ImportPath) {
+		for _, store := range []string{module + "/cache/memory", module + "/cache/redis"} {
+			if p.ImportPath == module+"/app" || matches(store+"/...", p.ImportPath) || strings.HasPrefix(p.ImportPath, module+"/test/") {
 				continue
 			}
-			for _, dep := range p.Imports {
-				starts := dep == module+"/cache/redis/redistest" && matches(module+"/test/...", p.ImportPath) // programs for tests; no store
-				if matches(store, dep) && !starts {
-					t.Errorf("%s: got the import %s, want it in main only", p.ImportPath, dep)
-				}
+			if slices.Contains(p.Imports, store) {
+				t.Errorf("%s: got the import %s, want it in app only", p.ImportPath, store)
 			}
 		}
 	}
@@ -189,37 +278,35 @@ func TestPackages(t *testing.T) {
 
 func TestFileLength(t *testing.T) {
 	const limit = 400 // lines: a file is one idea
-	checked := 0
-	for _, name := range goFiles(t) {
-		if strings.HasSuffix(name, "_test.go") {
-			continue
-		}
+	checked := map[string]int{}
+	for _, name := range sources(t) {
 		source, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		lines := bytes.Count(source, []byte("\n"))
-		if lines > limit && !generated(source) {
+		if lines > limit && !generated(name, source) {
 			t.Errorf("%s: got %d lines, want %d or fewer", name, lines, limit)
 		}
-		checked++
+		checked[filepath.Ext(name)]++
 	}
-	if checked == 0 {
-		t.Fatal("found no Go file: nothing was checked")
+	if checked[".go"] == 0 || checked[".js"] == 0 {
+		t.Fatalf("got %v files: some were not checked", checked)
 	}
 }
 
-// goFiles returns all Go files below this directory, those of other modules included.
-func goFiles(t *testing.T) []string {
+// sources returns all Go and JavaScript files below this directory, those of other modules included, without tests and the code of others.
+func sources(t *testing.T) []string {
 	t.Helper()
 	var names []string
 	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && name != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "node_modules"):
+		case d.IsDir() && name != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "node_modules" || d.Name() == "vendor"):
 			return fs.SkipDir
-		case !d.IsDir() && strings.HasSuffix(name, ".go"):
+		case d.IsDir() || strings.HasSuffix(name, "_test.go") || strings.HasSuffix(name, ".test.js"):
+		case strings.HasSuffix(name, ".go") || strings.HasSuffix(name, ".js"):
 			names = append(names, name)
 		}
 		return nil
@@ -230,9 +317,12 @@ func goFiles(t *testing.T) []string {
 	return names
 }
 
-func generated(source []byte) bool {
+func generated(name string, source []byte) bool {
 	if bytes.HasPrefix(source, []byte("// Package docs Code generated by swaggo/swag.")) { // swag does not keep to Go's form
 		return true
+	}
+	if !strings.HasSuffix(name, ".go") {
+		return strings.Contains(name, "/dist/")
 	}
 	file, err := parser.ParseFile(token.NewFileSet(), "", source, parser.PackageClauseOnly|parser.ParseComments)
 	return err == nil && ast.IsGenerated(file)

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"signal-server/app"
 	"signal-server/app/apptest"
 	"signal-server/cache/memory"
 )
@@ -42,7 +41,7 @@ var cursor = regexp.MustCompile(`"next":"[A-Za-z0-9_-]{11}"`)
 
 // TestREADME types what the README says and reads what it promises.
 func TestREADME(t *testing.T) {
-	config := app.DefaultConfig()
+	config := apptest.Defaults()
 	store, err := memory.New(memory.Config{Limits: config.Limits, Memory: memory.MinMemory})
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,202 @@
+// Package gate decides who may, and how much: pure policy over a Claim, wherever a protocol keeps what it claims. It knows addresses,
+// tokens, tickets and rates. It knows no HTTP and no protocol, and asks no store: what only a store can tell, the caller tells it.
+//
+//	Claim ──Enter──▶ origin? ▶ rate? ▶ key? ▶ token (auth)? ▶ ticket (ticket)? ──▶ Pass, or why not
+//	                                    limit ◀── Opens, WrongKey, Hold ──┘
+//
+// The table in gate_test.go is the whole policy on a page.
+package gate
+
+import (
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"signal-server/app/gate/auth"
+	"signal-server/app/gate/limit"
+	"signal-server/app/gate/ticket"
+	"signal-server/cache"
+	"signal-server/custerrors"
+)
+
+// Config is the policy that no part of the gate has for itself.
+type Config struct {
+	// AllowOrigins are the origins whose pages may use the server, as https://example.org. With "*" among them any may.
+	AllowOrigins []string `group:"Who may" default:"*" placeholder:"ORIGIN,…" help:"Origins whose pages may use the server, as https://example.org; *: any."`
+
+	// MaxWaits bounds how many requests wait, and streams are open, at once. Over it: custerrors.ServerIsOverloaded.
+	MaxWaits int `group:"How much" default:"0" help:"Requests that wait, and event streams, at once; 0: any number."`
+}
+
+// Validate calls wrong with a pointer to each field that cannot be used, and says why.
+func (c *Config) Validate(wrong func(field any, format string, args ...any)) {
+	if len(c.AllowOrigins) == 0 {
+		wrong(&c.AllowOrigins, "is empty, must be * or a list of origins")
+	}
+	for _, origin := range c.AllowOrigins {
+		if !isOrigin(origin) {
+			wrong(&c.AllowOrigins, "has %q, must be * or like https://example.org:8443, in small letters and without a path", origin)
+		}
+	}
+	if c.MaxWaits < 0 {
+		wrong(&c.MaxWaits, "is %d, must be 0 or more", c.MaxWaits)
+	}
+}
+
+// Parts are what the gate stands on. Any of them may be missing: then it asks for nothing of that kind. The caller still owns them.
+type Parts struct {
+	Guard   *auth.Guard    // checks tokens
+	Limiter *limit.Limiter // bounds what one client asks for
+	Proxies limit.Proxies  // whose X-Forwarded-For is believed when clients are told apart
+	Tickets *ticket.Issuer // makes and checks role tickets
+}
+
+// Gate is the policy of one server. New makes one. Its methods may be called concurrently; none blocks but for a lock of limit.
+type Gate struct {
+	// set at construction
+	parts    Parts
+	origins  origins
+	maxWaits int64
+
+	// atomic
+	waits atomic.Int64
+}
+
+// New returns a Gate with a Config that Validate has passed.
+func New(c Config, parts Parts) *Gate {
+	return &Gate{parts: parts, origins: newOrigins(c.AllowOrigins), maxWaits: int64(c.MaxWaits)}
+}
+
+// Claim is what somebody asks for, wherever the protocol keeps it. Its slices and its key are the request's: the gate uses them during the
+// call only.
+type Claim struct {
+	Key  string     // as it came
+	Seat cache.Role // whose path it came by; none: what both roles may do
+
+	Client netip.Addr // who asks; only if TellsClients
+	Token  []byte     // only if WantsToken
+
+	// Tickets are what was shown as the ticket of each role; Ticket what was shown without saying of which. Only if WantsTickets.
+	Tickets [ticketSlots][]byte
+	Ticket  []byte
+}
+
+// ticketSlots is one for each role, at its number.
+const ticketSlots = int(cache.Answer) + 1
+
+// Pass is what somebody was let in for. The key lives as long as the request.
+type Pass struct {
+	Key    cache.Key
+	Seat   cache.Role
+	Client netip.Addr
+
+	// Session is the epoch of the session that is meant; 0: whichever of the key lives.
+	Session uint64
+	// Held says that the seat's ticket was shown.
+	Held bool
+}
+
+// TellsClients reports whether the gate tells clients apart, so that a Claim needs its Client.
+func (g *Gate) TellsClients() bool { return g.parts.Limiter != nil }
+
+// WantsToken reports whether a Claim needs its Token. It may change while the server runs.
+func (g *Gate) WantsToken() bool { return g.parts.Guard != nil && g.parts.Guard.Required() }
+
+// WantsTickets reports whether roles have tickets, so that a Claim needs those that were shown.
+func (g *Gate) WantsTickets() bool { return g.parts.Tickets != nil }
+
+// TooFast refuses a client that has had as much as it may have. It is the time until it may have more.
+type TooFast time.Duration
+
+// Error implements error.
+func (TooFast) Error() string { return string(custerrors.TooManyRequests) }
+
+// Unwrap returns custerrors.TooManyRequests.
+func (TooFast) Unwrap() error { return custerrors.TooManyRequests }
+
+// Enter lets a claim in, or says why not: TooFast, or custerrors.KeyIsEmpty, KeyIsTooLong, NotAuthenticated, NotAllowed. It looks in the
+// order of what a look costs.
+//
+// hot: every request that names a key passes here, once.
+func (g *Gate) Enter(c *Claim, p *Pass) (err error) {
+	*p = Pass{Seat: c.Seat, Client: c.Client}
+	if g.parts.Limiter != nil {
+		if after := g.parts.Limiter.Request(c.Client); after > 0 {
+			return TooFast(after)
+		}
+	}
+	if p.Key, err = cache.ParseKey(c.Key); err != nil {
+		return err
+	}
+	if g.WantsToken() {
+		grant, err := g.parts.Guard.Check(c.Token)
+		if err != nil {
+			return err
+		}
+		if !grant.Allows(p.Key, p.Seat) {
+			return custerrors.NotAllowed
+		}
+	}
+	if g.parts.Tickets != nil && !g.showsTickets(c, p) {
+		return custerrors.NotAllowed
+	}
+	return nil
+}
+
+// Client returns who asks: the address that a request came from or, as far as proxies are believed, the one that they name.
+func (g *Gate) Client(from netip.Addr, forwarded ...[]byte) netip.Addr {
+	return g.parts.Proxies.Client(from, forwarded...)
+}
+
+// Opens counts a session that the pass's client is about to open. The error is TooFast.
+func (g *Gate) Opens(p *Pass) error {
+	if g.parts.Limiter == nil {
+		return nil
+	}
+	if after := g.parts.Limiter.Open(p.Client); after > 0 {
+		return TooFast(after)
+	}
+	return nil
+}
+
+// Note hears with which error a request of the pass ended, or is about to wait: a client that asks for many keys without a session guesses.
+func (g *Gate) Note(p *Pass, err error) {
+	if g.parts.Limiter != nil && err == custerrors.KeyNotFound {
+		g.parts.Limiter.WrongKey(p.Client, p.Key)
+	}
+}
+
+// Hold is a request that waits, or a stream. It counts until Release.
+type Hold struct {
+	gate   *Gate
+	client limit.Held
+}
+
+// Hold counts a wait of the pass's client, or says why there may not be one more: custerrors.TooManyRequests of this client,
+// ServerIsOverloaded of the server.
+func (g *Gate) Hold(p *Pass) (Hold, error) {
+	h := Hold{gate: g}
+	if g.parts.Limiter != nil {
+		var ok bool
+		if h.client, ok = g.parts.Limiter.Wait(p.Client); !ok {
+			return Hold{}, custerrors.TooManyRequests
+		}
+	}
+	if n := g.waits.Add(1); g.maxWaits > 0 && n > g.maxWaits {
+		h.Release()
+		return Hold{}, custerrors.ServerIsOverloaded
+	}
+	return h, nil
+}
+
+// Release ends the wait. It is called once.
+func (h Hold) Release() {
+	h.gate.waits.Add(-1)
+	h.client.Release()
+}
+
+// Waits returns how many requests wait and streams are open now, and how many may; 0: any number.
+func (g *Gate) Waits() (now, limit int64) { return g.waits.Load(), g.maxWaits }
+
+// Limiter returns what bounds clients, for its numbers; nil: nothing does.
+func (g *Gate) Limiter() *limit.Limiter { return g.parts.Limiter }

@@ -1,0 +1,221 @@
+package link
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// Conn is a connection under patrol. Reads come from one goroutine, and so do writes.
+type Conn struct {
+	// set at construction
+	net.Conn          // what requests are read from
+	socket   net.Conn // what lies below it: the same, or what TLS is spoken on
+	tls      *tls.Conn
+	patrol   *patrol
+	notTLS   []byte // Answers.NotTLS
+
+	// What the connection does and since which round: phase in the lowest bits, the round above.
+	state atomic.Int64
+	kept  atomic.Int32 // how many times Close is to do nothing
+	rest  atomic.Bool  // the client may still be sending a request that was refused
+	late  atomic.Bool  // the patrol has cut its request short
+	whole atomic.Bool  // TLS is up, and no write has failed: the client gets a goodbye at the end
+
+	// guarded by patrol.mu
+	lingers bool // it closes by itself
+	away    bool // it is not served
+
+	// owned by the goroutine that serves it: reads and writes alternate
+	begun bool   // a request has begun: a byte of it has come
+	fresh bool   // the first request has not begun
+	dry   bool   // nothing can be read but what fasthttp has in its buffer
+	left  []byte // what was in that buffer
+
+	// The owner that waits for fasthttp to hand the connection over. fasthttp closes it instead if it cannot send the answers
+	// before that one.
+	unhanded func()
+}
+
+// newConn makes a connection for a patrol, which has still to admit it.
+func newConn(raw net.Conn, p *patrol, notTLS []byte) *Conn {
+	c := &Conn{Conn: raw, socket: raw, patrol: p, notTLS: notTLS, fresh: true}
+	if t, ok := raw.(*tls.Conn); ok {
+		c.tls, c.socket = t, t.NetConn()
+	}
+	c.enter(phaseServing)
+	return c
+}
+
+// Of returns the Conn that fasthttp serves as nc, or nil if a Listener has not made it.
+func Of(nc net.Conn) *Conn {
+	switch c := nc.(type) {
+	case *Conn:
+		return c
+	case overTLS:
+		return c.Conn
+	}
+	return nil
+}
+
+// Served returns the connection as fasthttp needs it: fasthttp tells by the methods of a connection whether TLS is spoken on it.
+func (c *Conn) Served() net.Conn {
+	if c.tls != nil {
+		return overTLS{c}
+	}
+	return c
+}
+
+// TLS reports whether TLS is spoken on the connection.
+func (c *Conn) TLS() bool { return c.tls != nil }
+
+// Refused notes that a request was refused before all of it had come, and reports whether that was because it came too slowly.
+// The connection lingers when it is closed.
+func (c *Conn) Refused() (late bool) {
+	c.rest.Store(true)
+	return c.late.Load()
+}
+
+// NetConn returns the connection below, as tls.Conn's does.
+func (c *Conn) NetConn() net.Conn { return c.Conn }
+
+// The phases of a connection. The patrol acts on those that block.
+const (
+	phaseServing   = iota // a request is worked on, or waits
+	phaseIdle             // reading, and no request has begun
+	phaseRequest          // reading a request that has begun, or the first one
+	phaseReply            // writing
+	phaseHandshake        // of TLS: reading and writing
+	phaseBits      = 3
+	phaseMask      = 1<<phaseBits - 1
+)
+
+// enter begins a phase now; become goes over to a phase that counts from the beginning of the last one.
+func (c *Conn) enter(phase int64)  { c.state.Store(c.patrol.round.Load()<<phaseBits | phase) }
+func (c *Conn) become(phase int64) { c.state.Store(c.state.Load()&^phaseMask | phase) }
+
+// Read implements net.Conn.
+//
+// hot: every request.
+func (c *Conn) Read(b []byte) (int, error) {
+	if c.dry {
+		return 0, errDry
+	}
+	if len(c.left) > 0 {
+		n := copy(b, c.left)
+		c.left = c.left[n:]
+		return n, nil
+	}
+	switch {
+	case c.begun, c.fresh:
+		c.become(phaseRequest) // since when it began
+	default:
+		c.enter(phaseIdle)
+	}
+	n, err := c.Conn.Read(b)
+	c.become(phaseServing)
+	switch {
+	case err == io.EOF && c.begun:
+		err = io.ErrUnexpectedEOF // fasthttp gives no answer to a client that shut down its side halfway
+	case err != nil && !c.begun && !c.fresh:
+		err = io.EOF // nor should it to one that was idle for too long, but after a wait it takes it for a new one
+	}
+	return n, err
+}
+
+// Write implements net.Conn.
+//
+// hot: every answer.
+func (c *Conn) Write(b []byte) (int, error) {
+	before := c.state.Load()
+	c.enter(phaseReply)
+	n, err := c.Conn.Write(b)
+	if err != nil {
+		c.whole.Store(false)
+	}
+	c.state.Store(before) // it may have been an interim answer (100 Continue), or the one to an earlier request
+	return n, err
+}
+
+// Follow is fasthttp.Server.ConnState of a server whose connections come from a Listener. Only fasthttp sees whether a byte of a next
+// request lies in its buffer.
+//
+// hot: twice a request.
+func Follow(nc net.Conn, state fasthttp.ConnState) {
+	c := Of(nc)
+	if c == nil {
+		return
+	}
+	switch state {
+	case fasthttp.StateActive:
+		c.begun, c.fresh = true, false
+		c.enter(phaseServing)
+	case fasthttp.StateIdle:
+		c.begun = false
+	case fasthttp.StateClosed:
+		if c.unhanded != nil {
+			c.unhanded()
+		}
+	}
+}
+
+// SetDeadline does nothing where fasthttp, at a hijack, lifts deadlines that it has not set.
+func (c *Conn) SetDeadline(t time.Time) error {
+	if t.IsZero() {
+		return nil
+	}
+	return c.Conn.SetDeadline(t)
+}
+
+// Close implements net.Conn.
+func (c *Conn) Close() error {
+	for kept := c.kept.Load(); kept > 0; kept = c.kept.Load() {
+		if c.kept.CompareAndSwap(kept, kept-1) {
+			return nil
+		}
+	}
+	if c.patrol.dismiss(c) {
+		return nil
+	}
+	return c.socket.Close()
+}
+
+// linger closes a connection whose client was refused before it had sent everything, or hears of the end by TLS, which may block. To
+// close at once would reset the connection, and the reset would overtake the answer (RFC 9112, Section 9.6).
+func (c *Conn) linger() {
+	defer c.leave()
+	if c.whole.Load() {
+		c.tls.CloseWrite() // RFC 8446, Section 6.1; the socket is closed whether or not it succeeds
+	}
+	if c.rest.Load() {
+		c.drain()
+	}
+}
+
+// drain shuts down this side of the connection, and reads until the client has shut down its own.
+func (c *Conn) drain() {
+	half, ok := c.socket.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil || c.socket.SetReadDeadline(time.Now().Add(lingerFor)) != nil {
+		return
+	}
+	io.CopyN(io.Discard, c.socket, lingerBytes)
+}
+
+// leave closes the connection now.
+func (c *Conn) leave() {
+	c.patrol.forget(c)
+	c.socket.Close()
+}
+
+// A client that goes on sending after its refusal is listened to for this long, and this much.
+const (
+	lingerFor   = 2 * time.Second
+	lingerBytes = 16 << 20
+)
+
+var errDry = errors.New("nothing is left in the buffer")

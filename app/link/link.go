@@ -1,0 +1,54 @@
+// Package link holds connections: it accepts them, ends those whose client is too slow, speaks TLS over them, and takes single
+// ones from fasthttp for requests that wait and for streams. It knows no protocol above HTTP's bytes: no msg, no JSON, no session.
+// What it has to say by itself, it is given as whole answers.
+//
+//	system ──Accept──▶ Listener ──▶ Conn ──▶ fasthttp ──▶ handler
+//	                      │          ▲  │                    │ Detach
+//	                   patrol ───────┘  └──── goroutine ◀────┘   waits, streams; served on by fasthttp afterwards
+//	            deadlines in the past, for a client that is too slow
+package link
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// Config bounds connections.
+type Config struct {
+	// MaxConnections bounds how many connections of a Listener are open at once. One more is given Answers.Full, and closed.
+	MaxConnections int `group:"Where" default:"0" help:"Connections at once, at the most; 0: as many as there are descriptors."`
+
+	// ReadTimeout bounds how long one request may take to arrive whole, and one answer to be taken. IdleTimeout bounds how long a
+	// connection may stay open between two requests. A request that waits is under neither.
+	ReadTimeout time.Duration `group:"Operation" default:"10s" help:"How long a request may take to arrive."`                    // a body of 256 KiB at 200 kbit/s
+	IdleTimeout time.Duration `group:"Operation" default:"75s" help:"How long a connection may stay open between two requests."` // more than the 60 s that proxies commonly keep theirs
+}
+
+// Validate calls wrong with a pointer to each field that cannot be used, and says why.
+func (c *Config) Validate(wrong func(field any, format string, args ...any)) {
+	if c.MaxConnections < 0 {
+		wrong(&c.MaxConnections, "is %d, must be 0 or more", c.MaxConnections)
+	}
+	if c.ReadTimeout <= 0 {
+		wrong(&c.ReadTimeout, "is %v, must be more than 0", c.ReadTimeout)
+	}
+	if c.IdleTimeout <= 0 {
+		wrong(&c.IdleTimeout, "is %v, must be more than 0", c.IdleTimeout)
+	}
+}
+
+// Answers are what a Listener says by itself: whole answers, heads and all. Nobody writes to them.
+type Answers struct {
+	// Full is for a client that comes when MaxConnections others are there. Several ask in turn for different pauses, so that clients
+	// that were refused together do not come back together. Over TLS nothing is said: a handshake costs more than most requests.
+	Full [][]byte
+	// NotTLS is for a client that speaks HTTP where TLS is spoken.
+	NotTLS []byte
+}
+
+// Counts are what became of the connections of one or more listeners.
+type Counts struct {
+	Accepted   atomic.Int64 // to be served
+	TurnedAway atomic.Int64 // MaxConnections others were open
+	Failed     atomic.Int64 // accepting failed, mostly because no descriptor was free; it was tried again
+}

@@ -1,0 +1,143 @@
+package link
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Listener hands out connections that are under patrol, at most Config.MaxConnections at once. A failure to accept does not end it,
+// unless the listener below is closed. Listen makes one, Stop ends it.
+type Listener struct {
+	// set at construction
+	net.Listener
+	patrol  *patrol
+	limit   int
+	answers Answers
+	counts  *Counts
+	log     *slog.Logger
+
+	closed    chan struct{} // closed by Close
+	closeOnce sync.Once
+
+	// owned by Accept
+	logged time.Time
+}
+
+// Listen puts the connections of l under patrol, which begins at once. The caller must Stop the Listener.
+func Listen(l net.Listener, c Config, answers Answers, counts *Counts, log *slog.Logger) *Listener {
+	return &Listener{
+		Listener: l, patrol: newPatrol(c.ReadTimeout, c.IdleTimeout, c.ReadTimeout), limit: c.MaxConnections,
+		answers: answers, counts: counts, log: log,
+		closed: make(chan struct{}),
+	}
+}
+
+// Open returns how many connections are open, without those that are turned away.
+func (l *Listener) Open() int { return l.patrol.open() }
+
+// Hurry says that the server is about to end: a client that has not sent a whole request by now need not go on.
+func (l *Listener) Hurry() { l.patrol.hurry() }
+
+// Stop closes the listener, ends the patrol and closes the connections that are left. It waits for the goroutines of both.
+func (l *Listener) Stop() {
+	l.Close()
+	l.patrol.stop()
+}
+
+// Accept implements net.Listener. It is called by one goroutine.
+func (l *Listener) Accept() (net.Conn, error) {
+	var pause time.Duration
+	for {
+		raw, err := l.Listener.Accept()
+		switch {
+		case err == nil:
+			pause = 0
+			c := newConn(raw, l.patrol, l.answers.NotTLS)
+			if l.patrol.admit(c, l.limit) {
+				l.counts.Accepted.Add(1)
+				boundSilence(c, l.patrol.silence)
+				return c.Served(), nil
+			}
+			l.turnAway(c)
+		case !passes(err):
+			return nil, err
+		default:
+			pause = min(max(2*pause, minPause), maxPause)
+			l.failed(err, pause)
+			select {
+			case <-time.After(pause):
+			case <-l.closed:
+			}
+		}
+	}
+}
+
+// Close implements net.Listener. It may be called twice.
+func (l *Listener) Close() error {
+	l.closeOnce.Do(func() { close(l.closed) })
+	return l.Listener.Close()
+}
+
+// Between two tries to accept, as in net/http. Descriptors come back when connections end.
+const (
+	minPause = 5 * time.Millisecond
+	maxPause = time.Second
+	logEvery = 10 * time.Second // one line, however often it fails
+)
+
+// passes reports whether an error of accept concerns one connection only, or passes once other connections have ended.
+func passes(err error) bool {
+	for _, passing := range []error{
+		syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, syscall.ECONNRESET, syscall.EINTR,
+	} {
+		if errors.Is(err, passing) {
+			return true
+		}
+	}
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+func (l *Listener) failed(err error, pause time.Duration) {
+	n := l.counts.Failed.Add(1)
+	if now := time.Now(); now.Sub(l.logged) >= logEvery {
+		l.logged = now
+		l.log.Warn("a connection could not be accepted", "error", err, "pause", pause, "total", n)
+	}
+}
+
+// turnAway tells a client that there is no room, and closes its connection.
+func (l *Listener) turnAway(c *Conn) {
+	answer := l.answers.Full[l.counts.TurnedAway.Add(1)%int64(len(l.answers.Full))]
+	if c.tls == nil && l.patrol.turnAway(c, func(c *Conn) { c.tell(answer) }) {
+		return
+	}
+	if c.tls == nil && c.socket.SetWriteDeadline(time.Now().Add(time.Millisecond)) == nil {
+		c.socket.Write(answer) // it fits into the system's buffer, and gets through if the client has sent nothing yet
+	}
+	c.socket.Close()
+}
+
+// tell answers the first bytes that a client sends. An answer that comes before the client has asked would count as nobody's.
+func (c *Conn) tell(answer []byte) {
+	defer c.leave()
+	if c.socket.SetDeadline(time.Now().Add(tellFor)) != nil {
+		return
+	}
+	var b [512]byte
+	if _, err := c.socket.Read(b[:]); err != nil {
+		return
+	}
+	if _, err := c.socket.Write(answer); err == nil {
+		c.drain()
+	}
+}
+
+const (
+	maxAway = 256                    // connections that are told at once: a goroutine each, and little more
+	tellFor = 500 * time.Millisecond // a client that has connected in order to ask has asked by then
+)

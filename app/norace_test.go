@@ -1,6 +1,0 @@
-//go:build !race
-
-package app_test
-
-// raceDetector says whether the race detector runs, which is slow and allocates.
-const raceDetector = false

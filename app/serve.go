@@ -1,0 +1,173 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"signal-server/app/certificate"
+	"signal-server/app/flag"
+	"signal-server/app/gate"
+	"signal-server/app/gate/auth"
+	"signal-server/app/gate/limit"
+	"signal-server/app/gate/ticket"
+	"signal-server/app/pages"
+	"signal-server/app/server"
+	"signal-server/app/watch"
+	"signal-server/app/watch/accesslog"
+	"signal-server/app/wire"
+	"signal-server/app/wire/call"
+	"signal-server/cache"
+	"signal-server/cache/memory"
+	"signal-server/cache/redis"
+)
+
+// parts are what needs files or keys. Any of them may be nil: there is none.
+type parts struct {
+	guard   *auth.Guard
+	tickets *ticket.Issuer
+	certs   certificate.Source
+	access  *accesslog.Log
+}
+
+// run serves until ctx ends. wrong is what is wrong with the command line already.
+func (s *settings) run(ctx context.Context, log *slog.Logger, wrong flag.Mistakes, names flag.Names) error {
+	hangup, stop := hangups()
+	defer stop()
+	s.validate(&wrong, names)
+	places := s.places(&wrong)
+	p := s.open(ctx, log, &wrong, names)
+	if err := errors.Join(wrong...); err != nil {
+		return err
+	}
+	defer p.guard.Close()
+	defer p.access.Close()
+	if s.CheckConfig {
+		return nil
+	}
+	store, err := s.openStore(ctx)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	sockets, err := s.listen(places, p.certs, log)
+	if err != nil {
+		return err
+	}
+	defer sockets.close()
+
+	beside, end := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { reloadOn(beside, hangup, log, p.reloadable()) })
+	if p.certs != nil {
+		running.Go(func() { p.certs.Run(beside) })
+	}
+	defer running.Wait()
+	defer end()
+	return s.serve(ctx, p, store, sockets, log)
+}
+
+// open opens the parts that need files or keys. It collects what is wrong with their settings, and with what these name.
+func (s *settings) open(ctx context.Context, log *slog.Logger, wrong *flag.Mistakes, names flag.Names) (p parts) {
+	var errs [4]error
+	if wrong.Valid(names, &s.Tickets) && s.mayShareTickets(wrong, names) {
+		p.tickets, errs[0] = ticket.Open(s.Tickets)
+		errs[0] = named("--role-tickets-secret-file", errs[0])
+	}
+	if wrong.Valid(names, &s.Certificate) {
+		p.certs, errs[1] = certificate.Open(s.Certificate, log)
+	}
+	if wrong.Valid(names, &s.Access) {
+		p.access, errs[2] = accesslog.New(s.Access, log.Handler())
+		errs[2] = named("--access-log-salt-file", errs[2])
+	}
+	if wrong.Valid(names, &s.Auth) {
+		p.guard, errs[3] = auth.Open(ctx, s.Auth, log)
+	}
+	for _, err := range errs {
+		if err != nil {
+			*wrong = append(*wrong, err)
+		}
+	}
+	return p
+}
+
+// mayShareTickets collects that other nodes would not know the tickets that this one makes, and reports whether they would.
+func (s *settings) mayShareTickets(wrong *flag.Mistakes, names flag.Names) bool {
+	if !s.Tickets.RoleTickets || s.Tickets.SecretFile != "" || s.Store == inMemory {
+		return true
+	}
+	wrong.Wrong(names, &s.Tickets.RoleTickets, "needs %v where %v is a Redis: other nodes are to know the tickets", &s.Tickets.SecretFile, &s.Store)
+	return false
+}
+
+// named puts the name of a setting before an error of what it names.
+func named(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}
+
+// reloadable returns the parts that SIGHUP has read again, by what they are for people.
+func (p *parts) reloadable() map[string]reloadable {
+	all := map[string]reloadable{"tokens and keys": p.guard}
+	if p.certs != nil {
+		all["certificates"] = p.certs
+	}
+	if p.tickets != nil {
+		all["secrets of role tickets"] = p.tickets
+	}
+	return all
+}
+
+// openStore opens the store, which the caller closes.
+func (s *settings) openStore(ctx context.Context) (cache.Store, error) {
+	if s.Store == inMemory {
+		config := s.Memory
+		config.Limits = s.Limits
+		return memory.New(config)
+	}
+	store, err := redis.Open(ctx, s.Store, s.Limits)
+	if err != nil {
+		return nil, named("--store", err)
+	}
+	return store, nil
+}
+
+// wires are the protocols that this program speaks. A new one is added here.
+func (s *settings) wires() []wire.Wire {
+	return []wire.Wire{call.New(s.Call, s.Limits), pages.New()}
+}
+
+// newServer puts the parts together.
+func (s *settings) newServer(p parts, store cache.Store, log *slog.Logger) (*server.Server, error) {
+	proxies, err := limit.ParseProxies(s.Clients.TrustedProxies)
+	if err != nil {
+		return nil, fmt.Errorf("BUG: validated before: %w", err)
+	}
+	return server.New(server.Parts{
+		Config: s.Server, Link: s.Link, Wire: s.Wire,
+		Gate: gate.New(s.Gate, gate.Parts{
+			Guard: p.guard, Limiter: limit.New(s.Clients), Proxies: proxies, Tickets: p.tickets,
+		}),
+		Watch: watch.New(ownVersion(), p.access, log),
+		Store: store, Limits: s.Limits,
+		Wires: s.wires(),
+	})
+}
+
+// serve serves over the store until ctx ends.
+func (s *settings) serve(ctx context.Context, p parts, store cache.Store, sockets sockets, log *slog.Logger) error {
+	server, err := s.newServer(p, store, log)
+	if err != nil {
+		return err
+	}
+	sockets.log(log, "store", kindOf(s.Store), "memory", flag.FormatBytes(s.Memory.Memory))
+	defer log.Info("stopped")
+	notify(log, stateReady)
+	context.AfterFunc(ctx, func() { notify(log, stateStopping) })
+	return server.Serve(ctx, sockets.Listeners)
+}

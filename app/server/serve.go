@@ -1,0 +1,117 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"golang.org/x/net/netutil"
+
+	"signal-server/app/link"
+)
+
+// Listeners are where a Server listens. Serve closes them.
+type Listeners struct {
+	API   net.Listener // may speak TLS
+	Admin net.Listener // for operators; nil: none
+
+	// Plain is for plain HTTP beside an API that speaks TLS; nil: none. Redirect says where to.
+	Plain    net.Listener
+	Redirect Redirect
+}
+
+// door is a listener while it is served, from accepting to draining.
+type door struct {
+	what     string
+	serve    func() error                // until the door is shut
+	shutdown func(context.Context) error // lets what runs finish
+	link     *link.Listener              // nil: its connections are not under patrol
+}
+
+// doors returns a door for each listener that there is.
+func (s *Server) doors(l Listeners) (all []door) {
+	linked := func(what string, listener net.Listener, server interface {
+		Serve(net.Listener) error
+		ShutdownWithContext(context.Context) error
+	},
+	) {
+		guarded := link.Listen(listener, s.link, s.answers(), &s.counts, s.watch.Log())
+		all = append(all, door{what, func() error { return server.Serve(guarded) }, server.ShutdownWithContext, guarded})
+	}
+	if l.API != nil {
+		linked("requests", l.API, s.fiber.Server())
+		s.api.Store(all[len(all)-1].link)
+	}
+	if l.Plain != nil {
+		linked("plain requests", l.Plain, s.newRedirect(l.Redirect))
+	}
+	if l.Admin != nil {
+		bounded := netutil.LimitListener(l.Admin, adminConnections)
+		all = append(all, door{"admin requests", func() error { return s.admin.Serve(bounded) }, s.admin.Shutdown, nil})
+	}
+	return all
+}
+
+// Serve serves on the listeners until ctx ends. Then it says that it is not ready, serves on for Config.ShutdownDelay, stops accepting, ends
+// all waits with custerrors.ServerIsShuttingDown, lets what runs finish for at most Config.Drain, and returns nil; or earlier, the error
+// that ended it. It closes all listeners.
+func (s *Server) Serve(ctx context.Context, l Listeners) error {
+	doors := s.doors(l)
+	failed := make(chan error, len(doors)) // each sends once
+	for _, d := range doors {
+		if d.link != nil {
+			defer d.link.Stop()
+		}
+		go func() { failed <- d.serve() }()
+	}
+	serving := len(doors)
+	var err error
+	select {
+	case <-ctx.Done():
+		s.leaving.Store(true)
+		select {
+		case <-time.After(s.config.ShutdownDelay):
+		case e := <-failed:
+			serving, err = serving-1, fmt.Errorf("serving stopped: %w", e)
+		}
+	case e := <-failed:
+		s.leaving.Store(true)
+		serving, err = serving-1, fmt.Errorf("serving stopped: %w", e)
+	}
+	s.drain(doors)
+	for ; serving > 0; serving-- {
+		if e := <-failed; err == nil && e != nil && !errors.Is(e, http.ErrServerClosed) {
+			err = e
+		}
+	}
+	return err
+}
+
+// drain ends all waits, shuts all doors, and waits for what runs.
+func (s *Server) drain(doors []door) {
+	s.host.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), s.config.Drain)
+	defer cancel()
+	var shutting sync.WaitGroup
+	for _, d := range doors {
+		if d.link != nil {
+			d.link.Hurry()
+		}
+		shutting.Go(func() {
+			if err := d.shutdown(ctx); err != nil {
+				s.watch.Log().Warn(d.what+" were still running at the end of the drain", "drain", s.config.Drain, "error", err)
+			}
+			if d.link != nil {
+				d.link.Close() // fasthttp does not close what it is only about to listen at
+			}
+		})
+	}
+	shutting.Wait()
+	if left := s.host.Drain(ctx); left > 0 {
+		s.watch.Log().Warn("connections were still open at the end of the drain", "connections", left)
+	}
+}

@@ -1,0 +1,209 @@
+// Package server is one request's way through this program, whichever wire it is for: Fiber's router, what no route answers, health, the
+// operators' listener, and one loop from accepting to draining for all listeners.
+//
+//	API ──link──▶ fasthttp ─▶ Handle ─▶ origin? ─▶ Fiber ─▶ wire.Host ─▶ a wire's handler
+//	redirect ──link──▶ fasthttp ─▶ "the same over TLS"
+//	operators ──▶ net/http ─▶ health, metrics, profiles
+package server
+
+import (
+	"errors"
+	"math"
+	"net"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+
+	"signal-server/app/gate"
+	"signal-server/app/link"
+	"signal-server/app/watch"
+	"signal-server/app/watch/metrics"
+	"signal-server/app/wire"
+	"signal-server/cache"
+	"signal-server/custerrors"
+)
+
+// Parts are what a Server is made of. The caller still owns them, and closes the store after Serve has returned.
+type Parts struct {
+	Config Config
+	Link   link.Config
+	Wire   wire.Config
+	Gate   *gate.Gate
+	Watch  *watch.Watch
+	Store  cache.Store
+	Limits cache.Limits // the store's
+
+	// Wires are the protocols that clients speak. Their paths differ.
+	Wires []wire.Wire
+}
+
+// Server serves wires. New makes one. Its methods may be called concurrently, Serve once.
+type Server struct {
+	// set at construction
+	config Config
+	link   link.Config
+	gate   *gate.Gate
+	watch  *watch.Watch
+	store  cache.Store
+	host   *wire.Host
+	fiber  *fiber.App
+	route  fasthttp.RequestHandler // Fiber's
+	admin  *http.Server
+	wires  []wire.Wire
+
+	other metrics.Route // of what no route answers
+	ready metrics.Route
+
+	// atomic
+	leaving atomic.Bool // it was told to end
+	counts  link.Counts
+	api     atomic.Pointer[link.Listener] // nil until Serve
+}
+
+// New returns a Server of parts whose configurations have been validated. The error says which wires want the same path.
+func New(p Parts) (*Server, error) {
+	s := &Server{config: p.Config, link: p.Link, gate: p.Gate, watch: p.Watch, store: p.Store}
+	s.fiber = fiber.New(fiber.Config{
+		AppName:                      "signal-server",
+		DisableStartupMessage:        true,
+		CaseSensitive:                true,
+		BodyLimit:                    p.Config.BodyBytes,
+		DisablePreParseMultipartForm: true, // a body is opaque text, whatever its Content-Type says
+		ErrorHandler:                 s.refuseRouting,
+	})
+	server := s.fiber.Server()
+	s.host = wire.New(p.Wire, wire.Parts{Gate: p.Gate, Watch: p.Watch, Store: p.Store, Limits: p.Limits, Resume: server.ServeConn})
+	s.other = s.watch.Requests.Route("other")
+	s.ready = s.watch.Requests.Route(readyLabel)
+	s.wires = append([]wire.Wire{&health{server: s}}, p.Wires...)
+	for _, w := range s.wires {
+		if err := s.host.Mount(s.fiber, w); err != nil {
+			return nil, err
+		}
+	}
+	s.route = s.fiber.Handler()
+	tune(server)
+	server.Handler = s.Handle
+	server.ErrorHandler = s.refuseBroken
+	s.admin = s.newAdmin()
+	return s, nil
+}
+
+// tune sets what all servers of fasthttp here have in common.
+func tune(server *fasthttp.Server) {
+	server.ConnState = link.Follow
+	server.Logger = quiet{}
+	server.CloseOnShutdown = true
+	server.LazyRequestTime = true // nothing here asks when a request came
+	server.Concurrency = unbounded
+}
+
+// Handle serves one request: what both Serve and tests without sockets call. A panic below it is a bug, is logged, and costs
+// that one request.
+//
+// hot: every request passes here.
+func (s *Server) Handle(c *fasthttp.RequestCtx) {
+	defer s.survive(c)
+	if s.gate.ListsOrigins() && !s.gate.Admits(c.Request.Header.Peek(fasthttp.HeaderOrigin), c.Host()) {
+		s.refuse(c, custerrors.NotAllowed)
+		return
+	}
+	switch string(c.Method()) {
+	case fasthttp.MethodGet, fasthttp.MethodPost, fasthttp.MethodDelete, fasthttp.MethodHead,
+		fasthttp.MethodPut, fasthttp.MethodPatch:
+		s.route(c)
+	case fasthttp.MethodOptions:
+		s.preflight(c)
+		s.host.Count(c, s.other, s.watch.Requests.OfStatus(fasthttp.StatusNoContent))
+	case fasthttp.MethodConnect: // which has no path
+		s.refuse(c, custerrors.MethodNotAllowed)
+	default: // Fiber answers a method that it does not know in plain text, and one that no route has as it should be
+		c.Request.Header.SetMethod(fasthttp.MethodPatch)
+		s.route(c)
+	}
+}
+
+func (s *Server) survive(c *fasthttp.RequestCtx) {
+	if r := recover(); r != nil {
+		s.watch.Panicked(r)
+		c.Response.Reset()
+		s.refuse(c, custerrors.InternalError)
+	}
+}
+
+// refuse answers what is for no wire, and counts it.
+func (s *Server) refuse(c *fasthttp.RequestCtx, msg custerrors.Error) {
+	s.host.Count(c, s.other, s.host.RefuseOther(c, msg))
+}
+
+// refuseRouting is Fiber's error handler: its router finds no route.
+func (s *Server) refuseRouting(c *fiber.Ctx, err error) error {
+	s.refuse(c.Context(), s.host.Msg(wire.Routed(err)))
+	return nil
+}
+
+// refuseBroken is fasthttp's error handler: it puts into the envelope what is refused before there is a request. fasthttp
+// closes the connection afterwards.
+func (s *Server) refuseBroken(c *fasthttp.RequestCtx, err error) {
+	late := false
+	if conn := link.Of(c.Conn()); conn != nil {
+		late = conn.Refused() // fasthttp's error does not always say so
+	}
+	msg := custerrors.RequestIsInvalid
+	var header *fasthttp.ErrSmallBuffer
+	switch {
+	case late:
+		msg = custerrors.RequestIsTooSlow
+	case errors.As(err, &header):
+		msg = custerrors.HeaderIsTooLong
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		msg = custerrors.BodyIsTooLong
+	}
+	s.host.Count(c, s.other, s.host.RefuseUnknown(c, msg))
+}
+
+// answers returns what listeners say by themselves.
+func (s *Server) answers() link.Answers {
+	a := link.Answers{NotTLS: s.head(custerrors.RequestIsInvalid, "")}
+	for _, seconds := range []string{"1", "2", "3"} {
+		a.Full = append(a.Full, s.head(custerrors.ServerIsOverloaded, seconds))
+	}
+	return a
+}
+
+// head returns a whole refusal that ends a connection before there is a request.
+func (s *Server) head(msg custerrors.Error, retryAfter string) []byte {
+	var c fasthttp.RequestCtx // of nobody's request
+	s.host.RefuseUnknown(&c, msg)
+	r := &c.Response
+	if retryAfter != "" {
+		r.Header.Set(fasthttp.HeaderRetryAfter, retryAfter)
+	}
+	r.SetConnectionClose()
+	r.Header.SetContentLength(len(r.Body()))
+	return append(append([]byte(nil), r.Header.Header()...), r.Body()...)
+}
+
+// Routes returns the method and the path of every route.
+func (s *Server) Routes() (all [][2]string) {
+	for _, r := range s.fiber.GetRoutes() {
+		all = append(all, [2]string{r.Method, r.Path})
+	}
+	return all
+}
+
+// ServeConn serves the requests of one connection, which is not under patrol, until it ends.
+func (s *Server) ServeConn(c net.Conn) error { return s.fiber.Server().ServeConn(c) }
+
+// Admin returns what the operators' listener serves.
+func (s *Server) Admin() http.Handler { return s.admin.Handler }
+
+// unbounded is how many connections fasthttp is to serve: its own limit would answer in plain text.
+const unbounded = math.MaxInt32
+
+// quiet drops fasthttp's own log: it speaks of single connections, which clients break as they like, and may quote requests.
+type quiet struct{}
+
+func (quiet) Printf(string, ...any) {}

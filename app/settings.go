@@ -1,0 +1,103 @@
+package app
+
+import (
+	"strings"
+
+	"signal-server/app/certificate"
+	"signal-server/app/flag"
+	"signal-server/app/gate"
+	"signal-server/app/gate/auth"
+	"signal-server/app/gate/limit"
+	"signal-server/app/gate/ticket"
+	"signal-server/app/link"
+	"signal-server/app/listen"
+	"signal-server/app/server"
+	"signal-server/app/watch/accesslog"
+	"signal-server/app/wire"
+	"signal-server/app/wire/call"
+	"signal-server/cache"
+	"signal-server/cache/memory"
+	"signal-server/cache/redis"
+)
+
+// settings are what the command that serves is told. Each is a field of the part that it is for, with its name, default and help; those
+// of the program itself stand here. Groups are those of --help and docs/operations.md, in the order in which they come first.
+type settings struct {
+	Listen     string      `group:"Where" default:":8080" placeholder:"ADDRESS" help:"Address to serve the API on: host:port, unix:/path, systemd (the socket that it was started with) or systemd:NAME."`
+	Admin      string      `group:"Where" default:"127.0.0.1:9090" placeholder:"ADDRESS" help:"Address for operators (health, metrics, profiles), in the same forms; empty: none."`
+	SocketMode listen.Mode `group:"Where" default:"0660" placeholder:"MODE" help:"Permissions of sockets at unix:/path; who may write may connect."`
+
+	Certificate  certificate.Config `embed:"" group:"TLS"`
+	RedirectHTTP string             `name:"redirect-http" group:"TLS" placeholder:"ADDRESS" help:"Address to serve plain HTTP on, such as :80: pages are redirected to HTTPS, other requests refused."`
+
+	Store  string        `group:"Sessions" default:"memory" help:"Where sessions are kept: memory, or the URL of a Redis or Valkey (redis, rediss, redis-sentinel, redis-cluster)."`
+	Memory memory.Config `embed:"" group:"Sessions"`
+	Limits cache.Limits  `embed:"" group:"Sessions"`
+	Call   call.Config   `embed:"" group:"Sessions"`
+
+	Auth    auth.Config   `embed:"" group:"Who may"`
+	Tickets ticket.Config `embed:"" group:"Who may"`
+
+	Clients limit.Config `embed:"" group:"How much"`
+
+	// These have settings of several groups.
+	Server server.Config `embed:""`
+	Link   link.Config   `embed:""`
+	Wire   wire.Config   `embed:""`
+	Gate   gate.Config   `embed:""`
+
+	Access accesslog.Config `embed:"" group:"Operation"`
+
+	PrintConfig bool `env:"-" group:"Operation" help:"Print what the server would run with, secrets masked, and exit."`
+	CheckConfig bool `env:"-" group:"Operation" help:"Check flags and the files that they name, and exit."`
+}
+
+// textTypes are the types of settings that read themselves.
+var textTypes = []flag.TextType{flag.Text[limit.Rate], flag.Text[listen.Mode], flag.Text[accesslog.Share]}
+
+// inMemory is the Store of sessions in this process.
+const inMemory = "memory"
+
+// validate collects what is wrong with the settings of parts that need no files.
+func (s *settings) validate(wrong *flag.Mistakes, names flag.Names) {
+	told := s.checkRoom(wrong, names)
+	for _, part := range []flag.Config{&s.Memory, &s.Limits, &s.Call, &s.Clients, &s.Server, &s.Link, &s.Wire, &s.Gate} {
+		part.Validate(func(field any, format string, args ...any) {
+			if !told[field] {
+				wrong.Wrong(names, field, format, args...)
+			}
+		})
+	}
+	if s.RedirectHTTP != "" && s.Certificate.CertFile == "" && len(s.Certificate.Domains) == 0 {
+		wrong.Wrong(names, &s.RedirectHTTP, "is of no use without %v or %v", &s.Certificate.CertFile, &s.Certificate.Domains)
+	}
+	switch {
+	case s.Store == inMemory:
+	case strings.HasPrefix(s.Store, "redis") && strings.Contains(s.Store, "://"):
+		if err := redis.Check(s.Store, s.Limits); err != nil {
+			*wrong = append(*wrong, named("--store", err))
+		}
+	default:
+		wrong.Wrong(names, &s.Store, "is %q, must be memory or the URL of a Redis", kindOf(s.Store))
+	}
+}
+
+// checkRoom collects that sessions or bodies have no room for a payload, which no part can tell alone, and returns of which settings it
+// has told.
+func (s *settings) checkRoom(wrong *flag.Mistakes, names flag.Names) map[any]bool {
+	told := make(map[any]bool)
+	payload := max(s.Call.SDPBytes, s.Call.CandidateBytes)
+	for _, room := range []*int{&s.Limits.SessionBytes, &s.Server.BodyBytes} {
+		if *room < payload || *room > cache.MaxSessionBytes {
+			wrong.Wrong(names, room, "is %d, must be what one payload may have (%d) or more, up to %d", *room, payload, cache.MaxSessionBytes)
+			told[room] = true
+		}
+	}
+	return told
+}
+
+// kindOf is --store for people to read: of a URL, which may hold a password, the scheme.
+func kindOf(store string) string {
+	kind, _, _ := strings.Cut(store, "://")
+	return kind
+}

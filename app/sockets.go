@@ -1,0 +1,97 @@
+package app
+
+import (
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+
+	"signal-server/app/certificate"
+	"signal-server/app/flag"
+	"signal-server/app/listen"
+	"signal-server/app/pages"
+	"signal-server/app/server"
+)
+
+// places are where the server is to listen; nil: not at all.
+type places struct{ api, admin, plain *listen.Address }
+
+// places reads the addresses of all flags.
+func (s *settings) places(wrong *flag.Mistakes) (p places) {
+	read := func(flag, text string) *listen.Address {
+		address, err := listen.Parse(text)
+		if err != nil {
+			*wrong = append(*wrong, fmt.Errorf("%s %w", flag, err))
+		}
+		return &address
+	}
+	p.api = read("--listen", s.Listen)
+	if s.Admin != "" {
+		p.admin = read("--admin", s.Admin)
+	}
+	if s.RedirectHTTP != "" {
+		p.plain = read("--redirect-http", s.RedirectHTTP)
+	}
+	return p
+}
+
+// sockets are what the server listens on.
+type sockets struct{ server.Listeners }
+
+// listen opens the sockets, and speaks TLS over the API's if there are certificates. The caller closes them, even if the server has.
+func (s *settings) listen(p places, source certificate.Source, log *slog.Logger) (on sockets, err error) {
+	passed := listen.Receive()
+	defer passed.Close()
+	for _, place := range []struct {
+		flag string
+		at   *listen.Address
+		to   *net.Listener
+	}{{"--listen", p.api, &on.API}, {"--admin", p.admin, &on.Admin}, {"--redirect-http", p.plain, &on.Plain}} {
+		if place.at == nil {
+			continue
+		}
+		if *place.to, err = place.at.Listen(s.SocketMode, passed); err != nil {
+			on.close()
+			return sockets{}, fmt.Errorf("%w (%s)", err, place.flag)
+		}
+	}
+	if left := passed.Names(); len(left) > 0 {
+		log.Warn("sockets of systemd are closed: no flag names them", "names", strings.Join(left, ","))
+	}
+	if source != nil {
+		on.Redirect = server.Redirect{Port: portOf(on.API), IsPage: pages.Has}
+		if on.Plain != nil {
+			on.Redirect.Challenges = source.Challenges()
+		}
+		on.API = tls.NewListener(on.API, source.Server())
+	}
+	return on, nil
+}
+
+// portOf returns the port that clients come to: that of HTTPS, where they come to a proxy.
+func portOf(l net.Listener) int {
+	if tcp, ok := l.Addr().(*net.TCPAddr); ok {
+		return tcp.Port
+	}
+	return 443
+}
+
+func (s *sockets) close() {
+	for _, l := range []net.Listener{s.API, s.Admin, s.Plain} {
+		if l != nil {
+			l.Close() // or it was closed by the server
+		}
+	}
+}
+
+// log says where the server listens.
+func (s *sockets) log(log *slog.Logger, args ...any) {
+	if s.Admin != nil {
+		log.Info("serving operators", "address", listen.Name(s.Admin))
+	}
+	if s.Plain != nil {
+		log.Info("redirecting to https", "address", listen.Name(s.Plain))
+	}
+	log.Info("serving", append([]any{"address", listen.Name(s.API)}, args...)...)
+}

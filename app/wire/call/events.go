@@ -1,0 +1,155 @@
+package call
+
+import (
+	"context"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"signal-server/app/link"
+	"signal-server/app/wire"
+	"signal-server/cache"
+	"signal-server/custerrors"
+)
+
+const (
+	// heartbeat is how often a stream says something at the least: proxies commonly hang up after 30 s or more of silence.
+	heartbeat = 15 * time.Second
+
+	// streamBatch is how many bytes of events are gathered for one write, about. It bounds what a stream holds in memory
+	// beside the connection's own buffers; what a reader has not taken stays in the store.
+	streamBatch = 16 << 10
+)
+
+// streamHead begins an event stream (WHATWG HTML, Section 9.2). The length is not known, so the end of the connection is the
+// end of the stream (RFC 9112, Section 6.3). X-Accel-Buffering tells nginx, no-transform others, to pass it on as it comes.
+const streamHead = "HTTP/1.1 200 OK\r\n" +
+	"Content-Type: text/event-stream\r\n" +
+	"Cache-Control: no-store, no-transform\r\n" +
+	"X-Accel-Buffering: no\r\n" +
+	"Connection: close\r\n"
+
+const (
+	eventID      = "id: "
+	eventIDEnd   = "\n"
+	eventComment = ":\n\n"
+	eventEnd     = "event: end\ndata: \"" // and the msg
+	eventDataEnd = "\"\n\n"
+)
+
+// formEvent writes a message as the rest of an event. The payload is a JSON string, without line breaks, so that none can
+// inject a field.
+var formEvent = cache.Form{
+	SDP:       "event: sdp\ndata: \"",
+	Candidate: "event: candidate\ndata: \"",
+	After:     eventDataEnd,
+}
+
+// streamEvents pushes everything the other role writes.
+//
+//	@Summary		Stream the other role's messages as server-sent events
+//	@Description	Each message is an event: `id` is its cursor, `event` is `sdp` or `candidate`, `data` is the payload as a JSON string.
+//	@Description	The stream starts after `Last-Event-ID`, waits for the session if need be, sends a comment every 15 s, and ends with
+//	@Description	`event: end`, whose data is the reason's msg as a JSON string. A reader that does not keep up is cut off, and resumes
+//	@Description	by its last id.
+//	@Tags			messages
+//	@Produce		plain
+//	@Param			role			path		string		true	"who asks"	Enums(offer, answer)
+//	@Param			key				query		string		true	"the session's key: 1 to 32 characters; or in the header"
+//	@Param			Last-Event-ID	header		string		false	"the cursor to go on from; absent: from the beginning"
+//	@Param			after			query		string		false	"the same, where a client cannot set headers; the header wins"
+//	@Param			X-Offer-Ticket	header		string		false	"the offerer's ticket, where the server has --role-tickets; or ticket in the query"
+//	@Param			X-Answer-Ticket	header		string		false	"the answerer's ticket, where the server has --role-tickets; or ticket in the query"
+//	@Success		200				{string}	string		"text/event-stream"
+//	@Failure		400				{object}	envelope	"KeyIsEmpty, KeyIsTooLong, CursorIsInvalid"
+//	@Failure		503				{object}	envelope	"ServerIsShuttingDown, StoreIsUnavailable"
+//	@Router			/{role}/events [get]
+func (w *Wire) streamEvents(c *fiber.Ctx, v *wire.Visit) error {
+	after, err := wire.ParseCursor(c.Request().Header.Peek("Last-Event-ID"))
+	if err == nil && after == 0 {
+		after, err = wire.ReadCursor(c)
+	}
+	if err == nil {
+		after, err = v.From(after)
+	}
+	if err != nil {
+		return err
+	}
+	if v.Gate.TellsClients() { // a stream waits for a session that is not open yet: whether there is one, only a look tells
+		_, err := v.Store.Touch(c.Context(), v.Key)
+		v.Gate.Note(&v.Pass, err)
+	}
+	s := stream{
+		host: v.Host, role: v.Seat, after: after,
+		buf:  v.Head(c, streamHead),
+		wait: cache.Wait{For: forever, Unopened: true},
+	}
+	return v.Detach(c, s.run)
+}
+
+// stream is one reader of events. It is owned by the goroutine that runs it.
+type stream struct {
+	host  *wire.Host
+	key   cache.Key
+	role  cache.Role
+	after cache.Cursor
+	wait  cache.Wait
+	buf   []byte // to be written; at first the answer's head
+}
+
+// forever is longer than any session lives.
+const forever = 100 * 365 * 24 * time.Hour
+
+// run streams until the session, the connection or the server ends, and returns how many bytes it sent. The caller closes the connection.
+func (s *stream) run(conn *link.Conn, key cache.Key) (sent int) {
+	s.key = key
+	s.buf = append(s.buf, "\r\n"...)
+	s.buf = append(s.buf, eventComment...) // so that the reader knows at once that it is connected
+	s.wait.Present = link.Present(conn)
+	defer s.wait.End()
+	for {
+		n, err := conn.Write(s.buf)
+		sent += n
+		if err != nil {
+			return sent // the reader has left, or was too slow and the patrol cut it off
+		}
+		s.buf = nil // most streams wait most of the time, and hold no memory then
+		switch err := s.gather(); err {
+		case nil:
+		case custerrors.SdpNoValues, custerrors.CandidateNoValues, custerrors.KeyNotFound:
+			s.buf = append(s.buf, eventComment...)
+		case cache.ErrGone:
+			return sent
+		default:
+			s.buf = append(s.buf, eventEnd...)
+			s.buf = append(s.buf, s.host.Msg(err)...) // no msg needs escaping, a test says
+			s.buf = append(s.buf, eventDataEnd...)
+			conn.Write(s.buf) // the last one: what becomes of it changes nothing
+			return sent
+		}
+	}
+}
+
+// gather appends what is there, about streamBatch bytes at the most, after waiting for the first message. It returns why
+// there is none, or nil.
+func (s *stream) gather() error {
+	s.wait.Stay = heartbeat
+	for {
+		at := len(s.buf) + len(eventID)
+		buf := append(wire.AppendCursor(append(s.buf, eventID...), s.after), eventIDEnd...)
+		buf, next, err := s.host.Mail.Read(context.Background(), buf, s.key, s.role, s.after, 1, &formEvent, &s.wait)
+		switch {
+		case err == nil:
+		case len(s.buf) > 0:
+			return nil // the next round tells, after what is gathered has been written
+		default:
+			return err
+		}
+		wire.AppendCursor(buf[:at], next)
+		s.buf, s.after = buf, next
+		if len(s.buf) >= streamBatch {
+			return nil
+		}
+		s.wait.Stay = -1 // what else is there, and no more
+	}
+}

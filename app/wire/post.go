@@ -1,0 +1,173 @@
+package wire
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+
+	"github.com/gofiber/fiber/v2"
+
+	"signal-server/cache"
+	"signal-server/custerrors"
+)
+
+// maxToken is how long an Idempotency-Key may be, in characters.
+const maxToken = 64
+
+// Post is what a request writes. ReadPost begins it; it ends with the visit.
+type Post struct {
+	// Body is the request's, as it came. It lives as long as the request.
+	Body []byte
+	// Batch is what is written, made of Body by the handler; empty at first.
+	Batch cache.Batch
+	// Write says how. Its token is the request's.
+	Write cache.Write
+
+	bound [maxToken]byte // what the token is kept in, if it is not the request's
+	begun bool
+}
+
+// ReadPost reads what all requests that write have in common: the body and the Idempotency-Key. The write is by the visit's seat, to its
+// key. The error is custerrors.IdempotencyKeyIsInvalid or BodyIsNotUTF8.
+func (v *Visit) ReadPost(c *fiber.Ctx) (err error) {
+	p := &v.Post
+	token, err := tokenOf(c)
+	if err != nil {
+		return err
+	}
+	p.begun = true
+	p.Write = cache.Write{Key: v.Key, From: v.Seat, Token: token, Batch: &p.Batch}
+	p.Body, err = BodyOf(c)
+	return err
+}
+
+// tokenOf returns the Idempotency-Key, or the empty token if the request has none: from the header or, so that a page of another
+// origin needs no preflight, from the query as idempotency_key. The header wins.
+func tokenOf(c *fiber.Ctx) (cache.Token, error) {
+	text := c.Request().Header.PeekBytes(headerIdempotency)
+	if text == nil && hasQuery(c) {
+		text = c.Context().QueryArgs().Peek("idempotency_key")
+	}
+	if text == nil {
+		return "", nil
+	}
+	if len(text) == 0 || len(text) > maxToken {
+		return "", custerrors.IdempotencyKeyIsInvalid
+	}
+	for _, b := range text {
+		if b <= ' ' || b > '~' {
+			return "", custerrors.IdempotencyKeyIsInvalid
+		}
+	}
+	return cache.Token(unsafeString(text)), nil
+}
+
+var headerIdempotency = []byte("Idempotency-Key")
+
+// BodyOf returns the request's body as it came. It lives as long as the request. A compressed one is refused with
+// custerrors.BodyIsNotUTF8: it would be inflated past its limit, and it is not the text that the other side should get.
+func BodyOf(c *fiber.Ctx) ([]byte, error) {
+	switch encoding := c.Request().Header.ContentEncoding(); {
+	case len(encoding) > 0 && !bytes.EqualFold(encoding, []byte("identity")):
+		return nil, custerrors.BodyIsNotUTF8
+	default:
+		return c.Request().Body(), nil
+	}
+}
+
+// enterSession counts a session that the post opens, and says in which session it writes and reads otherwise.
+func (v *Visit) enterSession(c *fiber.Ctx) (err error) {
+	w := &v.Post.Write
+	if w.Opens {
+		if err := v.Gate.Opens(&v.Pass); err != nil {
+			return err
+		}
+	}
+	if !v.Gate.WantsTickets() {
+		return nil
+	}
+	v.Post.bindToken()
+	if w.Opens {
+		return nil // the session is to come
+	}
+	if v.route.Puts && !v.Post.Batch.HasSDP() {
+		if err := v.MayAct(c); err != nil {
+			return err
+		}
+	}
+	w.After, err = v.From(w.After)
+	return err
+}
+
+// earn notes that the answer bears the ticket which a post that was done has earned. next is a cursor of its session.
+func (v *Visit) earn(next cache.Cursor) {
+	if v.Gate.WantsTickets() && v.Post.Batch.HasSDP() {
+		v.granted = next.Epoch()
+	}
+}
+
+// Put writes the post. It does not answer.
+//
+// hot: a trickled candidate comes here.
+func (v *Visit) Put(c *fiber.Ctx) error {
+	if err := v.enterSession(c); err != nil {
+		return err
+	}
+	_, next, err := v.Store.Write(c.Context(), nil, v.Post.Write)
+	if err == nil {
+		v.earn(next)
+	}
+	return err
+}
+
+// Exchange writes the post, and then answers with the messages behind Post.Write.After as Ask does. To a request that does not wait, no
+// message is an answer too.
+//
+// hot: a handshake is mostly this.
+func (v *Visit) Exchange(c *fiber.Ctx, shape *Shape, wait *cache.Wait) error {
+	if err := v.enterSession(c); err != nil {
+		return err
+	}
+	w := &v.Post.Write
+	w.Limit, w.Form = noLimit, &shape.Form
+	body, at := shape.begin(v.reply.Reuse())
+	body, next, err := v.Mail.Write(c.Context(), body, *w, wait)
+	nothing := isNothing(err)
+	if err == nil || nothing {
+		v.earn(next)
+	}
+	if nothing && wait.For > 0 {
+		v.Post.end() // the wait needs none of it
+		v.reply.SwapBody(body)
+		return v.Ask(c, &Ask{After: next, Shape: shape}, wait)
+	}
+	wait.End()
+	if nothing {
+		err = nil
+	}
+	return v.finish(shape, body, at, next, err)
+}
+
+// bindToken makes the Idempotency-Key of a write that puts an sdp one of the whole write. A client that repeats it gets the ticket
+// again, so it has to know all of it: it is not enough to guess the Idempotency-Key, nor to have used it before for something else.
+func (p *Post) bindToken() {
+	if p.Write.Token == "" || !p.Batch.HasSDP() {
+		return
+	}
+	var text [sha256.Size + maxToken]byte
+	sum := sha256.Sum256(p.Batch.Frames())
+	sum = sha256.Sum256(append(append(text[:0], sum[:]...), p.Write.Token...))
+	p.Write.Token = cache.Token(unsafeString(base64.RawURLEncoding.AppendEncode(p.bound[:0], sum[:])))
+}
+
+// keepBatch is how much memory a batch may take back to the pool: what four fifths of all sdp need.
+const keepBatch = 16 << 10
+
+// end empties the post. It may be called twice, and where there is none.
+func (p *Post) end() {
+	if !p.begun {
+		return
+	}
+	p.Batch.Reset(keepBatch)
+	p.Body, p.Write, p.begun = nil, cache.Write{}, false
+}

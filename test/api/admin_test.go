@@ -1,0 +1,127 @@
+package api_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	appserver "signal-server/app/server"
+
+	"signal-server/app/apptest"
+)
+
+// serveAdmin starts a server with an admin listener, and returns the address of that listener.
+func serveAdmin(t *testing.T, change func(*apptest.Config)) (addr string) {
+	t.Helper()
+	config := apptest.Defaults()
+	change(&config)
+	store := newStore(t, config.Limits, 32<<20)
+	a, _, err := apptest.New(config, store, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatalf("New: got %v, want a server", err)
+	}
+	var listeners [2]net.Listener
+	for i := range listeners {
+		if listeners[i], err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		if err := a.Serve(ctx, appserver.Listeners{API: listeners[0], Admin: listeners[1]}); err != nil {
+			t.Errorf("Serve: got %v, want nil", err)
+		}
+	})
+	t.Cleanup(func() {
+		cancel()
+		serving.Wait()
+		store.Close()
+	})
+	return listeners[1].Addr().String()
+}
+
+// get asks the admin listener over a connection of its own.
+func getAdmin(t *testing.T, addr, path string) (status int, body string) {
+	t.Helper()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
+	response, err := client.Get("http://" + addr + path)
+	if err != nil {
+		t.Fatalf("%s: got %v, want an answer", path, err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatalf("%s: got %v, want a whole answer", path, err)
+	}
+	return response.StatusCode, string(text)
+}
+
+func TestAdmin(t *testing.T) {
+	addr := serveAdmin(t, func(c *apptest.Config) { c.Version = "v1.2.3" })
+	for path, want := range map[string]struct {
+		status int
+		text   string
+	}{
+		"/healthz":                         {200, `{"msg":"","data":null}`},
+		"/readyz":                          {200, `{"msg":"","data":null}`},
+		"/metrics":                         {200, `version="v1.2.3"`},
+		"/debug/pprof/":                    {200, "goroutine"},
+		"/debug/pprof/heap":                {200, ""},
+		"/debug/pprof/goroutine?debug=1":   {200, "goroutine profile"},
+		"/debug/pprof/profile?seconds=1":   {200, ""},
+		"/debug/pprof/profile?seconds=301": {400, "seconds must be 0 to 300"},
+		"/debug/pprof/trace?seconds=1e9":   {400, "seconds must be 0 to 300"},
+		"/debug/pprof/heap?seconds=NaN":    {400, "seconds must be 0 to 300"},
+		"/debug/pprof/cmdline":             {404, `"data":null`},
+		"/debug/pprof/none":                {404, ""},
+		"/none":                            {404, `"data":null`},
+		"/offer/sdp":                       {404, `"data":null`},
+	} {
+		status, body := getAdmin(t, addr, path)
+		if status != want.status || !strings.Contains(body, want.text) {
+			t.Errorf("%s: got %d %.300q, want %d and %q", path, status, body, want.status, want.text)
+		}
+	}
+}
+
+// TestAdminIsBounded checks that the admin listener cuts off slow clients and refuses long headers, and that connections beyond its bound
+// wait until others end.
+func TestAdminIsBounded(t *testing.T) {
+	t.Parallel()
+	const bound = 64
+	addr := serveAdmin(t, func(c *apptest.Config) { c.Link.ReadTimeout, c.Link.IdleTimeout = 500*ms, time.Second })
+	dial := func() net.Conn {
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		conn.SetDeadline(time.Now().Add(20 * time.Second)) // so that a test that fails ends
+		return conn
+	}
+	for range bound { // each sends half a request, and keeps others out until it is cut off
+		fmt.Fprint(dial(), "GET /healthz HTTP/1.1\r\n")
+	}
+	began := time.Now()
+	conn := dial()
+	fmt.Fprint(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil || response.StatusCode != 200 || time.Since(began) < 300*ms {
+		t.Errorf("one beyond %d slow ones: got %v, %v after %v, want 200 when they are cut off", bound, response, err, time.Since(began))
+	}
+	conn = dial()
+	fmt.Fprintf(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\nX: %s\r\n\r\n", strings.Repeat("x", 32<<10))
+	response, err = http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil || response.StatusCode != 431 {
+		t.Errorf("32 KiB of headers: got %v, %v, want 431", response, err)
+	}
+}
