@@ -1,7 +1,7 @@
 package main
 
-// What the signaling API answers, and what is posted to it: written out here, apart from the server, so that a fault there is
-// not a fault here too.
+// What the signaling API answers, and what is posted to it. It is written out here and not taken from the server, so that a fault there
+// is not a fault here too.
 
 const (
 	done      = `{"msg":"","data":null}`

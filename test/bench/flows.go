@@ -10,8 +10,7 @@ import (
 // offerer and the answerer of a handshake run at the same time. A side is done when it has all of the other's payloads.
 type side func(l *line, key string) error
 
-// pollPause is how long a peer that may not wait pauses after it was told that there is nothing yet. A long one makes few
-// empty polls, and a slow handshake.
+// pollPause is how long a peer that polls pauses after an empty answer. A long pause makes few empty polls and a slow handshake.
 const pollPause = 10 * time.Millisecond
 
 // offerMessages and answerMessages are the messages flow: three requests in all.
@@ -98,7 +97,7 @@ func classicArrays(role string) side {
 	}
 }
 
-// inOrder does what a peer does in its order: the answerer needs the offer before it can write.
+// inOrder calls a peer's three steps in the order of its role: the answerer needs the offer before it can write.
 func inOrder(role string, write, readSDP, readCandidates func() error) error {
 	steps := [...]func() error{write, readSDP, readCandidates}
 	if role == "answer" {

@@ -81,7 +81,8 @@ func (b *bench) fill(p *process, n int) error {
 	return b.overLines(p, n, func(l *line) error { return l.writeBoth(newKey()) })
 }
 
-// perDialling is how often work is done before connections are made anew: within their patience, however slow the machine.
+// perDialling is how often work is done before new connections replace the old ones, which live no longer than patience. Even a slow
+// machine does that much in it.
 const perDialling = 50_000
 
 // overLines does work n times, over atOnce connections.

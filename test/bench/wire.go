@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// conn is one keep-alive HTTP/1.1 connection that sends prepared bytes and reads answers of known length. It does no more
-// than that, so that the load costs less than the servers.
+// conn is a keep-alive HTTP/1.1 connection that sends prepared bytes and reads answers of known length. It does nothing else, so that
+// the load costs less than the servers.
 type conn struct {
 	*socket
 	in    []byte

@@ -222,7 +222,7 @@ func TestAlertsFire(t *testing.T) {
 	}
 }
 
-// changed returns well with the values of the series that have the text in them replaced.
+// changed returns well with new values for the series whose line has the text in it.
 func changed(t *testing.T, way [2]string) string {
 	t.Helper()
 	lines := strings.Split(well, "\n")

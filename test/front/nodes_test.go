@@ -70,7 +70,7 @@ func TestPostsAreNotRepeated(t *testing.T) {
 		}
 		c = browser(t, p, someone)
 		transport := c.Transport.(*http.Transport)
-		transport.ForceAttemptHTTP2, transport.DisableKeepAlives = false, true // this client repeats nothing by itself
+		transport.ForceAttemptHTTP2, transport.DisableKeepAlives = false, true // so that this client repeats nothing
 		status, _ := ask(t, c, "POST", "/offer/candidate", "c", "key", "k", "Idempotency-Key", "token")
 		if got := posts.Load(); got != 1 || status < 500 {
 			t.Errorf("got status %d after %d POSTs, want one of 500 and above after 1", status, got)

@@ -151,7 +151,7 @@ func TestReload(t *testing.T) {
 	p.end(t, syscall.SIGTERM)
 }
 
-// TestRoleTickets checks what the flags give, that SIGHUP has the secrets read again, and what they refuse.
+// TestRoleTickets checks what the flags give and refuse, and that the program reads the secrets again at SIGHUP.
 func TestRoleTickets(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "secrets")
 	write := func(text string) {
@@ -263,7 +263,7 @@ func TestTokenAfterALastLineWithoutEnd(t *testing.T) {
 	}
 }
 
-// TestReloadWhileItStarts sends SIGHUP to a server that is still fetching the keys of those who sign JWTs.
+// TestReloadWhileItStarts sends SIGHUP to a server that is still fetching the keys that JWTs are signed with.
 func TestReloadWhileItStarts(t *testing.T) {
 	public, _, err := ed25519.GenerateKey(nil)
 	if err != nil {

@@ -6,8 +6,8 @@
 //	k6/run soak ──load, and deaths──▶ server ◀──handshakes, one after the other── this process
 //	                                    ▲──────/proc, and the admin listener──────┘
 //
-// The load comes and goes like a tide, in each quarter of the run alike: so the last quarter is held against the second, the first
-// being for warming up. When the load has gone the server must have no more goroutines and descriptors than before it.
+// The load comes and goes like a tide, alike in each quarter of the run. So the last quarter can be compared with the second; the first
+// is for warming up. When the load has gone the server must have no more goroutines and descriptors than before.
 //
 // A run of an hour or more writes docs/soak.md and docs/soak.svg. k6 checks every payload, this program its own.
 package main
@@ -34,7 +34,7 @@ type soak struct {
 	begun    time.Time
 }
 
-// whole is how long a run must be to be written down. A shorter one has not seen enough for its times to be judged.
+// whole is the shortest run that is written down, and whose times are judged. A shorter one has not seen enough.
 const whole = time.Hour
 
 func main() {
@@ -99,7 +99,7 @@ func (s *soak) say(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "soak: %v: %s\n", time.Since(s.begun).Round(time.Second), fmt.Sprintf(format, args...))
 }
 
-// enough is how many samples it takes to hold quarters against each other.
+// enough is how many samples it takes to compare quarters.
 const enough = 8
 
 // watch takes samples until the load has ended, and returns them with what the load counted.
@@ -142,7 +142,7 @@ func (s *soak) watch(ctx context.Context, server *process, probe *probe) ([]samp
 	}
 }
 
-// stopped cancels the other one and waits for it.
+// stopped cancels what runs beside and waits until it has ended.
 func stopped(cancel context.CancelFunc, other chan error) error {
 	cancel()
 	if err := <-other; !errors.Is(err, context.Canceled) {
