@@ -159,13 +159,13 @@ type stepped struct {
 	next string // the offerer's cursor
 }
 
-// answer is an answer's status and body.
-type answer struct {
+// reply is the status and the body of an answer.
+type reply struct {
 	status int
 	text   string
 }
 
-func (c *stepped) do(t *testing.T, method, target, client, body string) answer {
+func (c *stepped) do(t *testing.T, method, target, client, body string) reply {
 	t.Helper()
 	head := c.head
 	if client != "" {
@@ -174,7 +174,7 @@ func (c *stepped) do(t *testing.T, method, target, client, body string) answer {
 	return askedOver(t, c.conn, method, target, head, body)
 }
 
-func askedOver(t *testing.T, conn *asker, method, target, head, body string) (a answer) {
+func askedOver(t *testing.T, conn *asker, method, target, head, body string) (a reply) {
 	t.Helper()
 	text, err := conn.ask(method, target, head, body)
 	if err != nil {
@@ -187,14 +187,14 @@ func askedOver(t *testing.T, conn *asker, method, target, head, body string) (a 
 }
 
 // poll asks over a connection of its own. The channel receives the answer when it comes.
-func (c *stepped) poll(t *testing.T, target string) <-chan answer {
+func (c *stepped) poll(t *testing.T, target string) <-chan reply {
 	t.Helper()
-	conn, came := dial(t, c.addr), make(chan answer, 1)
+	conn, came := dial(t, c.addr), make(chan reply, 1)
 	go func() { came <- askedOver(t, conn, "GET", target, from("192.0.2.2")+c.head, "") }()
 	return came
 }
 
-func (a answer) wants(t *testing.T, what string, status int, msg custerrors.Error) {
+func (a reply) wants(t *testing.T, what string, status int, msg custerrors.Error) {
 	t.Helper()
 	if a.status != status || !strings.Contains(a.text, `"msg":"`+string(msg)+`"`) {
 		t.Errorf("%s: got %d %s, want %d %q", what, a.status, a.text, status, msg)
@@ -203,7 +203,7 @@ func (a answer) wants(t *testing.T, what string, status int, msg custerrors.Erro
 
 var cursor = regexp.MustCompile(`"next":"([^"]*)"`)
 
-func (a answer) next() string {
+func (a reply) next() string {
 	if m := cursor.FindStringSubmatch(a.text); m != nil {
 		return m[1]
 	}

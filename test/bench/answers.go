@@ -10,7 +10,7 @@ const (
 	noSession = `{"msg":"key未找到","data":null}`
 )
 
-// anyCursor stands in an answer that is expected for a cursor, which is the server's own.
+// anyCursor stands for a cursor in an expected answer: only the server knows which it will be.
 const anyCursor = "\x00"
 
 const cursorLen = 11 // of this server's

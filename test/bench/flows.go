@@ -20,7 +20,8 @@ func offerMessages(l *line, key string) error {
 	return l.expect("POST", "/offer/messages?wait=20", key, l.body, l.want)
 }
 
-// offerMessagesAndEnd is offerMessages, and ends the session: the answerer wrote its last before the offerer's wait was over.
+// offerMessagesAndEnd is offerMessages, and then ends the session. It may: the answerer writes its last message before the offerer has
+// its answer.
 func offerMessagesAndEnd(l *line, key string) error {
 	if err := offerMessages(l, key); err != nil {
 		return err

@@ -153,10 +153,10 @@ func (b *bench) connectionMemory(ctx context.Context) error {
 	return nil
 }
 
-// waiters are connections with a request each that nothing comes to.
+// waiters are connections, each with a request that waits in vain.
 type waiters []*conn
 
-// startWaiting opens connections and asks each for something that does not come. hangUp must follow, also after an error.
+// startWaiting opens connections and asks on each for something that does not come. hangUp must follow, also after an error.
 func (b *bench) startWaiting(p *process) (w waiters, err error) {
 	for range b.size.connections {
 		c, err := b.poller.dialHTTP(p.addr)

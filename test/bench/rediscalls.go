@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// redisCallers is how many call a store at once, and how many commands are under way in the pipelines that it is compared with.
+// redisCallers is how many goroutines call a store at once, and how many commands are under way in the pipelines beside it.
 const redisCallers = 256
 
 // redisCalls measures how many calls a second the store makes, in a process of its own, against pipelines of the same script

@@ -65,7 +65,7 @@ var kinds = []kind{
 	},
 }
 
-// requests measures each kind of request against a fasthttp that does nothing but answer as many bytes to the same request.
+// requests measures each kind of request against a fasthttp that answers the same request with as many bytes and does nothing else.
 func (b *bench) requests(ctx context.Context) error {
 	t := table{
 		title: "CPU of one request",

@@ -47,7 +47,7 @@ func (c *conn) receive() ([]byte, error) {
 	if c.in == nil {
 		c.in = make([]byte, 8<<10)
 	}
-	if err := c.wait(); err != nil { // a look before would be in vain
+	if err := c.wait(); err != nil { // nothing can have come yet
 		return nil, fmt.Errorf("an answer is lost: %w", err)
 	}
 	for n, end := 0, 0; ; {

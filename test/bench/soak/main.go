@@ -1,4 +1,4 @@
-// Command soak has a server under load for an hour, with clients that die, and looks for what grows: goroutines, descriptors,
+// Command soak puts a server under load for an hour, with clients that die, and looks for what grows: goroutines, descriptors,
 // memory, CPU time and the time of a handshake. It is for Linux, and is run by hand:
 //
 //	go -C test/bench run ./soak [-duration 1h] [-rate 20]
@@ -170,7 +170,7 @@ func (s *soak) load(ctx context.Context, url string) error {
 	cmd.Env = append(os.Environ(), "TARGET="+url, "OUT="+out, fmt.Sprintf("RATE=%d", s.rate),
 		fmt.Sprintf("DURATION=%ds", int(s.duration.Seconds())))
 	if s.duration < whole {
-		cmd.Env = append(cmd.Env, "P95=3000", "P99=5000") // as in a smoke: it does not ask for speed
+		cmd.Env = append(cmd.Env, "P95=3000", "P99=5000") // as in a smoke test, which does not judge speed
 	}
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	if err := cmd.Run(); err != nil {

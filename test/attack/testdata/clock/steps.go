@@ -15,7 +15,7 @@ import (
 //go:linkname clockGettime runtime.vdsoClockgettimeSym
 var clockGettime uintptr
 
-// What the assembly knows: the kernel's, and by how many seconds the clock of the wall is stepped.
+// The assembly reads these: the kernel's clock_gettime, and by how many seconds the wall clock is stepped.
 var (
 	kernels uintptr
 	offset  int64
