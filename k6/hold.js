@@ -1,7 +1,7 @@
 // Many idle waiters, then news for all of them: HOLD peers wait for as many others, each on a connection of its own, and after
 // DURATION the others come, RATE of them a second.
 //
-// Every other waiter is an offerer that waits for its answer, and has a session; the rest are answerers, who wait for sessions
+// Every other waiter is an offerer that has a session and waits for its answer. The rest are answerers that wait for sessions
 // that nobody has opened.
 
 import exec from 'k6/execution';

@@ -66,7 +66,7 @@ export const mix = counted(async () => {
   await run();
 });
 
-// A dead client's connection ends at the server a little later than at the client.
+// The server notices the end of a dead client's connection a little later than the client.
 const settling = 100; // milliseconds
 
 // repeat: the offerer dies while its offer is held for the answer. It repeats the request, which must not be applied twice, and
@@ -98,7 +98,7 @@ async function comeBack() {
   recovered(compare(answerer.news, offer));
 }
 
-// abandon: a session that nobody ends, with what was written in it by then. It has to go by itself.
+// abandon: a session that nobody ends, with what was written in it by then. The server must end it when its time is over.
 async function abandon() {
   const { offerer, answerer, offer, answer } = pair();
   await die(offerer, 'POST', '/messages', { body: bodyOf(offer) });

@@ -129,7 +129,7 @@ func modulesOn(system string) (modules []module, err error) {
 	}
 }
 
-// licenseIn returns the names of the licenses in a module's folder, and their texts with whatever it wants to be told beside them.
+// licenseIn returns the names of the licenses in a module's folder, and their texts with the notices that belong to them.
 func licenseIn(known *classifier.Classifier, dir string) (names, text string, err error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

@@ -1,4 +1,4 @@
-// What a run is told from outside: environment variables, each with a default and its unit. A wrong one stops the run.
+// The settings of a run: environment variables, each with a default and its unit. A wrong one stops the run.
 
 // target is the server under load. Only load a host that is yours.
 export const target = text('TARGET', 'http://127.0.0.1:8080').replace(/\/+$/, '');

@@ -18,7 +18,7 @@ export const handshakeRequests = new Trend('handshake_requests');
 //   answerer  POST answer, 6, wait ─▶ 3 candidates
 //   offerer   POST 3 ───────────────▶ nothing new
 //
-// No Idempotency-Key: with one, k6 (Go's HTTP client) would by itself repeat a request whose connection broke, and hide it.
+// No Idempotency-Key: with one k6, which is Go's HTTP client, would repeat a request whose connection broke, and hide the fault.
 // Without trickle, everything was gathered before: three requests. Fewer cannot do, for the answerer has to ask before it can
 // answer.
 export async function messages({ trickle = true } = {}) {

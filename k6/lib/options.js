@@ -42,6 +42,6 @@ export function setup() {
   if (response.status !== 200) {
     exec.test.abort(`${shownTarget}/readyz: got ${response.error || response.status}, want 200`);
   }
-  // A metric without a sample is missing in the summary. These are told when they are 0, too.
+  // A metric without a sample is missing in the summary. These must be there even when they are 0.
   for (const counter of [failures, lateNews, ...Object.values(faults)]) counter.add(0);
 }

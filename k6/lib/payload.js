@@ -50,7 +50,7 @@ export function data(messages) {
 
 export const payloads = new Counter('payloads');
 
-// faults counts payloads that did not come once, whole, in order, and to whom they were sent.
+// faults counts payloads that did not reach the right peer once, whole and in order.
 export const faults = {
   lost: new Counter('payloads_lost'),
   doubled: new Counter('payloads_doubled'),

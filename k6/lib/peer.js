@@ -20,8 +20,8 @@ export function sleep(milliseconds) {
 // failures counts iterations that did not get to their end.
 export const failures = new Counter('failures');
 
-// lateNews counts held requests that got their news only after so many milliseconds. A server that does not wake one when there
-// is news finds it by itself when the wait is over, or sooner, and everything else looks well.
+// lateNews counts held requests that got their news only after lateAfter milliseconds. A server that fails to wake a request answers it
+// when the wait is over, and everything else looks well.
 export const lateNews = new Counter('late_news');
 export const lateAfter = Math.min(wait, 5) * 1000;
 

@@ -19,15 +19,15 @@ import (
 // insideVariable tells the test binary that it runs inside a namespace that a test made.
 const insideVariable = "SIGNAL_ATTACK_INSIDE_NAMESPACE"
 
-// TestAbandoned has clients vanish in the middle of long polls and event streams: no packet of theirs comes any more, no end of
-// their connections. The server finds out by itself and gives back what they held.
+// TestAbandoned cuts clients off in the middle of long polls and event streams: neither a packet nor the end of a connection reaches
+// the server any more. The server notices it without their help and gives back what they held.
 func TestAbandoned(t *testing.T) {
 	need(t, "ip")
 	if os.Getenv(insideVariable) == "" {
 		insideNamespace(t)
 		return
 	}
-	// Two ends of a cable: the server at one, the clients at the other, in a namespace of theirs.
+	// A cable has two ends: the server is at one, the clients are at the other, in a namespace of their own.
 	for _, command := range []string{
 		"link set lo up",
 		"netns add clients",
@@ -79,14 +79,14 @@ func TestAbandoned(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	// The address has gone with the cable; what the server sends goes nowhere.
-	eventually(t, "the server has given up on those who vanished", func() bool { return s.descriptors(t) <= before+2 })
+	eventually(t, "the server has given up on the clients that vanished", func() bool { return s.descriptors(t) <= before+2 })
 	t.Logf("%d clients vanished from polls and streams: all were found out after %v, resident %d MB", n, time.Since(began).Round(time.Second), s.resident(t)>>20)
 	clients.Process.Kill()
 	<-exited
 }
 
-// insideNamespace runs the calling test again inside a network namespace, and a mount namespace for the names of others, which end
-// with that process.
+// insideNamespace runs the calling test again in a process of its own, inside a network namespace and a mount namespace. Both end with
+// that process.
 func insideNamespace(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
@@ -113,7 +113,7 @@ func insideNamespace(t *testing.T) {
 	}
 }
 
-// clientsVariable tells the test binary to be as many clients.
+// clientsVariable makes the test binary be that many clients.
 const clientsVariable = "SIGNAL_ATTACK_CLIENTS"
 
 // TestClientsThatVanish is the clients' side of TestAbandoned, in a process of its own.
@@ -137,7 +137,7 @@ func TestClientsThatVanish(t *testing.T) {
 			for err == nil {
 				err = ask(conn, request, polls)
 				conn.Close()
-				fmt.Printf("client %d comes again: %v\n", i, err) // a machine that stalls for seconds has the server end it
+				fmt.Printf("client %d comes again: %v\n", i, err) // where the machine stalls for seconds, the server ends a connection early
 				conn, err = net.Dial("tcp", "192.0.2.1:8080")
 			}
 		}()

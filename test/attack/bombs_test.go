@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// TestBombs sends small things that are to become large, or to cost much. Each is refused, or taken for what it is, and neither
-// memory nor time gets out of hand.
+// TestBombs sends small requests that are made to grow large or to cost much. The server refuses each, or takes it for what it is, and
+// spends neither much memory nor much time on it.
 func TestBombs(t *testing.T) {
 	s := serve(t, "--memory=64MiB")
 	const limit = 250 << 10 // bytes of a body

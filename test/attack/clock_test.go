@@ -23,8 +23,9 @@ import (
 	"signal-server/custerrors"
 )
 
-// stepping builds the program with a clock of the wall that steps: testdata/clock is put into its main package by an overlay of the
-// build. Time namespaces cannot do it, as they leave that clock alone, nor can what is preloaded, as Go asks the kernel by itself.
+// stepping builds the program with a wall clock that steps: an overlay of the build puts testdata/clock into its main package. Time
+// namespaces cannot do that, because they leave the wall clock alone. A preloaded library cannot either, because Go asks the kernel
+// directly.
 func stepping(t *testing.T) (program string) {
 	t.Helper()
 	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
@@ -54,7 +55,7 @@ func stepping(t *testing.T) (program string) {
 	return program
 }
 
-// step steps the server's clock of the wall that many hours, and waits until it has.
+// step steps the server's wall clock by that many hours, and waits until it has stepped.
 func (s *server) step(t *testing.T, hours int) {
 	t.Helper()
 	signal, want := syscall.SIGUSR1, "stepped=1h0m0s since=0s"
@@ -68,9 +69,9 @@ func (s *server) step(t *testing.T, hours int) {
 	}
 }
 
-// TestClockSteps steps the clock of the wall an hour forwards, two backwards, and one forwards again, while peers connect. No session,
-// wait, stream or connection ends by it, and nobody may do more or less than before; only JWTs go by that clock, and those that are
-// refused are counted.
+// TestClockSteps steps the wall clock an hour forwards, two backwards, and one forwards again, while peers connect. No session, wait,
+// stream or connection ends by it, and no client may do more or less than before. Only JWTs go by that clock; refused ones are
+// counted.
 func TestClockSteps(t *testing.T) {
 	program := stepping(t)
 	for name, store := range map[string]func(t *testing.T) string{
@@ -102,11 +103,11 @@ func TestClockSteps(t *testing.T) {
 				c.do(t, "GET", fmt.Sprint("/answer/messages?key=wrong-", i), "192.0.2.3", "")
 			}
 			c.do(t, "GET", "/answer/messages?key=wrong", "192.0.2.3", "").wants(t, "a guesser", 429, custerrors.TooManyRequests)
-			c.do(t, "GET", "/answer/messages?key=wrong", "192.0.2.4", "").wants(t, "who errs once", 200, custerrors.KeyNotFound)
+			c.do(t, "GET", "/answer/messages?key=wrong", "192.0.2.4", "").wants(t, "a client that errs once", 200, custerrors.KeyNotFound)
 
 			for i, step := range []struct {
 				hours                 int
-				expiring, sinceLately int // what JWTs get, that expire in ten minutes, or are valid since ten minutes ago
+				expiring, sinceLately int // the status for a JWT that expires in ten minutes, and for one that is valid since ten minutes ago
 			}{{1, 401, 200}, {-2, 200, 401}, {1, 200, 200}} {
 				p.settle()
 				p.take(t)
@@ -126,7 +127,7 @@ func TestClockSteps(t *testing.T) {
 				}
 				c.next = got.next()
 				c.do(t, "GET", "/answer/messages?key=wrong", "192.0.2.3", "").wants(t, what+": a guesser", 429, custerrors.TooManyRequests)
-				c.do(t, "GET", fmt.Sprint("/answer/messages?key=wrong-", i), "192.0.2.4", "").wants(t, what+": who errs once", 200, custerrors.KeyNotFound)
+				c.do(t, "GET", fmt.Sprint("/answer/messages?key=wrong-", i), "192.0.2.4", "").wants(t, what+": a client that errs once", 200, custerrors.KeyNotFound)
 
 				refused := c.refused(t)
 				now := time.Now()
@@ -158,13 +159,13 @@ type stepped struct {
 	next string // the offerer's cursor
 }
 
-// answer is an answer's status and body.
-type answer struct {
+// reply is the status and the body of an answer.
+type reply struct {
 	status int
 	text   string
 }
 
-func (c *stepped) do(t *testing.T, method, target, client, body string) answer {
+func (c *stepped) do(t *testing.T, method, target, client, body string) reply {
 	t.Helper()
 	head := c.head
 	if client != "" {
@@ -173,7 +174,7 @@ func (c *stepped) do(t *testing.T, method, target, client, body string) answer {
 	return askedOver(t, c.conn, method, target, head, body)
 }
 
-func askedOver(t *testing.T, conn *asker, method, target, head, body string) (a answer) {
+func askedOver(t *testing.T, conn *asker, method, target, head, body string) (a reply) {
 	t.Helper()
 	text, err := conn.ask(method, target, head, body)
 	if err != nil {
@@ -185,15 +186,15 @@ func askedOver(t *testing.T, conn *asker, method, target, head, body string) (a 
 	return a
 }
 
-// poll asks over a connection of its own, and gives the answer when it comes.
-func (c *stepped) poll(t *testing.T, target string) <-chan answer {
+// poll asks over a connection of its own. The channel receives the answer when it comes.
+func (c *stepped) poll(t *testing.T, target string) <-chan reply {
 	t.Helper()
-	conn, came := dial(t, c.addr), make(chan answer, 1)
+	conn, came := dial(t, c.addr), make(chan reply, 1)
 	go func() { came <- askedOver(t, conn, "GET", target, from("192.0.2.2")+c.head, "") }()
 	return came
 }
 
-func (a answer) wants(t *testing.T, what string, status int, msg custerrors.Error) {
+func (a reply) wants(t *testing.T, what string, status int, msg custerrors.Error) {
 	t.Helper()
 	if a.status != status || !strings.Contains(a.text, `"msg":"`+string(msg)+`"`) {
 		t.Errorf("%s: got %d %s, want %d %q", what, a.status, a.text, status, msg)
@@ -202,14 +203,14 @@ func (a answer) wants(t *testing.T, what string, status int, msg custerrors.Erro
 
 var cursor = regexp.MustCompile(`"next":"([^"]*)"`)
 
-func (a answer) next() string {
+func (a reply) next() string {
 	if m := cursor.FindStringSubmatch(a.text); m != nil {
 		return m[1]
 	}
 	return ""
 }
 
-// with asks with a JWT of these claims.
+// with asks with a JWT of these claims, and checks the status of the answer.
 func (c *stepped) with(t *testing.T, claims jwt.MapClaims, want int) {
 	t.Helper()
 	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(strings.Repeat("s", 32)))

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestOutOfDescriptors opens more connections than the server has descriptors for. Those that it has go on, and when the crowd has
-// gone everybody is served again, and operators see why some were not.
+// TestOutOfDescriptors opens more connections than the server has descriptors for. The connections that it has accepted go on. When
+// the crowd has gone the server serves everybody again, and a metric shows operators why it did not before.
 func TestOutOfDescriptors(t *testing.T) {
 	s := start(t, exec.Command("sh", "-c", `ulimit -n 96; exec "$0" --listen=127.0.0.1:0 --admin=127.0.0.1:0 --read-timeout=20s`, program))
 	p := connecting(t, s.url(), nil)

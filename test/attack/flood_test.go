@@ -125,12 +125,12 @@ func TestFloodOfOpens(t *testing.T) {
 		opened.Load(), refused.Load(), live, s.resident(t)>>20)
 }
 
-// asMany lets the test be several clients: it is the proxy that says for whom it asks.
+// asMany lets the test be several clients: the server takes it for a proxy, and believes the address that it names.
 const asMany = "--trusted-proxies=loopback"
 
 func from(client string) string { return "X-Forwarded-For: " + client + "\r\n" }
 
-// TestGuessing has one client guess keys as fast as it can. It is slowed and blocked; those who wait for a key are not.
+// TestGuessing lets one client guess keys as fast as it can. The server slows it down and blocks it, but no client that waits for one key.
 func TestGuessing(t *testing.T) {
 	s := serve(t, asMany, "--rate-wrong-keys=20/m")
 	p := connecting(t, s.url(), http.Header{"X-Forwarded-For": {"192.0.2.1"}})
@@ -178,13 +178,13 @@ func TestGuessing(t *testing.T) {
 	patient := dial(t, s.addr)
 	for range 100 { // an answerer that comes early asks for one key, over and over
 		if answer, err := patient.ask("GET", "/answer/messages?key=later", from("198.51.100.7"), ""); err != nil || !strings.HasPrefix(answer, "HTTP/1.1 200") {
-			t.Fatalf("who polls one key: got %.60s %v, want 200", answer, err)
+			t.Fatalf("a client that polls one key: got %.60s %v, want 200", answer, err)
 		}
 	}
 	t.Logf("guessing keys for 3 s: %d let through, %d refused; peers before %v; in it %v", let.Load(), refused.Load(), before, in)
 }
 
-// TestFloodOfRequests has one client ask as fast as it can. What is refused costs less than what is served.
+// TestFloodOfRequests lets one client ask as fast as it can. A refused request costs less than a served one.
 func TestFloodOfRequests(t *testing.T) {
 	const n = 60_000
 	cost := func(s *server, want string) time.Duration {

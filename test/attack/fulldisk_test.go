@@ -10,7 +10,7 @@ import (
 	"signal-server/app/apptest/testlog"
 )
 
-// TestDiskFullForLogs has the server's log go to a full disk: it serves, is told to reload, and ends, as if nothing were.
+// TestDiskFullForLogs sends the server's log to a full disk. The server serves, reloads and ends as with any other.
 func TestDiskFullForLogs(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0") // the log, which would say where it serves, is lost
 	if err != nil {

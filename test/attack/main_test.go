@@ -68,7 +68,7 @@ type server struct {
 	addr, admin string // host:port
 	log         *testlog.Log
 	ended       chan error // gets what Wait returned
-	faulty      bool       // what it stands on is broken by the test: it may log errors
+	faulty      bool       // the test breaks its store, so it may log errors
 }
 
 var (
@@ -76,8 +76,8 @@ var (
 	operators = regexp.MustCompile(`msg="serving operators" address=(\S+)`)
 )
 
-// serve starts the program on free ports of the loopback and waits until it serves. It is ended with the test, and fails it if
-// it does not end as it should or has logged an error.
+// serve starts the program on free ports of the loopback and waits until it serves. The program ends with the test. The test fails if
+// the program does not end as it should or has logged an error.
 func serve(t testing.TB, args ...string) *server {
 	t.Helper()
 	return start(t, exec.Command(program, append([]string{"--listen=127.0.0.1:0", "--admin=127.0.0.1:0"}, args...)...))
@@ -184,7 +184,7 @@ func (s *server) descriptors(t testing.TB) int {
 	return len(entries)
 }
 
-// metric returns what the server tells of the series to operators.
+// metric returns the value of the series on the page for operators.
 func (s *server) metric(t testing.TB, series string) float64 {
 	t.Helper()
 	c := http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}

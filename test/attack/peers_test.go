@@ -22,8 +22,8 @@ type peers struct {
 	stop   context.CancelFunc
 	done   sync.WaitGroup
 
-	// startsOver says that a pair whose handshake failed for whatever reason takes another key and begins again, as applications do;
-	// else it does so only when the server says that the session is gone.
+	// startsOver makes a pair take another key and begin again whenever its handshake fails, as applications do. Without it a pair does
+	// so only when the server says that the session is gone.
 	startsOver bool
 
 	mu sync.Mutex
@@ -82,7 +82,7 @@ func (a adding) RoundTrip(r *http.Request) (*http.Response, error) {
 	return a.RoundTripper.RoundTrip(r)
 }
 
-// connect is one handshake: it starts over, as an application does, when the server has lost the session.
+// connect makes one handshake. It starts over, as an application does, when the server has lost the session.
 func (p *peers) connect() {
 	began := time.Now()
 	for {
@@ -113,7 +113,7 @@ func (p *peers) handshake(key string) error {
 	if err != nil {
 		return err
 	}
-	session.End(ctx) // both have what they need: the session ends by itself, if this does not get through
+	session.End(ctx) // both peers have what they need; if this request is lost, the session ends when its time is over
 	return nil
 }
 
@@ -143,7 +143,7 @@ func (p *peers) take(t testing.TB) (f figures) {
 	return f
 }
 
-// during runs the attack while normal peers connect, and returns their figures before and in it. They do complete in it.
+// during runs the attack while normal peers connect, and returns their figures before it and in it. Some must complete in it.
 func (p *peers) during(t testing.TB, attack func()) (before, in figures) {
 	t.Helper()
 	p.settle()

@@ -16,7 +16,7 @@ import (
 	"signal-server/custerrors"
 )
 
-// startStepped starts a Redis whose clock of the wall step steps.
+// startStepped starts a Redis, and returns it with a function that steps its wall clock.
 func startStepped(t *testing.T) (store *redistest.Server, step func(by time.Duration)) {
 	t.Helper()
 	need(t, "gcc", "redis-server", "redis-cli")
@@ -56,8 +56,8 @@ func startStepped(t *testing.T) (store *redistest.Server, step func(by time.Dura
 	}
 }
 
-// TestClockOfRedisSteps steps the clock that sessions in Redis end by. Forwards it ends those that are open, and peers start over;
-// backwards none ends by it. The server goes on with new ones at once.
+// TestClockOfRedisSteps steps the clock by which sessions in Redis end. A step forwards ends the open ones, and peers start over; a step
+// backwards ends none. The server goes on with new sessions at once.
 func TestClockOfRedisSteps(t *testing.T) {
 	store, step := startStepped(t)
 	s := serve(t, "--store="+store.URL(""), "--ttl=4m")

@@ -28,9 +28,9 @@ func (s *server) restart(t *testing.T) *server {
 	return start(t, exec.Command(program, "--listen="+s.addr, "--admin="))
 }
 
-// TestRestart kills the server under load, twice, and starts it again at the same address. Every handshake ends connected: by a
-// repeated request, or by starting over where the session has gone with the server. (client/js/test/server.test.js and
-// test/browser/restart.test.js are this for the browser's client.)
+// TestRestart kills the server under load, twice, and starts it again at the same address. Every handshake completes: by a repeated
+// request, or by starting over where the session has gone with the server. (client/js/test/server.test.js and
+// test/browser/restart.test.js do the same with the browser's client.)
 func TestRestart(t *testing.T) {
 	s := serve(t)
 	p := connecting(t, s.url(), nil)
@@ -51,7 +51,7 @@ func TestRestart(t *testing.T) {
 	t.Logf("two kills: %d handshakes completed, %d of them after starting over, 0 failed", total.handshakes, total.restarted)
 }
 
-// TestRestartWithPion is TestRestart with peers that really connect, by pionsignal.
+// TestRestartWithPion does the same with peers of pionsignal, which really connect.
 func TestRestartWithPion(t *testing.T) {
 	s := serve(t)
 	transport := &http.Transport{MaxIdleConnsPerHost: 2 * pairs}
@@ -103,7 +103,7 @@ func TestRestartWithPion(t *testing.T) {
 	t.Logf("%d kills: %d pairs of pion peers connected, %d of them after starting over, 0 failed", kills, connected.Load(), again.Load())
 }
 
-// connectPion connects two peers on loopback. When one fails the other has nobody to wait for.
+// connectPion connects two peers on the loopback. When one fails it ends the other, which would wait in vain.
 func connectPion(c *client.Client, key string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -138,7 +138,7 @@ func connectPion(c *client.Client, key string) error {
 	return errors.Join(errs...)
 }
 
-// loopbackPeer returns a PeerConnection that asks nobody for its address.
+// loopbackPeer returns a PeerConnection of the loopback alone, which needs no STUN server.
 func loopbackPeer() (*webrtc.PeerConnection, error) {
 	var s webrtc.SettingEngine
 	s.SetIncludeLoopbackCandidate(true)

@@ -26,7 +26,7 @@ func crowd() int {
 // slowness is how an attacker spends the server's time.
 type slowness struct {
 	begin string // is sent at once
-	then  string // is sent byte for byte, over and over
+	then  string // is sent once a second after that
 	reads bool   // takes a byte of the answer now and then
 }
 
@@ -37,7 +37,7 @@ var slow = map[string]slowness{
 	"silent":  {},
 }
 
-// TestSlow has thousands of clients do everything as slowly as they can. The server ends them by itself, while peers connect.
+// TestSlow lets thousands of clients do everything as slowly as they can. The server ends their connections while peers connect.
 func TestSlow(t *testing.T) {
 	need(t, "nice")
 	long := strings.Repeat("x", 60_000)
@@ -60,7 +60,7 @@ func TestSlow(t *testing.T) {
 				said, end := attack(t, name, s.addr)
 				nextLine(t, said)
 				coming = p.take(t)
-				// What a reader has in its kernel's buffers it goes on reading long after the server has hung up.
+				// A reader goes on reading what its kernel has buffered long after the server has hung up.
 				eventually(t, "the server has ended the slow ones", func() bool { return s.descriptors(t) < 50+2*pairs })
 				if !attacker.reads {
 					held = ", the longest held " + nextLine(t, said)
@@ -72,8 +72,8 @@ func TestSlow(t *testing.T) {
 	}
 }
 
-// attack starts the attackers of that name, in a process of their own which takes little of the cores that the server and the
-// peers need: they stand for machines elsewhere. They say a line when all are there, and one when the last is gone.
+// attack starts the attackers of that name in a process of their own. They stand for machines elsewhere, so that process leaves the
+// cores to the server and the peers. It prints a line when all attackers are there, and one when the last is gone.
 func attack(t testing.TB, name, addr string) (said *bufio.Scanner, end func()) {
 	t.Helper()
 	cmd := exec.Command("nice", "-n", "19", os.Args[0], "-test.run=^TestAttackers$", "-test.count=1")
@@ -103,7 +103,7 @@ func nextLine(t testing.TB, lines *bufio.Scanner) string {
 	return lines.Text()
 }
 
-// attackVariable tells the test binary to be attackers: their name, whom they attack, and how many they are.
+// attackVariable makes the test binary be attackers: it has their name, the address that they attack, and their number.
 const attackVariable = "SIGNAL_ATTACK"
 
 // TestAttackers is the attackers' side of TestSlow, in a process of its own.
@@ -114,7 +114,7 @@ func TestAttackers(t *testing.T) {
 		t.Skip("the other side of TestSlow")
 	}
 	attacker := slow[name]
-	var held atomic.Int64 // the longest that an attacker was let be, in ns
+	var held atomic.Int64 // how long the server bore an attacker, at the most, in ns
 	var attackers sync.WaitGroup
 	for range n {
 		conn, err := net.Dial("tcp", addr)
@@ -138,7 +138,7 @@ func TestAttackers(t *testing.T) {
 	fmt.Println(time.Duration(held.Load()).Round(time.Second))
 }
 
-// spend is one attack. It returns how long the server let it go on.
+// spend runs one attack, and returns how long the server bore it.
 func (a *slowness) spend(conn net.Conn) time.Duration {
 	defer conn.Close()
 	began := time.Now()

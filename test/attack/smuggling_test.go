@@ -13,7 +13,7 @@ import (
 	"signal-server/test/front"
 )
 
-// smuggled is a request that is to hide in another one's body. If it is carried out, the session of key smuggled exists.
+// smuggled is a request that hides in the body of another. If the server carries it out, the session of the key smuggled exists.
 const smuggled = "POST /offer/messages?key=smuggled HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n{\"sdp\":\"s\"}"
 
 // shapes are requests whose end two readers may see in different places (RFC 9112, Section 11.2).
@@ -45,22 +45,22 @@ func shapes() map[string]string {
 	}
 }
 
-// plain says which shapes have a second request that nothing hides, for one reader at least that is within its rights: the body
-// before it is empty and ends where it seems to. It may be carried out.
-var plain = map[string]bool{
+// unhidden names the shapes whose second request is in plain sight, at least to one reader that obeys the RFC: the body before it is
+// empty and ends where it seems to. A server may carry that request out.
+var unhidden = map[string]bool{
 	"line feeds alone": true, "chunked twice": true, "chunked after a tab": true, "a folded line": true,
 	"a chunk size with an extension": true, // nginx takes the line feed for the end of the line
 }
 
-// TestSmuggling sends such requests to the server, and through an nginx that keeps its connections to the server for all clients.
-// Nobody's request is taken for a part of another's, and the next client on that connection gets its own answer.
+// TestSmuggling sends such requests to the server, and through an nginx that shares its connections to the server among all clients. No
+// request is taken for a part of another, and the next client on that connection gets its own answer.
 func TestSmuggling(t *testing.T) {
 	s := serve(t)
 	for name, addr := range map[string]string{"directly": s.addr, "behind nginx": front.Plain(t, s.addr)} {
 		for shape, sent := range shapes() {
 			t.Run(name+"/"+shape, func(t *testing.T) {
 				statuses := exchange(t, addr, sent)
-				if len(statuses) > 1 && !plain[shape] {
+				if len(statuses) > 1 && !unhidden[shape] {
 					for _, status := range statuses[1:] {
 						if status == 200 {
 							t.Errorf("got answers %v, want none with 200 behind the first", statuses)
@@ -84,7 +84,7 @@ func TestSmuggling(t *testing.T) {
 				}
 				body, _ := io.ReadAll(r.Body)
 				r.Body.Close()
-				if opened := strings.Contains(string(body), `"data":"s"`); opened && !plain[shape] {
+				if opened := strings.Contains(string(body), `"data":"s"`); opened && !unhidden[shape] {
 					t.Errorf("the hidden request was carried out; answers %v", statuses)
 				}
 				request, _ := http.NewRequest("DELETE", s.url()+"/session?key=smuggled", nil)

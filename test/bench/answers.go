@@ -1,7 +1,7 @@
 package main
 
-// What the signaling API answers, and what is posted to it: written out here, apart from the server, so that a fault there is
-// not a fault here too.
+// What the signaling API answers, and what is posted to it. It is written out here and not taken from the server, so that a fault there
+// is not a fault here too.
 
 const (
 	done      = `{"msg":"","data":null}`
@@ -10,7 +10,7 @@ const (
 	noSession = `{"msg":"key未找到","data":null}`
 )
 
-// anyCursor stands in an answer that is expected for a cursor, which is the server's own.
+// anyCursor stands for a cursor in an expected answer: only the server knows which it will be.
 const anyCursor = "\x00"
 
 const cursorLen = 11 // of this server's

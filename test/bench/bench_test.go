@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestGroups runs what needs nothing but Go, as small as it gets.
+// TestGroups measures every group without PeerServer, as little as it can.
 func TestGroups(t *testing.T) {
 	tiny := size{
 		rounds: 1, requests: 1, handshakes: 2 * atOnce, sessions: 500, connections: 50, handoffs: 1, churn: 11_000, operations: 1,
@@ -72,7 +72,7 @@ func TestGroups(t *testing.T) {
 	}
 }
 
-// TestFaults makes sure that what is counted is seen.
+// TestFaults checks that each kind of wrong answer is counted as what it is.
 func TestFaults(t *testing.T) {
 	key, other := newKey(), newKey()
 	one := func(p payload) string { return string(appendOne(nil, p)) }
@@ -149,7 +149,7 @@ func TestCollected(t *testing.T) {
 	}
 }
 
-// TestSameFasthttp makes sure that what the server is compared with is built of the same fasthttp.
+// TestSameFasthttp checks that the servers beside this one are built with the same fasthttp.
 func TestSameFasthttp(t *testing.T) {
 	required := regexp.MustCompile(`github\.com/valyala/fasthttp (v\S+)`)
 	var versions [2]string

@@ -62,11 +62,11 @@ func (b *bench) collector(ctx context.Context) error {
 	return nil
 }
 
-// A line of gctrace has the CPU times of a collection: stop, assist/dedicated/idle, stop. What runs on an idle core takes
+// A line of gctrace has the CPU times of a collection: stop, assist/dedicated/idle, stop. The idle one is left out, because it takes
 // nothing from requests.
 var collection = regexp.MustCompile(`([\d.]+)\+([\d.]+)/([\d.]+)/[\d.]+\+([\d.]+) ms cpu`)
 
-// collected returns how many collections the trace tells of and the CPU time that they took.
+// collected returns how many collections the trace has, and the CPU time that they took.
 func collected(trace string) (runs int, spent time.Duration, err error) {
 	for lines := bufio.NewScanner(strings.NewReader(trace)); lines.Scan(); {
 		times := collection.FindStringSubmatch(lines.Text())

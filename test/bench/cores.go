@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cores says where what runs: every server on the one, the load on the other. On a machine with a single core they are the same.
+// cores are where processes run: every server on one core, the load on another. On a machine with a single core they are the same.
 type cores struct {
 	server, load, all unix.CPUSet
 	count             int // in all

@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 )
 
-// faults counts answers that are not what they must be. All of its counts must be 0. It is safe for concurrent use.
+// faults counts wrong answers. A run whose counts are not all 0 fails. It is safe for concurrent use.
 type faults struct {
 	// atomic
 	checked                      atomic.Int64 // answers
@@ -57,7 +57,7 @@ func (f *faults) count(got, want []byte, key string) {
 			delete(expected, tag)
 			continue
 		case strings.HasPrefix(tag, key):
-			f.doubled.Add(1) // it was handed out before, or is handed out now for the second time
+			f.doubled.Add(1) // the server handed it out before, or twice in this answer
 		default:
 			f.mixed.Add(1)
 		}

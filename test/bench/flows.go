@@ -10,8 +10,7 @@ import (
 // offerer and the answerer of a handshake run at the same time. A side is done when it has all of the other's payloads.
 type side func(l *line, key string) error
 
-// pollPause is how long a peer that may not wait pauses after it was told that there is nothing yet. A long one makes few
-// empty polls, and a slow handshake.
+// pollPause is how long a peer that polls pauses after an empty answer. A long pause makes few empty polls and a slow handshake.
 const pollPause = 10 * time.Millisecond
 
 // offerMessages and answerMessages are the messages flow: three requests in all.
@@ -21,7 +20,8 @@ func offerMessages(l *line, key string) error {
 	return l.expect("POST", "/offer/messages?wait=20", key, l.body, l.want)
 }
 
-// offerMessagesAndEnd is offerMessages, and ends the session: the answerer wrote its last before the offerer's wait was over.
+// offerMessagesAndEnd is offerMessages, and then ends the session. It may: the answerer writes its last message before the offerer has
+// its answer.
 func offerMessagesAndEnd(l *line, key string) error {
 	if err := offerMessages(l, key); err != nil {
 		return err
@@ -98,7 +98,7 @@ func classicArrays(role string) side {
 	}
 }
 
-// inOrder does what a peer does in its order: the answerer needs the offer before it can write.
+// inOrder calls a peer's three steps in the order of its role: the answerer needs the offer before it can write.
 func inOrder(role string, write, readSDP, readCandidates func() error) error {
 	steps := [...]func() error{write, readSDP, readCandidates}
 	if role == "answer" {

@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// waited is how long a request has been waiting when its news comes: so short that the server has just begun to wait, or so
-// long that it has made itself comfortable.
+// waited is how long a request has been waiting when its payload comes: so short that the server has just begun to wait, or so long that
+// the server has parked the request.
 var waited = [...]struct {
 	name string
 	time time.Duration
 }{
-	{"hand-off to who has waited for 100 ms", 100 * time.Millisecond},
-	{"hand-off to who has waited for 1 ms", time.Millisecond},
+	{"hand-off after a wait of 100 ms", 100 * time.Millisecond},
+	{"hand-off after a wait of 1 ms", time.Millisecond},
 }
 
-// handoff measures how long after a POST the waiting GET has its answer, while many others wait for something else.
+// handoff measures how long after a POST the GET that waits for it is answered, while many other requests wait.
 func (b *bench) handoff(ctx context.Context) error {
 	var typical, slow [len(waited) + 1]series // the last: plain POSTs
 	b.progress.rowBegins(fmt.Sprintf("beside %d waiting connections", b.size.connections), 1, 1)
@@ -83,8 +83,8 @@ func (b *bench) handoffs(ctx context.Context) (times [len(waited) + 1]series, er
 	return times, others.check()
 }
 
-// handOff has all readers wait, each in a session of its own, and posts for one after the other, with a POST between that nobody
-// waits for.
+// handOff lets all readers wait, each in a session of its own. Then it posts to one session after the other, and between them to a
+// session that nobody reads.
 func handOff(writer *line, readers []*line, wait time.Duration) (news, posts series, err error) {
 	unread := newKey()
 	writer.keys = append(writer.keys[:0], unread)
@@ -120,8 +120,8 @@ func handOff(writer *line, readers []*line, wait time.Duration) (news, posts ser
 	return news, posts, writer.end()
 }
 
-// post posts a candidate, and returns how long it took, in µs, until the reader who waits for it had its answer; or, without a
-// reader, until it had its own.
+// post posts a candidate. It returns how long it took, in µs, until the reader that waits for the candidate had its answer; without a
+// reader, until the POST had its own.
 func (l *line) post(p payload, reader *line) (float64, error) {
 	l.body = p.appendText(l.body[:0])
 	l.out = appendRequest(l.out[:0], "POST", "/offer/candidate", p.key, l.body)

@@ -94,7 +94,7 @@ func (b *bench) reportFlows(flows []flow, cpu, asked, rate []series) {
 			chart.add(f.name, cpu[i], own)
 		}
 		switch ratio := base.over(cpu[i]); {
-		case f.anew: // told, not held to
+		case f.anew: // in the table only: no limit holds for it
 		case i == 0:
 			b.report.bar("requests per handshake, messages", asked[0], 1, 4, 3)
 		case f.isPeerServer():

@@ -23,8 +23,8 @@ import (
 	"signal-server/cache/redis"
 )
 
-// memoryConn is a connection without a network: reading from it makes the next request, writing to it checks an answer. It is
-// used by one goroutine, the server's.
+// memoryConn is a connection without a network: Read makes the next request, Write checks an answer. One goroutine uses it, the
+// server's.
 type memoryConn struct {
 	net.Conn // nil: a method that is not below is not called
 
@@ -41,10 +41,10 @@ type memoryConn struct {
 	sent          int
 	body          []byte // scratch
 	request, want []byte
-	tag, wantTag  int // where the number stands in them, that counts up; -1: nowhere
+	tag, wantTag  int // where the tag stands in them, whose number counts up; -1: nowhere
 }
 
-// Read implements net.Conn. It makes one request at a time, by the shortest way: only its number changes, within a session.
+// Read implements net.Conn. It makes one request at a time, as cheaply as it can: within a session only the number changes.
 func (c *memoryConn) Read(b []byte) (int, error) {
 	<-c.begin
 	if c.sent == len(c.keys)*c.repeat {
@@ -127,8 +127,9 @@ func (l *memoryListener) Close() error {
 
 func (l *memoryListener) Addr() net.Addr { return &net.TCPAddr{} }
 
-// measureInMemory returns what a request of that kind takes, of about that many over memory connections, to what: server, this
-// server with the memory store; the URL of a Redis, this server with that; or fiber, Fiber with a handler that does nothing.
+// measureInMemory makes about that many requests of that kind over memory connections, and returns what one takes. what is the
+// server under them: "server" for this one with the memory store, the URL of a Redis for this one with that store, or "fiber" for
+// Fiber with a handler that does nothing.
 func measureInMemory(what string, k *kind, procs, requests int) (r spent, err error) {
 	const conns = 16
 	runtime.GOMAXPROCS(procs)
@@ -186,7 +187,7 @@ func measureInMemory(what string, k *kind, procs, requests int) (r spent, err er
 	return r, nil
 }
 
-// serveInMemory serves the whole server on the listener, with the sessions of the keys open, unless requests of the kind do that.
+// serveInMemory runs the whole server on the listener. It opens the sessions of the keys before, unless the requests do that.
 func serveInMemory(listener net.Listener, what string, k *kind, keys []string, serving chan<- error) error {
 	config := apptest.Defaults()
 	config.Limits.TTL, config.Limits.Lifetime = time.Hour, time.Hour // the last sessions wait for long

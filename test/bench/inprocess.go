@@ -99,7 +99,7 @@ type spent struct {
 	Allocs    float64
 }
 
-// inChild measures requests of that kind to what, in a process of its own: see measureInMemory.
+// inChild calls measureInMemory in a process of its own.
 func (b *bench) inChild(ctx context.Context, what string, k *kind, procs int) (spent, error) {
 	cmd := exec.CommandContext(ctx, executable(), "serve", "inprocess", what, k.name, strconv.Itoa(procs), strconv.Itoa(b.size.operations))
 	on := &b.cores.server

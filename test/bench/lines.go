@@ -100,7 +100,7 @@ func (e *expense) spend(p *process, work func() error) error {
 // micros is the server's CPU time of a unit in µs.
 func (e *expense) micros() float64 { return float64(e.cpu.Nanoseconds()) / 1e3 / float64(e.units) }
 
-// busy is the part of the time in which the server's core was: near 1, the load did not hold it up.
+// busy is the part of the time in which the server used its core. Near 1 the load did not hold the server up.
 func (e *expense) busy() float64 { return e.cpu.Seconds() / e.wall.Seconds() }
 
 // perSecond is how many units were done in a second.

@@ -29,7 +29,7 @@ import (
 	"time"
 )
 
-// size says how much is measured. A round is long enough that the clock's and the scheduler's grains vanish in it.
+// size says how much is measured. A round is so long that the grain of the clock and of the scheduler does not show in it.
 type size struct {
 	rounds      int
 	requests    int // of each kind, per candidate and round

@@ -81,7 +81,8 @@ func (b *bench) fill(p *process, n int) error {
 	return b.overLines(p, n, func(l *line) error { return l.writeBoth(newKey()) })
 }
 
-// perDialling is how often work is done before connections are made anew: within their patience, however slow the machine.
+// perDialling is how often work is done before new connections replace the old ones, which live no longer than patience. Even a slow
+// machine does that much in it.
 const perDialling = 50_000
 
 // overLines does work n times, over atOnce connections.
@@ -152,10 +153,10 @@ func (b *bench) connectionMemory(ctx context.Context) error {
 	return nil
 }
 
-// waiters are connections with a request each that nothing comes to.
+// waiters are connections, each with a request that waits in vain.
 type waiters []*conn
 
-// startWaiting opens connections and asks each for something that does not come. hangUp must follow, also after an error.
+// startWaiting opens connections and asks on each for something that does not come. hangUp must follow, also after an error.
 func (b *bench) startWaiting(p *process) (w waiters, err error) {
 	for range b.size.connections {
 		c, err := b.poller.dialHTTP(p.addr)

@@ -23,7 +23,7 @@ func otherRole(role string) string {
 	return "offer"
 }
 
-// Every payload bears a tag, key/role/number, in the place of its ICE user fragment, so that it can be told from all others
+// Every payload has a tag, key/role/number, in the place of its ICE user fragment. The tag tells it from all others
 // of the run. Number 0 is the sdp. Tags are all of one length.
 const tagLen = keyLen + len("/offer ") + len("/000")
 

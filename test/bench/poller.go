@@ -12,9 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// poller wakes goroutines that wait for something to read. It asks the kernel over and over and does not sleep, as Go's own
-// poller does: a load that sleeps is woken by every answer of a server that is slower than it, and the waking is on that server's
-// account, so that a slow one would look slower than it is.
+// poller wakes goroutines that wait for something to read. Unlike Go's own poller it asks the kernel over and over and never sleeps. A
+// load that sleeps is woken by each answer of a server that is slower than the load, and the server's process pays for the waking: a
+// slow server would look slower than it is.
 type poller struct {
 	// set at construction
 	epoll   int
@@ -25,7 +25,7 @@ type poller struct {
 	// guarded by mu
 	sockets map[int32]*socket
 	closed  bool
-	some    *sync.Cond // there are sockets, or the end: with neither, it does sleep
+	some    *sync.Cond // signals that there is a socket, or that the poller is closed: until then it does sleep
 }
 
 // socket is a TCP connection of the load under a poller. It is a net.Conn without deadlines. Reading and writing are for one
@@ -34,7 +34,7 @@ type socket struct {
 	poller *poller
 	fd     int
 	ready  chan struct{} // capacity 1: there may be something to read
-	over   chan struct{} // closed when nobody is to wait any more
+	over   chan struct{} // closed when the wait is over
 	end    func()        // closes it, once
 	expiry *time.Timer   // calls end
 }
@@ -42,7 +42,7 @@ type socket struct {
 // patience bounds the life of a connection: an answer that has not come by then is lost.
 const patience = 2 * time.Minute
 
-// newPoller returns a poller that runs until close. A core that it does not have for itself, it leaves to others at times.
+// newPoller returns a poller that runs until close. Unless it is alone on its core it leaves the core to others at times.
 func newPoller(alone bool) (*poller, error) {
 	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
@@ -82,7 +82,7 @@ func (p *poller) run() {
 			if s := p.sockets[events[i].Fd]; s != nil {
 				select {
 				case s.ready <- struct{}{}:
-				default: // it has been told already
+				default: // it has been woken already
 				}
 			}
 		}
@@ -90,7 +90,7 @@ func (p *poller) run() {
 		if closed {
 			return
 		}
-		runtime.Gosched() // those who were woken come first
+		runtime.Gosched() // the goroutines that were woken run first
 	}
 }
 

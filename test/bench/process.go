@@ -23,7 +23,7 @@ type candidate struct {
 	argv func(port string) []string
 	env  []string
 
-	besideLoad bool // on the load's core: what a server needs, and what is not to take that server's core
+	besideLoad bool // it runs on the load's core, because a measured server needs it and has the other core
 }
 
 // process is a candidate that runs, on its core.
@@ -93,7 +93,7 @@ func (b *bench) start(ctx context.Context, c candidate) (*process, error) {
 	}
 }
 
-// stop ends the process at once: what it holds is of no use any more.
+// stop kills the process: nothing that it holds is needed any more.
 func (p *process) stop() {
 	p.cmd.Process.Kill()
 	p.cmd.Wait()
@@ -112,7 +112,7 @@ func (p *process) cpu() time.Duration { return cpuTime(p.clock) }
 func cpuTime(clock int32) time.Duration {
 	var t unix.Timespec
 	if err := unix.ClockGettime(clock, &t); err != nil {
-		return 0 // the process has died: what asks it next fails, and says so
+		return 0 // the process has died: the next request to it fails and says so
 	}
 	return time.Duration(t.Nano())
 }

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// redisCallers is how many call a store at once, and how many commands are under way in the pipelines that it is compared with.
+// redisCallers is how many goroutines call a store at once, and how many commands are under way in the pipelines beside it.
 const redisCallers = 256
 
 // redisCalls measures how many calls a second the store makes, in a process of its own, against pipelines of the same script
@@ -64,7 +64,7 @@ func (b *bench) redisCalls(ctx context.Context) error {
 	return nil
 }
 
-// overhear has a store make one call, and returns the command that the Redis got.
+// overhear makes one call of a store, and returns the command that the Redis got.
 func (b *bench) overhear(ctx context.Context, redis *process, of string) (argv []string, err error) {
 	ear, err := b.dialRedis(redis.addr)
 	if err != nil {
@@ -125,8 +125,8 @@ func unquoteAll(text string) (words []string, err error) {
 	return words, nil
 }
 
-// pipelined returns how often a second the Redis does the command, over connections that send it in pipelines, as redis-benchmark
-// does; which cannot send these arguments itself, for they hold zero bytes.
+// pipelined returns how often a second the Redis carries out the command, over connections that send it in pipelines as redis-benchmark
+// does. redis-benchmark itself cannot send these arguments, because they hold zero bytes.
 func (b *bench) pipelined(redis *process, argv []string) (float64, error) {
 	command := appendCommand(nil, argv...)
 	conns := make([]*redisConn, redisCallers/pipelineSize)
@@ -156,7 +156,7 @@ func (b *bench) pipelined(redis *process, argv []string) (float64, error) {
 	return e.perSecond(), err
 }
 
-// storeChild has a store make calls, in a process of its own on the load's core.
+// storeChild makes calls of a store in a process of its own, on the load's core.
 func (b *bench) storeChild(ctx context.Context, redis *process, of string, callers, calls int) (r spent, err error) {
 	cmd := exec.CommandContext(ctx, executable(), "serve", "rediscalls", "redis://"+redis.addr, of, strconv.Itoa(callers), strconv.Itoa(calls))
 	var out, complaint output

@@ -5,11 +5,11 @@ import (
 	"fmt"
 )
 
-// redisHandshakes is how many handshakes are made, per candidate and round: more than with other stores, because three processes
-// take turns on two cores.
+// redisHandshakes is how many handshakes are made, per candidate and round. They are more than with other stores, because three
+// processes share two cores.
 func (b *bench) redisHandshakes() int { return 2 * b.size.handshakes }
 
-// redisCost is what a handshake costs those who take part.
+// redisCost is what a handshake costs the nodes and the Redis.
 type redisCost struct{ nodes, redis expense }
 
 // The candidates of a handshake with Redis, in their order.
@@ -63,9 +63,8 @@ func (b *bench) redisCPU(ctx context.Context) error {
 	return nil
 }
 
-// reportCapacity tells what a second node is worth. Two nodes, a Redis and a load cannot have a core each here, so it is
-// reckoned: a node that has a core makes as many handshakes as its CPU time has room for, and what a handshake costs is split
-// among the nodes that take part.
+// reportCapacity reports what a second node is worth. Two nodes, a Redis and a load cannot have a core each here, so it calculates: a
+// node with a core makes as many handshakes as its CPU time has room for, and the nodes that take part share what one costs.
 func (b *bench) reportCapacity(one, two, redis series) {
 	var capacity [2]series
 	for i := range min(len(one), len(two)) {
@@ -110,7 +109,7 @@ func (b *bench) redisCandidate(ctx context.Context, i int) (c redisCost, err err
 	}
 }
 
-// storeHandshakes makes handshakes over the site's nodes, and ends their sessions. Neighbouring peers are at different nodes.
+// storeHandshakes makes handshakes at the site's nodes, and ends their sessions. The two peers of a handshake are at different nodes.
 func (b *bench) storeHandshakes(ctx context.Context, s site) (c redisCost, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

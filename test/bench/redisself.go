@@ -6,8 +6,7 @@ import (
 	"slices"
 )
 
-// What the store's scripts are compared with is a Redis that does nothing but keep and hand out the same bytes, the messages of a
-// handshake in one list:
+// The store's scripts are compared with a Redis that only keeps and hands out the same bytes, the messages of a handshake in one list:
 //
 //	LPUSH key offer…   LRANGE key   LPUSH key answer…   LRANGE key   DEL key
 const (
@@ -15,8 +14,8 @@ const (
 	pipelineSize    = 16 // commands in one go, on each connection
 )
 
-// redisItself returns what such a handshake costs the Redis: with a push for each message, or for each description, an sdp
-// and its candidates.
+// redisItself returns what such a handshake costs the Redis, with a push for each message or with one for each description, which is an
+// sdp with its candidates.
 func (b *bench) redisItself(ctx context.Context, byMessage bool) (e expense, err error) {
 	redis, err := b.start(ctx, b.redisServer(false))
 	if err != nil {
@@ -61,7 +60,7 @@ func (d *dialog) add(answer []byte, command ...string) {
 	d.commands, d.answers = append(d.commands, appendCommand(nil, command...)), append(d.answers, answer)
 }
 
-// hold sends the commands, so many in one go.
+// hold sends the commands, pipelineSize of them in one go.
 func (d *dialog) hold(c *redisConn, f *faults) error {
 	for len(d.commands) > 0 {
 		n := min(pipelineSize, len(d.commands))

@@ -35,7 +35,7 @@ func (b *bench) redisTrips(ctx context.Context) error {
 			})
 		},
 	} {
-		if err := work(); err != nil { // the server gets to know the scripts
+		if err := work(); err != nil { // the Redis loads the scripts
 			return err
 		}
 		before, err := b.commands(s.redis)

@@ -24,7 +24,7 @@ type table struct {
 
 func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
 
-// bar is a figure with the limit that it is to keep.
+// bar is a figure with its limit.
 type bar struct {
 	name       string
 	got        series
@@ -64,7 +64,7 @@ func (b *bar) verdict() string {
 func (r *report) add(t table)  { r.tables = append(r.tables, t) }
 func (r *report) draw(c chart) { r.charts = append(r.charts, c) }
 
-// bar adds a figure that is to be at most limit.
+// bar adds a figure that must be limit at the most.
 func (r *report) bar(name string, got series, decimals int, limit, aim float64) {
 	r.bars = append(r.bars, bar{name: name, got: got, decimals: decimals, limit: limit, aim: aim})
 }

@@ -10,10 +10,10 @@ import (
 type kind struct {
 	name           string
 	method, target string
-	// repeat is how many of them a connection sends in one go, as many as the limits of a session allow. What is opened
-	// before and ended after is not measured.
+	// repeat is how many of them a connection sends in one go. It is bounded by the limits of a session. Opening the session before
+	// and ending it afterwards is not measured.
 	repeat    int
-	fresh     bool // each goes to a new session and opens it; otherwise all of one go to one session
+	fresh     bool // each request opens a session of its own; otherwise all of one go are for one session
 	prepared  int  // candidates in that session, besides an sdp
 	candidate func(key, role string, n int) payload
 	body      func(dst []byte, key string, n int) []byte // n counts from 1; nil: none
@@ -65,7 +65,7 @@ var kinds = []kind{
 	},
 }
 
-// requests measures each kind of request against a fasthttp that does nothing but answer as many bytes to the same request.
+// requests measures each kind of request against a fasthttp that answers the same request with as many bytes and does nothing else.
 func (b *bench) requests(ctx context.Context) error {
 	t := table{
 		title: "CPU of one request",
@@ -159,7 +159,7 @@ func (k *kind) answerSize() int {
 	return len(answer) + bytes.Count(answer, []byte(anyCursor))*(cursorLen-len(anyCursor))
 }
 
-// open chooses keys for one go of a line, of n requests, and opens the session if it really is there.
+// open chooses keys for one go of a line, n requests, and opens the session if there really is one.
 func (k *kind) open(l *line, n int, really bool) error {
 	l.keys = append(l.keys[:0], newKey())
 	for k.fresh && len(l.keys) < n {
@@ -173,7 +173,7 @@ func (k *kind) open(l *line, n int, really bool) error {
 	return l.expect("POST", "/offer/messages", key, l.body, []byte(noNews))
 }
 
-// ask is one go of a line. Where no answer is fixed, it is the kind's.
+// ask makes one go of a line. It expects the fixed answer, or the kind's where fixed is nil.
 func (k *kind) ask(l *line, repeat int, fixed []byte) error {
 	for n := 1; n <= repeat; n++ {
 		key := l.keys[0]

@@ -54,7 +54,7 @@ func newTwin() http.Handler {
 	return mux
 }
 
-// sessionLocked returns the session, which it makes if it is not there, so that the answerer can wait for it.
+// sessionLocked returns the session. If there is none it makes one, so that the answerer can wait for it.
 func (t *twin) sessionLocked(key string) *twinSession {
 	s := t.sessions[key]
 	if s == nil {

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// versions measures this server and the one of another checkout in turns, so that both meet the same machine. It knows both by
-// their wire only: their sources may be laid out however they are.
+// versions measures this server and the one of another checkout in turns, so that both meet the same machine. It knows both by their
+// wire only, so their sources may be laid out differently.
 func (b *bench) versions(ctx context.Context) error {
 	candidates := [...]candidate{built("this version", b.server), built("the other version", b.other)}
 	t := table{

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// conn is one keep-alive HTTP/1.1 connection that sends prepared bytes and reads answers of known length. It does no more
-// than that, so that the load costs less than the servers.
+// conn is a keep-alive HTTP/1.1 connection that sends prepared bytes and reads answers of known length. It does nothing else, so that
+// the load costs less than the servers.
 type conn struct {
 	*socket
 	in    []byte
@@ -47,7 +47,7 @@ func (c *conn) receive() ([]byte, error) {
 	if c.in == nil {
 		c.in = make([]byte, 8<<10)
 	}
-	if err := c.wait(); err != nil { // a look before would be in vain
+	if err := c.wait(); err != nil { // nothing can have come yet
 		return nil, fmt.Errorf("an answer is lost: %w", err)
 	}
 	for n, end := 0, 0; ; {

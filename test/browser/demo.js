@@ -1,4 +1,4 @@
-// How a person uses the demo page, in terms of what is to be seen on it.
+// How a person uses the demo page, in terms of what the page shows.
 
 import { expect } from './expect.js';
 import { PATIENCE } from './world.js';

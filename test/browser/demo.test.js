@@ -206,7 +206,7 @@ inBrowser('a connection that fails says what to do', async (world) => {
   assert.ok(await failure(starter).getByRole('listitem').count() >= 2);
 });
 
-/** Runs in the page: as if a firewall stood between, and without the half minute that it takes to be sure of it. */
+/** Runs in the page. No candidate gets through, as behind a firewall, and the page gives up after a second in place of half a minute. */
 function letNothingThrough() {
   RTCPeerConnection.prototype.addIceCandidate = () => Promise.resolve();
   const { setTimeout } = globalThis;

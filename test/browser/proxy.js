@@ -11,7 +11,7 @@ export class CuttingProxy {
   #sockets = new Set();
   cuts = 0;
 
-  /** Of the connections that ask for a path, the first is cut after so many bytes of its answer, and so on. */
+  /** Cuts connections that ask for the path: the first after after[0] bytes of its answer, the next after after[1], and so on. */
   constructor(port, { path, after }) {
     this.#port = port;
     this.#path = path;

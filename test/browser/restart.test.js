@@ -1,4 +1,4 @@
-// Connections that break and servers that go away: the client starts over by itself.
+// Connections that break and servers that go away: the client starts over without help.
 
 import assert from 'node:assert/strict';
 import { connectBoth, isConnected, openJoiner, openStarter, pressConnect, says } from './demo.js';

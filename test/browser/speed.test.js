@@ -7,7 +7,7 @@ const ROUNDS = 20; // of which the median counts
 const WARM = 3; // rounds before: the first ones load and compile code
 const STRICT = process.env.STRICT === '1';
 const MOST = STRICT ? 1.5 : 4; // a busy machine must not fail a change that is no slower
-const AHEAD = 60; // ms, in which both tabs have been told when to begin
+const AHEAD = 60; // ms before a race begins, in which both tabs learn when that is
 
 inBrowser('two tabs connect nearly as fast as if they needed no server', async (world, t) => {
   const server = await world.server();
@@ -49,7 +49,7 @@ async function defineRace() {
   const { connect } = await import(new URL('client/signal.js', document.baseURI));
   const now = () => performance.timeOrigin + performance.now(); // tabs of one machine have the same clock
 
-  /** Makes ready: who is called listens before the other one speaks. */
+  /** Prepares a race: the side that is called listens before the other one speaks. */
   globalThis.prepareRace = ({ role, key, how }) => {
     const pc = new RTCPeerConnection();
     if (role === 'offer') pc.createDataChannel('race');

@@ -1,4 +1,4 @@
-// Package check reads what stands in deploy/ with the parsers of the programs that it is for.
+// Package check reads the files of deploy/ with the parsers of the programs that they are for.
 package check
 
 import (
@@ -31,7 +31,7 @@ func composed(t *testing.T, profiles ...string) *types.Project {
 	return project
 }
 
-// TestCompose checks that the compose file is the fleet that it says.
+// TestCompose checks that the compose file has the fleet that it describes.
 func TestCompose(t *testing.T) {
 	project := composed(t, "*")
 	count := func(prefix string) (n int) {

@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// dashboard is what the tests read of Grafana's.
+// dashboard is the part of Grafana's format that the tests read.
 type dashboard struct {
 	ID            *int
 	UID, Title    string
@@ -39,7 +39,7 @@ type panel struct {
 	}
 }
 
-// question is a query, of a panel or for marks in all of them.
+// question is a query: that of a panel, or that of an annotation, which marks all panels.
 type question struct {
 	RefID, Expr, LegendFormat, TitleFormat string
 	Datasource                             datasource
@@ -53,7 +53,7 @@ type variable struct {
 	Current    struct{ Value string }
 }
 
-// theDashboard reads the file, and returns its text, too.
+// theDashboard reads the file. It returns its text, too.
 func theDashboard(t *testing.T) (d dashboard, text string) {
 	t.Helper()
 	data, err := os.ReadFile("../../deploy/grafana/signal-server.json")
@@ -66,13 +66,13 @@ func theDashboard(t *testing.T) (d dashboard, text string) {
 	return d, string(data)
 }
 
-// chosen is where all questions go: the Prometheus that is chosen at the top.
+// chosen is the datasource of all questions: the Prometheus that the viewer chooses at the top.
 var chosen = datasource{Type: "prometheus", UID: "${datasource}"}
 
-// units are those of Grafana that the panels use. It shows a unit that it does not know as it stands.
+// units are the units of Grafana that the panels use. Grafana prints the name of a unit that it does not know.
 var units = []string{"short", "percentunit", "reqps", "ops", "s", "bytes"}
 
-// TestDashboardIsWhole checks what Grafana would take, and show wrong or not at all.
+// TestDashboardIsWhole looks for mistakes that Grafana would accept, and then show wrong or not at all.
 func TestDashboardIsWhole(t *testing.T) {
 	d, _ := theDashboard(t)
 	if d.ID != nil || d.UID == "" || d.Title == "" || d.SchemaVersion < 36 || d.SchemaVersion > 41 {
@@ -135,7 +135,7 @@ func wantPanel(t *testing.T, p panel) {
 	}
 }
 
-// TestDashboardAsksWhatIsThere reads every question, and wants every metric to be shown.
+// TestDashboardAsksWhatIsThere parses every question, and checks that the dashboard shows every metric.
 func TestDashboardAsksWhatIsThere(t *testing.T) {
 	d, _ := theDashboard(t)
 	metrics := known(t)
@@ -166,7 +166,7 @@ var (
 	placeholder = regexp.MustCompile(`\{\{\s*(\w+)\s*\}\}`)
 )
 
-// wantLabels wants the labels of a legend to be left by the query: one that sums them away has nothing to put there.
+// wantLabels checks that the query keeps the labels that the legend names. One that sums them away leaves the legend empty.
 func wantLabels(t *testing.T, what, query, legend string) {
 	t.Helper()
 	by := grouped.FindStringSubmatch(query)
@@ -180,7 +180,7 @@ func wantLabels(t *testing.T, what, query, legend string) {
 	}
 }
 
-// TestDashboardVariables wants each variable that is used to be there, and each that is there to be used.
+// TestDashboardVariables checks that each variable that a question uses is defined, and that each defined one is used.
 func TestDashboardVariables(t *testing.T) {
 	d, text := theDashboard(t)
 	used := make(map[string]bool)
@@ -218,7 +218,7 @@ func provisioned(t *testing.T, name string, into any) {
 	}
 }
 
-// source is a datasource that Grafana is given at its start.
+// source is a datasource that Grafana reads at its start.
 type source struct {
 	Name, UID, Type, Access, URL string
 	JSONData                     struct {
@@ -226,7 +226,7 @@ type source struct {
 	} `json:"jsonData"`
 }
 
-// provisionedSource returns the one.
+// provisionedSource returns the only datasource.
 func provisionedSource(t *testing.T) source {
 	t.Helper()
 	var file struct {
@@ -257,7 +257,7 @@ func provisionedFolder(t *testing.T) string {
 	return file.Providers[0].Options.Path
 }
 
-// TestDashboardBeginsWithItsDatasource wants the dashboard to ask the Prometheus that is provisioned beside it.
+// TestDashboardBeginsWithItsDatasource checks that the dashboard asks the Prometheus that is provisioned beside it.
 func TestDashboardBeginsWithItsDatasource(t *testing.T) {
 	d, _ := theDashboard(t)
 	source := provisionedSource(t)

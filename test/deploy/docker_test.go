@@ -29,7 +29,7 @@ func stages() ([]instructions.Stage, []instructions.ArgCommand, error) {
 	return instructions.Parse(parsed.AST, nil)
 }
 
-// builtVersion is what the program of these tests says that it is.
+// builtVersion is the version that the program of these tests reports.
 const builtVersion = "v1.2.3-test"
 
 // program builds the server once, by the Dockerfile's own command, and returns its path.
@@ -76,7 +76,7 @@ var build = sync.OnceValues(func() (string, error) {
 	return "", os.ErrNotExist
 })
 
-// TestDockerfile checks what the image will be, and that what it is built by makes a program that runs in it.
+// TestDockerfile checks the image that the Dockerfile describes, and that its build command makes a program that runs in it.
 func TestDockerfile(t *testing.T) {
 	all, args, err := stages()
 	if err != nil {
@@ -91,7 +91,7 @@ func TestDockerfile(t *testing.T) {
 		}
 	}
 	var text strings.Builder
-	for _, command := range all[0].Commands { // the stage that both images are made of
+	for _, command := range all[0].Commands { // the stage on which both images are based
 		text.WriteString(strings.Join(strings.Fields(command.(interface{ String() string }).String()), " ") + "\n")
 	}
 	for _, want := range []string{"USER 65532:65532", `"/signal-server", "healthcheck"`, `ENTRYPOINT ["/signal-server"]`} {

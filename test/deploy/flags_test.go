@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// TestFlagsExist looks for the server's flags and variables in every file of deploy/: none names one that the program does not have.
+// TestFlagsExist checks that no file of deploy/ names a flag or variable that the server does not have.
 func TestFlagsExist(t *testing.T) {
 	cmd := exec.Command(program(t), "--print-config")
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
@@ -25,7 +25,7 @@ func TestFlagsExist(t *testing.T) {
 	}
 	variable := regexp.MustCompile(`\bSIGNAL_[A-Z_]+`)
 	flag := regexp.MustCompile(`(?:^|[\s(])--([a-z][a-z-]+)`)
-	ours := map[string]bool{"nginx": true, "haproxy": true, "caddy": true, "systemd": true} // elsewhere other programs' flags stand, too
+	ours := map[string]bool{"nginx": true, "haproxy": true, "caddy": true, "systemd": true} // the other folders name flags of other programs, too
 	found := 0
 	err = filepath.WalkDir("../../deploy", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {

@@ -17,8 +17,8 @@ import (
 	"github.com/prometheus/prometheus/promql/promqltest"
 )
 
-// known returns the labels of each metric that docs/metrics.md lists, which a test of the server compares with what it tells. Those of the
-// Go runtime and the process have none.
+// known returns the labels of each metric that docs/metrics.md lists. A test of the server compares that page with the server's metrics.
+// The metrics of the Go runtime and the process have no labels.
 func known(t *testing.T) map[string][]string {
 	t.Helper()
 	page, err := os.ReadFile("../../docs/metrics.md")
@@ -46,7 +46,7 @@ func known(t *testing.T) map[string][]string {
 	return metrics
 }
 
-// checkQuery parses what Prometheus is asked, and wants each metric and each label in it to be one that the server tells.
+// checkQuery parses a query, and checks that the server has each of its metrics and labels.
 func checkQuery(t *testing.T, what, query string, metrics map[string][]string) {
 	t.Helper()
 	query = strings.NewReplacer("$__rate_interval", "5m", "$job", "j", "$instance", ".*").Replace(query)
@@ -121,7 +121,7 @@ func TestAlerts(t *testing.T) {
 	}
 }
 
-// well is a server in good order for half an hour.
+// well has the series of a server that was well for half an hour.
 const well = `load 1m
   up{job="signal-server",instance="a"} 1x30
   process_start_time_seconds{job="signal-server",instance="a"} 1000x30
@@ -152,7 +152,7 @@ const well = `load 1m
   signal_store_call_seconds_bucket{job="signal-server",instance="a",le="+Inf"} 0+100x30
 `
 
-// ill is what is otherwise, for each alert: series, and the values in place of those of a server in good order.
+// ill has, for each alert, the series of a server that is ill, with the values that differ from those of well.
 var ill = map[string][][2]string{
 	"SignalServerDown":             {{`up{`, "1x10 0x19"}},
 	"SignalServerRestarts":         {{`process_start_time_seconds{`, "1x17 2x3 3x3 4x4"}},
@@ -171,14 +171,14 @@ var ill = map[string][][2]string{
 	"SignalServerLogLost":          {{`signal_log_lines_lost_total{`, "3x25 4x4"}},
 }
 
-// further are the other ways in which some of them are ill.
+// further has the other ways in which a server can be ill, for the alerts that know several.
 var further = map[string][2]string{
 	"SignalServerBug":              {`status="500"`, "0x25 1x4"},
 	"SignalServerOutOfDescriptors": {`signal_accept_errors_total{`, "3x25 4x4"},
 	"SignalServerTurnsAway":        {`reason="waits"`, "0+1x30"},
 }
 
-// TestAlertsFire asks Prometheus itself: a server in good order rings no alert, and each that is ill rings its own, and no other.
+// TestAlertsFire asks Prometheus itself. A server that is well fires no alert; each that is ill fires its own alert, and no other.
 func TestAlertsFire(t *testing.T) {
 	rules := alerts(t)
 	engine := promqltest.NewTestEngine(t, false, 0, promqltest.DefaultMaxSamplesPerQuery)
@@ -222,7 +222,7 @@ func TestAlertsFire(t *testing.T) {
 	}
 }
 
-// changed returns well with the values of the series that have the text in them replaced.
+// changed returns well with new values for the series whose line has the text in it.
 func changed(t *testing.T, way [2]string) string {
 	t.Helper()
 	lines := strings.Split(well, "\n")

@@ -16,7 +16,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// scraping is what the tests read of Prometheus's configuration.
+// scraping is the part of Prometheus's configuration that the tests read.
 type scraping struct {
 	Global struct {
 		ScrapeInterval string `json:"scrape_interval"`
@@ -47,7 +47,7 @@ func prometheusConfig(t *testing.T, name string) (config scraping) {
 	return config
 }
 
-// TestPrometheus has Prometheus's own tool read both configurations, each beside the alerts.
+// TestPrometheus reads both configurations, each beside the alerts, with Prometheus's own tool.
 func TestPrometheus(t *testing.T) {
 	if got, want := prometheusConfig(t, "../../deploy/prometheus/prometheus.yaml").Global, prometheusConfig(t, "../../deploy/compose/prometheus.yaml").Global; got != want {
 		t.Errorf("got %+v here and %+v in compose, want the same", got, want)
@@ -76,7 +76,7 @@ func TestPrometheus(t *testing.T) {
 	}
 }
 
-// mounts returns what a service finds at its paths.
+// mounts returns the file or folder that a service finds at each of its paths.
 func mounts(service types.ServiceConfig) map[string]string {
 	at := make(map[string]string)
 	for _, volume := range service.Volumes {

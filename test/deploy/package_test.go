@@ -14,7 +14,7 @@ import (
 	"github.com/goreleaser/nfpm/v2/files"
 )
 
-// laidOut returns what the packages hold, as nfpm lays it out, beside the program.
+// laidOut returns the contents of the packages besides the program, as nfpm lays them out.
 func laidOut(t *testing.T, of config.NFPM) files.Contents {
 	t.Helper()
 	var raw files.Contents
@@ -34,7 +34,7 @@ func laidOut(t *testing.T, of config.NFPM) files.Contents {
 	return all
 }
 
-// TestPackage looks for all that the units name in what the package installs.
+// TestPackage checks that the package installs every file that the units name.
 func TestPackage(t *testing.T) {
 	project, err := config.Load("../../.goreleaser.yaml")
 	if err != nil {
@@ -87,12 +87,12 @@ func TestPackage(t *testing.T) {
 		}
 		return string(text)
 	}
-	for _, unit := range units { // a socket that is left starts the service again
+	for _, unit := range units { // a socket that still listens would start the service again
 		if text := script(of.Scripts.PreRemove); !strings.Contains(text, unit) {
 			t.Errorf("before removal: got no word of %s in\n%s", unit, text)
 		}
 	}
-	// What root makes by the command that the environment file names has to be for the server to read.
+	// root makes files by the command that the environment file names, and the server must be able to read them.
 	tokens := regexp.MustCompile(`signal-server token --file (\S+)`).FindStringSubmatch(script("deploy/systemd/signal-server.env"))
 	if tokens == nil || !strings.Contains(script(of.Scripts.PostInstall), "touch "+tokens[1]) {
 		t.Errorf("after installation: got %q in the environment file, want the file of tokens made, to be read by the group", tokens)

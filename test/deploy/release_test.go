@@ -13,7 +13,7 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 )
 
-// licenses is what a hook makes before the build.
+// licenses is the file that a hook makes before the build.
 const licenses = "third-party-licenses.txt"
 
 // folders returns those of deploy/.
@@ -29,7 +29,7 @@ func folders(t *testing.T) (names []string) {
 	return names
 }
 
-// TestReleaseIsSomebodys wants whoever releases to say who they are: nothing that is published names a placeholder.
+// TestReleaseIsSomebodys checks that a release fails unless the releaser gives a name. So nothing published names a placeholder.
 func TestReleaseIsSomebodys(t *testing.T) {
 	project, err := config.Load("../../.goreleaser.yaml")
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 // mostExposure is how exposed the unit may be by systemd's own measure, in tenths of 0 to 10. An unhardened one has 96.
 const mostExposure = "15"
 
-// TestUnit has systemd read the unit, and judge how much it leaves open.
+// TestUnit lets systemd read the unit and rate its exposure.
 func TestUnit(t *testing.T) {
 	if _, err := exec.LookPath("systemd-analyze"); err != nil {
 		if os.Getenv("CI") == "true" {
@@ -53,8 +53,8 @@ func TestUnit(t *testing.T) {
 	t.Log(lines[len(lines)-1])
 }
 
-// TestEnvironmentFile starts the program with what the file says, as far as to check it: as it is, and with all that it has commented out,
-// but for certificates in files beside those of an ACME authority.
+// TestEnvironmentFile checks the configuration that the file sets: as it stands, and with every line that it has commented out. It leaves
+// out certificates in files, which exclude those of an ACME authority.
 func TestEnvironmentFile(t *testing.T) {
 	text, err := os.ReadFile("../../deploy/systemd/signal-server.env")
 	if err != nil {

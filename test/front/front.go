@@ -1,5 +1,5 @@
-// Package front starts proxies in front of the server by the configuration files of deploy/: what tests replace in them is where the
-// proxies listen, which servers they know, and where their files are. It knows nothing of the server.
+// Package front starts proxies in front of the server by the configuration files of deploy/. Tests replace in them where the proxies
+// listen, which servers they know, and where their files are. It knows nothing of the server.
 package front
 
 import (
@@ -60,8 +60,8 @@ func start(t testing.TB, addr string, end syscall.Signal, cmd *exec.Cmd) *testlo
 	t.Helper()
 	out := new(testlog.Log)
 	cmd.Stdout, cmd.Stderr = out, out
-	// It gets the signal when the thread ends that starts it, which Go does to none by itself. A goroutine must not lock its thread and
-	// end: all that this thread has started would be killed, other programs as well.
+	// The kernel sends the signal when the thread that starts the program ends. Go itself ends no thread. But if a goroutine locked its
+	// thread and ended, all programs that the thread has started would be killed.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -107,7 +107,7 @@ func free(t testing.TB) string {
 	return l.Addr().String()
 }
 
-// replace replaces pairs of old and new, each of which must be there: a file that says something else is not what is tested.
+// replace replaces pairs of old and new. Each old must be there: otherwise the test would test another file than it says.
 func replace(t testing.TB, text string, oldnew ...string) string {
 	t.Helper()
 	for pair := range slices.Chunk(oldnew, 2) {

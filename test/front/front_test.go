@@ -114,7 +114,7 @@ func ask(t *testing.T, c *http.Client, method, path, body string, header ...stri
 	return response.StatusCode, string(text)
 }
 
-// TestHandshake connects two peers by messages that wait, and sees that the proxy asks the server over connections that it has.
+// TestHandshake connects pairs of peers by messages that wait, and checks that the proxy keeps its connections to the server.
 func TestHandshake(t *testing.T) {
 	each(t, func(t *testing.T, start func(t *testing.T, byKey bool, servers ...string) proxy) {
 		n := serve(t, limit.Config{})
@@ -176,7 +176,7 @@ func TestEvents(t *testing.T) {
 	})
 }
 
-// TestClients limits each client by its own address, whatever it says that its address is.
+// TestClients checks that each client is limited by its own address, whatever headers claim.
 func TestClients(t *testing.T) {
 	each(t, func(t *testing.T, start func(t *testing.T, byKey bool, servers ...string) proxy) {
 		const most = 5
@@ -195,7 +195,7 @@ func TestClients(t *testing.T) {
 	})
 }
 
-// TestBodies sees that it is the server that says which body is too long.
+// TestBodies checks that the server, and not the proxy, refuses a body that is too long.
 func TestBodies(t *testing.T) {
 	each(t, func(t *testing.T, start func(t *testing.T, byKey bool, servers ...string) proxy) {
 		c := browser(t, start(t, false, serve(t, limit.Config{}).addr), someone)
@@ -221,7 +221,7 @@ func TestBodies(t *testing.T) {
 	})
 }
 
-// TestTLS sees which TLS is spoken, and that whoever comes without is sent to it.
+// TestTLS checks which versions of TLS are spoken, and that requests without TLS are redirected to it.
 func TestTLS(t *testing.T) {
 	each(t, func(t *testing.T, start func(t *testing.T, byKey bool, servers ...string) proxy) {
 		p := start(t, false, serve(t, limit.Config{}).addr)

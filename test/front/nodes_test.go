@@ -12,8 +12,8 @@ import (
 	"signal-server/app/gate/limit"
 )
 
-// TestConsistentHashing sends requests of many sessions, each peer naming its key in another way, to nodes that share nothing: both
-// peers of a session reach the same node, and different sessions reach different nodes.
+// TestConsistentHashing sends requests of many sessions to nodes that share nothing. The peers of a session name its key in different
+// ways. Both reach the same node, and different sessions reach different nodes.
 func TestConsistentHashing(t *testing.T) {
 	each(t, func(t *testing.T, start func(t *testing.T, byKey bool, servers ...string) proxy) {
 		nodes := []node{serve(t, limit.Config{}), serve(t, limit.Config{}), serve(t, limit.Config{})}
@@ -56,21 +56,21 @@ func TestConsistentHashing(t *testing.T) {
 	})
 }
 
-// TestPostsAreNotRepeated sends a POST to servers that carry it out and break the connection before they answer. It reaches one of
-// them, once: what the client does then is its own business.
+// TestPostsAreNotRepeated sends a POST to servers that carry it out and break the connection before they answer. The proxy must not send
+// it to another server, nor again: only the client may repeat it.
 func TestPostsAreNotRepeated(t *testing.T) {
 	each(t, func(t *testing.T, start func(t *testing.T, byKey bool, servers ...string) proxy) {
 		var posts atomic.Int64
 		p := start(t, false, breaking(t, &posts), breaking(t, &posts))
 		c := browser(t, p, someone)
-		for range 4 { // a connection that has been used before is the one on which a request is commonly tried again
+		for range 4 { // proxies commonly repeat a request on a connection that was used before
 			if status, body := ask(t, c, "GET", "/healthz", ""); status != 200 {
 				t.Fatalf("a GET: got %d %s, want 200", status, body)
 			}
 		}
 		c = browser(t, p, someone)
 		transport := c.Transport.(*http.Transport)
-		transport.ForceAttemptHTTP2, transport.DisableKeepAlives = false, true // this client repeats nothing by itself
+		transport.ForceAttemptHTTP2, transport.DisableKeepAlives = false, true // so that this client repeats nothing
 		status, _ := ask(t, c, "POST", "/offer/candidate", "c", "key", "k", "Idempotency-Key", "token")
 		if got := posts.Load(); got != 1 || status < 500 {
 			t.Errorf("got status %d after %d POSTs, want one of 500 and above after 1", status, got)

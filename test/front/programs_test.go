@@ -68,8 +68,8 @@ func haproxy(t *testing.T, byKey bool, servers ...string) proxy {
 	config = replace(t, config,
 		"bind :443 ", "bind "+p.tls+" ", "bind :80\n", "bind "+p.plain+"\n",
 		"/etc/haproxy/"+host+".pem", write(t, folder, "both.pem", certificate(t)+privateKey(t)),
-		"log /dev/log local0", "log stderr format raw local0", "maxconn 100000 ", "maxconn 2000 ", // as many descriptors as there are here
-		"\tchroot /var/lib/haproxy\n", "", "\tuser haproxy\n", "", "\tgroup haproxy\n", "") // whoever starts it here is somebody else
+		"log /dev/log local0", "log stderr format raw local0", "maxconn 100000 ", "maxconn 2000 ", // there may be few descriptors here
+		"\tchroot /var/lib/haproxy\n", "", "\tuser haproxy\n", "", "\tgroup haproxy\n", "") // it runs here as the tests' user
 	if byKey {
 		config = replace(t, config, "default_backend nodes ", "default_backend nodes_by_key ")
 	}
@@ -112,7 +112,7 @@ func perServer(t *testing.T, config string, servers []string) string {
 	})
 }
 
-// authority is a certificate for names such as host, which is its own authority, with its key.
+// authority is a self-signed certificate for names such as host, with its key.
 var authority = func() tls.Certificate {
 	s := httptest.NewTLSServer(nil)
 	defer s.Close()

@@ -23,11 +23,11 @@ import (
 	"signal-server/test/until"
 )
 
-// acmeDomain is what the test's authority finds at 127.0.0.1.
+// acmeDomain is a name that the test's authority resolves to 127.0.0.1.
 const acmeDomain = "signal.example.org"
 
-// TestACME has a real authority (Pebble, Let's Encrypt's for tests) give out certificates by each of the challenges, and starts the
-// program again without it.
+// TestACME gets certificates by each of the challenges from a real authority, Pebble, which Let's Encrypt has for tests. Then it starts
+// the program again without the authority.
 func TestACME(t *testing.T) {
 	t.Parallel()
 	out, err := exec.Command("go", "-C", ".ci/tools", "tool", "-n", "pebble").Output()

@@ -19,7 +19,7 @@ import (
 	"signal-server/app/apptest/testlog"
 )
 
-// TestPrintConfig checks that what is printed sets the same again, in a shell, and shows no secret.
+// TestPrintConfig checks that the printed lines, typed into a shell, set the same configuration, and that they show no secret.
 func TestPrintConfig(t *testing.T) {
 	args := []string{
 		"--print-config", "--listen=127.0.0.1:0", "--memory=96MiB", "--ttl=20s", "--rate-opens=60/m", "--trusted-proxies=10.0.0.0/8,loopback",
@@ -101,7 +101,7 @@ func TestHealthcheckFails(t *testing.T) {
 	}
 }
 
-// TestReload checks that SIGHUP has tokens read again, and that a file with a mistake changes nothing.
+// TestReload checks that the program reads tokens again at SIGHUP, and that a file with a mistake changes nothing.
 func TestReload(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "tokens")
 	mint := func() string {
@@ -151,7 +151,7 @@ func TestReload(t *testing.T) {
 	p.end(t, syscall.SIGTERM)
 }
 
-// TestRoleTickets checks what the flags give, that SIGHUP has the secrets read again, and what they refuse.
+// TestRoleTickets checks what the flags give and refuse, and that the program reads the secrets again at SIGHUP.
 func TestRoleTickets(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "secrets")
 	write := func(text string) {
@@ -207,7 +207,7 @@ func TestRoleTickets(t *testing.T) {
 	}
 }
 
-// TestSecondSignal checks that who sends a second signal does not wait for the delay.
+// TestSecondSignal checks that the program ends at a second signal without waiting for the delay.
 func TestSecondSignal(t *testing.T) {
 	p := run(t, nil, "--listen=127.0.0.1:0", "--admin=", "--shutdown-delay=1h")
 	p.cmd.Process.Signal(syscall.SIGTERM)
@@ -263,7 +263,7 @@ func TestTokenAfterALastLineWithoutEnd(t *testing.T) {
 	}
 }
 
-// TestReloadWhileItStarts sends SIGHUP to a server that is still fetching the keys of those who sign JWTs.
+// TestReloadWhileItStarts sends SIGHUP to a server that is still fetching the keys that JWTs are signed with.
 func TestReloadWhileItStarts(t *testing.T) {
 	public, _, err := ed25519.GenerateKey(nil)
 	if err != nil {

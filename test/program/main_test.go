@@ -51,7 +51,7 @@ func TestMain(m *testing.M) {
 // patience bounds what a test waits for, so that one that fails comes to an end.
 const patience = 30 * time.Second
 
-// command returns the program as it is to be run, with these variables in an environment that says nothing else to it.
+// command returns the program, ready to run, with these variables in an environment that sets no other flag.
 func command(t *testing.T, env []string, args ...string) *exec.Cmd {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
@@ -60,7 +60,7 @@ func command(t *testing.T, env []string, args ...string) *exec.Cmd {
 	return c
 }
 
-// TestWrongValues checks that each mistake is one line, all of them are told, and the program ends with 1.
+// TestWrongValues checks that the program prints a line for each mistake and ends with 1.
 func TestWrongValues(t *testing.T) {
 	const anywhere = "--listen=127.0.0.1:0"
 	for name, test := range map[string]struct {
@@ -206,7 +206,7 @@ func (p *program) ask(t *testing.T, method, path, key, body string) (int, string
 
 func envelope(msg custerrors.Error) string { return `{"msg":"` + string(msg) + `","data":null}` }
 
-// TestSignals ends the program while a request waits: it is told, the program ends with 0, and nothing that is secret was logged.
+// TestSignals ends the program while a request waits. The request is answered, the program ends with 0, and nothing secret was logged.
 func TestSignals(t *testing.T) {
 	for _, signal := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
 		for _, format := range []string{"text", "json"} {
@@ -287,7 +287,7 @@ func broken(t *testing.T, url, sent string) {
 	}
 }
 
-// TestFlagsAndEnvironment sets each limit in one of the ways, and meets it.
+// TestFlagsAndEnvironment sets each limit by flags, by the environment and by both, and runs into it.
 func TestFlagsAndEnvironment(t *testing.T) {
 	for name, test := range map[string]struct{ env, args []string }{
 		"flags": {args: []string{
@@ -331,7 +331,7 @@ func TestFlagsAndEnvironment(t *testing.T) {
 	}
 }
 
-// TestAddressInUse checks that the program ends, and says why, where another one serves.
+// TestAddressInUse checks that the program ends and says why when its address is in use.
 func TestAddressInUse(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 	"testing"
 )
 
-// TestOperations types the console blocks of docs/operations.md into one shell, in a folder of their own, and reads what they promise.
+// TestOperations types the console blocks of docs/operations.md into one shell, in a folder of their own, and compares what they print
+// with what the page shows.
 func TestOperations(t *testing.T) {
 	t.Parallel()
 	for _, program := range []string{"curl", "openssl", "prometheus", "promtool"} {
@@ -27,7 +28,7 @@ func TestOperations(t *testing.T) {
 	api, admin, prometheus := free(t), free(t), free(t)
 	_, port, _ := strings.Cut(api, ":")
 	places := strings.NewReplacer("127.0.0.1:8443", api, "localhost:8443", "localhost:"+port, "127.0.0.1:9090", admin, "127.0.0.1:9091", prometheus,
-		"scrape_interval: 15s", "scrape_interval: 1s") // a person has time
+		"scrape_interval: 15s", "scrape_interval: 1s") // a person waits longer
 	copied(t, "deploy/prometheus", folder, places)
 
 	var script strings.Builder
@@ -55,8 +56,9 @@ func TestOperations(t *testing.T) {
 	}
 }
 
-// TestOperationsAsRoot types the sh blocks of docs/operations.md, which are for root on a machine with systemd, into a folder that stands for
-// the root: apt, systemctl, docker and the editor only say that they were called. What is in place afterwards has to fit together.
+// TestOperationsAsRoot types the sh blocks of docs/operations.md, which are for root on a machine with systemd. A folder stands for the
+// root directory; apt, systemctl, docker and the editor only print that they were called. The files that are in place afterwards must
+// fit together.
 func TestOperationsAsRoot(t *testing.T) {
 	page, err := os.ReadFile("docs/operations.md")
 	if err != nil {
@@ -89,7 +91,7 @@ mkdir -p etc/prometheus etc/grafana etc/default etc/signal-server
 	if err != nil {
 		t.Fatalf("got %v\n%s\nof\n%s", err, out, &script)
 	}
-	var named []string // files of the repository that the programs were told of
+	var named []string // files of the repository that the programs were called with
 	for _, m := range regexp.MustCompile(`(?m)^systemctl enable --now (.*)$|^docker compose -f (\S+) `).FindAllStringSubmatch(string(out), -1) {
 		for unit := range strings.FieldsSeq(m[1]) {
 			named = append(named, "deploy/systemd/"+unit)
@@ -104,7 +106,7 @@ mkdir -p etc/prometheus etc/grafana etc/default etc/signal-server
 	if len(named) < 4 {
 		t.Errorf("got %q named, want the units and the compose file", named)
 	}
-	for name, want := range map[string]string{ // what has to be said in what is in place
+	for name, want := range map[string]string{ // what each file must have in it
 		"etc/signal-server/tokens":                                "alice",
 		"etc/signal-server/key.pem":                               "",
 		"etc/prometheus/prometheus.yml":                           "rule_files: [alerts.yaml]",

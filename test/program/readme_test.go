@@ -11,7 +11,7 @@ import (
 	"signal-server/cache/memory"
 )
 
-// step is a command of a page and what it says that is printed.
+// step is a command of a page, and the output that the page shows.
 type step struct{ command, output string }
 
 // stepsOf returns the commands of the page's console blocks: lines that begin with "$ ", and what follows each.
@@ -36,10 +36,10 @@ func stepsOf(t *testing.T, page string) (all []step) {
 	return all
 }
 
-// cursor is what differs from one run to the next.
+// cursor matches cursors, which differ from one run to the next.
 var cursor = regexp.MustCompile(`"next":"[A-Za-z0-9_-]{11}"`)
 
-// TestREADME types what the README says and reads what it promises.
+// TestREADME types the commands of the README and compares what they print with what the README shows.
 func TestREADME(t *testing.T) {
 	config := apptest.Defaults()
 	store, err := memory.New(memory.Config{Limits: config.Limits, Memory: memory.MinMemory})

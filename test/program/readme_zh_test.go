@@ -22,8 +22,8 @@ var (
 	link    = regexp.MustCompile(`\]\(([^)]+)\)|<(https?://[^>]+)>|src="([^"]+)"`)
 )
 
-// outline returns what the README of that name has in common with its translation, the other one, by kind. Their links to each
-// other do not count, nor do those in the page.
+// outline returns, by kind, what the README of that name must have in common with other, its translation. Links from one to the other do
+// not count, nor do links within a page.
 func outline(t *testing.T, name, other string) map[string][]string {
 	t.Helper()
 	data, err := os.ReadFile(name)

@@ -25,7 +25,8 @@ func short(t *testing.T) string {
 	return dir
 }
 
-// managed starts the program as a service manager would, with these variables and sockets, and returns what it tells: one state at a time.
+// managed starts the program as a service manager would, with these variables and sockets. The function that it returns waits for the
+// next state that the program tells the manager.
 func managed(t *testing.T, env []string, names string, passed []*os.File, args ...string) (*exec.Cmd, *testlog.Log, func() string) {
 	t.Helper()
 	told, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(short(t), "n"), Net: "unixgram"})
@@ -69,8 +70,8 @@ func opened(t *testing.T) (*os.File, string) {
 	return file, l.Addr().String()
 }
 
-// TestSystemd starts the program with two sockets, has it read its configuration again, and ends it, as a unit of
-// Type=notify-reload would.
+// TestSystemd starts the program with two sockets, makes it read its configuration again, and ends it, as systemd does with a unit of
+// Type=notify-reload.
 func TestSystemd(t *testing.T) {
 	api, at := opened(t)
 	admin, adminAt := opened(t)

@@ -65,7 +65,7 @@ func shake(t *testing.T, p *program, config *tls.Config) (*tls.Conn, int64, erro
 	return conn, conn.ConnectionState().PeerCertificates[0].SerialNumber.Int64(), nil
 }
 
-// TestTLSVersions checks that nobody is served over a version that is out of use, nor by a protocol that is not spoken.
+// TestTLSVersions checks that the server refuses versions of TLS that are out of use, and protocols that it does not speak.
 func TestTLSVersions(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -87,8 +87,8 @@ func TestTLSVersions(t *testing.T) {
 	p.end(t, syscall.SIGTERM)
 }
 
-// TestCertificatesAreReadAgain changes the files under a running server: what is whole is taken, by itself and at SIGHUP, what is
-// not is told and changes nothing, and no connection ends.
+// TestCertificatesAreReadAgain changes the files of a running server. The server takes a whole pair, at SIGHUP and without it. It logs a
+// broken pair and keeps the one before. No connection ends.
 func TestCertificatesAreReadAgain(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

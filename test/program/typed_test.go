@@ -12,10 +12,10 @@ import (
 	"testing"
 )
 
-// A test types whatever a page tells people to type, or it stands here with the reason why none does. A new command, a new block
-// or a new page fails TestEverythingIsTyped until it is in one of these lists.
+// A test types each command that a page tells people to type. A command that no test types stands here, with the reason. A new command,
+// block or page fails TestEverythingIsTyped until it is in one of these lists.
 
-// readers names the test that takes the blocks of a page from the page itself and types them: whatever is written there.
+// readers names the test that takes the blocks of a page from the page itself and types them, whatever they say.
 var readers = map[string]string{
 	"README.md console":          "test/program/readme_test.go",
 	"README.md js":               "test/browser/readme.test.js",
@@ -27,7 +27,7 @@ var readers = map[string]string{
 	"docs/sealing.md js":         "test/browser/readme.test.js",
 }
 
-// typedBy names, for a command, the file that types it and what it types there. A text of its own is a shorter form of the command.
+// typedBy names, for a command, the file that types it and the text there. The text may be a shorter form of the command.
 var typedBy = map[string][2]string{
 	"go run .": {"client/bridge/readme_linux_test.go", `shellBlocks(t, "signal-server")`},
 	"go run ./client/examples/pion-to-pion/answer -key K":                                                                     readmePion,
@@ -90,12 +90,12 @@ var untyped = map[string]string{
 	"ss -tn state established": "it lists the connections of the reader's machine",
 }
 
-// inline is what between backticks is a command.
+// inline matches a command between backticks.
 var inline = regexp.MustCompile("`((?:[A-Z0-9_]+=[^\\s`]+ )*(?:go (?:run|test|tool|build|install)|make|npm|npx|node|curl|docker|kubectl|goreleaser|" +
 	`apt|systemctl|systemd-analyze|promtool|redis-cli|ss|k6/run|test/browser/run|\.ci/(?:run|fuzz|setup)|(?:\./)?signal-server (?:token|healthcheck|bridge|serve|--\w+))` +
 	"(?:\\s[^`]*)?)`")
 
-// pages returns what is written for people to follow. Decisions and the CHANGELOG are records.
+// pages returns the pages that people follow. Decisions and the CHANGELOG are records and not among them.
 func pages(t *testing.T) (all []string) {
 	t.Helper()
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
@@ -115,7 +115,7 @@ func pages(t *testing.T) (all []string) {
 	return all
 }
 
-// commandsOf returns the commands of a page that stand in sh blocks or in the text, and lines of Go, and the kinds of its other blocks.
+// commandsOf returns the commands in the sh blocks and the text of a page, with its lines of Go, and the kinds of its other blocks.
 func commandsOf(t *testing.T, page string) (commands, blocks []string) {
 	t.Helper()
 	text, err := os.ReadFile(page)
@@ -190,7 +190,7 @@ func TestEverythingIsTyped(t *testing.T) {
 	}
 }
 
-// TestMakefile wants each target that a page names to be there, and to be one of those that make lists.
+// TestMakefile checks that make has, and lists, each target that a page names.
 func TestMakefile(t *testing.T) {
 	if _, err := exec.LookPath("make"); err != nil {
 		if os.Getenv("CI") == "true" {

@@ -15,7 +15,7 @@ const (
 	lineHeight   = 70 // of one figure, from 0 to its most
 	between      = 24 // two figures
 	axisHeight   = 30
-	points       = 60 // of a line: what happens in less than a minute of an hour is not what a soak looks for
+	points       = 60 // of a line: a soak does not look for what lasts less than a minute of its hour
 )
 
 // drawingHead sets colours that can be read on a light and on a dark page.

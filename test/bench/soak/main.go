@@ -1,4 +1,4 @@
-// Command soak has a server under load for an hour, with clients that die, and looks for what grows: goroutines, descriptors,
+// Command soak puts a server under load for an hour, with clients that die, and looks for what grows: goroutines, descriptors,
 // memory, CPU time and the time of a handshake. It is for Linux, and is run by hand:
 //
 //	go -C test/bench run ./soak [-duration 1h] [-rate 20]
@@ -6,8 +6,8 @@
 //	k6/run soak ──load, and deaths──▶ server ◀──handshakes, one after the other── this process
 //	                                    ▲──────/proc, and the admin listener──────┘
 //
-// The load comes and goes like a tide, in each quarter of the run alike: so the last quarter is held against the second, the first
-// being for warming up. When the load has gone the server must have no more goroutines and descriptors than before it.
+// The load comes and goes like a tide, alike in each quarter of the run. So the last quarter can be compared with the second; the first
+// is for warming up. When the load has gone the server must have no more goroutines and descriptors than before.
 //
 // A run of an hour or more writes docs/soak.md and docs/soak.svg. k6 checks every payload, this program its own.
 package main
@@ -34,7 +34,7 @@ type soak struct {
 	begun    time.Time
 }
 
-// whole is how long a run must be to be written down. A shorter one has not seen enough for its times to be judged.
+// whole is the shortest run that is written down, and whose times are judged. A shorter one has not seen enough.
 const whole = time.Hour
 
 func main() {
@@ -99,7 +99,7 @@ func (s *soak) say(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, "soak: %v: %s\n", time.Since(s.begun).Round(time.Second), fmt.Sprintf(format, args...))
 }
 
-// enough is how many samples it takes to hold quarters against each other.
+// enough is how many samples it takes to compare quarters.
 const enough = 8
 
 // watch takes samples until the load has ended, and returns them with what the load counted.
@@ -142,7 +142,7 @@ func (s *soak) watch(ctx context.Context, server *process, probe *probe) ([]samp
 	}
 }
 
-// stopped cancels the other one and waits for it.
+// stopped cancels what runs beside and waits until it has ended.
 func stopped(cancel context.CancelFunc, other chan error) error {
 	cancel()
 	if err := <-other; !errors.Is(err, context.Canceled) {
@@ -170,7 +170,7 @@ func (s *soak) load(ctx context.Context, url string) error {
 	cmd.Env = append(os.Environ(), "TARGET="+url, "OUT="+out, fmt.Sprintf("RATE=%d", s.rate),
 		fmt.Sprintf("DURATION=%ds", int(s.duration.Seconds())))
 	if s.duration < whole {
-		cmd.Env = append(cmd.Env, "P95=3000", "P99=5000") // as in a smoke: it does not ask for speed
+		cmd.Env = append(cmd.Env, "P95=3000", "P99=5000") // as in a smoke test, which does not judge speed
 	}
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	if err := cmd.Run(); err != nil {

@@ -12,8 +12,8 @@ import (
 	"signal-server/test/handshake"
 )
 
-// probe makes handshakes, one after the other, and takes their time. They do not wait for each other's side: what is measured
-// is the server.
+// probe makes handshakes, one after the other, and measures how long each takes. No request waits for the other side, so all the time is
+// the server's.
 type probe struct {
 	// set at construction
 	client *client.Client
@@ -34,7 +34,7 @@ func newProbe(url string) (*probe, error) {
 	return &probe{client: c, http: transport}, err
 }
 
-// warm makes so many handshakes that nothing is made for the first time later on, and hangs up.
+// warm makes enough handshakes to fill the server's buffers and pools, and hangs up.
 func (p *probe) warm(ctx context.Context) error {
 	defer p.http.CloseIdleConnections()
 	for range 200 {

@@ -25,7 +25,7 @@ import (
 type process struct {
 	url, admin string // http://host:port
 
-	http *http.Client // of the admin listener: always on the same connection, so that it adds the same to every sample
+	http *http.Client // for the admin listener; it keeps to one connection, so that it adds the same to every sample
 
 	cmd   *exec.Cmd
 	log   output
@@ -67,7 +67,7 @@ func (s *soak) start(ctx context.Context) (*process, error) {
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("go build: %w\n%s", err, out)
 	}
-	// In a short run sessions live shorter too: else it would be over before the abandoned ones are as many as they get.
+	// In a short run sessions live shorter too. Otherwise the run would end while abandoned sessions still became more.
 	ttl := min(30*time.Second, s.duration/12)
 	p := &process{
 		cmd:   exec.Command(program, "--listen=127.0.0.1:0", "--admin=127.0.0.1:0", "--ttl="+ttl.String()),
@@ -109,7 +109,7 @@ func (s *soak) start(ctx context.Context) (*process, error) {
 
 var complaint = regexp.MustCompile(`level=(WARN|ERROR)|(?m)^(panic|fatal error)`)
 
-// stop ends the server as an operator does, and looks at how it took it.
+// stop ends the server as an operator does, and checks how it ended and what it logged.
 func (p *process) stop() error {
 	p.http.CloseIdleConnections()
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -192,7 +192,7 @@ func (p *process) cpu() (time.Duration, error) {
 	return time.Duration(t.Nano()), nil
 }
 
-// rest is how long an idle server takes to let go of what it keeps for the next request: fasthttp its workers, for ten seconds.
+// rest is how long an idle server takes to give up what it keeps for the next request. fasthttp keeps its workers for ten seconds.
 const rest = 15 * time.Second
 
 // idle returns the most that the server holds while nobody asks anything.

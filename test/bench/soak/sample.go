@@ -62,14 +62,14 @@ func countsOf(path string) (c counts, err error) {
 	return c, nil
 }
 
-// figure is something that is to be flat: the mean of the last quarter is at most that many times the one of the second, and slack.
+// figure is something that must stay flat: in the last quarter it may be times as much as in the second, and slack on top.
 type figure struct {
 	name, unit string
 	decimals   int
 	of         func(part []sample) float64 // of some samples in a row
 	times      float64
 	slack      float64
-	timed      bool // by a clock that all that runs beside moves: only a whole run is judged by it
+	timed      bool // it is a time, which depends on what else runs on the machine: only a whole run is judged by it
 }
 
 var figures = []figure{

@@ -25,7 +25,7 @@ func grown(times float64) *result {
 	return r
 }
 
-// TestVerdict makes sure that each figure that grows is found, and none that does not.
+// TestVerdict checks that the verdict names each figure that grows, and no other.
 func TestVerdict(t *testing.T) {
 	if err := grown(1).verdict(); err != nil {
 		t.Errorf("nothing grows: got %v, want nil", err)

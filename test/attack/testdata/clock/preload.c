@@ -1,5 +1,5 @@
-// Preloaded into a program that is linked dynamically (ld.so(8)): its clock of the wall is as many seconds ahead as the file that
-// CLOCK_OFFSET names says, in 8 bytes; all others are the kernel's.
+// Preloaded into a dynamically linked program (ld.so(8)), this sets the program's wall clock ahead. The file that CLOCK_OFFSET names has
+// the number of seconds, in 8 bytes. All other clocks are the kernel's.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdlib.h>

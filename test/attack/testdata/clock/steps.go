@@ -15,7 +15,7 @@ import (
 //go:linkname clockGettime runtime.vdsoClockgettimeSym
 var clockGettime uintptr
 
-// What the assembly knows: the kernel's, and by how many seconds the clock of the wall is stepped.
+// The assembly reads these: the kernel's clock_gettime, and by how many seconds the wall clock is stepped.
 var (
 	kernels uintptr
 	offset  int64
@@ -24,7 +24,7 @@ var (
 // address returns where stepped is, which is clockGettime with the offset.
 func address() uintptr
 
-// init has SIGUSR1 step the clock of the wall an hour forwards, and SIGUSR2 an hour backwards; each is told.
+// init makes SIGUSR1 step the wall clock an hour forwards, and SIGUSR2 an hour backwards. Each step is logged.
 func init() {
 	if kernels = clockGettime; kernels == 0 {
 		fmt.Fprintln(os.Stderr, "the kernel has no vDSO")
