@@ -12,7 +12,7 @@ const (
 	stateStopping = daemon.SdNotifyStopping
 )
 
-// stateReloading is to have the time at which it was said.
+// stateReloading returns the state of a service that reads its files again. It holds the time of saying so.
 func stateReloading() string { return daemon.SdNotifyReloading + "\n" + daemon.SdNotifyMonotonicUsec() }
 
 // notify tells the service manager.

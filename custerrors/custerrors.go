@@ -85,8 +85,8 @@ const (
 	NotAuthenticated Error = "未认证"
 	// NotAllowed says that the client may not do this: its token is for another key or role, or somebody else holds the role.
 	NotAllowed Error = "没有权限"
-	// HTTPSIsRequired says that the request came over plain HTTP to a server that is to be asked over HTTPS; what it said is known
-	// to whoever listens on the way.
+	// HTTPSIsRequired says that the request came over plain HTTP to a server that takes HTTPS only; everybody on the way could read
+	// what it said.
 	HTTPSIsRequired Error = "必须使用HTTPS"
 	// TooManyRequests says that the client asks too often; Retry-After says when to ask again.
 	TooManyRequests Error = "请求太频繁"

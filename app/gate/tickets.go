@@ -6,7 +6,7 @@ import (
 )
 
 // Role tickets: the client that opens a session gets the offer's, the one that puts the answer gets the answer's. From then on only
-// who shows the ticket acts as that role.
+// a request that shows the ticket acts as that role.
 //
 //	opens the session ──▶ the offer's ticket      any request of the offerer needs it, except one that opens
 //	puts the answer ────▶ the answer's ticket     a request of the answerer needs it once the session is answered

@@ -47,24 +47,26 @@ var typedBy = map[string][2]string{
 	"signal-server token --file F":             {"docs/operations.md", "./signal-server token --file tokens"},
 	"signal-server healthcheck":                {"docs/operations.md", "./signal-server healthcheck"},
 
-	"make":                                {"test/program/typed_test.go", `exec.Command("make")`},
-	"make test":                           {".ci/run", "make test"},
-	"make lint":                           {".ci/run", "make lint"},
-	"make drift":                          {".ci/run", "make drift"},
-	"make generate":                       {"Makefile", "$(MAKE) --no-print-directory generate"}, // in drift
-	"make race":                           {".ci/run", "make race"},
-	"make fuzz":                           {".ci/run", "FUZZTIME=1s make fuzz"},
-	"make sbom":                           {".ci/run", "make sbom"},
-	"make cluster":                        {".ci/run", "SMOKE=1 make cluster"},
-	"make load":                           {".ci/run", "make smoke"},                                 // k6/run for three seconds each
-	"make bench":                          {".ci/run", "env -C test/bench ../../.ci/tool gotestsum"}, // a quarter of an hour; its test takes a moment
-	"make soak":                           {".ci/run", "./soak -duration 40s"},                       // an hour
-	"go test ./test/attack -v":            {"Makefile", "-timeout 8m ./test/attack"},
-	"go test ./test/attack -run Kills -v": {"Makefile", "-timeout 8m ./test/attack"},
-	"go test ./test/attack -run Clock":    {"Makefile", "-timeout 8m ./test/attack"},
-	"go test -bench . ./client/seal":      {"client/seal/seal_test.go", "func Benchmark"},
-	"npm test":                            {"Makefile", "cd client/js && node --test --test-reporter=spec test/*.test.js"},
-	"TARGET=… k6/run messages":            {"Makefile", "k6/run"},
+	"make":          {"test/program/typed_test.go", `exec.Command("make")`},
+	"make test":     {".ci/run", "make test"},
+	"make attack":   {".ci/run", "make attack"},
+	"make lint":     {".ci/run", "make lint"},
+	"make drift":    {".ci/run", "make drift"},
+	"make generate": {"Makefile", "$(MAKE) --no-print-directory generate"}, // in drift
+	"make race":     {".ci/run", "make race"},
+	"make fuzz":     {".ci/run", "FUZZTIME=1s make fuzz"},
+	"make sbom":     {".ci/run", "make sbom"},
+	"make cluster":  {".ci/run", "SMOKE=1 make cluster"},
+	"make load":     {".ci/run", "make smoke"},                                 // k6/run for three seconds each
+	"make bench":    {".ci/run", "env -C test/bench ../../.ci/tool gotestsum"}, // a quarter of an hour; its test takes a moment
+	"make soak":     {".ci/run", "./soak -duration 40s"},                       // an hour
+	"go test ./test/program -run 'Layers|Wires|Fiber|Rooms'":              {"Makefile", "go list ./... | grep -v /test/attack"}, // all of it
+	"go test ./test/attack -v":                                            {"Makefile", "-timeout 8m ./test/attack"},
+	"go test ./test/attack -run Kills -v":                                 {"Makefile", "-timeout 8m ./test/attack"},
+	"go test ./test/attack -run Clock":                                    {"Makefile", "-timeout 8m ./test/attack"},
+	"go test -bench . ./client/seal":                                      {"client/seal/seal_test.go", "func Benchmark"},
+	"npm test":                                                            {"Makefile", "cd client/js && node --test --test-reporter=spec test/*.test.js"},
+	"TARGET=… k6/run messages":                                            {"Makefile", "k6/run"},
 	"TARGET=https://staging.example RATE=200 DURATION=2m k6/run messages": {"k6/run", "TARGET=http://$address"},
 }
 

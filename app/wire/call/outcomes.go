@@ -93,7 +93,7 @@ func (o *outcomes) first(now time.Duration, key cache.Key, role cache.Role, epoc
 	return true
 }
 
-// id is the hash of who reports.
+// id is the hash of the reporter: key, role and session.
 func (o *outcomes) id(key cache.Key, role cache.Role, epoch uint64) uint64 {
 	var h maphash.Hash
 	h.SetSeed(o.seed)
