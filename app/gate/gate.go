@@ -114,12 +114,12 @@ func (TooFast) Error() string { return string(custerrors.TooManyRequests) }
 // Unwrap returns custerrors.TooManyRequests.
 func (TooFast) Unwrap() error { return custerrors.TooManyRequests }
 
-// Enter lets a claim in, or says why not: TooFast, or custerrors.KeyIsEmpty, KeyIsTooLong, NotAuthenticated, NotAllowed. It looks in the
+// Enter lets a claim in and fills p, which is zero, or says why not: TooFast, or custerrors.KeyIsEmpty, KeyIsTooLong, NotAuthenticated, NotAllowed. It looks in the
 // order of what a look costs.
 //
 // hot: every request that names a key passes here, once.
 func (g *Gate) Enter(c *Claim, p *Pass) (err error) {
-	*p = Pass{Seat: c.Seat, Client: c.Client}
+	p.Seat, p.Client = c.Seat, c.Client
 	if g.parts.Limiter != nil {
 		if after := g.parts.Limiter.Request(c.Client); after > 0 {
 			return TooFast(after)

@@ -11,31 +11,26 @@ import (
 // marks are what every answer to a request bears, whatever it says: which pages may read it, and that browsers insist on TLS. They are put
 // into the answer before anything else.
 type marks struct {
-	lines [3]mark
-	count int
-}
-
-type mark struct{ name, value []byte }
-
-func (m *marks) add(name, value []byte) {
-	m.lines[m.count] = mark{name, value}
-	m.count++
+	origin []byte // whose pages may read the answer: *, or one that is listed; nil: nobody's
+	listed bool   // the origin depends on the request's (RFC 9110, Section 12.5.5)
+	strict []byte // the value of Strict-Transport-Security; nil: nothing is said
 }
 
 // marksFor returns the marks of an answer to a request of this origin, nil if it names none or is not known, over this connection, which
-// may be nil. Their values are the origin's and the host's.
+// may be nil. They share the origin's memory.
+//
+// hot: every answer.
 func (h *Host) marksFor(origin []byte, conn *link.Conn) (m marks) {
 	switch {
-	case !h.Gate.ListsOrigins():
-		m.add(headerAllowOrigin, valueAnyOrigin)
+	case !h.listed:
+		m.origin = valueAnyOrigin
+	case h.Gate.Lists(origin):
+		m.origin, m.listed = origin, true
 	default:
-		if h.Gate.Lists(origin) {
-			m.add(headerAllowOrigin, origin)
-		}
-		m.add(headerVary, valueOrigin) // RFC 9110, Section 12.5.5
+		m.listed = true
 	}
-	if h.strict != nil && conn != nil && conn.TLS() { // over anything else it must not be (RFC 6797, Section 7.2)
-		m.add(headerStrict, h.strict)
+	if conn != nil && conn.TLS() { // over anything else it must not be said (RFC 6797, Section 7.2)
+		m.strict = h.strict
 	}
 	return m
 }
@@ -43,37 +38,42 @@ func (h *Host) marksFor(origin []byte, conn *link.Conn) (m marks) {
 // marksOf returns the marks of an answer to this request.
 func (h *Host) marksOf(c *fasthttp.RequestCtx) marks {
 	var origin []byte
-	if h.Gate.ListsOrigins() {
+	if h.listed {
 		origin = c.Request.Header.Peek(fasthttp.HeaderOrigin)
 	}
 	return h.marksFor(origin, link.Of(c.Conn()))
 }
 
 // clone makes the marks outlive the request.
-func (m *marks) clone() {
-	for i := range m.lines[:m.count] {
-		m.lines[i].value = bytes.Clone(m.lines[i].value)
-	}
-}
+func (m *marks) clone() { m.origin = bytes.Clone(m.origin) }
 
+// set puts the marks into an answer.
 func (m *marks) set(h *fasthttp.ResponseHeader) {
-	for _, line := range m.lines[:m.count] {
-		h.SetCanonical(line.name, line.value)
+	if m.origin != nil {
+		h.SetCanonical(headerAllowOrigin, m.origin)
+	}
+	if m.listed {
+		h.SetCanonical(headerVary, valueOrigin)
+	}
+	if m.strict != nil {
+		h.SetCanonical(headerStrict, m.strict)
 	}
 }
 
 // appendTo appends the marks to the head of an answer.
 func (m *marks) appendTo(dst []byte) []byte {
-	for _, line := range m.lines[:m.count] {
-		dst = append(append(append(append(dst, line.name...), ": "...), line.value...), "\r\n"...)
+	var h fasthttp.ResponseHeader
+	m.set(&h)
+	for _, name := range [...][]byte{headerAllowOrigin, headerVary, headerStrict} {
+		if value := h.PeekBytes(name); value != nil {
+			dst = append(append(append(append(dst, name...), ": "...), value...), "\r\n"...)
+		}
 	}
 	return dst
 }
 
 // Mark marks the answer to a request, before anything else is put into it. Requests that a wire answers or that RefuseOther refuses are
 // marked already.
-//
-// hot: every answer.
 func (h *Host) Mark(c *fasthttp.RequestCtx) {
 	m := h.marksOf(c)
 	m.set(&c.Response.Header)

@@ -101,6 +101,7 @@ type Host struct {
 	Store  cache.Store
 	Mail   *cache.Mailroom // over Store
 	config Config
+	listed bool   // only pages of listed origins may use the server
 	strict []byte // the value of Strict-Transport-Security (RFC 6797, Section 6.1), or nil. Subdomains are not ours to speak for.
 	resume func(net.Conn) error
 
@@ -118,7 +119,7 @@ type Host struct {
 func New(c Config, p Parts) *Host {
 	h := &Host{
 		Gate: p.Gate, Watch: p.Watch, Store: p.Store, Mail: cache.NewMailroom(p.Store, p.Limits),
-		config: c, resume: p.Resume, owners: make(map[string]string),
+		config: c, listed: p.Gate.ListsOrigins(), resume: p.Resume, owners: make(map[string]string),
 	}
 	if c.HSTS > 0 {
 		h.strict = strconv.AppendInt([]byte("max-age="), int64(c.HSTS/time.Second), 10)

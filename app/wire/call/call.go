@@ -86,19 +86,19 @@ var (
 	arrayOfText = shape(`[`, ``, cache.Form{SDP: `"`, Candidate: `"`, After: `"`, Separator: `,`}, `]`)
 )
 
-// waitOf returns how long the request may wait. The answerer may wait for a session that is not open yet. The offerer opens it, so it has
-// nobody to wait for.
-func waitOf(c *fiber.Ctx, v *wire.Visit) (cache.Wait, error) {
-	wait := cache.Wait{Unopened: v.Seat == cache.Answer}
-	return wait, v.ReadWait(c, &wait)
+// readWait says in wait, which is zero, how long the request may wait. The answerer may wait for a session that is not open yet. The offerer
+// opens it, so it has nobody to wait for.
+func readWait(c *fiber.Ctx, v *wire.Visit, wait *cache.Wait) error {
+	wait.Unopened = v.Seat == cache.Answer
+	return v.ReadWait(c, wait)
 }
 
 // take answers with what the other role has written and nobody has taken yet.
 //
 // hot: a poll and a take come here.
 func (w *Wire) take(c *fiber.Ctx, v *wire.Visit, kind cache.Kind, limit int, shape *wire.Shape) error {
-	wait, err := waitOf(c, v)
-	if err != nil {
+	var wait cache.Wait
+	if err := readWait(c, v, &wait); err != nil {
 		return err
 	}
 	return v.Ask(c, &wire.Ask{Kind: kind, Limit: limit, After: cache.NewCursor(v.Session, 0), Shape: shape}, &wait)

@@ -34,7 +34,8 @@ var inMessages = shape(`{"next":"`, `","messages":[`, cache.Form{
 //	@Failure		503				{object}	envelope			"ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router			/{role}/messages [get]
 func (w *Wire) getMessages(c *fiber.Ctx, v *wire.Visit) error {
-	after, wait, err := placeOf(c, v)
+	var wait cache.Wait
+	after, err := readPlace(c, v, &wait)
 	if err == nil {
 		after, err = v.From(after)
 	}
@@ -70,7 +71,8 @@ func (w *Wire) getMessages(c *fiber.Ctx, v *wire.Visit) error {
 //	@Header			200				{string}	X-Answer-Ticket		"with --role-tickets: what the answerer shows from now on"
 //	@Router			/{role}/messages [post]
 func (w *Wire) postMessages(c *fiber.Ctx, v *wire.Visit) error {
-	after, wait, err := placeOf(c, v)
+	var wait cache.Wait
+	after, err := readPlace(c, v, &wait)
 	if err != nil {
 		return err
 	}
@@ -86,12 +88,11 @@ func (w *Wire) postMessages(c *fiber.Ctx, v *wire.Visit) error {
 	return v.Exchange(c, &inMessages, &wait)
 }
 
-// placeOf returns ?after and ?wait.
-func placeOf(c *fiber.Ctx, v *wire.Visit) (cache.Cursor, cache.Wait, error) {
+// readPlace returns ?after, and says ?wait in wait, which is zero.
+func readPlace(c *fiber.Ctx, v *wire.Visit, wait *cache.Wait) (cache.Cursor, error) {
 	after, err := wire.ReadCursor(c)
 	if err != nil {
-		return 0, cache.Wait{}, err
+		return 0, err
 	}
-	wait, err := waitOf(c, v)
-	return after, wait, err
+	return after, readWait(c, v, wait)
 }
