@@ -49,6 +49,7 @@ var typedBy = map[string][2]string{
 
 	"make":                                {"test/program/typed_test.go", `exec.Command("make")`},
 	"make test":                           {".ci/run", "make test"},
+	"make attack":                         {".ci/run", "make attack"},
 	"make lint":                           {".ci/run", "make lint"},
 	"make drift":                          {".ci/run", "make drift"},
 	"make generate":                       {"Makefile", "$(MAKE) --no-print-directory generate"}, // in drift
