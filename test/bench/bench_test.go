@@ -31,16 +31,16 @@ func TestGroups(t *testing.T) {
 	}
 	defer b.close()
 	for i, g := range append(slices.Clone(groups), group{"versions", (*bench).versions}) {
-		b.progress.groupBegins(g.name, i+1, len(groups)+1)
-		before := b.faults.checked.Load()
-		begun := time.Now()
-		if err := g.run(b, t.Context()); err != nil {
-			t.Fatalf("%s: %v", g.name, err)
-		}
-		if b.faults.checked.Load() == before {
-			t.Errorf("%s: got no answers checked, want some", g.name)
-		}
-		t.Logf("%s took %v", g.name, time.Since(begun))
+		t.Run(g.name, func(t *testing.T) {
+			b.progress.groupBegins(g.name, i+1, len(groups)+1)
+			before := b.faults.checked.Load()
+			if err := g.run(b, t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if b.faults.checked.Load() == before {
+				t.Error("got no answers checked, want some")
+			}
+		})
 	}
 	if err := b.faults.err(); err != nil {
 		t.Error(err)

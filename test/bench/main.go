@@ -2,7 +2,7 @@
 // docs/benchmarks.svg. It is for Linux, and is run by hand:
 //
 //	go -C test/bench run . [-rounds 10] [-only requests,handshakes,memory,handoff,inprocess,redis]
-//	go -C test/bench run . -against DIR      this version and that of another checkout, in turns: two minutes
+//	go -C test/bench run . -against DIR      this version and that of another checkout, in turns: three minutes
 //
 //	one core: a server, a process of its own          another core: this process
 //	signal-server, bare fasthttp, net/http,   ◀─────▶ asks over keep-alive connections, checks every answer,
