@@ -52,7 +52,7 @@ func (s *settings) run(ctx context.Context, log *slog.Logger, wrong flag.Mistake
 		return err
 	}
 	defer store.Close()
-	sockets, err := s.listen(places, p.certs, log)
+	sockets, err := s.openSockets(places, p.certs, log)
 	if err != nil {
 		return err
 	}

@@ -39,8 +39,8 @@ func (s *settings) places(wrong *flag.Mistakes) (p places) {
 // sockets are what the server listens on.
 type sockets struct{ server.Listeners }
 
-// listen opens the sockets, and speaks TLS over the API's if there are certificates. The caller closes them, even if the server has.
-func (s *settings) listen(p places, source certificate.Source, log *slog.Logger) (on sockets, err error) {
+// openSockets opens the sockets, and speaks TLS over the API's if there are certificates. The caller closes them, even if the server has.
+func (s *settings) openSockets(p places, source certificate.Source, log *slog.Logger) (on sockets, err error) {
 	passed := listen.Receive()
 	defer passed.Close()
 	for _, place := range []struct {

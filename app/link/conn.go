@@ -18,7 +18,7 @@ type Conn struct {
 	socket   net.Conn // what lies below it: the same, or what TLS is spoken on
 	tls      *tls.Conn
 	patrol   *patrol
-	notTLS   []byte // Answers.NotTLS
+	notTLS   []byte // Refusals.NotTLS
 
 	// What the connection does and since which round: phase in the lowest bits, the round above.
 	state atomic.Int64

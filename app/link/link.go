@@ -15,7 +15,7 @@ import (
 
 // Config bounds connections.
 type Config struct {
-	// MaxConnections bounds how many connections of a Listener are open at once. One more is given Answers.Full, and closed.
+	// MaxConnections bounds how many connections of a Listener are open at once. One more is given Refusals.Full, and closed.
 	MaxConnections int `group:"Where" default:"0" help:"Connections at once, at the most; 0: as many as there are descriptors."`
 
 	// ReadTimeout bounds how long one request may take to arrive whole, and one answer to be taken. IdleTimeout bounds how long a
@@ -37,8 +37,8 @@ func (c *Config) Validate(wrong func(field any, format string, args ...any)) {
 	}
 }
 
-// Answers are what a Listener says by itself: whole answers, heads and all. Nobody writes to them.
-type Answers struct {
+// Refusals are what a Listener says by itself: whole answers, heads and all. Nobody writes to them.
+type Refusals struct {
 	// Full is for a client that comes when MaxConnections others are there. Several ask in turn for different pauses, so that clients
 	// that were refused together do not come back together. Over TLS nothing is said: a handshake costs more than most requests.
 	Full [][]byte

@@ -14,11 +14,11 @@ import (
 type Listener struct {
 	// set at construction
 	net.Listener
-	patrol  *patrol
-	limit   int
-	answers Answers
-	counts  *Counts
-	log     *slog.Logger
+	patrol   *patrol
+	limit    int
+	refusals Refusals
+	counts   *Counts
+	log      *slog.Logger
 
 	closed    chan struct{} // closed by Close
 	closeOnce sync.Once
@@ -28,10 +28,10 @@ type Listener struct {
 }
 
 // Listen puts the connections of l under patrol, which begins at once. The caller must Stop the Listener.
-func Listen(l net.Listener, c Config, answers Answers, counts *Counts, log *slog.Logger) *Listener {
+func Listen(l net.Listener, c Config, refusals Refusals, counts *Counts, log *slog.Logger) *Listener {
 	return &Listener{
 		Listener: l, patrol: newPatrol(c.ReadTimeout, c.IdleTimeout, c.ReadTimeout), limit: c.MaxConnections,
-		answers: answers, counts: counts, log: log,
+		refusals: refusals, counts: counts, log: log,
 		closed: make(chan struct{}),
 	}
 }
@@ -56,7 +56,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 		switch {
 		case err == nil:
 			pause = 0
-			c := newConn(raw, l.patrol, l.answers.NotTLS)
+			c := newConn(raw, l.patrol, l.refusals.NotTLS)
 			if l.patrol.admit(c, l.limit) {
 				l.counts.Accepted.Add(1)
 				boundSilence(c, l.patrol.silence)
@@ -112,7 +112,7 @@ func (l *Listener) failed(err error, pause time.Duration) {
 
 // turnAway tells a client that there is no room, and closes its connection.
 func (l *Listener) turnAway(c *Conn) {
-	answer := l.answers.Full[l.counts.TurnedAway.Add(1)%int64(len(l.answers.Full))]
+	answer := l.refusals.Full[l.counts.TurnedAway.Add(1)%int64(len(l.refusals.Full))]
 	if c.tls == nil && l.patrol.turnAway(c, func(c *Conn) { c.tell(answer) }) {
 		return
 	}

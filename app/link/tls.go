@@ -26,12 +26,12 @@ func (c overTLS) Handshake() error {
 	c.become(phaseHandshake) // since when it was accepted
 	err := c.tls.Handshake()
 	c.become(phaseServing)
-	var plain tls.RecordHeaderError
+	var notTLS tls.RecordHeaderError
 	switch {
 	case err == nil:
 		c.whole.Store(true)
-	case errors.As(err, &plain) && plain.Conn != nil && isHTTP(plain.RecordHeader):
-		c.refusePlain()
+	case errors.As(err, &notTLS) && notTLS.Conn != nil && isHTTP(notTLS.RecordHeader):
+		c.refuseHTTP()
 	}
 	if err != nil {
 		return err
@@ -54,8 +54,8 @@ func isHTTP(header [5]byte) bool {
 	return false
 }
 
-// refusePlain answers a client that speaks HTTP where TLS is spoken.
-func (c overTLS) refusePlain() {
+// refuseHTTP answers a client that speaks HTTP where TLS is spoken.
+func (c overTLS) refuseHTTP() {
 	c.rest.Store(true)
 	c.enter(phaseReply)
 	c.socket.Write(c.notTLS) // when it fails, nobody is there to tell

@@ -116,7 +116,7 @@ var refusedBy = []struct {
 // reportRefusals tells of every reason, whether it has happened or not, so that the first time is an increase.
 func (n numbers) reportRefusals(to metrics.Sink) {
 	for _, by := range refusedBy {
-		to.Value(refusals, float64(n.watch.Requests.Answered(by.msg, n.ready)), by.reason) // a probe is not refused, but told
+		to.Value(refusals, float64(n.watch.Requests.EndedWith(by.msg, n.ready)), by.reason) // a probe is not refused, but told
 	}
 	known, blocked := 0, 0
 	limiter := n.gate.Limiter()

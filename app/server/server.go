@@ -164,17 +164,17 @@ func (s *Server) refuseBroken(c *fasthttp.RequestCtx, err error) {
 	s.host.Count(c, s.other, s.host.RefuseUnknown(c, msg))
 }
 
-// answers returns what listeners say by themselves.
-func (s *Server) answers() link.Answers {
-	a := link.Answers{NotTLS: s.head(custerrors.RequestIsInvalid, "")}
+// refusals returns what listeners say by themselves.
+func (s *Server) refusals() link.Refusals {
+	a := link.Refusals{NotTLS: s.wholeRefusal(custerrors.RequestIsInvalid, "")}
 	for _, seconds := range []string{"1", "2", "3"} {
-		a.Full = append(a.Full, s.head(custerrors.ServerIsOverloaded, seconds))
+		a.Full = append(a.Full, s.wholeRefusal(custerrors.ServerIsOverloaded, seconds))
 	}
 	return a
 }
 
-// head returns a whole refusal that ends a connection before there is a request.
-func (s *Server) head(msg custerrors.Error, retryAfter string) []byte {
+// wholeRefusal returns a refusal, head and all, that ends a connection before there is a request.
+func (s *Server) wholeRefusal(msg custerrors.Error, retryAfter string) []byte {
 	var c fasthttp.RequestCtx // of nobody's request
 	s.host.RefuseUnknown(&c, msg)
 	r := &c.Response

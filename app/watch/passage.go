@@ -47,8 +47,8 @@ func (p *Passage) Describe(received int, client netip.Addr) {
 // Timed reports whether the request is one of those whose time counts.
 func (p *Passage) Timed() bool { return p.timed }
 
-// Answered counts how long a timed request took, which was answered without waiting for anything.
-func (w *Watch) Answered(p *Passage) { w.Requests.Took(p.route, w.Now()-p.began) }
+// Took counts how long a timed request took, which was answered without waiting for anything.
+func (w *Watch) Took(p *Passage) { w.Requests.Took(p.route, w.Now()-p.began) }
 
 // Untimed forgets when the request began: it has been answered before it was known to be one.
 func (p *Passage) Untimed() { p.began = 0 }

@@ -99,7 +99,7 @@ func (v *Visit) end(c *fiber.Ctx, err error) {
 		v.grant(&v.reply, v.Key, v.Seat, v.granted)
 	}
 	if v.passage.Timed() && !asksToWait(c) {
-		v.Watch.Answered(&v.passage)
+		v.Watch.Took(&v.passage)
 	}
 	v.Watch.Settle(&v.passage, v.Key, end, len(v.reply.Body()))
 }

@@ -161,8 +161,8 @@ func (r *Requests) Count(shard uint8, route Route, end Ending) {
 // Took counts how long a request without ?wait took.
 func (r *Requests) Took(route Route, t time.Duration) { r.seconds[route%maxRoutes].Observe(t) }
 
-// Answered returns how many requests, of all routes but one, were answered with this msg. It is for metrics: it looks at all counters.
-func (r *Requests) Answered(msg custerrors.Error, but Route) int64 {
+// EndedWith returns how many requests, of all routes but one, were answered with this msg. It is for metrics: it looks at all counters.
+func (r *Requests) EndedWith(msg custerrors.Error, but Route) int64 {
 	end, n := r.Of(msg), uint64(0)
 	for route := range r.routes {
 		if Route(route) != but {

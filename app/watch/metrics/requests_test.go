@@ -61,10 +61,10 @@ func TestRequests(t *testing.T) {
 	if len(got) != len(want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	if got := r.Answered(custerrors.KeyNotFound, two); got != 100 {
+	if got := r.EndedWith(custerrors.KeyNotFound, two); got != 100 {
 		t.Errorf("Answered: got %d, want 100", got)
 	}
-	if got := r.Answered(custerrors.KeyNotFound, one); got != 0 {
+	if got := r.EndedWith(custerrors.KeyNotFound, one); got != 0 {
 		t.Errorf("Answered, but for the route: got %d, want 0", got)
 	}
 }

@@ -29,7 +29,7 @@ var inMessages = shape(`{"next":"`, `","messages":[`, cache.Form{
 //	@Param			wait			query		number				false	"seconds to wait while there is nothing, 30 at most"
 //	@Param			X-Offer-Ticket	header		string				false	"the offerer's ticket, where the server has --role-tickets; or ticket in the query"
 //	@Param			X-Answer-Ticket	header		string				false	"the answerer's ticket, where the server has --role-tickets; or ticket in the query"
-//	@Success		200				{object}	envelope{data=news}	"the messages; or SdpNoValues, CandidateNoValues, KeyNotFound, KeyIsExpired with data null"
+//	@Success		200				{object}	envelope{data=newsData}	"the messages; or SdpNoValues, CandidateNoValues, KeyNotFound, KeyIsExpired with data null"
 //	@Failure		400				{object}	envelope			"KeyIsEmpty, KeyIsTooLong, CursorIsInvalid, WaitIsInvalid"
 //	@Failure		503				{object}	envelope			"ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router			/{role}/messages [get]
@@ -62,7 +62,7 @@ func (w *Wire) getMessages(c *fiber.Ctx, v *wire.Visit) error {
 //	@Param			post			body		post				true	"what to write"
 //	@Param			X-Offer-Ticket	header		string				false	"the offerer's ticket, where the server has --role-tickets; or ticket in the query"
 //	@Param			X-Answer-Ticket	header		string				false	"the answerer's ticket, where the server has --role-tickets; or ticket in the query"
-//	@Success		200				{object}	envelope{data=news}	"the messages; or SdpAlreadyExist (nothing was written), SdpNoValues, CandidateNoValues, KeyNotFound, KeyIsExpired with data null"
+//	@Success		200				{object}	envelope{data=newsData}	"the messages; or SdpAlreadyExist (nothing was written), SdpNoValues, CandidateNoValues, KeyNotFound, KeyIsExpired with data null"
 //	@Failure		400				{object}	envelope			"KeyIsEmpty, KeyIsTooLong, BodyIsEmpty, BodyIsNotJSON, BodyIsNotUTF8, CursorIsInvalid, WaitIsInvalid, IdempotencyKeyIsInvalid"
 //	@Failure		413				{object}	envelope			"BodyIsTooLong"
 //	@Failure		429				{object}	envelope			"QueueIsFull"

@@ -37,8 +37,8 @@ type report struct {
 	MS float64 `json:"ms" example:"1234" binding:"required"`
 } // @name Outcome
 
-// news is the data of an answer with messages.
-type news struct {
+// newsData is the data of an answer with messages.
+type newsData struct {
 	// Where to go on from: the next request's after.
 	Next     string    `json:"next" example:"dGhpcyBpcyBh"`
 	Messages []message `json:"messages"`
