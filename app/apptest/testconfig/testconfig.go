@@ -1,48 +1,31 @@
-// Package testconfig tells tests what the Validate of a Config finds, in the words of the command line. It knows the struct tags that
-// flags are made of, and no Config in particular.
+// Package testconfig says in tests what a Config's Validate finds, in the words of the command line. It knows the struct tags that
+// flags are made of, and no part's Config.
 package testconfig
 
 import (
-	"fmt"
 	"reflect"
-	"slices"
+
+	"signal-server/app/flag"
 )
 
-// Config is a part's settings.
-type Config interface {
-	// Validate calls wrong for each mistake, with a pointer to the field. An argument of the format that points to another field stands
-	// for that field's name.
-	Validate(wrong func(field any, format string, args ...any))
-}
-
-// Mistakes returns what Validate finds, one line for each mistake. A line begins with the flag. The config is a pointer to a struct.
-func Mistakes(config Config) (lines []string) {
-	flags := Flags(config)
-	config.Validate(func(field any, format string, args ...any) {
-		args = slices.Clone(args)
-		for i, arg := range args {
-			if flag, ok := flags[arg]; ok {
-				args[i] = flag
-			}
-		}
-		flag, ok := flags[field]
-		if !ok {
-			panic(fmt.Sprintf("BUG: Validate of %T tells of %T, which points to none of its flags", config, field))
-		}
-		lines = append(lines, flag+" "+fmt.Sprintf(format, args...))
-	})
+// Mistakes returns what Validate of the Config, which is a pointer to a struct, finds: a line each, which begins with the flag.
+func Mistakes(config flag.Config) (lines []string) {
+	var found flag.Mistakes
+	found.Valid(Flags(config), config)
+	for _, mistake := range found {
+		lines = append(lines, mistake.Error())
+	}
 	return lines
 }
 
-// Flags returns the flag of each field, by a pointer to the field: --name, from the field's tag. The config is a pointer to a struct.
-func Flags(config any) map[any]string {
-	flags := make(map[any]string)
+// Flags returns what the flags of a Config are called, which is a pointer to a struct: --name, by the tag of each field.
+func Flags(config any) flag.Names {
+	names := make(flag.Names)
 	fields := reflect.ValueOf(config).Elem()
 	for i := range fields.NumField() {
-		tag := fields.Type().Field(i).Tag
-		if name, ok := tag.Lookup("name"); ok {
-			flags[fields.Field(i).Addr().Interface()] = "--" + name
+		if name, ok := fields.Type().Field(i).Tag.Lookup("name"); ok {
+			names[fields.Field(i).Addr().Interface()] = "--" + name
 		}
 	}
-	return flags
+	return names
 }
