@@ -7,7 +7,7 @@ type Limits struct {
 	// TTL is how long a session lives without a valid request, at the most and by default: 1 ms or more.
 	TTL time.Duration `name:"ttl" default:"30s" help:"How long a session lives without a request, at the most and by default."`
 	// Lifetime is how long a session lives from its opening at the most, whatever the clients do: TTL or more.
-	Lifetime time.Duration `default:"5m" help:"How long a session lives at the most."`
+	Lifetime time.Duration `name:"lifetime" default:"5m" help:"How long a session lives at the most."`
 	// Candidates is how many candidates each role may post to a session: 1 to MaxLog-1.
 	Candidates int `name:"max-candidates" default:"128" help:"Candidates of one role of a session, at the most."`
 	// SessionBytes is how many bytes the payloads of both roles of one session may have, before escaping: 1 to MaxSessionBytes.

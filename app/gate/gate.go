@@ -22,10 +22,10 @@ import (
 // Config is the policy that no part of the gate has for itself.
 type Config struct {
 	// AllowOrigins are the origins whose pages may use the server, as https://example.org. With "*" among them any may.
-	AllowOrigins []string `group:"Who may" default:"*" placeholder:"ORIGIN,…" help:"Origins whose pages may use the server, as https://example.org; *: any."`
+	AllowOrigins []string `name:"allow-origins" group:"Who may" default:"*" placeholder:"ORIGIN,…" help:"Origins whose pages may use the server, as https://example.org; *: any."`
 
 	// MaxWaits bounds how many requests wait, and streams are open, at once. Over it: custerrors.ServerIsOverloaded.
-	MaxWaits int `group:"How much" default:"0" help:"Requests that wait, and event streams, at once; 0: any number."`
+	MaxWaits int `name:"max-waits" group:"How much" default:"0" help:"Requests that wait, and event streams, at once; 0: any number."`
 }
 
 // Validate calls wrong with a pointer to each field that cannot be used, and says why.

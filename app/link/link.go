@@ -16,12 +16,12 @@ import (
 // Config bounds connections.
 type Config struct {
 	// MaxConnections bounds how many connections of a Listener are open at once. One more is given Refusals.Full, and closed.
-	MaxConnections int `group:"Where" default:"0" help:"Connections at once, at the most; 0: as many as there are descriptors."`
+	MaxConnections int `name:"max-connections" group:"Where" default:"0" help:"Connections at once, at the most; 0: as many as there are descriptors."`
 
 	// ReadTimeout bounds how long one request may take to arrive whole, and one answer to be taken. IdleTimeout bounds how long a
 	// connection may stay open between two requests. A request that waits is under neither.
-	ReadTimeout time.Duration `group:"Operation" default:"10s" help:"How long a request may take to arrive."`                    // a body of 256 KiB at 200 kbit/s
-	IdleTimeout time.Duration `group:"Operation" default:"75s" help:"How long a connection may stay open between two requests."` // more than the 60 s that proxies commonly keep theirs
+	ReadTimeout time.Duration `name:"read-timeout" group:"Operation" default:"10s" help:"How long a request may take to arrive."`                    // a body of 256 KiB at 200 kbit/s
+	IdleTimeout time.Duration `name:"idle-timeout" group:"Operation" default:"75s" help:"How long a connection may stay open between two requests."` // more than the 60 s that proxies commonly keep theirs
 }
 
 // Validate calls wrong with a pointer to each field that cannot be used, and says why.

@@ -9,10 +9,10 @@ type Config struct {
 
 	// ShutdownDelay is how long the server serves on after it was told to end, while /readyz fails: load balancers need that long
 	// to see it and to send nobody here any more.
-	ShutdownDelay time.Duration `group:"Operation" default:"0s" help:"How long to serve on after SIGTERM while /readyz fails, so that load balancers notice."`
+	ShutdownDelay time.Duration `name:"shutdown-delay" group:"Operation" default:"0s" help:"How long to serve on after SIGTERM while /readyz fails, so that load balancers notice."`
 
 	// Drain bounds how long running requests may take at shutdown.
-	Drain time.Duration `group:"Operation" default:"8s" help:"How long what runs may take at the end."` // of the 10 s that process managers commonly give
+	Drain time.Duration `name:"drain" group:"Operation" default:"8s" help:"How long what runs may take at the end."` // of the 10 s that process managers commonly give
 }
 
 // Validate calls wrong with a pointer to each field that cannot be used, and says why. How large a body must be able to be, the caller
