@@ -91,7 +91,7 @@ func (s *Server) Serve(ctx context.Context, l Listeners) error {
 	return err
 }
 
-// drain ends all waits, shuts all doors, and waits for what runs.
+// drain ends all waits, shuts the doors of clients, and waits for what runs. The operators' door is shut last: they see the server end.
 func (s *Server) drain(doors []door) {
 	s.host.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), s.config.Drain)
@@ -100,18 +100,26 @@ func (s *Server) drain(doors []door) {
 	for _, d := range doors {
 		if d.link != nil {
 			d.link.Hurry()
-		}
-		shutting.Go(func() {
-			if err := d.shutdown(ctx); err != nil {
-				s.watch.Log().Warn(d.what+" were still running at the end of the drain", "drain", s.config.Drain, "error", err)
-			}
-			if d.link != nil {
+			shutting.Go(func() {
+				s.shut(ctx, d)
 				d.link.Close() // fasthttp does not close what it is only about to listen at
-			}
-		})
+			})
+		}
 	}
 	shutting.Wait()
 	if left := s.host.Drain(ctx); left > 0 {
 		s.watch.Log().Warn("connections were still open at the end of the drain", "connections", left)
+	}
+	for _, d := range doors {
+		if d.link == nil {
+			s.shut(ctx, d)
+		}
+	}
+}
+
+// shut shuts a door, and waits until ctx ends for what runs behind it.
+func (s *Server) shut(ctx context.Context, d door) {
+	if err := d.shutdown(ctx); err != nil {
+		s.watch.Log().Warn(d.what+" were still running at the end of the drain", "drain", s.config.Drain, "error", err)
 	}
 }
