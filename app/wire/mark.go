@@ -1,8 +1,6 @@
 package wire
 
 import (
-	"bytes"
-
 	"github.com/valyala/fasthttp"
 
 	"signal-server/app/link"
@@ -42,18 +40,15 @@ func (h *Host) marksFor(origin []byte, conn *link.Conn) (m marks) {
 
 // marksOf returns the marks of an answer to this request.
 func (h *Host) marksOf(c *fasthttp.RequestCtx) marks {
-	var origin []byte
-	if h.Gate.ListsOrigins() {
-		origin = c.Request.Header.Peek(fasthttp.HeaderOrigin)
-	}
-	return h.marksFor(origin, link.Of(c.Conn()))
+	return h.marksFor(h.originOf(c), link.Of(c.Conn()))
 }
 
-// clone makes the marks outlive the request.
-func (m *marks) clone() {
-	for i := range m.lines[:m.count] {
-		m.lines[i].value = bytes.Clone(m.lines[i].value)
+// originOf returns the origin that the request names; nil: none, or the marks do not depend on it. It lives as long as the request.
+func (h *Host) originOf(c *fasthttp.RequestCtx) []byte {
+	if !h.Gate.ListsOrigins() {
+		return nil
 	}
+	return c.Request.Header.Peek(fasthttp.HeaderOrigin)
 }
 
 func (m *marks) set(h *fasthttp.ResponseHeader) {
