@@ -61,31 +61,39 @@ func (s *Server) doors(l Listeners) (all []door) {
 // that ended it. It closes all listeners.
 func (s *Server) Serve(ctx context.Context, l Listeners) error {
 	doors := s.doors(l)
-	failed := make(chan error, len(doors)) // each sends once
+	type end struct {
+		of  string
+		err error
+	}
+	ends := make(chan end, len(doors)) // each sends once
 	for _, d := range doors {
 		if d.link != nil {
 			defer d.link.Stop()
 		}
-		go func() { failed <- d.serve() }()
+		go func() { ends <- end{d.what, d.serve()} }()
 	}
 	serving := len(doors)
 	var err error
+	early := func(e end) {
+		serving--
+		err = fmt.Errorf("serving %s stopped: %w", e.of, e.err)
+	}
 	select {
 	case <-ctx.Done():
 		s.leaving.Store(true)
 		select {
 		case <-time.After(s.config.ShutdownDelay):
-		case e := <-failed:
-			serving, err = serving-1, fmt.Errorf("serving stopped: %w", e)
+		case e := <-ends:
+			early(e)
 		}
-	case e := <-failed:
+	case e := <-ends:
 		s.leaving.Store(true)
-		serving, err = serving-1, fmt.Errorf("serving stopped: %w", e)
+		early(e)
 	}
 	s.drain(doors)
 	for ; serving > 0; serving-- {
-		if e := <-failed; err == nil && e != nil && !errors.Is(e, http.ErrServerClosed) {
-			err = e
+		if e := <-ends; err == nil && e.err != nil && !errors.Is(e.err, http.ErrServerClosed) {
+			err = e.err
 		}
 	}
 	return err
