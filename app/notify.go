@@ -12,7 +12,7 @@ const (
 	stateStopping = daemon.SdNotifyStopping
 )
 
-// stateReloading is to have the time at which it was said.
+// stateReloading returns the state that says so and carries the time at which it was said, as sd_notify(3) asks.
 func stateReloading() string { return daemon.SdNotifyReloading + "\n" + daemon.SdNotifyMonotonicUsec() }
 
 // notify tells the service manager.

@@ -40,8 +40,8 @@ type parked struct {
 	passage watch.Passage
 }
 
-// park has the question answered, within the wait, by a goroutine that holds little, and the connection served further afterwards. It
-// reports whether it can: then the goroutine ends the wait and releases the hold.
+// park hands the question to a goroutine that holds little, answers it within the wait, and serves the connection further afterwards.
+// park reports whether it can. If so, the goroutine ends the wait and releases the hold.
 func (v *Visit) park(c *fiber.Ctx, q *question, wait *cache.Wait, hold gate.Hold, began time.Duration) bool {
 	if !c.Request().Header.IsHTTP11() {
 		return false // fasthttp knows how to answer the older ones

@@ -20,7 +20,7 @@ import (
 // one owner:
 //
 //	Access-Control-Allow-Origin, Vary, Strict-Transport-Security   mark.go, for every answer
-//	Content-Type, Cache-Control                                    Fill
+//	Content-Type, Cache-Control                                    Fill, or a handler that answers without it
 //	Retry-After, WWW-Authenticate, and that pages may read them    advise
 //	X-Offer-Ticket, X-Answer-Ticket, and that pages may read them  grant
 //	everything else                                                the handler that wants it
@@ -121,7 +121,7 @@ func (h *Host) refuseOther(c *fasthttp.RequestCtx, m marks, msg custerrors.Error
 	return h.Watch.Requests.Of(msg)
 }
 
-// refuse has the wire refuse, and adds what the status asks for.
+// refuse lets the wire refuse, and adds what the status asks for.
 func refuse(w Wire, r *Reply, msg custerrors.Error, after time.Duration) {
 	w.Refuse(r, msg)
 	advise(r, msg, after)
