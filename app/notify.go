@@ -12,7 +12,7 @@ const (
 	stateStopping = daemon.SdNotifyStopping
 )
 
-// stateReloading returns the state of a service that reads its files again. It holds the time of saying so.
+// stateReloading returns the state that says so and carries the time at which it was said, as sd_notify(3) asks.
 func stateReloading() string { return daemon.SdNotifyReloading + "\n" + daemon.SdNotifyMonotonicUsec() }
 
 // notify tells the service manager.

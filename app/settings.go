@@ -82,8 +82,8 @@ func (s *settings) validate(wrong *flag.Mistakes, names flag.Names) {
 	}
 }
 
-// checkRoom collects that sessions or bodies have no room for a payload, which no part can tell alone, and returns of which settings it
-// has told.
+// checkRoom collects a mistake for each of sessions and bodies that has no room for a payload, which no part can tell alone. It returns
+// the settings that it has told of.
 func (s *settings) checkRoom(wrong *flag.Mistakes, names flag.Names) map[any]bool {
 	told := make(map[any]bool)
 	payload := max(s.Call.SDPBytes, s.Call.CandidateBytes)

@@ -14,7 +14,7 @@ import (
 	"signal-server/app/server"
 )
 
-// places are where the server is to listen; nil: not at all.
+// places are where the server listens; nil: not at all.
 type places struct{ api, admin, plain *listen.Address }
 
 // places reads the addresses of all flags.

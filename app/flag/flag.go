@@ -21,7 +21,7 @@ import (
 // with a wrong value gets its default, so that the others can be checked; nothing else may be done with it.
 type Mistakes []error
 
-// Options have kong collect wrong values in m. Durations, whole numbers and sizes (type:"bytes") are known; texts are the types that
+// Options make kong collect wrong values in m. Durations, whole numbers and sizes (type:"bytes") are known; texts are the types that
 // read themselves, as Text makes them.
 func (m *Mistakes) Options(texts ...TextType) []kong.Option {
 	all := []kong.Option{

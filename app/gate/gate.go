@@ -99,7 +99,7 @@ type Pass struct {
 // TellsClients reports whether the gate tells clients apart, so that a Claim needs its Client.
 func (g *Gate) TellsClients() bool { return g.parts.Limiter != nil }
 
-// WantsToken reports whether a Claim needs its Token. It may change while the server runs.
+// WantsToken reports whether a Claim needs its Token.
 func (g *Gate) WantsToken() bool { return g.parts.Guard != nil && g.parts.Guard.Required() }
 
 // WantsTickets reports whether roles have tickets, so that a Claim needs those that were shown.

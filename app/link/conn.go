@@ -22,7 +22,7 @@ type Conn struct {
 
 	// What the connection does and since which round: phase in the lowest bits, the round above.
 	state atomic.Int64
-	kept  atomic.Int32 // how many times Close is to do nothing
+	kept  atomic.Int32 // how many further calls of Close do nothing
 	rest  atomic.Bool  // the client may still be sending a request that was refused
 	late  atomic.Bool  // the patrol has cut its request short
 	whole atomic.Bool  // TLS is up, and no write has failed: the client gets a goodbye at the end

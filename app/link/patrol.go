@@ -48,7 +48,7 @@ func newPatrol(request, idle, reply time.Duration) *patrol {
 	return p
 }
 
-// hurry says that the server is about to end: whoever has not sent a whole request yet need not go on.
+// hurry says that the server is about to end: a client that has not sent a whole request yet need not go on.
 func (p *patrol) hurry() {
 	p.hurried.Store(true)
 	p.walkPast(p.round.Load())
@@ -88,7 +88,7 @@ func (p *patrol) open() int {
 	return len(p.conns) - p.away
 }
 
-// dismiss takes the connection out of the patrol, if it may be closed at once, or has it linger. It reports whether it lingers.
+// dismiss takes the connection out of the patrol, if it may be closed at once, or lets it linger. It reports whether it lingers.
 func (p *patrol) dismiss(c *Conn) (lingers bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -114,8 +114,8 @@ func (p *patrol) forget(c *Conn) {
 	}
 }
 
-// turnAway has the connection linger, which admit has not taken, and meanwhile told. It reports whether it may: only so many are
-// told at once.
+// turnAway lets a connection linger that admit has not taken, and calls tell meanwhile. It reports whether it may: only so many clients
+// are told at once.
 func (p *patrol) turnAway(c *Conn, tell func(*Conn)) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// boundSilence has the kernel end the connection when what was written has not been acknowledged for that long (RFC 5482,
+// boundSilence makes the kernel end the connection when what was written has not been acknowledged for that long (RFC 5482,
 // tcp(7)). A client that vanishes without an end of its connection would be written to for a quarter of an hour, else.
 func boundSilence(of net.Conn, silence time.Duration) {
 	c, ok := bottom(of).(*net.TCPConn)

@@ -61,37 +61,45 @@ func (s *Server) doors(l Listeners) (all []door) {
 // that ended it. It closes all listeners.
 func (s *Server) Serve(ctx context.Context, l Listeners) error {
 	doors := s.doors(l)
-	failed := make(chan error, len(doors)) // each sends once
+	type end struct {
+		of  string
+		err error
+	}
+	ends := make(chan end, len(doors)) // each sends once
 	for _, d := range doors {
 		if d.link != nil {
 			defer d.link.Stop()
 		}
-		go func() { failed <- d.serve() }()
+		go func() { ends <- end{d.what, d.serve()} }()
 	}
 	serving := len(doors)
 	var err error
+	early := func(e end) {
+		serving--
+		err = fmt.Errorf("serving %s stopped: %w", e.of, e.err)
+	}
 	select {
 	case <-ctx.Done():
 		s.leaving.Store(true)
 		select {
 		case <-time.After(s.config.ShutdownDelay):
-		case e := <-failed:
-			serving, err = serving-1, fmt.Errorf("serving stopped: %w", e)
+		case e := <-ends:
+			early(e)
 		}
-	case e := <-failed:
+	case e := <-ends:
 		s.leaving.Store(true)
-		serving, err = serving-1, fmt.Errorf("serving stopped: %w", e)
+		early(e)
 	}
 	s.drain(doors)
 	for ; serving > 0; serving-- {
-		if e := <-failed; err == nil && e != nil && !errors.Is(e, http.ErrServerClosed) {
-			err = e
+		if e := <-ends; err == nil && e.err != nil && !errors.Is(e.err, http.ErrServerClosed) {
+			err = e.err
 		}
 	}
 	return err
 }
 
-// drain ends all waits, shuts all doors, and waits for what runs.
+// drain ends all waits, shuts the doors of clients, and waits for what runs. The operators' door is shut last: they see the server end.
 func (s *Server) drain(doors []door) {
 	s.host.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), s.config.Drain)
@@ -100,18 +108,26 @@ func (s *Server) drain(doors []door) {
 	for _, d := range doors {
 		if d.link != nil {
 			d.link.Hurry()
-		}
-		shutting.Go(func() {
-			if err := d.shutdown(ctx); err != nil {
-				s.watch.Log().Warn(d.what+" were still running at the end of the drain", "drain", s.config.Drain, "error", err)
-			}
-			if d.link != nil {
+			shutting.Go(func() {
+				s.shut(ctx, d)
 				d.link.Close() // fasthttp does not close what it is only about to listen at
-			}
-		})
+			})
+		}
 	}
 	shutting.Wait()
 	if left := s.host.Drain(ctx); left > 0 {
 		s.watch.Log().Warn("connections were still open at the end of the drain", "connections", left)
+	}
+	for _, d := range doors {
+		if d.link == nil {
+			s.shut(ctx, d)
+		}
+	}
+}
+
+// shut shuts a door, and waits until ctx ends for what runs behind it.
+func (s *Server) shut(ctx context.Context, d door) {
+	if err := d.shutdown(ctx); err != nil {
+		s.watch.Log().Warn(d.what+" were still running at the end of the drain", "drain", s.config.Drain, "error", err)
 	}
 }

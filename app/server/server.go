@@ -200,7 +200,7 @@ func (s *Server) ServeConn(c net.Conn) error { return s.fiber.Server().ServeConn
 // Admin returns what the operators' listener serves.
 func (s *Server) Admin() http.Handler { return s.admin.Handler }
 
-// unbounded is how many connections fasthttp is to serve: its own limit would answer in plain text.
+// unbounded is how many connections fasthttp serves at once, at the most: its own limit would answer in plain text.
 const unbounded = math.MaxInt32
 
 // quiet drops fasthttp's own log: it speaks of single connections, which clients break as they like, and may quote requests.

@@ -11,8 +11,8 @@ import (
 	"signal-server/custerrors"
 )
 
-// Head returns the beginning of the head of an answer that the handler writes to the connection itself: line and what it knows, each line
-// with its end, and what every answer bears. The blank line that ends a head is still to come.
+// Head returns the head of an answer that the handler writes to the connection itself: lines, each with its end, and behind them what
+// every answer bears. The blank line that ends a head is the handler's to add.
 func (v *Visit) Head(c *fiber.Ctx, lines string) []byte {
 	m := v.marksOf(c.Context())
 	return m.appendTo([]byte(lines))

@@ -1,8 +1,6 @@
 package wire
 
 import (
-	"bytes"
-
 	"github.com/valyala/fasthttp"
 
 	"signal-server/app/link"
@@ -37,15 +35,16 @@ func (h *Host) marksFor(origin []byte, conn *link.Conn) (m marks) {
 
 // marksOf returns the marks of an answer to this request.
 func (h *Host) marksOf(c *fasthttp.RequestCtx) marks {
-	var origin []byte
-	if h.listed {
-		origin = c.Request.Header.Peek(fasthttp.HeaderOrigin)
-	}
-	return h.marksFor(origin, link.Of(c.Conn()))
+	return h.marksFor(h.originOf(c), link.Of(c.Conn()))
 }
 
-// clone makes the marks outlive the request.
-func (m *marks) clone() { m.origin = bytes.Clone(m.origin) }
+// originOf returns the origin that the request names; nil: none, or the marks do not depend on it. It lives as long as the request.
+func (h *Host) originOf(c *fasthttp.RequestCtx) []byte {
+	if !h.listed {
+		return nil
+	}
+	return c.Request.Header.Peek(fasthttp.HeaderOrigin)
+}
 
 // set puts the marks into an answer.
 func (m *marks) set(h *fasthttp.ResponseHeader) {

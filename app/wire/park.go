@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"context"
 	"strings"
 	"time"
@@ -31,7 +32,7 @@ type parked struct {
 
 	// of the answer, once the request is gone
 	wire    Wire
-	marks   marks
+	origin  []byte // as originOf has it
 	granted uint64 // as Visit has it
 	get     bool   // it is to a GET
 	last    bool   // the client asked for the connection to be closed
@@ -39,21 +40,20 @@ type parked struct {
 	passage watch.Passage
 }
 
-// park has the question answered, within the wait, by a goroutine that holds little, and the connection served further afterwards. It
-// reports whether it can: then the goroutine ends the wait and releases the hold.
+// park hands the question to a goroutine that holds little, answers it within the wait, and serves the connection further afterwards.
+// park reports whether it can. If so, the goroutine ends the wait and releases the hold.
 func (v *Visit) park(c *fiber.Ctx, q *question, wait *cache.Wait, hold gate.Hold, began time.Duration) bool {
 	if !c.Request().Header.IsHTTP11() {
 		return false // fasthttp knows how to answer the older ones
 	}
 	p := &parked{
 		host: v.Host, question: *q, wait: *wait, hold: hold, began: began,
-		wire: v.wire, marks: v.marksOf(c.Context()), granted: v.granted, get: v.reply.get, last: c.Request().ConnectionClose(),
+		wire: v.wire, origin: bytes.Clone(v.originOf(c.Context())), granted: v.granted, get: v.reply.get, last: c.Request().ConnectionClose(),
 		passage: v.passage,
 	}
 	p.question.key = cache.Key(strings.Clone(string(q.key)))
-	p.marks.clone()
-	return v.detached.Detach(c.Context(), func(conn *link.Conn) {
-		defer v.survive(conn)
+	return v.detached.Detach(c.Context(), func(conn *link.Conn) { // without v, which is soon somebody else's
+		defer p.host.survive(conn)
 		if p.answer(conn) {
 			p.host.resume(conn.Served()) // until it is closed, or parked again
 		}
@@ -78,7 +78,8 @@ func (p *parked) answer(conn *link.Conn) bool {
 
 	r := Reply{Response: fasthttp.AcquireResponse(), get: p.get}
 	defer fasthttp.ReleaseResponse(r.Response)
-	p.marks.set(&r.Header)
+	m := h.marksFor(p.origin, conn)
+	m.set(&r.Header)
 	end := metrics.OK
 	if err != nil {
 		end = h.fail(p.wire, &r, err)

@@ -20,8 +20,8 @@ import (
 // one owner:
 //
 //	Access-Control-Allow-Origin, Vary, Strict-Transport-Security   mark.go, for every answer
-//	Content-Type, Cache-Control                                    Fill
-//	Retry-After, WWW-Authenticate, and that pages may read them    refuse
+//	Content-Type, Cache-Control                                    Fill, or a handler that answers without it
+//	Retry-After, WWW-Authenticate, and that pages may read them    advise
 //	X-Offer-Ticket, X-Answer-Ticket, and that pages may read them  grant
 //	everything else                                                the handler that wants it
 type Reply struct {
@@ -79,7 +79,7 @@ func (v *Visit) Reply() *Reply { return &v.reply }
 func (h *Host) fail(w Wire, r *Reply, err error) metrics.Ending {
 	if err == cache.ErrGone {
 		r.SetConnectionClose()
-		h.refuse(w, r, custerrors.ServerIsShuttingDown, time.Second) // only a client that has shut down just its sending side reads it
+		refuse(w, r, custerrors.ServerIsShuttingDown, time.Second) // only a client that has shut down just its sending side reads it
 		return metrics.Gone
 	}
 	after := time.Second
@@ -87,7 +87,7 @@ func (h *Host) fail(w Wire, r *Reply, err error) metrics.Ending {
 		after = time.Duration(t)
 	}
 	msg := h.Msg(err)
-	h.refuse(w, r, msg, after)
+	refuse(w, r, msg, after)
 	return h.Watch.Requests.Of(msg)
 }
 
@@ -115,19 +115,20 @@ func (h *Host) RefuseUnknown(c *fasthttp.RequestCtx, msg custerrors.Error) metri
 
 func (h *Host) refuseOther(c *fasthttp.RequestCtx, m marks, msg custerrors.Error) metrics.Ending {
 	m.set(&c.Response.Header)
-	h.refuse(other{}, &Reply{Response: &c.Response, get: c.IsGet()}, msg, time.Second)
+	r := Reply{Response: &c.Response, get: c.IsGet()}
+	Envelope{}.Refuse(&r, msg)
+	advise(&r, msg, time.Second)
 	return h.Watch.Requests.Of(msg)
 }
 
-// other is the wire of what no wire answers.
-type other struct{ Envelope }
-
-func (other) Name() string    { return "other" }
-func (other) Routes() []Route { return nil }
-
-// refuse has the wire refuse, and adds what the status asks for. A client may ask again after a while.
-func (h *Host) refuse(w Wire, r *Reply, msg custerrors.Error, after time.Duration) {
+// refuse lets the wire refuse, and adds what the status asks for.
+func refuse(w Wire, r *Reply, msg custerrors.Error, after time.Duration) {
 	w.Refuse(r, msg)
+	advise(r, msg, after)
+}
+
+// advise adds to a refusal what its status asks for. A client may ask again after a while.
+func advise(r *Reply, msg custerrors.Error, after time.Duration) {
 	switch r.StatusCode() {
 	case fasthttp.StatusUnauthorized:
 		r.Header.Set(fasthttp.HeaderWWWAuthenticate, challenge)

@@ -131,7 +131,7 @@ func New(c Config, p Parts) *Host {
 // headRoute is what all HEAD requests are counted as: most do nothing.
 const headRoute = "HEAD"
 
-// Mount has the router answer the wire's routes. It is called before the first request. The error says which two wires want the same
+// Mount gives the wire's routes to the router. It is called before the first request. The error says which two wires want the same
 // route; a caller that chooses the paths can choose others.
 func (h *Host) Mount(router fiber.Router, w Wire) error {
 	for _, r := range w.Routes() {

@@ -3,6 +3,7 @@ package api_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,9 +14,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gofiber/fiber/v2"
+
 	appserver "signal-server/app/server"
 
 	"signal-server/app/apptest"
+	appwire "signal-server/app/wire"
+	"signal-server/test/until"
 )
 
 // serveAdmin starts a server with an admin listener, and returns the address of that listener.
@@ -123,5 +128,67 @@ func TestAdminIsBounded(t *testing.T) {
 	response, err = http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil || response.StatusCode != 431 {
 		t.Errorf("32 KiB of headers: got %v, %v, want 431", response, err)
+	}
+}
+
+// slow is a wire whose one request ends when goOn is closed.
+type slow struct {
+	appwire.Envelope
+	begun, goOn chan struct{}
+}
+
+func (*slow) Name() string { return "slow" }
+
+func (w *slow) Routes() []appwire.Route {
+	return []appwire.Route{{Method: http.MethodGet, Path: "/slow", Free: true, Handle: func(c *fiber.Ctx, v *appwire.Visit) error {
+		close(w.begun)
+		<-w.goOn
+		return v.Done(c)
+	}}}
+}
+
+// TestOperatorsSeeTheServerEnd ends a server while a request runs. Until that has ended, operators are told that the server is alive and
+// not ready.
+func TestOperatorsSeeTheServerEnd(t *testing.T) {
+	w := &slow{begun: make(chan struct{}), goOn: make(chan struct{})}
+	config := apptest.Defaults()
+	config.Wires = []appwire.Wire{w}
+	store := newStore(t, config.Limits, 1<<20)
+	defer store.Close()
+	server, _, err := apptest.New(config, store, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	api, admin := apptest.Listen(t), apptest.Listen(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(ctx, appserver.Listeners{API: api, Admin: admin}) }()
+	conn, err := net.Dial("tcp", api.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	io.WriteString(conn, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+	<-w.begun
+	cancel()
+	until.Nil(t, config.Server.Drain/2, func() error {
+		if c, err := net.Dial("tcp", api.Addr().String()); err == nil {
+			c.Close()
+			return errors.New("the API still takes connections")
+		}
+		return nil
+	})
+	if status, _ := getAdmin(t, admin.Addr().String(), "/healthz"); status != 200 {
+		t.Errorf("/healthz in the drain: got %d, want 200", status)
+	}
+	if status, _ := getAdmin(t, admin.Addr().String(), "/readyz"); status != 503 {
+		t.Errorf("/readyz in the drain: got %d, want 503", status)
+	}
+	close(w.goOn)
+	if a, err := tryAnswer(bufio.NewReader(conn), "GET"); err != nil || a.status != 200 {
+		t.Errorf("the request: got %d, %v, want 200", a.status, err)
+	}
+	if err := <-served; err != nil {
+		t.Errorf("Serve: got %v, want nil", err)
 	}
 }

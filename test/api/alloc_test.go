@@ -173,6 +173,25 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
+// TestAllocationsOfAForeignOrigin refuses a page that may not use the server, which costs the server no garbage either.
+func TestAllocationsOfAForeignOrigin(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector allocates")
+	}
+	d := newDirect(t, allowing(listed))
+	defer d.store.Close()
+	d.set("GET /answer/candidate", hotKey, "", [2]string{"Origin", "https://evil.example"})
+	run := func() {
+		d.handle()
+		if got, want := d.ctx.Response.StatusCode(), 403; got != want {
+			t.Fatalf("got %d, want %d", got, want)
+		}
+	}
+	if got, want := testing.AllocsPerRun(5000, run), 0.0; got != want {
+		t.Errorf("allocations: got %v, want %v", got, want)
+	}
+}
+
 func BenchmarkHandle(b *testing.B) {
 	for _, h := range hots {
 		b.Run(h.name, func(b *testing.B) {

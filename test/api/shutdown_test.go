@@ -155,6 +155,31 @@ func TestServeReturnsTheErrorThatEndedIt(t *testing.T) {
 	}
 }
 
+// TestTheErrorNamesTheListener has each listener fail at once. The error says which, and the others are closed.
+func TestTheErrorNamesTheListener(t *testing.T) {
+	for i, want := range []string{"serving requests stopped", "serving plain requests stopped", "serving admin requests stopped"} {
+		config := apptest.Defaults()
+		store := newStore(t, config.Limits, 1<<20)
+		defer store.Close()
+		server, _, err := apptest.New(config, store, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := []net.Listener{apptest.Listen(t), apptest.Listen(t), apptest.Listen(t)}
+		all[i].Close()
+		err = server.Serve(t.Context(), appserver.Listeners{API: all[0], Plain: all[1], Admin: all[2]})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Serve: got %v, want %s", err, want)
+		}
+		for _, l := range all {
+			if conn, err := net.Dial("tcp", l.Addr().String()); err == nil {
+				conn.Close()
+				t.Errorf("%s: got a connection to a listener, want all closed", want)
+			}
+		}
+	}
+}
+
 // TestEndedBeforeItBegan ends servers in their first moments, when fasthttp may not have begun to listen.
 func TestEndedBeforeItBegan(t *testing.T) {
 	for range 50 {

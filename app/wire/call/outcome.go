@@ -12,7 +12,7 @@ import (
 
 // postOutcome counts how a client's attempt to connect ended.
 //
-// It writes nothing to the session, and need not find it alive: who has connected has often ended it first. A key that no
+// It writes nothing to the session, and need not find it alive: a client that has connected has often ended it first. A key that no
 // session has, now or lately, counts for nothing.
 //
 //	@Summary		Report how the attempt to connect ended

@@ -73,7 +73,7 @@ func newOutcomes() *outcomes {
 	return o
 }
 
-// add counts an outcome: once for a role of a session, so that who reports does not make the figures alone. Epoch zero is of a
+// add counts an outcome: once for a role of a session, so that one client that reports much does not make the figures alone. Epoch zero is of a
 // session that has ended, and nobody knows which one of its key; one more of that kind is counted when cache.Grace is over. now is on the
 // server's clock.
 func (o *outcomes) add(now time.Duration, key cache.Key, role cache.Role, epoch uint64, out outcome, took time.Duration) {
@@ -93,7 +93,7 @@ func (o *outcomes) first(now time.Duration, key cache.Key, role cache.Role, epoc
 	return true
 }
 
-// id is the hash of the reporter: key, role and session.
+// id is the hash of key, role and epoch.
 func (o *outcomes) id(key cache.Key, role cache.Role, epoch uint64) uint64 {
 	var h maphash.Hash
 	h.SetSeed(o.seed)
