@@ -132,7 +132,7 @@ func (s order) stepOne(o op) (order, outcome) {
 }
 
 // call makes the call on the store.
-func (r *rig) call(store cache.Store, key cache.Key, o op) outcome {
+func call(r *rig, store cache.Store, key cache.Key, o op) outcome {
 	var out []byte
 	var err error
 	switch o.name {
@@ -199,7 +199,7 @@ func linearHistories(r *rig) {
 			for i := range each {
 				o := randomOp(random, fmt.Sprintf("%d-%d", client, i))
 				called := time.Since(start)
-				out := r.call(store, key, o)
+				out := call(r, store, key, o)
 				records[client] = append(records[client], porcupine.Operation{
 					ClientId: client, Input: o, Call: int64(called), Output: out, Return: int64(time.Since(start)),
 				})
