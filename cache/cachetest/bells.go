@@ -198,7 +198,7 @@ func bellTells(r *rig) {
 	}
 }
 
-// tellsOpen has role from open a session, and wants what the rings then say to be true.
+// tellsOpen opens a session as role from, and wants what the rings then say to be true.
 func tellsOpen(r *rig, store cache.Store, from cache.Role) {
 	r.Helper()
 	offer, answer := r.hang(store, "opened", cache.Offer), r.hang(store, "opened", cache.Answer)

@@ -61,7 +61,7 @@ func (e *engine) node() cache.Store { return e.nodes[int(e.calls.Add(1))%len(e.n
 func (e *engine) first() cache.Store { return e.nodes[0] }
 func (e *engine) last() cache.Store  { return e.nodes[len(e.nodes)-1] }
 
-// background runs f in a goroutine that the rig waits for. f ends when e.ctx does.
+// background runs f in a goroutine. The engine waits for it at its end; f ends when e.ctx does.
 func (e *engine) background(f func()) { e.group.Go(f) }
 
 // settle lets goroutines fall asleep. In real time that is only likely, so that no check may depend on it.

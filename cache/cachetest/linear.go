@@ -21,7 +21,7 @@ var linearChecks = []check{
 
 // op is one call.
 type op struct {
-	name  string // Write, Exchange (which reads, too), Take, Read or End
+	name  string // Write, Exchange (a Write that also reads), Take, Read or End
 	role  cache.Role
 	kind  cache.Kind // of Take
 	opens bool       // whether a write does
@@ -194,7 +194,7 @@ func linearHistories(r *rig) {
 		records := make([][]porcupine.Operation, clients)
 		start := time.Now()
 		together(clients, func(client int) {
-			random := rand.New(rand.NewPCG(uint64(history), uint64(client))) // #nosec G404 -- to be had again by its seed
+			random := rand.New(rand.NewPCG(uint64(history), uint64(client))) // #nosec G404 -- its seed gives the same again
 			store := r.nodes[client%len(r.nodes)]
 			for i := range each {
 				o := randomOp(random, fmt.Sprintf("%d-%d", client, i))

@@ -21,7 +21,7 @@ var mailroomChecks = []check{
 	{name: "wait/the lifetime ends it at once", limits: func(l *cache.Limits) { l.Lifetime = 3 * time.Second }, run: waitLifetime},
 	{name: "wait/Close ends it at once", run: waitClose},
 	{name: "wait/its context ends it at once", run: waitContext},
-	{name: "wait/who has left takes nothing", run: waitGone},
+	{name: "wait/a client that has left takes nothing", run: waitGone},
 	{name: "wait/of two takers one has the payload", run: waitTwoTakers},
 	{name: "wait/is for the session it began with", run: waitLaterSession},
 	{name: "wait/goes on in the session it was for", run: waitGoesOn},
