@@ -26,7 +26,7 @@ type Frame struct {
 	Wire []byte
 }
 
-// Reset empties the batch. Memory over keep bytes is given back to the collector.
+// Reset empties the batch. It keeps the batch's memory, unless that is more than keep bytes.
 func (b *Batch) Reset(keep int) {
 	frames := b.frames[:0]
 	if cap(frames) > keep {
@@ -35,14 +35,14 @@ func (b *Batch) Reset(keep int) {
 	*b = Batch{frames: frames}
 }
 
-// Begin starts a frame and returns the slice to append its wire form to, for Commit. The slice is the batch's own and holds
-// the frames so far; a frame that is not committed is forgotten.
+// Begin starts a frame. The caller appends the frame's wire form to the slice that Begin returns, and hands that to Commit. The slice is
+// the batch's own and holds the frames so far. A frame that is not committed is forgotten.
 func (b *Batch) Begin(kind Kind) []byte {
 	return append(b.frames, byte(kind), 0, 0, 0, 0, 0, 0, 0, 0)
 }
 
-// Commit ends the frame that Begin started: frames is what Begin returned with the wire form behind it, a valid inside of a
-// JSON string for a payload of size bytes. A second sdp is a bug and panics.
+// Commit ends the frame that Begin started. frames is what Begin returned, with the wire form behind it: a valid inside of a JSON string.
+// size is the payload's length in bytes before escaping. A second sdp is a bug and panics.
 func (b *Batch) Commit(frames []byte, size int) {
 	header := frames[len(b.frames):]
 	switch kind := Kind(header[0]); {

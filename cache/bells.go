@@ -128,7 +128,7 @@ func (b *Bells) Ring(key Key, to Role, n News) {
 	hung := s.bells[bellHook{key, to}]
 	if hung != nil {
 		for _, bell := range *hung {
-			bell.Ring(n) // never blocks, so that it may be done under the lock
+			bell.Ring(n) // never blocks, so it may be called under the lock
 		}
 	}
 	s.mu.Unlock()

@@ -23,8 +23,8 @@ import (
 // MaxKeyLength is how many characters (Unicode code points) a Key has at the most.
 const MaxKeyLength = 32
 
-// Key names a session: 1 to MaxKeyLength characters, opaque. A function that takes a Key uses it during the call only, so
-// that a Key may point into a request's buffer; what is to outlive the call is cloned.
+// Key names a session: 1 to MaxKeyLength characters, opaque. A function that takes a Key uses it during the call only, or clones it, so
+// that a Key may point into a request's buffer.
 type Key string
 
 // ParseKey returns s without leading and trailing spaces as a Key, which shares the memory of s. The error is
@@ -93,69 +93,69 @@ func (c Cursor) Epoch() uint64 { return uint64(c) >> 16 }
 func (c Cursor) Position() int { return int(c & MaxLog) }
 
 // NewEpoch returns a random epoch for a session that opens: 48 bits, not zero.
-func NewEpoch() uint64 { return 1 + rand.Uint64N(1<<48-1) } // #nosec G404 -- tells sessions of a key apart; who guesses it has learnt nothing
+func NewEpoch() uint64 { return 1 + rand.Uint64N(1<<48-1) } // #nosec G404 -- tells sessions of a key apart; a guess gives nothing away
 
 // Grace is how long after its end a session is remembered: long enough to tell custerrors.KeyIsExpired from KeyNotFound.
 const Grace = 30 * time.Second
 
 // Lease says which session of a key lives, and how long it still has.
 type Lease struct {
-	Epoch    uint64        // tells it from others of the same key, as its cursors do
-	TTL      time.Duration // it ends when no valid request comes for that long; this one has just renewed it
+	Epoch    uint64        // tells the session from others of the same key, as its cursors do
+	TTL      time.Duration // it ends when no valid request comes for that long, from now on
 	Left     time.Duration // it ends after that long in any case
 	Answered bool          // the answer's sdp is put, taken or not
 }
 
-// Form is how payloads are written out: before each one SDP or Candidate by its kind, after each one After, between two
-// Separator.
+// Form is how payloads are written out. SDP or Candidate, by the payload's kind, stands before each of them, After stands behind each, and
+// Separator between two.
 type Form struct {
 	SDP, Candidate   string
 	After, Separator string
 }
 
-// Store keeps sessions. Calls on one session are linearizable; calls on different sessions are independent. Every method
-// may be called concurrently and, where it takes a Context, returns soon after the Context's end (the memory store never
-// blocks and does not look at it).
+// Store keeps sessions. Calls on one session are linearizable; calls on different sessions are independent. Every method may be called
+// concurrently. One that takes a Context returns soon after the Context's end. (The memory store never blocks, and every call of the redis
+// store has a timeout, so neither looks at the Context.)
 //
-// A call that finds the session alive renews its TTL, refusals included. On a key that no live session has, every call
-// but a Write that opens one returns custerrors.KeyIsExpired within Grace of the end of the latest one, and
-// custerrors.KeyNotFound otherwise. A store whose memory for ended sessions is full forgets the oldest of them before its time.
+// A call that finds the session alive renews its TTL, even if the call is refused. If no session of the key lives, every call but a Write
+// that opens one fails: with custerrors.KeyIsExpired within Grace of the end of the key's latest session, and with custerrors.KeyNotFound
+// otherwise. A store whose memory for ended sessions is full forgets the oldest of them before its time.
 //
 // No method keeps anything that its arguments point to. An error that is not of custerrors means the store itself failed.
 type Store interface {
-	// Write adds w.Batch to the log of role w.From, sdp before candidates, and then reads as Read does for the same role, all in one
-	// step: one trip to a store that is elsewhere. With w.Opens it opens the session with that. With a token that this role has
-	// written to the live session with before, it adds nothing and goes on to read, whatever the batch.
+	// Write adds w.Batch to the log of role w.From, sdp before candidates, and then reads as Read does for the same role, all in one step:
+	// one trip to a store that is elsewhere. With w.Opens it opens the session first. If this role has already written to the live session
+	// with the same token, Write adds nothing, whatever the batch holds, and goes on to read.
 	//
-	// The write is all or nothing. These errors, the first of them that applies, leave it undone; dst and the cursor come back as
-	// they were:
-	//   - KeyIsExpired, KeyNotFound: no session lives, and w does not open one, or w.After is not zero.
+	// The write is all or nothing. After one of these errors nothing is written, and dst and the cursor come back as they were. If several
+	// apply, Write returns the first:
+	//   - KeyIsExpired, KeyNotFound: no session lives, and either w does not open one or w.After is not zero.
 	//   - KeyIsExpired: w.After is of a session of that key that has ended, even if another one lives.
-	//   - CursorIsInvalid: w.After lies behind what the log that it reads holds.
+	//   - CursorIsInvalid: w.After lies beyond the last message of the log that it reads.
 	//   - SdpAlreadyExist: w opens a session and one lives, or the batch has an sdp and so has the log.
 	//   - QueueIsFull: the log would have more than Limits.Candidates candidates.
 	//   - BodyIsTooLong: the session would have more than Limits.SessionBytes bytes of payload.
 	//   - CacheOverrunMaxCost: no memory is left for another session, or for this one beyond what was set aside for it. Live sessions
 	//     are not touched.
 	//
-	// SdpNoValues and CandidateNoValues leave the write done: there is nothing to read yet, dst is as it was, and the cursor lies
-	// behind what was read so far. With w.Limit zero there is no such error: the cursor comes back where it was, with the epoch of the
+	// After SdpNoValues and CandidateNoValues the write is done, but there is nothing to read yet: dst is as it was, and the cursor lies
+	// behind what was read so far. If w.Limit is zero there is no such error: the cursor comes back where it was, with the epoch of the
 	// session that was written to.
 	Write(ctx context.Context, dst []byte, w Write) ([]byte, Cursor, error)
 
-	// Take takes what role to has not taken yet, the sdp or the oldest candidates, at most limit of them (1 or more), and appends
+	// Take takes what role to has not taken yet, by kind: the sdp, or the oldest candidates, at most limit of them (1 or more). It appends
 	// them to dst in that form. Each payload is handed to one taker only. in is the epoch of the session that is meant; zero means
 	// whichever lives. On an error dst comes back as it was:
 	//   - SdpNoValues, CandidateNoValues: there is nothing to take.
-	//   - KeyIsExpired: another session of that key lives than the one that in is of.
+	//   - KeyIsExpired: a session of that key lives, but it is not the one of the epoch in.
 	Take(ctx context.Context, dst []byte, key Key, to Role, kind Kind, limit int, form *Form, in uint64) ([]byte, error)
 
-	// Read appends to dst, in that form, what the log that role to reads holds after the cursor, at most limit messages (1
-	// or more), and returns the cursor behind them. It removes nothing, and what was taken is still read. Candidates are held
-	// back until their sdp is there. Errors, with dst as it was and the cursor behind what was read so far:
-	//   - SdpNoValues, CandidateNoValues: nothing is there yet after the cursor, before or after the sdp.
+	// Read appends to dst, in that form, what the log that role to reads holds after the cursor, at most limit messages (1 or more), and
+	// returns the cursor behind them. It removes nothing, and what was taken can still be read. Candidates are held back until their sdp is
+	// there. Errors, with dst as it was and the cursor behind what was read so far:
+	//   - SdpNoValues, CandidateNoValues: there is nothing after the cursor yet; the sdp is missing, or no further candidate is there.
 	//   - KeyIsExpired: the cursor is of a session of that key that has ended, even if another one lives.
-	//   - CursorIsInvalid: the cursor lies behind what the log holds.
+	//   - CursorIsInvalid: the cursor lies beyond the last message of the log.
 	Read(ctx context.Context, dst []byte, key Key, to Role, after Cursor, limit int, form *Form) ([]byte, Cursor, error)
 
 	// Touch renews the session's TTL and says which one it is, how long it still has, and whether it is answered.
@@ -168,12 +168,12 @@ type Store interface {
 	// End. It may ring needlessly; a store that cannot promise every ring says so. Expiry does not ring.
 	// The session need not live. Unhang takes the same bell off; afterwards it is not rung any more.
 	//
-	// A ring that says more than "look again" says what is true of the session of its cursor, At: these messages stand behind At, and
-	// the write that brought them has renewed the session. It may come late, after a look has shown the same.
+	// A ring that says more than "look again" is about the session of its cursor, At: its messages stand behind At, and the write that
+	// brought them has renewed the session. It may come late, after a look has shown the same.
 	Hang(ctx context.Context, key Key, to Role, bell Bell) error
 	Unhang(key Key, to Role, bell Bell)
 
-	// Gave notes for Stats that role to was given an sdp out of what a ring said.
+	// Gave notes, for Stats, that role to was given an sdp that a ring brought.
 	Gave(to Role)
 
 	// Tells reports whether rings say what is new. A store does so if a look costs more. A waiting caller then hangs its bell before

@@ -14,8 +14,8 @@ type Limits struct {
 	SessionBytes int `name:"max-session" default:"256KiB" type:"bytes" help:"Size of all payloads of a session, at the most."`
 }
 
-// MaxSessionBytes bounds Limits.SessionBytes. With it, every byte escaped at its worst, a store counts what a session holds in 32 bits,
-// headers of its entries included, and a read of a whole session fits the 512 MiB of a Redis string.
+// MaxSessionBytes bounds Limits.SessionBytes. Even if every byte is escaped at its worst, 32 bits are enough to count what a session holds,
+// with the headers of its entries, and a read of a whole session fits into the 512 MiB of a Redis string.
 const MaxSessionBytes = 64 << 20
 
 // SessionTTL returns the TTL of a session that is opened with this wish: l.TTL at the most. A wish of zero or less means l.TTL.
@@ -26,8 +26,8 @@ func (l *Limits) SessionTTL(wish time.Duration) time.Duration {
 	return min(wish, l.TTL)
 }
 
-// Validate calls wrong for each field that makes no sense to a program's user: with a pointer to the field, and what is wrong with it,
-// to be put behind its name.
+// Validate calls wrong for each mistake in a program's settings: with a pointer to the field, and with what is wrong in words that follow
+// the field's name.
 func (l *Limits) Validate(wrong func(field any, format string, args ...any)) {
 	if l.TTL < time.Millisecond {
 		wrong(&l.TTL, "is %v, must be 1ms or more", l.TTL)

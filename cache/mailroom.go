@@ -10,7 +10,7 @@ import (
 	"signal-server/custerrors"
 )
 
-// Mailroom reads from a store, and waits where there is nothing yet. Long polls and event streams are made of it.
+// Mailroom reads from a store, and waits where there is nothing yet. Long polls and event streams are built on it.
 //
 // It looks. If there is nothing, it hangs a bell and looks again. Then it sleeps until the bell rings, the time is up or the mailroom
 // closes, and looks once more. So no news is missed: the second look finds what was written before it, and what is written after it
@@ -51,10 +51,10 @@ func (m *Mailroom) Closing() <-chan struct{} { return m.closing }
 // ErrGone says that the waiting client has left: nobody reads the answer.
 var ErrGone = errors.New("the waiting client has left")
 
-// Take is Store.Take, and waits while there is nothing to take; for a session that is not open yet only with w.Unopened. A wait
-// keeps the session alive and ends at once when the session does: it never takes from a later one of the same key. in is zero, or a
-// cursor of the session that is meant. What comes back is a cursor of the session that was looked at, as far as a wait got to know
-// it, to go on waiting by.
+// Take is Store.Take, but waits while there is nothing to take. It waits for a session that is not open yet only with w.Unopened. A wait
+// keeps the session alive and ends at once when the session does: it never takes from a later one of the same key. in is zero, or a cursor
+// of the session that is meant. Take returns a cursor of the session that it looked at, so that the next call goes on with that one. The
+// cursor is zero as long as the session is not known.
 func (m *Mailroom) Take(ctx context.Context, dst []byte, key Key, to Role, kind Kind, limit int, form *Form, in Cursor, w *Wait,
 ) ([]byte, Cursor, error) {
 	if w.For <= 0 {
@@ -70,7 +70,7 @@ func (m *Mailroom) Take(ctx context.Context, dst []byte, key Key, to Role, kind 
 	return out, NewCursor(epoch, 0), err
 }
 
-// Read is Store.Read, and waits as Take does while there is nothing to read.
+// Read is Store.Read, but waits as Take does while there is nothing to read.
 func (m *Mailroom) Read(ctx context.Context, dst []byte, key Key, to Role, after Cursor, limit int, form *Form, w *Wait,
 ) ([]byte, Cursor, error) {
 	if w.For <= 0 {
@@ -103,8 +103,8 @@ func (m *Mailroom) Read(ctx context.Context, dst []byte, key Key, to Role, after
 	return out, cursor, err
 }
 
-// Write is Store.Write, for a caller that waits by wait for what it does not find: over a store that Tells the bell hangs before it
-// writes. It does not sleep.
+// Write is Store.Write for a caller that goes on to wait, with the same wait, for what it does not find. Over a store that Tells it hangs
+// the bell before it writes. It does not sleep.
 func (m *Mailroom) Write(ctx context.Context, dst []byte, w Write, wait *Wait) ([]byte, Cursor, error) {
 	if m.tells && wait.For > 0 {
 		if err := m.hang(ctx, w.Key, w.From, wait); err != nil {
@@ -114,16 +114,16 @@ func (m *Mailroom) Write(ctx context.Context, dst []byte, w Write, wait *Wait) (
 	out, cursor, err := m.store.Write(ctx, dst, w)
 	if wait.For > 0 && (err == custerrors.SdpNoValues || err == custerrors.CandidateNoValues) {
 		wait.note(err)
-		if w.Opens { // it has opened the session, just now or when it came first
+		if w.Opens { // this write has opened the session, just now or when it came the first time
 			wait.know(Lease{Epoch: cursor.Epoch(), TTL: m.limits.SessionTTL(w.TTL), Left: m.limits.Lifetime})
 		}
 	}
 	return out, cursor, err
 }
 
-// wait calls look until look returns something that waiting does not change, or until the wait or the stay is over, and returns what
-// look returned last. All looks are at one session: that of the epoch, or the first one that a look finds if epoch is zero. wait
-// returns the epoch of that session.
+// wait calls look until look returns something that waiting does not change, or until the wait or the stay is over. It returns what the
+// last look returned. All looks are at one session: that of the epoch, or the first one that a look finds if epoch is zero. wait returns
+// the epoch of that session.
 func (m *Mailroom) wait(ctx context.Context, key Key, to Role, epoch uint64, w *Wait, look func(epoch uint64) error,
 ) (uint64, error) {
 	stay := w.begin()

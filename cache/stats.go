@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Unknown is what a number of Stats is that the store cannot tell.
+// Unknown stands in Stats for a number that the store cannot tell.
 const Unknown = -1
 
 // Stats are what a store tells of itself, for operators and not for decisions. A count begins when the store is made and never goes
@@ -57,7 +57,7 @@ func (d *Durations) Observe(t time.Duration) {
 	d.sum.Add(int64(t))
 }
 
-// Distribution returns what has been counted so far. A duration that is observed meanwhile may be counted in it without its sum.
+// Distribution returns what has been counted so far. A duration that is observed meanwhile may be in Counts and not yet in Sum.
 func (d *Durations) Distribution() Distribution {
 	out := Distribution{Known: true, Sum: time.Duration(d.sum.Load())}
 	for i := range d.counts {

@@ -30,7 +30,7 @@ type Wait struct {
 	to      Role
 	over    time.Time
 	lease   Lease     // of the session, once it is known
-	end     time.Time // of that
+	end     time.Time // of the session, by the lease
 	nothing error     // why the latest look found nothing; nil: the next call looks
 	looked  time.Time // when that look was, which has renewed the session
 	news    News      // what the bell has said and nobody has read yet
@@ -94,7 +94,7 @@ func (w *Wait) know(l Lease) {
 	w.end = w.looked.Add(l.Left)
 }
 
-// sleepUntil returns when to look although no bell has rung.
+// sleepUntil returns when to look even if no bell has rung.
 func (w *Wait) sleepUntil() time.Time {
 	if w.nothing == custerrors.KeyNotFound {
 		return w.over

@@ -2,16 +2,16 @@ package cache
 
 import "time"
 
-// Write is one write by a role: what it adds to its log, and what it reads of the other's behind that. The zero value of a field means
+// Write is one write by a role: what it adds to its own log, and what it then reads of the other role's. The zero value of a field means
 // none.
 type Write struct {
 	Key  Key
 	From Role
 
-	// Opens says that this write opens the session; Batch has an sdp then. Without it there must be one. Who may open is the
-	// caller's rule: a store lets either role.
+	// Opens says that this write opens the session; Batch has an sdp then. Without Opens the session must be open already. The caller
+	// decides who may open: a store lets either role.
 	Opens bool
-	// TTL is that of the session that it opens, cut to Limits.TTL; zero or less means that maximum.
+	// TTL is how long the session that this write opens lives without a request: Limits.TTL at the most. Zero or less means Limits.TTL.
 	TTL time.Duration
 
 	Token Token
@@ -21,6 +21,6 @@ type Write struct {
 	After Cursor
 	// Limit is how many messages to read, at the most; with 0 the call only writes.
 	Limit int
-	// Form is that of what is read. It may be nil where Limit is 0.
+	// Form is how the messages are written out. It may be nil if Limit is 0.
 	Form *Form
 }

@@ -124,8 +124,8 @@ func New(baseURL string, opts ...Option) (*Client, error) {
 	return c, nil
 }
 
-// Wait returns when no report of an outcome is under way any more, after 5 s at the most. A program that ends as soon as it is
-// connected calls it before, when it will not call Session.Report again.
+// Wait returns when no report of an outcome is under way any more, after 5 s at the most. A program that ends as soon as it is connected
+// calls Wait before it ends, when it will not call Session.Report again.
 func (c *Client) Wait() { c.reports.Wait() }
 
 // check reports what is wrong with the options.

@@ -83,8 +83,8 @@ func (in *Inbox) keep(b Batch) {
 	}
 }
 
-// shortPoll tells answers without messages for which the server did not wait: they come sooner than this. After one the Inbox
-// pauses, or it would ask without end. No pause is longer than shortPoll either, so the Inbox finds a session that opens
+// shortPoll tells which answers without messages came without a wait: those that come sooner than this after the request. After such an
+// answer the Inbox pauses, or it would ask without end. No pause is longer than shortPoll, so the Inbox finds a session that opens
 // meanwhile no later than that.
 const shortPoll = time.Second
 

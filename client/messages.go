@@ -39,7 +39,7 @@ type Write struct {
 	SDP string
 	// Candidates are appended in order, after the sdp.
 	Candidates []string
-	// TTL counts in the write that opens the session. It is that of Session.PutSDP.
+	// TTL counts only in the write that opens the session; see Session.PutSDP.
 	TTL time.Duration
 }
 

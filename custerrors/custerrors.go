@@ -98,8 +98,8 @@ const (
 	InternalError Error = "服务器内部错误"
 )
 
-// Status returns the HTTP status of the reply that carries e. It is 200 for the texts that a client meets which follows the protocol:
-// "nothing there yet" is an answer.
+// Status returns the HTTP status of the reply that carries e. A client that follows the protocol meets some of the texts all the same. Their
+// status is 200: "nothing there yet" is an answer.
 func (e Error) Status() int {
 	switch e {
 	case "", KeyNotFound, KeyIsExpired, SdpNoValues, SdpAlreadyExist, CandidateNoValues:

@@ -40,7 +40,8 @@ type domain struct {
 	ready atomic.Bool   // there is a certificate
 }
 
-// openAuthority makes the cache's directory and writes into it: otherwise the first certificate would find out that it cannot be kept.
+// openAuthority makes the cache's directory and writes into it. If nothing can be kept there, it says so now, and not only when the first
+// certificate comes.
 func openAuthority(config Config, log *slog.Logger) (Source, error) {
 	probe, err := probe(config.Cache)
 	if err != nil {
@@ -128,7 +129,7 @@ func (a *authority) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, e
 	return a.manager.GetCertificate(d.hello())
 }
 
-// hello returns the hello of a client that can do ECDSA. For one that cannot autocert would get one more certificate, with RSA.
+// hello returns the hello of a client that can do ECDSA. For a client that cannot, autocert would get a second certificate, with RSA.
 func (d *domain) hello() *tls.ClientHelloInfo {
 	return &tls.ClientHelloInfo{ServerName: d.name, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}}
 }
@@ -136,7 +137,7 @@ func (d *domain) hello() *tls.ClientHelloInfo {
 // Challenges implements Source. Once it has been called autocert tries this challenge too, where the other one fails.
 func (a *authority) Challenges() http.Handler { return a.manager.HTTPHandler(http.NotFoundHandler()) }
 
-// Reload implements Source. It does not concern renewals: autocert tries one that failed again within the hour.
+// Reload implements Source. It makes no difference to renewals: autocert itself tries a failed one again within the hour.
 func (a *authority) Reload() error {
 	for _, d := range a.domains {
 		select {
@@ -162,8 +163,8 @@ func (a *authority) Run(ctx context.Context) {
 const (
 	requestFor = 30 * time.Second // for one answer of the authority; a certificate takes about ten
 
-	// Pauses between two tries. Let's Encrypt takes five failures an hour for a name. autocert remembers a failure for a minute: asked
-	// earlier it only repeats it.
+	// Pauses between two tries. Let's Encrypt takes five failures an hour for a name. autocert remembers a failure for a minute: if it is
+	// asked earlier, it only returns that failure again.
 	firstPause = 2 * time.Minute
 	leastPause = time.Minute + time.Second
 	maxPause   = time.Hour

@@ -92,9 +92,8 @@ func (c *Config) valid() bool {
 	return ok
 }
 
-// Open returns the source that the config names, or nil if it names none. It reads the files, and talks to no authority. The config
-// is one that Validate has nothing against. The error lists all that is wrong with the files, one line each, without anything of a
-// key.
+// Open returns the source that the config names, or nil if it names none. It reads the files, and talks to no authority. Validate must have
+// passed the config. The error lists all that is wrong with the files, one line each, without anything of a key.
 func Open(config Config, log *slog.Logger) (Source, error) {
 	if !config.valid() {
 		return nil, errors.New("BUG: certificate.Open of a Config that Validate refuses")

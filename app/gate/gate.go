@@ -19,7 +19,7 @@ import (
 	"signal-server/custerrors"
 )
 
-// Config is the policy that no part of the gate has for itself.
+// Config is the policy that belongs to the gate itself, and to none of its parts.
 type Config struct {
 	// AllowOrigins are the origins whose pages may use the server, as https://example.org. With "*" among them any may.
 	AllowOrigins []string `name:"allow-origins" group:"Who may" default:"*" placeholder:"ORIGIN,…" help:"Origins whose pages may use the server, as https://example.org; *: any."`
@@ -71,7 +71,7 @@ func New(c Config, parts Parts) *Gate {
 // call only.
 type Claim struct {
 	Key  string     // as it came
-	Seat cache.Role // whose path it came by; none: what both roles may do
+	Seat cache.Role // the role whose path it came by; none: a path of both roles
 
 	Client netip.Addr // who asks; only if TellsClients
 	Token  []byte     // only if WantsToken
@@ -105,7 +105,7 @@ func (g *Gate) WantsToken() bool { return g.parts.Guard != nil && g.parts.Guard.
 // WantsTickets reports whether roles have tickets, so that a Claim needs those that were shown.
 func (g *Gate) WantsTickets() bool { return g.parts.Tickets != nil }
 
-// TooFast refuses a client that has had as much as it may have. It is the time until it may have more.
+// TooFast refuses a client that has had as much as it may have. Its value is the time until the client may have more.
 type TooFast time.Duration
 
 // Error implements error.
@@ -114,8 +114,8 @@ func (TooFast) Error() string { return string(custerrors.TooManyRequests) }
 // Unwrap returns custerrors.TooManyRequests.
 func (TooFast) Unwrap() error { return custerrors.TooManyRequests }
 
-// Enter lets a claim in and fills p, which is zero, or says why not: TooFast, or custerrors.KeyIsEmpty, KeyIsTooLong, NotAuthenticated, NotAllowed. It looks in the
-// order of what a look costs.
+// Enter lets a claim in and fills p, which is zero, or says why not: TooFast, or custerrors.KeyIsEmpty, KeyIsTooLong, NotAuthenticated or
+// NotAllowed. It looks first at what costs least.
 //
 // hot: every request that names a key passes here, once.
 func (g *Gate) Enter(c *Claim, p *Pass) (err error) {
@@ -159,7 +159,8 @@ func (g *Gate) Opens(p *Pass) error {
 	return nil
 }
 
-// Note hears with which error a request of the pass ended, or is about to wait: a client that asks for many keys without a session guesses.
+// Note takes the error with which a request of the pass ended or is about to wait. A client that asks for many keys without a session is
+// guessing.
 func (g *Gate) Note(p *Pass, err error) {
 	if g.parts.Limiter != nil && err == custerrors.KeyNotFound {
 		g.parts.Limiter.WrongKey(p.Client, p.Key)

@@ -46,12 +46,12 @@ func (g *Gate) holds(p *Pass, role cache.Role, text []byte) bool {
 	return ok
 }
 
-// MustAsk reports whether only the session's lease tells if the pass may act as its seat: Act has to be called with it then.
+// MustAsk reports whether only the session's lease tells if the pass may act as its seat. Then the caller calls Act with the lease.
 func (g *Gate) MustAsk(p *Pass) bool { return g.parts.Tickets != nil && !p.Held }
 
-// Act lets a pass without a ticket act as its seat in the session of this lease, or says why not. err is what the store said instead
-// of a lease. The answerer may as long as the session is not answered, because it may be the one that will: what it is let in
-// to do began before the answer, and goes on after it. Where there is no session, everybody is told so.
+// Act lets a pass without a ticket act as its seat in the session of this lease, or says why not. err is what the store said instead of a
+// lease. The answerer may act as long as the session is not answered, because it may be the client that answers. What it began before the
+// answer goes on after it. If there is no session, everybody is told so.
 func (p *Pass) Act(lease cache.Lease, err error) error {
 	switch {
 	case p.Seat == cache.Answer && (err == custerrors.KeyNotFound || err == custerrors.KeyIsExpired):

@@ -11,7 +11,7 @@ import (
 )
 
 // Passage is a request on its way through the server: what is counted and logged of it at its end. Begin begins one, and Settle ends it,
-// once, when it has been answered. It may be copied, to be settled in one place.
+// once, when it has been answered. It may be copied, if only one of the copies is settled.
 type Passage struct {
 	route metrics.Route
 	timed bool             // it is one of those whose time counts
@@ -20,8 +20,8 @@ type Passage struct {
 	entry *accesslog.Entry // nil: it is not logged
 }
 
-// Begin begins a request of the route, over the connection of that number. It reports whether the request is logged; the caller then says
-// more of it by Describe. Only a part is timed: two looks at the clock are 80 ns, a tenth of what an empty poll costs above fasthttp.
+// Begin begins a request of the route, over the connection of that number. It reports whether the request is logged; the caller then calls
+// Describe. Only a part is timed: two looks at the clock are 80 ns, a tenth of what an empty poll costs above fasthttp.
 //
 // hot: every request.
 func (w *Watch) Begin(p *Passage, route metrics.Route, conn uint64) (logged bool) {
@@ -47,10 +47,10 @@ func (p *Passage) Describe(received int, client netip.Addr) {
 // Timed reports whether the request is one of those whose time counts.
 func (p *Passage) Timed() bool { return p.timed }
 
-// Took counts how long a timed request took, which was answered without waiting for anything.
+// Took counts how long a timed request took. It must have been answered without waiting for anything.
 func (w *Watch) Took(p *Passage) { w.Requests.Took(p.route, w.Now()-p.began) }
 
-// Untimed forgets when the request began: it has been answered before it was known to be one.
+// Untimed forgets when the request began. It is for a request whose Passage began only after its answer.
 func (p *Passage) Untimed() { p.began = 0 }
 
 // Settle counts a request that came to this end, and logs it if the log has picked it. The key is "" if the request named none or was

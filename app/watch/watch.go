@@ -32,8 +32,8 @@ type Watch struct {
 	waited [waitResults]cache.Durations
 }
 
-// New returns a Watch of a program of this version, which logs to log, and requests to access, which may be nil. The caller owns both,
-// and closes access after the last request.
+// New returns a Watch for a program of this version. It logs to log, and it logs requests to access, which may be nil. The caller owns
+// both, and closes access after the last request.
 func New(version string, access *accesslog.Log, log *slog.Logger) *Watch {
 	w := &Watch{Requests: metrics.NewRequests(), access: access, base: time.Now(), version: version}
 	w.log = slog.New(lossy{log.Handler(), &w.lost})

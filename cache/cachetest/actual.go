@@ -58,12 +58,12 @@ func actualTTL(r *rig) {
 		asked = now
 	}
 	for key := range renewals {
-		r.wantDies(key, time.Now().Add(brief))
+		wantDies(r, key, time.Now().Add(brief))
 	}
 }
 
 // wantDies wants the session to die, and not before at. It looks at long intervals, because each look renews the session.
-func (r *rig) wantDies(key cache.Key, at time.Time) {
+func wantDies(r *rig, key cache.Key, at time.Time) {
 	r.Helper()
 	for pause := time.Until(at) + 2*clockSkew; pause < 2*slack; pause = max(2*pause, brief) {
 		r.pass(pause)

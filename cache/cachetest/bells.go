@@ -182,13 +182,13 @@ func bellTells(r *rig) {
 		after := cache.NewCursor(epoch, 0)
 		for _, store := range r.nodes {
 			for _, from := range cache.Roles {
-				r.tellsOpen(store, from)
+				tellsOpen(r, store, from)
 			}
 		}
 		bell := r.hang(r.last(), "k", cache.Offer)
 		for _, write := range writes {
 			r.append("k", cache.Answer, write...)
-			r.wantTrue("Append", "k", cache.Offer, bell, after)
+			wantTrue(r, "Append", "k", cache.Offer, bell, after)
 			if _, next, err := r.read("k", cache.Offer, after, r.limits.Candidates+1); err == nil {
 				after = next
 			}
@@ -198,20 +198,20 @@ func bellTells(r *rig) {
 	}
 }
 
-// tellsOpen has role from open a session, and wants what the rings then say to be true.
-func (r *rig) tellsOpen(store cache.Store, from cache.Role) {
+// tellsOpen opens a session as role from, and wants what the rings then say to be true.
+func tellsOpen(r *rig, store cache.Store, from cache.Role) {
 	r.Helper()
 	offer, answer := r.hang(store, "opened", cache.Offer), r.hang(store, "opened", cache.Answer)
 	defer store.Unhang("opened", cache.Offer, offer)
 	defer store.Unhang("opened", cache.Answer, answer)
 	r.openAs(from, "opened", sdp("o"), cand("1"))
-	r.wantTrue("Write that opens, for answer", "opened", cache.Answer, answer, 0)
-	r.wantTrue("Write that opens, for offer", "opened", cache.Offer, offer, 0)
+	wantTrue(r, "Write that opens, for answer", "opened", cache.Answer, answer, 0)
+	wantTrue(r, "Write that opens, for offer", "opened", cache.Offer, offer, 0)
 	r.end("opened")
 }
 
 // wantTrue wants a ring to say nothing, or what role to can read after the cursor.
-func (r *rig) wantTrue(what string, key cache.Key, to cache.Role, bell cache.Bell, after cache.Cursor) {
+func wantTrue(r *rig, what string, key cache.Key, to cache.Role, bell cache.Bell, after cache.Cursor) {
 	r.Helper()
 	n, rung := r.heard(bell)
 	if !rung {

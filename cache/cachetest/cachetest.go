@@ -20,8 +20,8 @@ import (
 
 // Harness says how to get at the store under test.
 type Harness struct {
-	// New returns 1 to nodes stores over one engine that nobody has used yet; fewer than nodes when the engine cannot be
-	// shared. Run closes each of them once, before what New registered with t.Cleanup. It fails t when it cannot.
+	// New returns 1 to nodes stores over one engine that nobody has used yet; fewer than nodes when the engine cannot be shared. Run closes
+	// each of them once, before the functions run that New registered with t.Cleanup. It fails t when it cannot.
 	New func(t testing.TB, limits cache.Limits, nodes int) []cache.Store
 
 	// Virtual says that the store can live in a bubble of testing/synctest: it tells time by package time alone, and waits for nothing

@@ -8,7 +8,7 @@ import (
 	"signal-server/test/synctime"
 )
 
-// exchangeChecks are about an exchange: writing and reading in one step.
+// exchangeChecks are about an exchange: a Write that also reads, in one step.
 var exchangeChecks = []check{
 	{name: "exchange/a handshake", run: exchangeHandshake},
 	{name: "exchange/opens, and else appends", limits: fewCandidates, run: exchangeWrites},

@@ -30,7 +30,7 @@ func fullStore(whole *rig) {
 
 	capacity := 0
 	for cycle := range 3 {
-		keys, small := r.fill(cycle)
+		keys, small := fill(r, cycle)
 		if cycle == 0 {
 			capacity = len(keys)
 		}
@@ -43,7 +43,7 @@ func fullStore(whole *rig) {
 		if r.node().Ready(r.ctx) == nil {
 			r.Errorf("Ready of a store that refuses the smallest session: got nil, want why")
 		}
-		logs := r.squeeze(keys)
+		logs := squeeze(r, keys)
 		for i, key := range keys {
 			r.wantAll(key, cache.Answer, bulk(cycle, i))
 			if log := logs[key]; len(log) > 0 {
@@ -55,7 +55,7 @@ func fullStore(whole *rig) {
 			r.wantAll(key, cache.Answer, sdp(string(key)))
 			r.end(key)
 		}
-		r.wantReady()
+		wantReady(r)
 	}
 }
 
@@ -67,7 +67,7 @@ func bulk(cycle, i int) cache.Frame {
 
 // fill opens large sessions until there is no room for another, and then small ones, and returns their keys. The sdp of a
 // small one is its key.
-func (r *rig) fill(cycle int) (large, small []cache.Key) {
+func fill(r *rig, cycle int) (large, small []cache.Key) {
 	r.Helper()
 	opened := func(key cache.Key, f cache.Frame) bool {
 		err := r.write(r.node(), cache.Write{Key: key, From: cache.Offer, Opens: true, Batch: batch(f)})
@@ -96,7 +96,7 @@ func (r *rig) fill(cycle int) (large, small []cache.Key) {
 }
 
 // squeeze lets the answerers append until they are refused, too, and returns what was taken from each.
-func (r *rig) squeeze(keys []cache.Key) map[cache.Key][]cache.Frame {
+func squeeze(r *rig, keys []cache.Key) map[cache.Key][]cache.Frame {
 	r.Helper()
 	logs := make(map[cache.Key][]cache.Frame)
 	for refused := 0; refused < len(keys); {
@@ -117,7 +117,7 @@ func (r *rig) squeeze(keys []cache.Key) map[cache.Key][]cache.Frame {
 }
 
 // wantReady wants the store to be ready, and gives it a moment to tidy up.
-func (r *rig) wantReady() {
+func wantReady(r *rig) {
 	r.Helper()
 	start := time.Now()
 	for r.node().Ready(r.ctx) != nil {

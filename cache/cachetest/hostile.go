@@ -19,7 +19,7 @@ var hostile = []cache.Key{
 	cache.Key(strings.Repeat("\x00", cache.MaxKeyLength)), cache.Key(strings.Repeat("{", cache.MaxKeyLength)),
 }
 
-// keysHostile opens a session for each key before it looks at any, ends every other one, and has the bells ring one by one.
+// keysHostile opens a session for each key before it looks at any, ends every other one, and makes the bells ring one by one.
 func keysHostile(r *rig) {
 	offer := func(i int) cache.Frame { return sdp(fmt.Sprintf("offer %d", i)) }
 	answer := func(i int) cache.Frame { return sdp(fmt.Sprintf("answer %d", i)) }

@@ -21,7 +21,7 @@ var linearChecks = []check{
 
 // op is one call.
 type op struct {
-	name  string // Write, Exchange (which reads, too), Take, Read or End
+	name  string // Write, Exchange (a Write that also reads), Take, Read or End
 	role  cache.Role
 	kind  cache.Kind // of Take
 	opens bool       // whether a write does
@@ -132,7 +132,7 @@ func (s order) stepOne(o op) (order, outcome) {
 }
 
 // call makes the call on the store.
-func (r *rig) call(store cache.Store, key cache.Key, o op) outcome {
+func call(r *rig, store cache.Store, key cache.Key, o op) outcome {
 	var out []byte
 	var err error
 	switch o.name {
@@ -194,12 +194,12 @@ func linearHistories(r *rig) {
 		records := make([][]porcupine.Operation, clients)
 		start := time.Now()
 		together(clients, func(client int) {
-			random := rand.New(rand.NewPCG(uint64(history), uint64(client))) // #nosec G404 -- to be had again by its seed
+			random := rand.New(rand.NewPCG(uint64(history), uint64(client))) // #nosec G404 -- its seed gives the same again
 			store := r.nodes[client%len(r.nodes)]
 			for i := range each {
 				o := randomOp(random, fmt.Sprintf("%d-%d", client, i))
 				called := time.Since(start)
-				out := r.call(store, key, o)
+				out := call(r, store, key, o)
 				records[client] = append(records[client], porcupine.Operation{
 					ClientId: client, Input: o, Call: int64(called), Output: out, Return: int64(time.Since(start)),
 				})

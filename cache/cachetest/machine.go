@@ -62,20 +62,20 @@ func modelSequences(r *rig) {
 
 // fresh calls f with nodes. In virtual time these are new ones, in a bubble of their own; otherwise they hold what other sequences left.
 // If f panics, fresh panics with the same value, which is how rapid abandons a sequence.
-func (r *rig) fresh(f func(nodes []cache.Store)) {
-	if !r.h.Virtual {
-		f(r.nodes)
+func (e *engine) fresh(f func(nodes []cache.Store)) {
+	if !e.h.Virtual {
+		f(e.nodes)
 		return
 	}
 	var thrown any
-	synctest.Test(r.t, func(t *testing.T) {
+	synctest.Test(e.t, func(t *testing.T) {
 		defer func() {
 			thrown = recover()
 			if err, ok := thrown.(runtime.Error); ok { // a bug in the store: its place matters more than the shortest way there
 				thrown = fmt.Errorf("%w\n%s", err, debug.Stack())
 			}
 		}()
-		f(newRig(t, t, r.h, r.limits).nodes)
+		f(newRig(t, t, e.h, e.limits).nodes)
 	})
 	if thrown != nil {
 		panic(thrown)

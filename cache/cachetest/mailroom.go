@@ -21,7 +21,7 @@ var mailroomChecks = []check{
 	{name: "wait/the lifetime ends it at once", limits: func(l *cache.Limits) { l.Lifetime = 3 * time.Second }, run: waitLifetime},
 	{name: "wait/Close ends it at once", run: waitClose},
 	{name: "wait/its context ends it at once", run: waitContext},
-	{name: "wait/who has left takes nothing", run: waitGone},
+	{name: "wait/a client that has left takes nothing", run: waitGone},
 	{name: "wait/of two takers one has the payload", run: waitTwoTakers},
 	{name: "wait/is for the session it began with", run: waitLaterSession},
 	{name: "wait/goes on in the session it was for", run: waitGoesOn},
@@ -41,31 +41,53 @@ type letter struct {
 	took time.Duration
 }
 
-func (r *rig) awaitTake(m *cache.Mailroom, key cache.Key, to cache.Role, kind cache.Kind, w cache.Wait) <-chan letter {
-	return r.awaitTakeIn(m, key, to, kind, 0, w)
+// mailroom is a cache.Mailroom whose waits go on in the background.
+type mailroom struct {
+	*cache.Mailroom
+	r *rig
 }
 
-func (r *rig) awaitTakeIn(m *cache.Mailroom, key cache.Key, to cache.Role, kind cache.Kind, in cache.Cursor, w cache.Wait,
+// mailroom is over another node than most writes.
+func (r *rig) mailroom() *mailroom { return &mailroom{cache.NewMailroom(r.last(), r.limits), r} }
+
+func (m *mailroom) awaitTake(key cache.Key, to cache.Role, kind cache.Kind, w cache.Wait) <-chan letter {
+	return m.awaitTakeIn(key, to, kind, 0, w)
+}
+
+func (m *mailroom) awaitTakeIn(key cache.Key, to cache.Role, kind cache.Kind, in cache.Cursor, w cache.Wait,
 ) <-chan letter {
 	letters := make(chan letter, 1)
-	r.background(func() {
+	m.r.background(func() {
 		start := time.Now()
 		defer w.End()
-		out, next, err := m.Take(r.ctx, dst(), key, to, kind, 10, &plain, in, &w)
-		letters <- letter{text: r.appended("Take", out, err), next: next, err: err, took: time.Since(start)}
+		out, next, err := m.Take(m.r.ctx, dst(), key, to, kind, 10, &plain, in, &w)
+		letters <- letter{text: m.r.appended("Take", out, err), next: next, err: err, took: time.Since(start)}
 	})
 	return letters
 }
 
-func (r *rig) awaitRead(m *cache.Mailroom, key cache.Key, to cache.Role, after cache.Cursor, w cache.Wait) <-chan letter {
+func (m *mailroom) awaitRead(key cache.Key, to cache.Role, after cache.Cursor, w cache.Wait) <-chan letter {
 	letters := make(chan letter, 1)
-	r.background(func() {
+	m.r.background(func() {
 		start := time.Now()
 		defer w.End()
-		out, next, err := m.Read(r.ctx, dst(), key, to, after, 10, &plain, &w)
-		letters <- letter{text: r.appended("Read", out, err), next: next, err: err, took: time.Since(start)}
+		out, next, err := m.Read(m.r.ctx, dst(), key, to, after, 10, &plain, &w)
+		letters <- letter{text: m.r.appended("Read", out, err), next: next, err: err, took: time.Since(start)}
 	})
 	return letters
+}
+
+// waiters starts one wait of each kind on an open session that has no answer.
+func (m *mailroom) waiters(key cache.Key) map[string]<-chan letter {
+	w := cache.Wait{For: long}
+	next := m.r.wantRead(key, cache.Answer, 0, 1, sdp("o"))
+	return map[string]<-chan letter{
+		"Read by offer":            m.awaitRead(key, cache.Offer, 0, w),
+		"Read by answer":           m.awaitRead(key, cache.Answer, next, w),
+		"Take sdp by offer":        m.awaitTake(key, cache.Offer, cache.SDP, w),
+		"Take candidate by offer":  m.awaitTake(key, cache.Offer, cache.Candidate, w),
+		"Take candidate by answer": m.awaitTake(key, cache.Answer, cache.Candidate, w),
+	}
 }
 
 // wantLetter waits for the end of a wait and wants it to have taken so long.
@@ -79,16 +101,13 @@ func (r *rig) wantLetter(what string, letters <-chan letter, took time.Duration,
 	return got.next
 }
 
-// mailroom is over another node than most writes.
-func (r *rig) mailroom() *cache.Mailroom { return cache.NewMailroom(r.last(), r.limits) }
-
 func waitBeforeOpen(r *rig) {
 	m, w := r.mailroom(), cache.Wait{For: long, Unopened: true}
 	for _, to := range cache.Roles {
 		key := cache.Key("read by " + to.String())
-		read := r.awaitRead(m, key, to, 0, w)
-		taken := r.awaitTake(m, key, to, cache.SDP, w)
-		candidate := r.awaitTake(m, key, to, cache.Candidate, w)
+		read := m.awaitRead(key, to, 0, w)
+		taken := m.awaitTake(key, to, cache.SDP, w)
+		candidate := m.awaitTake(key, to, cache.Candidate, w)
 		r.settle()
 		r.openAs(to.Other(), key, sdp("o"))
 		r.wantLetter("Read before Open", read, 0, nil, sdp("o"))
@@ -104,8 +123,8 @@ func waitNotUnopened(r *rig) {
 	wants := func(w cache.Wait, want error) {
 		r.Helper()
 		for _, to := range cache.Roles {
-			r.wantLetter("Read by "+to.String(), r.awaitRead(m, "k", to, 0, w), 0, want)
-			r.wantLetter("Take by "+to.String(), r.awaitTake(m, "k", to, cache.SDP, w), 0, want)
+			r.wantLetter("Read by "+to.String(), m.awaitRead("k", to, 0, w), 0, want)
+			r.wantLetter("Take by "+to.String(), m.awaitTake("k", to, cache.SDP, w), 0, want)
 		}
 	}
 	wants(cache.Wait{For: long}, custerrors.KeyNotFound)
@@ -118,9 +137,9 @@ func waitNotUnopened(r *rig) {
 
 func waitUnopened(r *rig) {
 	m, w := r.mailroom(), cache.Wait{For: long, Unopened: true}
-	read := r.awaitRead(m, "k", cache.Offer, 0, w)
-	take := r.awaitTake(m, "k", cache.Offer, cache.SDP, w)
-	other := r.awaitRead(m, "k", cache.Answer, 0, w)
+	read := m.awaitRead("k", cache.Offer, 0, w)
+	take := m.awaitTake("k", cache.Offer, cache.SDP, w)
+	other := m.awaitRead("k", cache.Answer, 0, w)
 	r.settle()
 	r.open("k", sdp("o"))
 	r.wantLetter("Read by answer", other, 0, nil, sdp("o"))
@@ -129,35 +148,35 @@ func waitUnopened(r *rig) {
 	r.wantLetter("Read by offer", read, 0, nil, sdp("a"))
 	r.wantLetter("Take by offer", take, 0, nil, sdp("a"))
 	r.end("k")
-	r.wantLetter("Read of what has ended", r.awaitRead(m, "k", cache.Offer, 0, w), 0, custerrors.KeyIsExpired)
+	r.wantLetter("Read of what has ended", m.awaitRead("k", cache.Offer, 0, w), 0, custerrors.KeyIsExpired)
 }
 
 func waitForNothing(r *rig) {
 	m := r.mailroom()
 	r.open("k", sdp("o"), cand("1"))
 	for _, w := range []cache.Wait{{}, {For: -1}, {For: long}, {For: long, Present: func() bool { return false }}} {
-		next := r.wantLetter("Read", r.awaitRead(m, "k", cache.Answer, 0, w), 0, nil, sdp("o"), cand("1"))
+		next := r.wantLetter("Read", m.awaitRead("k", cache.Answer, 0, w), 0, nil, sdp("o"), cand("1"))
 		if w.For <= 0 {
-			r.wantLetter("Read of nothing", r.awaitRead(m, "k", cache.Answer, next, w), 0, custerrors.CandidateNoValues)
-			r.wantLetter("Take of nothing", r.awaitTake(m, "k", cache.Offer, cache.SDP, w), 0, custerrors.SdpNoValues)
-			r.wantLetter("Take of no session", r.awaitTake(m, "l", cache.Answer, cache.SDP, w), 0, custerrors.KeyNotFound)
+			r.wantLetter("Read of nothing", m.awaitRead("k", cache.Answer, next, w), 0, custerrors.CandidateNoValues)
+			r.wantLetter("Take of nothing", m.awaitTake("k", cache.Offer, cache.SDP, w), 0, custerrors.SdpNoValues)
+			r.wantLetter("Take of no session", m.awaitTake("l", cache.Answer, cache.SDP, w), 0, custerrors.KeyNotFound)
 		}
-		r.wantLetter("Read behind the end", r.awaitRead(m, "k", cache.Answer, next+1, w), 0, custerrors.CursorIsInvalid)
-		r.wantLetter("Read of another session", r.awaitRead(m, "k", cache.Answer, cache.NewCursor(next.Epoch()^1, 1), w), 0,
+		r.wantLetter("Read behind the end", m.awaitRead("k", cache.Answer, next+1, w), 0, custerrors.CursorIsInvalid)
+		r.wantLetter("Read of another session", m.awaitRead("k", cache.Answer, cache.NewCursor(next.Epoch()^1, 1), w), 0,
 			custerrors.KeyIsExpired)
 	}
-	r.wantLetter("Take", r.awaitTake(m, "k", cache.Answer, cache.SDP, cache.Wait{For: long}), 0, nil, sdp("o"))
+	r.wantLetter("Take", m.awaitTake("k", cache.Answer, cache.SDP, cache.Wait{For: long}), 0, nil, sdp("o"))
 }
 
 func waitOver(r *rig) {
 	m, w := r.mailroom(), cache.Wait{For: short}
 	r.open("k", sdp("o"))
 	next := r.wantRead("k", cache.Answer, 0, 1, sdp("o"))
-	reads := r.awaitRead(m, "k", cache.Offer, 0, w)
-	trickle := r.awaitRead(m, "k", cache.Answer, next, w)
-	takes := r.awaitTake(m, "k", cache.Offer, cache.SDP, w)
-	candidates := r.awaitTake(m, "k", cache.Offer, cache.Candidate, w)
-	never := r.awaitTake(m, "never", cache.Answer, cache.Candidate, cache.Wait{For: short, Unopened: true})
+	reads := m.awaitRead("k", cache.Offer, 0, w)
+	trickle := m.awaitRead("k", cache.Answer, next, w)
+	takes := m.awaitTake("k", cache.Offer, cache.SDP, w)
+	candidates := m.awaitTake("k", cache.Offer, cache.Candidate, w)
+	never := m.awaitTake("never", cache.Answer, cache.Candidate, cache.Wait{For: short, Unopened: true})
 	r.wantLetter("Read of the sdp", reads, short, custerrors.SdpNoValues)
 	if same := r.wantLetter("Read of candidates", trickle, short, custerrors.CandidateNoValues); same != next {
 		r.Errorf("Read of candidates: got cursor %x, want the same, %x", same, next)
@@ -170,8 +189,8 @@ func waitOver(r *rig) {
 func waitNews(r *rig) {
 	m, w := r.mailroom(), cache.Wait{For: long}
 	r.open("k", sdp("o"))
-	read := r.awaitRead(m, "k", cache.Offer, 0, w)
-	take := r.awaitTake(m, "k", cache.Offer, cache.SDP, w)
+	read := m.awaitRead("k", cache.Offer, 0, w)
+	take := m.awaitTake("k", cache.Offer, cache.SDP, w)
 	r.settle()
 	r.append("k", cache.Answer, cand("1")) // it is held back: the bell rings, and the waiters sleep again
 	r.append("k", cache.Offer, cand("x"))  // it is not for them
@@ -180,7 +199,7 @@ func waitNews(r *rig) {
 	next := r.wantLetter("Read", read, 0, nil, sdp("a"), cand("1"))
 	r.wantLetter("Take", take, 0, nil, sdp("a"))
 
-	read = r.awaitRead(m, "k", cache.Offer, next, w)
+	read = m.awaitRead("k", cache.Offer, next, w)
 	r.settle()
 	r.append("k", cache.Answer, cands("2", "3")...)
 	r.wantLetter("Read", read, 0, nil, cands("2", "3")...)
@@ -191,30 +210,17 @@ func waitKeepsAlive(r *rig) {
 	m, w := r.mailroom(), cache.Wait{For: wait}
 	r.openFor("read", ttl, sdp("o"))
 	r.openFor("take", ttl, sdp("o"))
-	read := r.awaitRead(m, "read", cache.Offer, 0, w)
-	take := r.awaitTake(m, "take", cache.Answer, cache.Candidate, w)
+	read := m.awaitRead("read", cache.Offer, 0, w)
+	take := m.awaitTake("take", cache.Answer, cache.Candidate, w)
 	r.wantLetter("Read", read, wait, custerrors.SdpNoValues)
 	r.wantLetter("Take", take, wait, custerrors.CandidateNoValues)
 	r.wantError("Touch after the wait", r.touch("read"), nil)
 	r.wantError("Touch after the wait", r.touch("take"), nil)
 }
 
-// waiters starts one wait of each kind on an open session that has no answer.
-func (r *rig) waiters(m *cache.Mailroom, key cache.Key) map[string]<-chan letter {
-	w := cache.Wait{For: long}
-	next := r.wantRead(key, cache.Answer, 0, 1, sdp("o"))
-	return map[string]<-chan letter{
-		"Read by offer":            r.awaitRead(m, key, cache.Offer, 0, w),
-		"Read by answer":           r.awaitRead(m, key, cache.Answer, next, w),
-		"Take sdp by offer":        r.awaitTake(m, key, cache.Offer, cache.SDP, w),
-		"Take candidate by offer":  r.awaitTake(m, key, cache.Offer, cache.Candidate, w),
-		"Take candidate by answer": r.awaitTake(m, key, cache.Answer, cache.Candidate, w),
-	}
-}
-
 func waitEnd(r *rig) {
 	r.open("k", sdp("o"))
-	waits := r.waiters(r.mailroom(), "k")
+	waits := r.mailroom().waiters("k")
 	r.settle()
 	r.end("k")
 	for name, letters := range waits {
@@ -225,7 +231,7 @@ func waitEnd(r *rig) {
 // waitLifetime allows two milliseconds more: the mailroom looks a little after the last moment.
 func waitLifetime(r *rig) {
 	r.openFor("k", time.Second, sdp("o"))
-	for name, letters := range r.waiters(r.mailroom(), "k") {
+	for name, letters := range r.mailroom().waiters("k") {
 		got := <-letters
 		if got.err != custerrors.KeyIsExpired || got.text != "" {
 			r.Errorf("%s: got %q (%s), want %s", name, got.text, said(got.err), custerrors.KeyIsExpired)
@@ -240,19 +246,19 @@ func waitLifetime(r *rig) {
 func waitClose(r *rig) {
 	m := r.mailroom()
 	r.open("k", sdp("o"))
-	waits := r.waiters(m, "k")
-	waits["Read of nobody's"] = r.awaitRead(m, "never", cache.Answer, 0, cache.Wait{For: long, Unopened: true})
+	waits := m.waiters("k")
+	waits["Read of nobody's"] = m.awaitRead("never", cache.Answer, 0, cache.Wait{For: long, Unopened: true})
 	r.settle()
 	m.Close()
 	m.Close()
 	for name, letters := range waits {
 		r.wantLetter(name, letters, 0, custerrors.ServerIsShuttingDown)
 	}
-	for name, letters := range r.waiters(m, "k") {
+	for name, letters := range m.waiters("k") {
 		r.wantLetter(name+" after Close", letters, 0, custerrors.ServerIsShuttingDown)
 	}
 	r.append("k", cache.Answer, sdp("a")) // the store is still open, and hands out what is there
-	r.wantLetter("Read after Close", r.awaitRead(m, "k", cache.Offer, 0, cache.Wait{For: long}), 0, nil, sdp("a"))
+	r.wantLetter("Read after Close", m.awaitRead("k", cache.Offer, 0, cache.Wait{For: long}), 0, nil, sdp("a"))
 }
 
 func waitContext(r *rig) {
@@ -278,9 +284,9 @@ func waitGone(r *rig) {
 	m := r.mailroom()
 	gone := cache.Wait{For: long, Unopened: true, Present: func() bool { return false }}
 	r.open("k", sdp("o"))
-	sdps := r.awaitTake(m, "k", cache.Offer, cache.SDP, gone)
-	candidates := r.awaitTake(m, "k", cache.Offer, cache.Candidate, gone)
-	unopened := r.awaitTake(m, "l", cache.Answer, cache.SDP, gone)
+	sdps := m.awaitTake("k", cache.Offer, cache.SDP, gone)
+	candidates := m.awaitTake("k", cache.Offer, cache.Candidate, gone)
+	unopened := m.awaitTake("l", cache.Answer, cache.SDP, gone)
 	r.settle()
 	r.append("k", cache.Answer, sdp("a"), cand("1"))
 	r.open("l", sdp("p"))
@@ -289,8 +295,8 @@ func waitGone(r *rig) {
 	r.wantLetter("Take before Open, gone", unopened, 0, cache.ErrGone)
 
 	here := cache.Wait{For: long, Present: func() bool { return true }}
-	r.wantLetter("Take of sdp, next", r.awaitTake(m, "k", cache.Offer, cache.SDP, here), 0, nil, sdp("a"))
-	r.wantLetter("Take of candidate, next", r.awaitTake(m, "k", cache.Offer, cache.Candidate, here), 0, nil, cand("1"))
+	r.wantLetter("Take of sdp, next", m.awaitTake("k", cache.Offer, cache.SDP, here), 0, nil, sdp("a"))
+	r.wantLetter("Take of candidate, next", m.awaitTake("k", cache.Offer, cache.Candidate, here), 0, nil, cand("1"))
 	r.wantTake("l", cache.Answer, cache.SDP, 1, sdp("p"))
 }
 
@@ -299,7 +305,7 @@ func waitTwoTakers(r *rig) {
 	r.open("k", sdp("o"))
 	waits := make([]<-chan letter, 2)
 	for i := range waits {
-		waits[i] = r.awaitTake(m, "k", cache.Offer, cache.SDP, cache.Wait{For: short})
+		waits[i] = m.awaitTake("k", cache.Offer, cache.SDP, cache.Wait{For: short})
 	}
 	r.settle()
 	r.append("k", cache.Answer, sdp("a"))
@@ -317,7 +323,7 @@ func waitLaterSession(r *rig) {
 	m := r.mailroom()
 	for range 20 {
 		r.open("k", sdp("o"))
-		waits := r.waiters(m, "k")
+		waits := m.waiters("k")
 		r.settle()
 		r.end("k")
 		r.open("k", sdp("p"), cand("1"))
@@ -335,7 +341,7 @@ func waitLaterSession(r *rig) {
 func waitGoesOn(r *rig) {
 	m := r.mailroom()
 	take := func(in cache.Cursor, w time.Duration) <-chan letter {
-		return r.awaitTakeIn(m, "k", cache.Answer, cache.Candidate, in, cache.Wait{For: w, Unopened: true})
+		return m.awaitTakeIn("k", cache.Answer, cache.Candidate, in, cache.Wait{For: w, Unopened: true})
 	}
 	in := r.wantLetter("Take before Open", take(0, short), short, custerrors.KeyNotFound)
 	if in != 0 {

@@ -224,8 +224,8 @@ func endRefusedOpen(r *rig) {
 	r.wantAll("k", cache.Answer, sdp("p"))
 }
 
-// contextEnded asks no more of a call whose caller has gone than to return, and to have done all of it or nothing. A store may
-// do it still.
+// contextEnded makes calls whose caller has gone. Such a call only has to return, and to have done all that it was asked for or nothing. A
+// store may still do it.
 func contextEnded(r *rig) {
 	offer, answer := with(sdp("o"), cands("1", "2")...), with(sdp("a"), cands("3", "4")...)
 	ctx, cancel := context.WithCancel(r.ctx)

@@ -159,7 +159,7 @@ var readFaults = []fault{
 			}
 		},
 		foundBy: []string{
-			"take/sdp once", "wait/Close ends it at once", "wait/its context ends it at once", "wait/who has left takes nothing",
+			"take/sdp once", "wait/Close ends it at once", "wait/its context ends it at once", "wait/a client that has left takes nothing",
 			"wait/End ends it at once",
 		},
 	},

@@ -19,7 +19,7 @@ var statsChecks = []check{
 }
 
 // stats returns the sum of what the nodes tell.
-func (r *rig) stats() (sum cache.Stats) {
+func stats(r *rig) (sum cache.Stats) {
 	for i, store := range r.nodes {
 		if slices.Contains(r.nodes[:i], store) {
 			continue
@@ -56,9 +56,9 @@ func (r *rig) stats() (sum cache.Stats) {
 }
 
 // wantStats compares the counts of what happens to sessions, and how many live.
-func (r *rig) wantStats(when string, want cache.Stats) {
+func wantStats(r *rig, when string, want cache.Stats) {
 	r.Helper()
-	got := r.stats()
+	got := stats(r)
 	for _, n := range [...]struct {
 		name      string
 		got, want int64
@@ -81,63 +81,63 @@ func (r *rig) wantStats(when string, want cache.Stats) {
 }
 
 func statsHappenings(r *rig) {
-	r.wantStats("of a store that nobody has used", cache.Stats{})
+	wantStats(r, "of a store that nobody has used", cache.Stats{})
 	r.open("k", sdp("o"), cand("1"))
 	r.open("other", sdp("p"))
-	r.wantStats("two opened", cache.Stats{Opened: 2, Live: 2})
+	wantStats(r, "two opened", cache.Stats{Opened: 2, Live: 2})
 	r.append("k", cache.Answer, cand("2"))
 	r.append("k", cache.Offer, cand("3"))
-	r.wantStats("candidates written", cache.Stats{Opened: 2, Live: 2})
+	wantStats(r, "candidates written", cache.Stats{Opened: 2, Live: 2})
 	r.wantAll("k", cache.Answer, sdp("o"), cand("1"), cand("3"))
 	r.append("k", cache.Answer, sdp("a"))
-	r.wantStats("one answered", cache.Stats{Opened: 2, Answered: 1, Live: 2})
+	wantStats(r, "one answered", cache.Stats{Opened: 2, Answered: 1, Live: 2})
 	r.wantTake("k", cache.Offer, cache.Candidate, 9, cand("2"))
-	r.wantStats("a candidate taken", cache.Stats{Opened: 2, Answered: 1, Live: 2})
+	wantStats(r, "a candidate taken", cache.Stats{Opened: 2, Answered: 1, Live: 2})
 	r.wantTake("k", cache.Offer, cache.SDP, 1, sdp("a"))
-	r.wantStats("one completed", cache.Stats{Opened: 2, Answered: 1, Completed: 1, Live: 2})
+	wantStats(r, "one completed", cache.Stats{Opened: 2, Answered: 1, Completed: 1, Live: 2})
 	r.refuseTake(custerrors.SdpNoValues, "k", cache.Offer, cache.SDP)
 	r.end("k")
-	r.wantStats("one ended", cache.Stats{Opened: 2, Answered: 1, Completed: 1, Ended: 1, Live: 1})
+	wantStats(r, "one ended", cache.Stats{Opened: 2, Answered: 1, Completed: 1, Ended: 1, Live: 1})
 	r.open("k", sdp("o"))
-	r.wantStats("opened again", cache.Stats{Opened: 3, Answered: 1, Completed: 1, Ended: 1, Live: 2})
+	wantStats(r, "opened again", cache.Stats{Opened: 3, Answered: 1, Completed: 1, Ended: 1, Live: 2})
 	r.openAs(cache.Answer, "l", sdp("a"))
-	r.wantStats("opened by the answerer", cache.Stats{Opened: 4, Answered: 2, Completed: 1, Ended: 1, Live: 3})
+	wantStats(r, "opened by the answerer", cache.Stats{Opened: 4, Answered: 2, Completed: 1, Ended: 1, Live: 3})
 }
 
 func statsRefusals(r *rig) {
 	r.wantDead(custerrors.KeyNotFound, "k")
 	r.wantOpen(custerrors.QueueIsFull, "k", "", with(sdp("o"), numbered(maxCandidates+1)...)...)
-	r.wantStats("refused on no session", cache.Stats{})
+	wantStats(r, "refused on no session", cache.Stats{})
 	r.open("k", sdp("o"))
 	r.append("k", cache.Answer, sdp("a"))
 	want := cache.Stats{Opened: 1, Answered: 1, Live: 1}
 	r.wantOpen(custerrors.SdpAlreadyExist, "k", "", sdp("p"))
 	r.wantAppend(custerrors.SdpAlreadyExist, "k", cache.Answer, "", sdp("b"))
 	r.refuseRead(custerrors.CursorIsInvalid, "k", cache.Offer, cache.NewCursor(r.epoch("k"), 100))
-	r.wantStats("refused on a live one", want)
+	wantStats(r, "refused on a live one", want)
 	r.end("k")
 	r.wantDead(custerrors.KeyIsExpired, "k")
 	want.Ended, want.Live = 1, 0
-	r.wantStats("refused on one that has ended", want)
+	wantStats(r, "refused on one that has ended", want)
 }
 
 func statsExchange(r *rig) {
 	r.refuseExchange(custerrors.SdpNoValues, "k", cache.Offer, "", 0, sdp("o"))
-	r.wantStats("opened", cache.Stats{Opened: 1, Live: 1})
+	wantStats(r, "opened", cache.Stats{Opened: 1, Live: 1})
 	out, _, err := r.node().Write(r.ctx, dst(), cache.Write{Key: "k", From: cache.Answer, Batch: batch(sdp("a")), Limit: 9, Form: &plain})
 	if got := r.appended("Exchange", out, err); err != nil || got != text(sdp("o")) {
 		r.Errorf("Exchange by answer: got %q (%s), want %q", got, said(err), text(sdp("o")))
 	}
-	r.wantStats("answered", cache.Stats{Opened: 1, Answered: 1, Live: 1})
+	wantStats(r, "answered", cache.Stats{Opened: 1, Answered: 1, Live: 1})
 	out, next, err := r.node().Write(r.ctx, dst(), cache.Write{Key: "k", From: cache.Offer, Batch: batch(cand("1")), Limit: 9, Form: &plain})
 	if got := r.appended("Exchange", out, err); err != nil || got != text(sdp("a")) {
 		r.Errorf("Exchange by offer: got %q (%s), want %q", got, said(err), text(sdp("a")))
 	}
 	want := cache.Stats{Opened: 1, Answered: 1, Completed: 1, Live: 1}
-	r.wantStats("completed", want)
+	wantStats(r, "completed", want)
 	r.append("k", cache.Answer, cand("2"))
 	r.wantRead("k", cache.Offer, next, 9, cand("2"))
-	r.wantStats("read on", want)
+	wantStats(r, "read on", want)
 }
 
 func statsExpiry(r *rig) {
@@ -145,36 +145,36 @@ func statsExpiry(r *rig) {
 	r.open("answered", sdp("o"))
 	synctime.Pass(900 * ms)
 	r.append("answered", cache.Answer, sdp("a"))
-	if got := r.stats().Answering; got.Known && got.Sum != 900*ms {
+	if got := stats(r).Answering; got.Known && got.Sum != 900*ms {
 		r.Errorf("Stats: got answers after %v in all, want %v", got.Sum, 900*ms)
 	}
 	synctime.Pass(time.Second)
 	r.wantError("Touch", r.touch("ttl"), custerrors.KeyIsExpired)
 	want := cache.Stats{Opened: 2, Answered: 1, Expired: 1, Live: 1}
-	r.wantStats("one expired", want)
+	wantStats(r, "one expired", want)
 	r.openFor("ttl", time.Second, sdp("o"))
 	want.Opened, want.Live = 3, 2
-	r.wantStats("opened again", want)
+	wantStats(r, "opened again", want)
 	synctime.Pass(r.limits.Lifetime)
 	r.wantError("Touch", r.touch("ttl"), custerrors.KeyNotFound)
 	r.wantError("Touch", r.touch("answered"), custerrors.KeyNotFound)
 	want.Expired, want.Live = 3, 0
-	r.wantStats("all expired", want)
+	wantStats(r, "all expired", want)
 }
 
 func statsMemory(r *rig) {
-	before := r.stats()
+	before := stats(r)
 	if before.Budget != cache.Unknown && before.Budget <= 0 {
 		r.Errorf("Stats: got a budget of %d, want some bytes", before.Budget)
 	}
 	r.open("k", sdp("o"))
 	r.open("l", sdp("o"))
-	if got := r.stats(); got.Held != cache.Unknown && got.Held <= before.Held {
+	if got := stats(r); got.Held != cache.Unknown && got.Held <= before.Held {
 		r.Errorf("Stats, two opened: got %d bytes held, want more than the %d before", got.Held, before.Held)
 	}
 	r.end("k")
 	r.end("l")
-	if got := r.stats(); got.Held != before.Held || got.Budget != before.Budget {
+	if got := stats(r); got.Held != before.Held || got.Budget != before.Budget {
 		r.Errorf("Stats, both ended: got %d of %d bytes held, want %d of %d as before", got.Held, got.Budget, before.Held, before.Budget)
 	}
 }

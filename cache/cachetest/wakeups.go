@@ -22,7 +22,7 @@ var lostWakeupChecks = []check{
 func manyCandidates(l *cache.Limits) { l.Candidates = 5000 }
 
 // wantAwake checks that a wait ended by a ring, not by the look that the mailroom takes after half a TTL.
-func (r *rig) wantAwake(what string, start time.Time) bool {
+func wantAwake(r *rig, what string, start time.Time) bool {
 	r.Helper()
 	got := time.Since(start)
 	if r.h.Virtual && got == 0 || !r.h.Virtual && got < slack {
@@ -55,7 +55,7 @@ func wakeupPingPong(r *rig) {
 				r.Errorf("round %d, %v: got %q (%s), want %q", i, self, got, said(err), text(f))
 				return
 			}
-			if !r.wantAwake(fmt.Sprintf("round %d, %v", i, self), start) {
+			if !wantAwake(r, fmt.Sprintf("round %d, %v", i, self), start) {
 				return
 			}
 			if self == cache.Answer {
@@ -92,7 +92,7 @@ func wakeupReaders(r *rig) {
 				r.Errorf("Read after %d: got %q (%s), want %q", after.Position(), got, said(err), text(want))
 				return
 			}
-			if !r.wantAwake(fmt.Sprintf("Read after %d", after.Position()), start) {
+			if !wantAwake(r, fmt.Sprintf("Read after %d", after.Position()), start) {
 				return
 			}
 			after = next
@@ -118,13 +118,13 @@ func wakeupReaders(r *rig) {
 				return
 			}
 		}
-		r.jitter(i)
+		jitter(r, i)
 	}
 	cancel()
 }
 
 // jitter lets other goroutines run for a while that differs from one i to the next, and now and then until they sleep.
-func (r *rig) jitter(i int) {
+func jitter(r *rig, i int) {
 	if r.h.Virtual && i%4 == 0 || i%32 == 0 {
 		r.settle()
 		return
@@ -141,9 +141,9 @@ func wakeupOpen(r *rig) {
 	m := r.mailroom()
 	for i := range rounds {
 		key := cache.Key(fmt.Sprintf("k%d", i))
-		read := r.awaitRead(m, key, cache.Answer, 0, cache.Wait{For: long, Unopened: true})
-		take := r.awaitTake(m, key, cache.Answer, cache.SDP, cache.Wait{For: long, Unopened: true})
-		r.jitter(i)
+		read := m.awaitRead(key, cache.Answer, 0, cache.Wait{For: long, Unopened: true})
+		take := m.awaitTake(key, cache.Answer, cache.SDP, cache.Wait{For: long, Unopened: true})
+		jitter(r, i)
 		start := time.Now()
 		r.open(key, sdp("o"))
 		for name, letters := range map[string]<-chan letter{"Read": read, "Take": take} {
@@ -151,7 +151,7 @@ func wakeupOpen(r *rig) {
 				r.Errorf("%s: got %q (%s), want %q", name, got.text, said(got.err), text(sdp("o")))
 			}
 		}
-		if !r.wantAwake("Open", start) {
+		if !wantAwake(r, "Open", start) {
 			return
 		}
 		r.end(key)
@@ -162,9 +162,9 @@ func wakeupEnd(r *rig) {
 	m := r.mailroom()
 	for i := range rounds {
 		r.open("k", sdp("o"))
-		read := r.awaitRead(m, "k", cache.Offer, 0, cache.Wait{For: long})
-		take := r.awaitTake(m, "k", cache.Answer, cache.Candidate, cache.Wait{For: long})
-		r.jitter(i)
+		read := m.awaitRead("k", cache.Offer, 0, cache.Wait{For: long})
+		take := m.awaitTake("k", cache.Answer, cache.Candidate, cache.Wait{For: long})
+		jitter(r, i)
 		start := time.Now()
 		r.end("k")
 		for name, letters := range map[string]<-chan letter{"Read": read, "Take": take} {
@@ -173,7 +173,7 @@ func wakeupEnd(r *rig) {
 				r.Errorf("%s: got %q (%s), want %s", name, got.text, said(got.err), custerrors.KeyIsExpired)
 			}
 		}
-		if !r.wantAwake("End", start) {
+		if !wantAwake(r, "End", start) {
 			return
 		}
 	}

@@ -18,8 +18,8 @@ func (s *stripe) expireLocked(r *record) {
 	s.endLocked(r, r.deadline)
 }
 
-// cleanLocked takes space back at the old end of the ring, at most steps entries: the dead are dropped, the living that stand
-// in the way are pushed again at the new end. It reports whether nothing is left to do.
+// cleanLocked takes space back at the old end of the ring, at most steps entries: it drops the dead, and pushes the living that stand in
+// the way again at the new end. It reports whether nothing is left to do.
 func (s *stripe) cleanLocked(steps int) (done bool) {
 	for ; s.dead > s.live/deadShare+deadAtRest || s.live == 0 && s.dead > 0; steps-- {
 		if steps == 0 {
@@ -68,7 +68,7 @@ func (s *stripe) moveLocked(r *record, e entry) {
 	}
 }
 
-// sweep ends what has expired by now and cleans, letting others in between.
+// sweep ends what has expired by now, and cleans. It lets other callers in between.
 func (s *stripe) sweep(now time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -24,8 +24,7 @@ const (
 	headerBytes   = 17
 	tokenBytes    = 8
 
-	// maxFragment bounds an entry, so that the end of a chunk that is left unused stays small beside the chunk, and one step
-	// of cleaning short.
+	// maxFragment bounds an entry, so that the unused end of a chunk stays small beside the chunk, and one step of cleaning stays short.
 	maxFragment = 8 << 10
 	maxEntry    = headerBytes + tokenBytes + maxFragment
 

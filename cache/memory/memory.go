@@ -1,8 +1,7 @@
 // Package memory is the embedded store: sessions in this process's memory, forgotten when it ends.
 //
-// It is cut into stripes by the key's hash. A stripe is a lock and what it guards: an index (session → record), and a
-// ring that holds every message as an entry of its own. The entries of one log are linked in order, so that a queue is its
-// session's entries in sequence:
+// It is cut into stripes by the key's hash. A stripe is a lock and what it guards: an index (session → record), and a ring that holds every
+// message as an entry of its own. The entries of one log are linked in order, so a queue is its session's entries in sequence:
 //
 //	key ─maphash─▶ stripe ─index─▶ record ─┬─ log of offer:  sdp ▶ entry        candidates ▶ entry ▶ entry ▶ entry
 //	                                       └─ log of answer: sdp ▶ entry        candidates ▶ entry ▶ entry
@@ -50,8 +49,8 @@ type Config struct {
 	Memory int64 `name:"memory" default:"1GiB" type:"bytes" help:"Memory for sessions; when it is used up no new session is taken."`
 }
 
-// Validate calls wrong if Memory cannot be used: with a pointer to it, and what is wrong with it, to be put behind its name. The Limits
-// have a Validate of their own.
+// Validate calls wrong if Memory cannot be used: with a pointer to it, and with what is wrong in words that follow the field's name. The
+// Limits have a Validate of their own.
 func (c *Config) Validate(wrong func(field any, format string, args ...any)) {
 	if c.Memory < MinMemory {
 		wrong(&c.Memory, "is %d bytes, must be %d or more", c.Memory, MinMemory)

@@ -56,7 +56,7 @@ func (l *log) readable() int {
 	return 1 + int(l.count)
 }
 
-// accepts returns nil if role to can read by the cursor, and otherwise why it cannot.
+// accepts returns nil if role to can read on from the cursor, and otherwise why it cannot.
 func (r *record) accepts(after cache.Cursor, to cache.Role) error {
 	switch {
 	case after != 0 && after.Epoch() != r.epoch:

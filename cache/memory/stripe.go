@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// Cleaning begins when the dead hold more than half a chunk and this part of what the living hold. That is slack enough for most
-	// old entries to die by themselves, and little enough for memory to follow what is alive.
+	// Cleaning begins when the dead hold more than half a chunk plus an eighth of what the living hold. That leaves enough time for most
+	// old entries to die by themselves, and is little enough for memory to follow what is alive.
 	deadShare  = 8
 	deadAtRest = chunkBytes / 2
 
@@ -74,7 +74,7 @@ func (s *stripe) visitLocked(k id, now time.Duration) (*record, error) {
 	return nil, custerrors.KeyNotFound
 }
 
-// putLocked does what the write asks for, but for its reading, and returns the session's record.
+// putLocked does all that the write asks for except the reading, and returns the session's record.
 func (s *stripe) putLocked(k id, now time.Duration, token uint64, w *cache.Write, limits *cache.Limits) (*record, error) {
 	if w.After != 0 {
 		r, err := s.visitLocked(k, now)

@@ -37,7 +37,7 @@ func (d *deadlines) rotate(slice time.Duration, cancel context.CancelFunc) {
 		select {
 		case <-tick.C:
 			if cancels[next] != nil {
-				cancels[next]() // it has been the current one until deadlineSlices ticks ago
+				cancels[next]() // it was the current one until deadlineSlices ticks ago
 			}
 			var ctx context.Context
 			ctx, cancels[next] = context.WithCancel(context.Background())

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	oldest     = 7 // the version that has sharded pub/sub
+	oldest     = 7 // the first version that has sharded pub/sub
 	watchEvery = time.Second
 )
 
@@ -67,8 +67,8 @@ func field(info, name string) string {
 	return ""
 }
 
-// rehearse does once all that a store does, with a session of its own, to find out now whether this user may. A server that is full
-// is fit nevertheless.
+// rehearse does once all that a store does, with a session of its own. So it finds out now whether this user may do it. A server that is
+// full is fit all the same.
 func (s *Store) rehearse() error {
 	ctx := context.Background()
 	key := cache.Key("rehearsal " + strconv.FormatUint(cache.NewEpoch(), 36))
@@ -130,8 +130,8 @@ func (s *Store) watch() {
 	}
 }
 
-// look asks all servers how they are. The store is ready while one of them takes new sessions. If one server that fails over made it
-// unready, a load balancer would take away all nodes at once, although the cluster's other servers serve.
+// look asks all servers how they are. The store is ready while one of them takes new sessions. If the failover of one server made the
+// store unready, a load balancer would take away all nodes at once, although the cluster's other servers serve.
 func (s *Store) look() {
 	ctx := s.deadlines.context()
 	err := s.routes.refresh(ctx)

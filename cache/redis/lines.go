@@ -13,7 +13,7 @@ import (
 
 var errClosed = errors.New("the store is closed")
 
-// line is the connection over which the news of one server come.
+// line is the connection over which the news of one server comes.
 type line struct {
 	// set at construction
 	address string
@@ -94,11 +94,11 @@ func (n *news) dial(address string, node rueidis.Client) (*line, error) {
 	return l, nil
 }
 
-// Who has news: what a message begins with. An end of the session is told as openedByOffer without more.
+// A message begins with who has news. When a session ends, the message is openedByOffer and nothing else.
 const (
 	newsOfOffer    = '1' // what the offerer reads has grown
 	newsOfAnswer   = '2'
-	openedByOffer  = '3' // both roles have news: the session opens, and the answerer has something to read
+	openedByOffer  = '3' // both roles have news: the session has opened, and the answerer has something to read
 	openedByAnswer = '4'
 )
 

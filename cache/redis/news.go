@@ -216,7 +216,7 @@ func (n *news) mend() {
 	}
 }
 
-// leave forgets the lines of channels whose news come from another server now.
+// leave forgets the lines of channels whose news comes from another server now.
 func (n *news) leave() {
 	if !n.routes.cluster {
 		address, _ := n.routes.find("")

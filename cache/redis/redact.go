@@ -16,7 +16,7 @@ var passwordParameter = regexp.MustCompile(`([?&](?:sentinel_)?password=)[^&#]*`
 func Redact(url string) string {
 	scheme, rest, ok := strings.Cut(url, "://")
 	if !ok {
-		return masked // it is no URL, so that any of it may be a password
+		return masked // it is no URL, so any part of it may be a password
 	}
 	if at := strings.LastIndexByte(rest, '@'); at >= 0 { // the last one anywhere, because a password may hold one that is not escaped
 		if user, _, ok := strings.Cut(rest[:at], ":"); ok {

@@ -61,9 +61,8 @@ type Store struct {
 
 var _ cache.Store = (*Store)(nil)
 
-// Open connects to the servers that the URL names, see parseURL, and checks that they are fit: their version, that they never
-// evict, and that this user may do what a store does. It returns when that is known. A server that does not answer takes it the URL's
-// timeout.
+// Open connects to the servers that the URL names, see parseURL, and checks that they are fit: their version, that they never evict, and
+// that this user may do what a store does. It returns when that is known. If a server does not answer, that takes the URL's timeout.
 func Open(ctx context.Context, url string, limits cache.Limits) (*Store, error) {
 	o, err := parseURL(url)
 	if err := errors.Join(err, validate(limits)); err != nil {
@@ -247,7 +246,7 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// errDamaged says that a script returned something that it should not: other data than this program's stands under its names.
+// errDamaged says that a script returned something that it should not: somebody else's data stands under this program's names.
 var errDamaged = errors.New("redis: the answer of a script is damaged")
 
 // appendAnswer appends what answer.lua returned: a cursor alone, or a cursor and runs of frames.

@@ -30,7 +30,7 @@ func newRoutes(client rueidis.Client) *routes {
 func (r *routes) find(channel string) (string, rueidis.Client) {
 	nodes := r.client.Nodes()
 	if !r.cluster {
-		for address, node := range nodes { // the one that there is
+		for address, node := range nodes { // the only one
 			return address, node
 		}
 		return "", nil
@@ -39,7 +39,7 @@ func (r *routes) find(channel string) (string, rueidis.Client) {
 	return address, nodes[address]
 }
 
-// address returns that of the server which has the channel, in a cluster, or "".
+// address returns the address of the cluster's server that has the channel, or "" if it is not known.
 func (r *routes) address(channel string) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -56,7 +56,7 @@ func (r *routes) moved(channel, address string) {
 	r.slots[slotOf(channel)] = address
 }
 
-// masters returns the servers that hold slots; outside of a cluster, the one that there is.
+// masters returns the servers that hold slots; outside of a cluster, the only one.
 func (r *routes) masters() map[string]rueidis.Client {
 	nodes := r.client.Nodes()
 	if !r.cluster {

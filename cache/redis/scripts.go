@@ -54,7 +54,7 @@ end
 	answerAll = "table.insert(v, 1, cursor)\nreturn v\n"
 )
 
-// epochs is added to an epoch that a script answers with as a number. Smaller numbers are refusals.
+// epochs is what a script adds to an epoch that it answers with as a number. Smaller numbers are refusals.
 const epochs = 16
 
 // refusals are the errors of the contract, by the number that a script answers with: see session.lua.

@@ -31,7 +31,7 @@ const (
 	defaultSentinelPort = "26379"
 
 	defaultTimeout     = 2 * time.Second
-	defaultMaxInFlight = 16384 // calls: 80,000 a second that take 200 ms
+	defaultMaxInFlight = 16384 // calls: enough for 80,000 a second that take 200 ms each
 	defaultPrefix      = "signal:"
 	maxPrefix          = 32 // bytes
 
@@ -63,7 +63,7 @@ const (
 //	max_in_flight=16384  calls that wait for an answer; more are refused at once
 //	wait_replicas=0      how many replicas must have a write before it is acknowledged
 //	prefix=signal:       what names of keys and channels begin with
-//	tls=true             TLS; rediss does the same, and each of those that follow does
+//	tls=true             TLS; the scheme rediss turns it on too, and so do ca, cert, key, server_name and insecure
 //	ca=file              PEM of the authorities that sign the server's certificate, in place of the system's
 //	cert=file, key=file  PEM of this client's certificate
 //	server_name=host     the name in the server's certificate
@@ -182,7 +182,7 @@ func (p *parser) options(scheme, hosts string, u *url.URL) options {
 		MaxFlushDelay:       flushDelay,
 		AlwaysPipelining:    true,
 		DisableCache:        true,
-		ClientSetInfo:       rueidis.DisableClientSetInfo, // Redis 7.2 has it, 7.0 not
+		ClientSetInfo:       rueidis.DisableClientSetInfo, // Redis 7.2 has it, 7.0 does not
 		DisableRetry:        true,                         // a script that may have run is not run again
 		ReadBufferEachConn:  connBuffer,
 		WriteBufferEachConn: connBuffer,

@@ -44,9 +44,9 @@ type handshake struct {
 }
 
 const (
-	// partTimeout is how long part may take. What it does is a courtesy: the session would expire.
+	// partTimeout is how long part may take. What it does is a courtesy: the session would expire anyway.
 	partTimeout = time.Second
-	// reportLead is how long of that the end of the session waits for the report.
+	// reportLead is the part of partTimeout for which the end of the session waits for the report.
 	reportLead = partTimeout / 2
 )
 

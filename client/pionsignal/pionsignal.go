@@ -54,10 +54,10 @@ import (
 
 // Why a handshake failed, besides the context, custerrors and what the PeerConnection itself returns.
 var (
-	// ErrICE says that packets get through between no pair of candidates (ICE state failed).
+	// ErrICE says that no pair of candidates lets packets through (ICE state failed).
 	ErrICE = errors.New("ICE failed")
 	// ErrDTLS says that packets got through, and the DTLS handshake did not succeed: the certificate is not that of the peer whose
-	// description came, or the two do not agree about DTLS. Together with ErrClosed, the handshake may only have been cut short.
+	// description came, or the two do not agree about DTLS. If the error is ErrClosed too, the handshake may only have been cut short.
 	ErrDTLS = errors.New("DTLS failed")
 	// ErrClosed says that the PeerConnection was closed meanwhile, by this program or by the peer.
 	ErrClosed = errors.New("the PeerConnection was closed")
@@ -96,8 +96,8 @@ func WithSeal(keys *seal.Keys) Option { return func(h *handshake) { h.keys = key
 // If the caller gave the handshake up, by cancelling the context or closing the PeerConnection, nothing is reported.
 func WithoutReport() Option { return func(h *handshake) { h.silent = true } }
 
-// Offer connects pc as the offerer: it creates the offer, opens the session with it, and returns nil when ICE and DTLS are
-// connected. pc needs at least one data channel or transceiver before.
+// Offer connects pc as the offerer: it creates the offer, opens the session with it, and returns nil when ICE and DTLS are connected. pc
+// must have at least one data channel or transceiver already.
 //
 // An error says at which step Offer failed and why. The session is then ended if it may be open. errors.Is finds the context's
 // error, custerrors.Error, ErrICE, ErrDTLS, ErrClosed and ErrUsed. While a session of the key is open, the error is

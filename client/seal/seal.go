@@ -1,9 +1,9 @@
 // Package seal encrypts and authenticates what two peers say to each other over a signaling session. Neither the server nor anybody
 // who watches it can read a description or an address, or replace a fingerprint.
 //
-// The peers share one secret. The session's key is derived from it, which is all that the server learns, and a key for each role,
-// under which that role's payloads are sealed (AES-256-GCM). A payload opens only in the place for which it was sealed: in this
-// session, of this role, at this position, after these descriptions.
+// The peers share one secret. From it they derive the session's key, which is all that the server learns, and a key for each role, under
+// which that role's payloads are sealed (AES-256-GCM). A payload opens only in the place for which it was sealed: in this session, of this
+// role, at this position, after these descriptions.
 //
 //	keys, err := seal.Derive(secret)                        // once: it is slow on purpose
 //	session, err := c.Session(keys.SessionKey(), client.Offer)

@@ -44,8 +44,8 @@ const prefix = "s1."
 // Sealed reports whether a payload looks sealed, which means that the peer that sent it has a secret.
 func Sealed(payload string) bool { return strings.HasPrefix(payload, prefix) }
 
-// SealSDP seals this side's description, once. The answerer opens the offer before. The error is ErrOrder, or that of the system's
-// random source.
+// SealSDP seals this side's description, once. The answerer must have opened the offer before. The error is ErrOrder, or that of the
+// system's random source.
 func (s *Session) SealSDP(text string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,7 +77,7 @@ func (s *Session) SealCandidate(text string) (string, error) {
 	return sealed, nil
 }
 
-// OpenSDP opens the other side's description, once. The offerer seals its own before. The error is ErrNotSealed, ErrBroken or
+// OpenSDP opens the other side's description, once. The offerer must have sealed its own before. The error is ErrNotSealed, ErrBroken or
 // ErrOrder, and leaves the Session as it was.
 func (s *Session) OpenSDP(sealed string) (string, error) {
 	s.mu.Lock()

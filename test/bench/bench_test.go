@@ -30,11 +30,11 @@ func TestGroups(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer b.close()
-	for i, g := range append(slices.Clone(groups), group{"versions", (*bench).versions}) {
+	for i, g := range append(slices.Clone(groups), group{"versions", measureVersions}) {
 		t.Run(g.name, func(t *testing.T) {
 			b.progress.groupBegins(g.name, i+1, len(groups)+1)
 			before := b.faults.checked.Load()
-			if err := g.run(b, t.Context()); err != nil {
+			if err := g.run(t.Context(), b); err != nil {
 				t.Fatal(err)
 			}
 			if b.faults.checked.Load() == before {

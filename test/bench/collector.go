@@ -12,19 +12,19 @@ import (
 
 // collector measures the garbage collector's part of the server's CPU time: handshakes by messages, while the sessions of
 // many others live.
-func (b *bench) collector(ctx context.Context) error {
+func collector(ctx context.Context, b *bench) error {
 	p, err := b.start(ctx, b.signalServer("GODEBUG=gctrace=1"))
 	if err != nil {
 		return err
 	}
 	defer p.stop()
 	others := b.size.sessions / 2
-	if err := b.fill(p, others); err != nil {
+	if err := fill(b, p, others); err != nil {
 		return err
 	}
 	said := len(p.log.String())
 	var e expense
-	flow := b.flows()[0]
+	flow := flowsOf(b)[0]
 	pairs := &httpPairs{b: b, p: p, flow: &flow}
 	if err := pairs.open(ctx); err != nil {
 		return err

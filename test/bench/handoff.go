@@ -16,12 +16,12 @@ var waited = [...]struct {
 	{"hand-off after a wait of 1 ms", time.Millisecond},
 }
 
-// handoff measures how long after a POST the GET that waits for it is answered, while many other requests wait.
-func (b *bench) handoff(ctx context.Context) error {
+// measureHandoff measures how long after a POST the GET that waits for it is answered, while many other requests wait.
+func measureHandoff(ctx context.Context, b *bench) error {
 	var typical, slow [len(waited) + 1]series // the last: plain POSTs
 	b.progress.rowBegins(fmt.Sprintf("beside %d waiting connections", b.size.connections), 1, 1)
 	err := b.turns(ctx, 1, func(int) error {
-		times, err := b.handoffs(ctx)
+		times, err := handoffs(ctx, b)
 		for i := range times {
 			typical[i], slow[i] = append(typical[i], times[i].median()), append(slow[i], times[i].quantile(0.99))
 		}
@@ -48,7 +48,7 @@ func (b *bench) handoff(ctx context.Context) error {
 }
 
 // handoffs returns the times of hand-offs, and of plain POSTs, in µs.
-func (b *bench) handoffs(ctx context.Context) (times [len(waited) + 1]series, err error) {
+func handoffs(ctx context.Context, b *bench) (times [len(waited) + 1]series, err error) {
 	p, err := b.start(ctx, b.signalServer())
 	if err != nil {
 		return times, err

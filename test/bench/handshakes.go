@@ -19,7 +19,7 @@ const (
 	newConnection = "every peer on a new connection"
 )
 
-func (b *bench) flows() []flow {
+func flowsOf(b *bench) []flow {
 	messages := [2]side{offerMessages, answerMessages}
 	flows := []flow{
 		{name: "messages", how: oneConnection, server: b.signalServer(), sides: messages},
@@ -49,13 +49,13 @@ func (b *bench) flows() []flow {
 
 func (f flow) isPeerServer() bool { return f.sides[0] == nil }
 
-// handshakes measures what a whole handshake costs, by every flow.
-func (b *bench) handshakes(ctx context.Context) error {
-	flows := b.flows()
+// measureHandshakes measures what a whole handshake costs, by every flow.
+func measureHandshakes(ctx context.Context, b *bench) error {
+	flows := flowsOf(b)
 	cpu, asked, rate := make([]series, len(flows)), make([]series, len(flows)), make([]series, len(flows))
 	b.progress.rowBegins(fmt.Sprintf("%d ways to make one", len(flows)), 1, 1)
 	err := b.turns(ctx, len(flows), func(i int) error {
-		e, err := b.measureFlow(ctx, &flows[i])
+		e, err := measureFlow(ctx, b, &flows[i])
 		if err != nil {
 			return fmt.Errorf("%s, %s: %w", flows[i].name, flows[i].how, err)
 		}
@@ -67,11 +67,11 @@ func (b *bench) handshakes(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.reportFlows(flows, cpu, asked, rate)
+	reportFlows(b, flows, cpu, asked, rate)
 	return nil
 }
 
-func (b *bench) reportFlows(flows []flow, cpu, asked, rate []series) {
+func reportFlows(b *bench, flows []flow, cpu, asked, rate []series) {
 	t := table{
 		title: "CPU of one handshake",
 		text: fmt.Sprintf("An offer of %d B, an answer of %d B, and %d candidates of %d B a side; done when each side has all of "+
@@ -108,7 +108,7 @@ func (b *bench) reportFlows(flows []flow, cpu, asked, rate []series) {
 }
 
 // measureFlow makes handshakes by the flow, with a new process, after some that warm it up.
-func (b *bench) measureFlow(ctx context.Context, f *flow) (e expense, err error) {
+func measureFlow(ctx context.Context, b *bench, f *flow) (e expense, err error) {
 	p, err := b.start(ctx, f.server)
 	if err != nil {
 		return e, err

@@ -20,21 +20,21 @@ var inprocessKinds = []struct {
 	{&kinds[kindTake], 2, 1.5},
 }
 
-// inprocess measures requests without sockets, in a process of its own: against Fiber with a handler that does nothing, and
-// then on one core and on two, which a load on the same machine would not leave free.
-func (b *bench) inprocess(ctx context.Context) error {
+// measureInprocess measures requests without sockets, in a process of its own: against Fiber with a handler that does nothing, and then on
+// one core and on two, which a load on the same machine would not leave free.
+func measureInprocess(ctx context.Context, b *bench) error {
 	rows := len(inprocessKinds) + 1
-	if err := b.besideFiber(ctx, rows); err != nil {
+	if err := besideFiber(ctx, b, rows); err != nil {
 		return err
 	}
 	if b.cores.count < 2 {
 		return nil // nothing to tell
 	}
 	b.progress.rowBegins("one core and two", rows, rows)
-	return b.secondCore(ctx)
+	return secondCore(ctx, b)
 }
 
-func (b *bench) besideFiber(ctx context.Context, rows int) error {
+func besideFiber(ctx context.Context, b *bench, rows int) error {
 	t := table{
 		title: "In process, without sockets",
 		text: "CPU time of a request from its bytes to the bytes of its answer, over connections that are memory, so without the kernel's " +
@@ -46,7 +46,7 @@ func (b *bench) besideFiber(ctx context.Context, rows int) error {
 		b.progress.rowBegins(k.kind.name+" beside Fiber", i+1, rows)
 		var took [2]series
 		err := b.turns(ctx, len(took), func(c int) error {
-			r, err := b.inChild(ctx, [...]string{"server", "fiber"}[c], k.kind, 1)
+			r, err := inChild(ctx, b, [...]string{"server", "fiber"}[c], k.kind, 1)
 			took[c] = append(took[c], float64(r.CPU))
 			return err
 		})
@@ -61,12 +61,12 @@ func (b *bench) besideFiber(ctx context.Context, rows int) error {
 	return nil
 }
 
-func (b *bench) secondCore(ctx context.Context) error {
+func secondCore(ctx context.Context, b *bench) error {
 	var rate [2]series
 	err := b.turns(ctx, len(rate), func(c int) error {
 		var wall time.Duration
 		for i := range inprocessKinds {
-			r, err := b.inChild(ctx, "server", inprocessKinds[i].kind, c+1)
+			r, err := inChild(ctx, b, "server", inprocessKinds[i].kind, c+1)
 			if err != nil {
 				return err
 			}
@@ -100,7 +100,7 @@ type spent struct {
 }
 
 // inChild calls measureInMemory in a process of its own.
-func (b *bench) inChild(ctx context.Context, what string, k *kind, procs int) (spent, error) {
+func inChild(ctx context.Context, b *bench, what string, k *kind, procs int) (spent, error) {
 	cmd := exec.CommandContext(ctx, executable(), "serve", "inprocess", what, k.name, strconv.Itoa(procs), strconv.Itoa(b.size.operations))
 	on := &b.cores.server
 	if procs > 1 {
@@ -123,8 +123,8 @@ func (b *bench) inChild(ctx context.Context, what string, k *kind, procs int) (s
 	return r, nil
 }
 
-// measureInprocess is the child's part: WHAT KIND PROCS REQUESTS. It prints what a request took.
-func measureInprocess(args []string) error {
+// inprocessChild is the child's part: WHAT KIND PROCS REQUESTS. It prints what a request took.
+func inprocessChild(args []string) error {
 	const usage = "serve inprocess WHAT KIND PROCS REQUESTS"
 	if len(args) != 4 {
 		return errors.New(usage)

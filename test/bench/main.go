@@ -42,7 +42,8 @@ type size struct {
 	operations  int // in process, per candidate and round
 }
 
-// bench is one run.
+// bench is one run: what all measurements share. A measurement is a function that takes it, starts candidates, lets them take turns, and
+// adds to the report.
 type bench struct {
 	size   size
 	cores  cores
@@ -60,20 +61,20 @@ type bench struct {
 // group is a part of the page that can be measured by itself.
 type group struct {
 	name string
-	run  func(*bench, context.Context) error
+	run  func(context.Context, *bench) error
 }
 
 // row is a part of a group.
 type row struct {
 	name    string
-	measure func(context.Context) error
+	measure func(context.Context, *bench) error
 }
 
 // rows measures rows one after the other.
 func (b *bench) rows(ctx context.Context, rows []row) error {
 	for i, r := range rows {
 		b.progress.rowBegins(r.name, i+1, len(rows))
-		if err := r.measure(ctx); err != nil {
+		if err := r.measure(ctx, b); err != nil {
 			return err
 		}
 	}
@@ -81,12 +82,12 @@ func (b *bench) rows(ctx context.Context, rows []row) error {
 }
 
 var groups = []group{
-	{"requests", (*bench).requests},
-	{"handshakes", (*bench).handshakes},
-	{"memory", (*bench).memory},
-	{"handoff", (*bench).handoff},
-	{"inprocess", (*bench).inprocess},
-	{"redis", (*bench).redis},
+	{"requests", measureRequests},
+	{"handshakes", measureHandshakes},
+	{"memory", measureMemory},
+	{"handoff", measureHandoff},
+	{"inprocess", measureInprocess},
+	{"redis", measureRedis},
 }
 
 func main() {
@@ -137,7 +138,7 @@ func run(ctx context.Context, s size, only, root string) error {
 	begun := time.Now()
 	for i, g := range chosen {
 		b.progress.groupBegins(g.name, i+1, len(chosen))
-		if err := g.run(b, ctx); err != nil {
+		if err := g.run(ctx, b); err != nil {
 			return fmt.Errorf("%s: %w", g.name, err)
 		}
 	}
@@ -160,7 +161,7 @@ func compare(ctx context.Context, s size, root, against string) error {
 	defer b.close()
 	begun := time.Now()
 	b.progress.groupBegins("versions", 1, 1)
-	if err := b.versions(ctx); err != nil {
+	if err := measureVersions(ctx, b); err != nil {
 		return err
 	}
 	return b.tell(begun)

@@ -5,13 +5,13 @@ import (
 	"fmt"
 )
 
-// memory measures what sessions and connections take, whether churn leaves something behind, and what the collector costs.
-func (b *bench) memory(ctx context.Context) error {
+// measureMemory measures what sessions and connections take, whether churn leaves something behind, and what the collector costs.
+func measureMemory(ctx context.Context, b *bench) error {
 	return b.rows(ctx, []row{
-		{"live sessions", b.sessionMemory},
-		{"waiting connections", b.connectionMemory},
-		{"sessions that come and go", b.churn},
-		{"garbage collection", b.collector},
+		{"live sessions", sessionMemory},
+		{"waiting connections", connectionMemory},
+		{"sessions that come and go", churn},
+		{"garbage collection", collector},
 	})
 }
 
@@ -19,10 +19,10 @@ func (b *bench) memory(ctx context.Context) error {
 const payloadBytes = offerSDP + answerSDP + 2*candidatesASide*shortCandidate
 
 // sessionMemory measures the memory of a live session that holds a whole handshake.
-func (b *bench) sessionMemory(ctx context.Context) error {
+func sessionMemory(ctx context.Context, b *bench) error {
 	var each, rest series
 	err := b.turns(ctx, 1, func(int) error {
-		grown, err := b.growth(ctx, b.signalServer(), func(p *process) error { return b.fill(p, b.size.sessions) }, nil)
+		grown, err := growth(ctx, b, b.signalServer(), func(p *process) error { return fill(b, p, b.size.sessions) }, nil)
 		if err != nil {
 			return err
 		}
@@ -50,7 +50,7 @@ func (b *bench) sessionMemory(ctx context.Context) error {
 
 // growth starts the candidate, lets work fill it, and returns by how much its RSS has grown. check, if not nil, is called while
 // it is full.
-func (b *bench) growth(ctx context.Context, c candidate, work func(*process) error, check func() error) (int64, error) {
+func growth(ctx context.Context, b *bench, c candidate, work func(*process) error, check func() error) (int64, error) {
 	p, err := b.start(ctx, c)
 	if err != nil {
 		return 0, err
@@ -77,8 +77,8 @@ func (b *bench) growth(ctx context.Context, c candidate, work func(*process) err
 }
 
 // fill opens n sessions, in each of which both peers write all that they have.
-func (b *bench) fill(p *process, n int) error {
-	return b.overLines(p, n, func(l *line) error { return l.writeBoth(newKey()) })
+func fill(b *bench, p *process, n int) error {
+	return overLines(b, p, n, func(l *line) error { return l.writeBoth(newKey()) })
 }
 
 // perDialling is how often work is done before new connections replace the old ones, which live no longer than patience. Even a slow
@@ -86,9 +86,9 @@ func (b *bench) fill(p *process, n int) error {
 const perDialling = 50_000
 
 // overLines does work n times, over atOnce connections.
-func (b *bench) overLines(p *process, n int, work func(*line) error) error {
+func overLines(b *bench, p *process, n int, work func(*line) error) error {
 	for all := n; n > perDialling; n -= perDialling {
-		if err := b.overLines(p, perDialling, work); err != nil {
+		if err := overLines(b, p, perDialling, work); err != nil {
 			return err
 		}
 		b.progress.at(all-n+perDialling, all, "sessions")
@@ -119,13 +119,13 @@ func (l *line) writeBoth(key string) error {
 }
 
 // connectionMemory measures the memory of a connection whose request waits.
-func (b *bench) connectionMemory(ctx context.Context) error {
+func connectionMemory(ctx context.Context, b *bench) error {
 	candidates := []candidate{b.signalServer(), ours("bare fasthttp", "fasthttp"), ours("net/http", "nethttp")}
 	kib := make([]series, len(candidates))
 	err := b.turns(ctx, len(candidates), func(i int) error {
 		var waiting waiters
 		defer func() { waiting.hangUp() }()
-		grown, err := b.growth(ctx, candidates[i], func(p *process) (err error) {
+		grown, err := growth(ctx, b, candidates[i], func(p *process) (err error) {
 			waiting, err = b.startWaiting(p)
 			return err
 		}, func() error { return waiting.check() })
@@ -188,7 +188,7 @@ func (w waiters) hangUp() {
 }
 
 // churn measures whether sessions that come and go leave memory behind.
-func (b *bench) churn(ctx context.Context) error {
+func churn(ctx context.Context, b *bench) error {
 	const few = 10_000
 	p, err := b.start(ctx, b.signalServer())
 	if err != nil {
@@ -197,7 +197,7 @@ func (b *bench) churn(ctx context.Context) error {
 	defer p.stop()
 	var rss [2]float64
 	for i, n := range [...]int{few, b.size.churn - few} {
-		err := b.overLines(p, n, func(l *line) error {
+		err := overLines(b, p, n, func(l *line) error {
 			l.keys = append(l.keys[:0], newKey())
 			if err := l.writeBoth(l.keys[0]); err != nil {
 				return err

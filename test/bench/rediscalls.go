@@ -16,7 +16,7 @@ const redisCallers = 256
 
 // redisCalls measures how many calls a second the store makes, in a process of its own, against pipelines of the same script
 // with the same arguments. The Redis has a core to itself.
-func (b *bench) redisCalls(ctx context.Context) error {
+func redisCalls(ctx context.Context, b *bench) error {
 	calls := [...]struct{ name, of string }{{"read, nothing new", "nothing"}, {"read, sdp and 6 candidates", "all"}}
 	t := table{
 		title: "Calls of the redis store",
@@ -35,7 +35,7 @@ func (b *bench) redisCalls(ctx context.Context) error {
 			}
 			defer redis.stop()
 			if i == 0 {
-				r, err := b.storeChild(ctx, redis, call.of, redisCallers, b.size.operations/2)
+				r, err := storeChild(ctx, b, redis, call.of, redisCallers, b.size.operations/2)
 				if err != nil {
 					return err
 				}
@@ -43,11 +43,11 @@ func (b *bench) redisCalls(ctx context.Context) error {
 				cpu = append(cpu, float64(r.CPU.Nanoseconds())/1e3)
 				return nil
 			}
-			argv, err := b.overhear(ctx, redis, call.of)
+			argv, err := overhear(ctx, b, redis, call.of)
 			if err != nil {
 				return err
 			}
-			perSecond, err := b.pipelined(redis, argv)
+			perSecond, err := pipelined(b, redis, argv)
 			rate[i] = append(rate[i], perSecond)
 			return err
 		})
@@ -65,7 +65,7 @@ func (b *bench) redisCalls(ctx context.Context) error {
 }
 
 // overhear makes one call of a store, and returns the command that the Redis got.
-func (b *bench) overhear(ctx context.Context, redis *process, of string) (argv []string, err error) {
+func overhear(ctx context.Context, b *bench, redis *process, of string) (argv []string, err error) {
 	ear, err := b.dialRedis(redis.addr)
 	if err != nil {
 		return nil, err
@@ -74,7 +74,7 @@ func (b *bench) overhear(ctx context.Context, redis *process, of string) (argv [
 	if _, err := ear.do("MONITOR"); err != nil {
 		return nil, err
 	}
-	if _, err := b.storeChild(ctx, redis, of, 1, 1); err != nil {
+	if _, err := storeChild(ctx, b, redis, of, 1, 1); err != nil {
 		return nil, err
 	}
 	voice, err := b.dialRedis(redis.addr)
@@ -127,7 +127,7 @@ func unquoteAll(text string) (words []string, err error) {
 
 // pipelined returns how often a second the Redis carries out the command, over connections that send it in pipelines as redis-benchmark
 // does. redis-benchmark itself cannot send these arguments, because they hold zero bytes.
-func (b *bench) pipelined(redis *process, argv []string) (float64, error) {
+func pipelined(b *bench, redis *process, argv []string) (float64, error) {
 	command := appendCommand(nil, argv...)
 	conns := make([]*redisConn, redisCallers/pipelineSize)
 	for i := range conns {
@@ -157,7 +157,7 @@ func (b *bench) pipelined(redis *process, argv []string) (float64, error) {
 }
 
 // storeChild makes calls of a store in a process of its own, on the load's core.
-func (b *bench) storeChild(ctx context.Context, redis *process, of string, callers, calls int) (r spent, err error) {
+func storeChild(ctx context.Context, b *bench, redis *process, of string, callers, calls int) (r spent, err error) {
 	cmd := exec.CommandContext(ctx, executable(), "serve", "rediscalls", "redis://"+redis.addr, of, strconv.Itoa(callers), strconv.Itoa(calls))
 	var out, complaint output
 	cmd.Stdout, cmd.Stderr = &out, &complaint

@@ -7,11 +7,11 @@ import (
 )
 
 // redisHandoff measures how long after a POST to one node the GET that waits at another has its answer.
-func (b *bench) redisHandoff(ctx context.Context) error {
+func redisHandoff(ctx context.Context, b *bench) error {
 	const wait = 100 * time.Millisecond
 	var typical, slow [2]series // hand-offs, plain POSTs
 	err := b.turns(ctx, 1, func(int) error {
-		times, err := b.crossings(ctx, wait)
+		times, err := crossings(ctx, b, wait)
 		for i := range times {
 			typical[i], slow[i] = append(typical[i], times[i].median()), append(slow[i], times[i].quantile(0.99))
 		}
@@ -34,7 +34,7 @@ func (b *bench) redisHandoff(ctx context.Context) error {
 }
 
 // crossings returns the times of hand-offs, and of plain POSTs, in µs.
-func (b *bench) crossings(ctx context.Context, wait time.Duration) (times [2]series, err error) {
+func crossings(ctx context.Context, b *bench, wait time.Duration) (times [2]series, err error) {
 	s, err := b.startSite(ctx, 2)
 	defer s.stop()
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 
 // redisHandshakes is how many handshakes are made, per candidate and round. They are more than with other stores, because three
 // processes share two cores.
-func (b *bench) redisHandshakes() int { return 2 * b.size.handshakes }
+func redisHandshakes(b *bench) int { return 2 * b.size.handshakes }
 
 // redisCost is what a handshake costs the nodes and the Redis.
 type redisCost struct{ nodes, redis expense }
@@ -24,11 +24,11 @@ const (
 
 // redisCPU measures what a handshake costs a node and the Redis: beside the memory store, beside a Redis that keeps the same
 // bytes in a list, and with a second node.
-func (b *bench) redisCPU(ctx context.Context) error {
+func redisCPU(ctx context.Context, b *bench) error {
 	var nodes, redis [redisCandidates]series
 	var rate [redisCandidates]series
 	err := b.turns(ctx, redisCandidates, func(i int) error {
-		cost, err := b.redisCandidate(ctx, i)
+		cost, err := redisCandidate(ctx, b, i)
 		if err != nil {
 			return err
 		}
@@ -59,13 +59,13 @@ func (b *bench) redisCPU(ctx context.Context) error {
 	b.report.bar("CPU per handshake, redis store ÷ memory store", nodes[oneNode].over(nodes[storeMemory]), 2, 2, 0)
 	b.report.bar("Redis's CPU per handshake ÷ LPUSH of each message, LRANGE, DEL", redis[oneNode].over(redis[listByMessage]), 2, 2.5, 0)
 	b.report.bar("Redis's CPU per handshake ÷ LPUSH of each description, LRANGE, DEL", redis[oneNode].over(redis[listByDescription]), 2, 2.5, 0)
-	b.reportCapacity(nodes[oneNode], nodes[twoNodes], redis[twoNodes])
+	reportCapacity(b, nodes[oneNode], nodes[twoNodes], redis[twoNodes])
 	return nil
 }
 
 // reportCapacity reports what a second node is worth. Two nodes, a Redis and a load cannot have a core each here, so it calculates: a
 // node with a core makes as many handshakes as its CPU time has room for, and the nodes that take part share what one costs.
-func (b *bench) reportCapacity(one, two, redis series) {
+func reportCapacity(b *bench, one, two, redis series) {
 	var capacity [2]series
 	for i := range min(len(one), len(two)) {
 		capacity[0] = append(capacity[0], 1e6/one[i])
@@ -87,7 +87,7 @@ func (b *bench) reportCapacity(one, two, redis series) {
 	})
 }
 
-func (b *bench) redisCandidate(ctx context.Context, i int) (c redisCost, err error) {
+func redisCandidate(ctx context.Context, b *bench, i int) (c redisCost, err error) {
 	switch i {
 	case storeMemory:
 		node, err := b.start(ctx, b.signalServer())
@@ -95,22 +95,22 @@ func (b *bench) redisCandidate(ctx context.Context, i int) (c redisCost, err err
 			return c, err
 		}
 		defer node.stop()
-		return b.storeHandshakes(ctx, site{nodes: []*process{node}})
+		return storeHandshakes(ctx, b, site{nodes: []*process{node}})
 	case oneNode, twoNodes:
 		s, err := b.startSite(ctx, i)
 		defer s.stop()
 		if err != nil {
 			return c, err
 		}
-		return b.storeHandshakes(ctx, s)
+		return storeHandshakes(ctx, b, s)
 	default:
-		c.redis, err = b.redisItself(ctx, i == listByMessage)
+		c.redis, err = redisItself(ctx, b, i == listByMessage)
 		return c, err
 	}
 }
 
 // storeHandshakes makes handshakes at the site's nodes, and ends their sessions. The two peers of a handshake are at different nodes.
-func (b *bench) storeHandshakes(ctx context.Context, s site) (c redisCost, err error) {
+func storeHandshakes(ctx context.Context, b *bench, s site) (c redisCost, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	flow := flow{name: "messages, ended", sides: [2]side{offerMessagesAndEnd, answerMessages}}
@@ -124,8 +124,8 @@ func (b *bench) storeHandshakes(ctx context.Context, s site) (c redisCost, err e
 		}
 		pairs.lines = append(pairs.lines, lines...)
 	}
-	for warm := false; c.nodes.units < b.redisHandshakes(); warm = true {
-		keys := make([]string, min(perGo, b.redisHandshakes()))
+	for warm := false; c.nodes.units < redisHandshakes(b); warm = true {
+		keys := make([]string, min(perGo, redisHandshakes(b)))
 		for i := range keys {
 			keys[i] = newKey()
 		}

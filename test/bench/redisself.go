@@ -16,7 +16,7 @@ const (
 
 // redisItself returns what such a handshake costs the Redis, with a push for each message or with one for each description, which is an
 // sdp with its candidates.
-func (b *bench) redisItself(ctx context.Context, byMessage bool) (e expense, err error) {
+func redisItself(ctx context.Context, b *bench, byMessage bool) (e expense, err error) {
 	redis, err := b.start(ctx, b.redisServer(false))
 	if err != nil {
 		return e, err
@@ -29,7 +29,7 @@ func (b *bench) redisItself(ctx context.Context, byMessage bool) (e expense, err
 		}
 		defer conns[i].Close()
 	}
-	for warm := false; e.units < b.redisHandshakes(); warm = true {
+	for warm := false; e.units < redisHandshakes(b); warm = true {
 		if err := ctx.Err(); err != nil {
 			return e, err
 		}

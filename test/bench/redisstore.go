@@ -20,8 +20,8 @@ import (
 	"signal-server/custerrors"
 )
 
-// measureRedisCalls is the child's part: URL WHAT CALLERS CALLS. It prints what a call took.
-func measureRedisCalls(args []string) error {
+// redisCallsChild is the child's part: URL WHAT CALLERS CALLS. It prints what a call took.
+func redisCallsChild(args []string) error {
 	const usage = "serve rediscalls URL WHAT CALLERS CALLS"
 	if len(args) != 4 {
 		return errors.New(usage)

@@ -7,7 +7,7 @@ import (
 )
 
 // redisTrips counts what the nodes ask their Redis for.
-func (b *bench) redisTrips(ctx context.Context) error {
+func redisTrips(ctx context.Context, b *bench) error {
 	s, err := b.startSite(ctx, 1)
 	defer s.stop()
 	if err != nil {

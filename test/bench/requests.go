@@ -65,8 +65,8 @@ var kinds = []kind{
 	},
 }
 
-// requests measures each kind of request against a fasthttp that answers the same request with as many bytes and does nothing else.
-func (b *bench) requests(ctx context.Context) error {
+// measureRequests measures each kind of request against a fasthttp that answers the same request with as many bytes and does nothing else.
+func measureRequests(ctx context.Context, b *bench) error {
 	t := table{
 		title: "CPU of one request",
 		text: "CPU time of the server's process, user and system, per request, over " + fmt.Sprint(atOnce) + " keep-alive connections. " +
@@ -87,7 +87,7 @@ func (b *bench) requests(ctx context.Context) error {
 		var rate [2]series
 		var busy series
 		err := b.turns(ctx, len(candidates), func(c int) error {
-			e, err := b.measureKind(ctx, k, candidates[c], bodies[c])
+			e, err := measureKind(ctx, b, k, candidates[c], bodies[c])
 			if err != nil {
 				return fmt.Errorf("%s: %s: %w", k.name, candidates[c].name, err)
 			}
@@ -116,7 +116,7 @@ func (b *bench) requests(ctx context.Context) error {
 
 // measureKind returns what requests of one kind cost the candidate, which answers each with the fixed body. Without one it is a
 // signaling server.
-func (b *bench) measureKind(ctx context.Context, k *kind, c candidate, fixed []byte) (e expense, err error) {
+func measureKind(ctx context.Context, b *bench, k *kind, c candidate, fixed []byte) (e expense, err error) {
 	signaling := fixed == nil
 	p, err := b.start(ctx, c)
 	if err != nil {

@@ -22,10 +22,10 @@ import (
 //	inprocess, rediscalls: not servers, see inprocess.go and redisstore.go
 func serve(args []string) error {
 	if len(args) > 0 && args[0] == "inprocess" {
-		return measureInprocess(args[1:])
+		return inprocessChild(args[1:])
 	}
 	if len(args) > 0 && args[0] == "rediscalls" {
-		return measureRedisCalls(args[1:])
+		return redisCallsChild(args[1:])
 	}
 	if len(args) < 2 {
 		return errors.New("serve KIND ADDRESS [SIZE]")

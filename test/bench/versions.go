@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// versions measures this server and the one of another checkout in turns, so that both meet the same machine. It knows both by their
+// measureVersions measures this server and the one of another checkout in turns, so that both meet the same machine. It knows both by their
 // wire only, so their sources may be laid out differently.
-func (b *bench) versions(ctx context.Context) error {
+func measureVersions(ctx context.Context, b *bench) error {
 	candidates := [...]candidate{built("this version", b.server), built("the other version", b.other)}
 	t := table{
 		title: "This version beside the other",
@@ -31,7 +31,7 @@ func (b *bench) versions(ctx context.Context) error {
 	}
 	for i := range kinds {
 		k := &kinds[i]
-		err := measure(k.name, i+1, func(c candidate) (expense, error) { return b.measureKind(ctx, k, c, nil) })
+		err := measure(k.name, i+1, func(c candidate) (expense, error) { return measureKind(ctx, b, k, c, nil) })
 		if err != nil {
 			return err
 		}
@@ -39,7 +39,7 @@ func (b *bench) versions(ctx context.Context) error {
 	for i, f := range versionFlows {
 		err := measure("handshake by messages, "+f.how, len(kinds)+i+1, func(c candidate) (expense, error) {
 			f.server = c
-			return b.measureFlow(ctx, &f)
+			return measureFlow(ctx, b, &f)
 		})
 		if err != nil {
 			return err

@@ -1,13 +1,13 @@
-// Package auth says who may use the server. A client shows a token: one that the operator has listed, or a JWT that an issuer
-// signed whom the operator trusts.
+// Package auth says who may use the server. A client shows a token: one that the operator has listed, or a JWT signed by an issuer that the
+// operator trusts.
 //
 //	tokens file ──────┐
 //	secret file ──────┤   rules: one    Check(token) ─▶ Grant: any session, or one key, one role
 //	JWKS file ────────┼──▶ snapshot, ◀──────────────
 //	JWKS URL ─fetched─┘   replaced whole             ─▶ custerrors.NotAuthenticated, whatever the reason
 //
-// It gets the token's bytes and knows neither where in a request they stood nor what the answer looks like: no HTTP but for
-// fetching keys, no Fiber. Whoever holds a token can use it (a bearer token, RFC 6750), so the server belongs behind TLS.
+// It gets the token's bytes and knows neither where in a request they stood nor what the answer looks like. It knows HTTP only to fetch
+// keys. Whoever holds a token can use it (a bearer token, RFC 6750), so the server belongs behind TLS.
 package auth
 
 import (

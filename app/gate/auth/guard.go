@@ -40,9 +40,9 @@ type material struct {
 	keys   keySet // nil: HS256 is the only algorithm
 }
 
-// Open reads the files and fetches the keys that the config names, within ctx and 10 s. The caller closes the Guard. The config is
-// one that Validate has nothing against. The error lists all that is wrong with what the config names, one line each: by file and
-// line, without any token or secret.
+// Open reads the files and fetches the keys that the config names, within ctx and 10 s. The caller closes the Guard. Validate must have
+// passed the config. The error lists all that is wrong with what the config names, one line each: by file and line, without any token or
+// secret.
 //
 // The Guard fetches the keys of a JWKSURL again every 5 min, and soon after a token has named a key that is not among them. While
 // fetching fails, the keys from before stay good; a line in the log says when that begins, and one when it ends.

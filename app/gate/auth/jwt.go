@@ -54,8 +54,8 @@ func newVerifier(secret []byte, keys keySet, audience, issuer string) *verifier 
 	return &verifier{secret: secret, keys: keys, parser: jwt.NewParser(options...)}
 }
 
-// shapedAsJWT reports whether the token is three parts of base64url (RFC 7515, Section 7.1). What is not is never decoded: base64
-// decoders would skip line breaks.
+// shapedAsJWT reports whether the token is three parts of base64url (RFC 7515, Section 7.1). A token of another shape is never decoded:
+// base64 decoders would skip line breaks.
 func shapedAsJWT(token []byte) bool {
 	dots := 0
 	for _, c := range token {

@@ -55,8 +55,8 @@ type meter struct {
 	window   time.Duration // in which all of them come back
 }
 
-// bucket is when all of a client's events will be back, since the Limiter was made. The zero bucket is full. A bucket that is further
-// away than the window says that the client has taken more than the limit.
+// bucket is when all of a client's events will be back, counted from when the Limiter was made. The zero bucket is full. If that time is
+// further away than the window, the client has taken more than the limit.
 type bucket time.Duration
 
 func (r Rate) meter() meter {

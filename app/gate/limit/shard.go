@@ -33,7 +33,8 @@ type state struct {
 
 const rememberedKeys = 16
 
-// block says that a client is refused everything until then. It is kept beyond its end, until it is forgiven, for its length.
+// block says that a client is refused everything until then. It is kept beyond its end, until it is forgiven, because the next block is
+// twice as long.
 type block struct {
 	until  time.Duration
 	length time.Duration

@@ -43,8 +43,8 @@ const (
 type Config struct {
 	// Share is the part of requests that is logged, picked at random; 0: none, 1: all.
 	Share Share `name:"access-log" default:"off" help:"Share of requests that get a line in the log, without keys: 1 (all), 0.01, off."`
-	// SaltFile has the salt of hashes, 16 to 4096 bytes. It is for several nodes that hash a key alike. If it is empty each process has
-	// a random salt, and nobody can try keys against its log.
+	// SaltFile has the salt of hashes, 16 to 4096 bytes. Nodes that share it give a key the same hash. If it is empty each process has a
+	// random salt, and nobody can try keys against its log.
 	SaltFile string `name:"access-log-salt-file" placeholder:"FILE" help:"Salt of the hashes that stand for keys in it, 16 bytes or more: the same on all nodes whose lines are to be found by each other; none: a random one."`
 	// Clients says that lines have the client's address.
 	Clients bool `name:"access-log-clients" help:"Have its lines name the client's address."`
@@ -95,8 +95,8 @@ func (e *Entry) Of(l *Log, key cache.Key) {
 	copy(e.session[:], sum[:])
 }
 
-// New returns a Log that writes to the handler, or nil if nothing is to be logged. The config is one that Validate has nothing
-// against. The error says what is wrong with the SaltFile.
+// New returns a Log that writes to the handler, or nil if the config logs nothing. Validate must have passed the config. The error says
+// what is wrong with the SaltFile.
 func New(c Config, handler slog.Handler) (*Log, error) {
 	if !c.Share.valid() {
 		return nil, errors.New("BUG: accesslog.New of a Config that Validate refuses")
