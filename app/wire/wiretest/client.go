@@ -63,9 +63,6 @@ type conn struct {
 	r   *bufio.Reader
 }
 
-// patience bounds what is waited for, so that a check that fails comes to an end.
-const patience = 20 * time.Second
-
 // dial opens a connection, which stop closes.
 func (s *served) dial() *conn {
 	s.rig.Helper()
@@ -77,7 +74,7 @@ func (s *served) dial() *conn {
 	if !ok {
 		s.rig.Fatalf("BUG: dialing made a %T", raw)
 	}
-	tcp.SetDeadline(time.Now().Add(patience))
+	tcp.SetDeadline(time.Now().Add(s.rig.patience))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.conns = append(s.conns, tcp)

@@ -13,21 +13,26 @@ import (
 	"signal-server/custerrors"
 )
 
-// all returns every request that the harness knows, by name.
-func (h *Harness) all(w Who) map[string]Request {
-	all := map[string]Request{"opening": h.Opens(w), "asking": h.Asks(w)}
-	if h.Waits != nil {
-		all["waiting"] = h.Waits.Ask(w)
-	}
-	if h.Streams != nil {
-		all["a stream"] = h.Streams.Ask(w)
+// named is a request, and what failures call it.
+type named struct {
+	name string
+	Request
+}
+
+// all returns every request that the harness knows, those that are not answered at once last.
+func (h *Harness) all(w Who) []named {
+	all := []named{{"opening", h.Opens(w)}, {"asking", h.Asks(w)}}
+	for _, seat := range h.Seats {
+		all = append(all, named{"taking the seat of " + seat.Role.String(), seat.Take(w)}, named{"acting as " + seat.Role.String(), seat.Act(w)})
 	}
 	if h.Tells != nil {
-		all["telling"] = h.Tells(w)
+		all = append(all, named{"telling", h.Tells(w)})
 	}
-	for _, seat := range h.Seats {
-		all["taking the seat of "+seat.Role.String()] = seat.Take(w)
-		all["acting as "+seat.Role.String()] = seat.Act(w)
+	if h.Waits != nil {
+		all = append(all, named{"waiting", h.Waits.Ask(w)})
+	}
+	if h.Streams != nil {
+		all = append(all, named{"a stream", h.Streams.Ask(w)})
 	}
 	return all
 }
@@ -69,8 +74,8 @@ var entryChecks = []check{
 		r.want("opening", s.do("opening", r.h.Opens(w)), "")
 		wrong := r.who().Key
 		for what, token := range map[string]string{"without a token": "", "with a wrong one": wrong, "with half of one": tokens[0][:20]} {
-			for name, request := range r.h.all(w.withToken(token)) {
-				r.want(name+" "+what, s.do(name, request), custerrors.NotAuthenticated)
+			for _, request := range r.h.all(w.withToken(token)) {
+				r.want(request.name+" "+what, s.do(request.name, request.Request), custerrors.NotAuthenticated)
 			}
 		}
 		r.want("with a good one", s.do("with a good one", r.h.Asks(w)), r.h.Nothing)
@@ -82,8 +87,8 @@ var entryChecks = []check{
 		w = w.withToken(tokens[0])
 		r.want("opening", s.do("opening", r.h.Opens(w)), "")
 		r.want("asking", s.do("asking", r.h.Asks(w)), r.h.Nothing)
-		for name, request := range r.h.all(r.who().withToken(tokens[0])) {
-			r.want(name+" of another key", s.do(name, request), custerrors.NotAllowed)
+		for _, request := range r.h.all(r.who().withToken(tokens[0])) {
+			r.want(request.name+" of another key", s.do(request.name, request.Request), custerrors.NotAllowed)
 		}
 	}},
 	{name: "tokens: one for a role is good for that role", needs: seats, run: func(r *rig) {

@@ -21,8 +21,8 @@ var limitChecks = []check{
 		w := r.who()
 		r.want("opening, the first", s.do("opening", r.h.Opens(w)), "")
 		r.want("asking, the second", s.do("asking", r.h.Asks(w)), r.h.Nothing)
-		for name, request := range r.h.all(w) {
-			r.want(name+", one more", s.do(name, request), custerrors.TooManyRequests)
+		for _, request := range r.h.all(w) {
+			r.want(request.name+", one more", s.do(request.name, request.Request), custerrors.TooManyRequests)
 		}
 	}},
 	{name: "limit: sessions that a client opens", run: func(r *rig) {
@@ -40,8 +40,8 @@ var limitChecks = []check{
 		for range allowed {
 			r.want("a wrong key", s.do("a wrong key", r.h.Asks(r.who())), custerrors.KeyNotFound)
 		}
-		for name, request := range r.h.all(w) {
-			r.want(name+", afterwards", s.do(name, request), custerrors.TooManyRequests)
+		for _, request := range r.h.all(w) {
+			r.want(request.name+", afterwards", s.do(request.name, request.Request), custerrors.TooManyRequests)
 		}
 	}},
 	{name: "limit: waits of a client", needs: holds, run: holdCheck(custerrors.TooManyRequests, func(c *apptest.Config) { c.Clients.Waits = allowed })},

@@ -29,12 +29,17 @@ type rig struct {
 	testing.TB
 	h Harness
 
+	patience time.Duration // bounds what is waited for, so that a check that fails comes to an end
+	drain    time.Duration // what a server has for its end: far more than it needs
+
 	mu sync.Mutex
 	// guarded by mu
 	secrets []string // what must not be told: keys, payloads, tokens, tickets
 }
 
-func newRig(t testing.TB, h Harness) *rig { return &rig{TB: t, h: h} }
+func newRig(t testing.TB, h Harness) *rig {
+	return &rig{TB: t, h: h, patience: 20 * time.Second, drain: 5 * time.Second}
+}
 
 // who returns somebody with a key and a payload that nobody had before.
 func (r *rig) who() Who {
@@ -67,14 +72,11 @@ type served struct {
 	conns []net.Conn
 }
 
-// drain is what a server has for its end: far more than it needs.
-const drain = 5 * time.Second
-
 // serve starts a server. The one before it must have been stopped.
 func (r *rig) serve(changes ...func(*apptest.Config)) *served {
 	r.Helper()
 	config := apptest.Defaults()
-	config.Server.Drain = drain
+	config.Server.Drain = r.drain
 	config.Link.ReadTimeout = time.Minute // longer than the drain: what comes slowly must not hold the end
 	for _, change := range changes {
 		change(&config)
@@ -98,17 +100,17 @@ func (r *rig) serve(changes ...func(*apptest.Config)) *served {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- s.server.Serve(ctx, server.Listeners{API: listener}) }()
-	s.end = sync.OnceFunc(func() {
+	s.end = once(func() {
 		began := time.Now()
 		cancel()
 		if err := <-ended; err != nil {
 			r.Errorf("Serve: got %v, want nil", err)
 		}
-		if took := time.Since(began); took >= drain {
-			r.Errorf("Serve returned after %v, want everybody to have been told before the drain of %v is over", took, drain)
+		if took := time.Since(began); took >= r.drain {
+			r.Errorf("Serve returned after %v, want everybody to have been told before the drain of %v is over", took, r.drain)
 		}
 	})
-	s.stop = sync.OnceFunc(func() {
+	s.stop = once(func() {
 		s.end()
 		r.wantUntold("/metrics", s.metrics())
 		s.hangUp()
@@ -132,6 +134,12 @@ func (r *rig) serve(changes ...func(*apptest.Config)) *served {
 	})
 	r.Cleanup(s.stop)
 	return s
+}
+
+// once returns a function that calls f the first time. Unlike one of sync.OnceFunc, f may fail the check, and end its goroutine by that.
+func once(f func()) func() {
+	var once sync.Once
+	return func() { once.Do(f) }
 }
 
 // Goroutines that fasthttp leaves behind: the first one sleeps on for up to 10 s after the end, the second one never ends.
@@ -162,7 +170,7 @@ func descriptors() int {
 // eventually asks until it is so.
 func (r *rig) eventually(what string, ask func() error) {
 	r.Helper()
-	until.Nil(r, patience, func() error {
+	until.Nil(r, r.patience, func() error {
 		if err := ask(); err != nil {
 			return fmt.Errorf("%s: %w", what, err)
 		}
