@@ -87,6 +87,9 @@ func (h *Host) fail(w Wire, r *Reply, err error) metrics.Ending {
 		after = time.Duration(t)
 	}
 	msg := h.Msg(err)
+	if msg == custerrors.ServerIsShuttingDown {
+		r.SetConnectionClose() // or the end would wait until the patrol comes past a connection that is idle from now on
+	}
 	refuse(w, r, msg, after)
 	return h.Watch.Requests.Of(msg)
 }

@@ -20,6 +20,10 @@ import (
 
 const module = "signal-server"
 
+// wiretest is what all wires are tested with. It lies among them and is none: it makes servers, so it stands above them, and only tests
+// import it.
+const wiretest = module + "/app/wire/wiretest"
+
 // The libraries that only one room of the house may know.
 const (
 	fiber    = "github.com/gofiber/..."
@@ -38,6 +42,7 @@ var layers = []struct {
 	packages string   // a pattern, see matches
 	never    []string // patterns of what they do not import, however indirectly
 }{
+	{wiretest, []string{rueidis, bigcache, module + "/app", module + "/client", module + "/client/bridge/..."}}, // a harness brings the store
 	{module + "/app/server", []string{rueidis, bigcache, module + "/app", module + "/app/pages", module + "/app/flag", module + "/app/wire/call", module + "/client/..."}},
 	{module + "/app/wire/...", []string{rueidis, bigcache, module + "/app", module + "/app/server", module + "/app/flag", module + "/app/pages", module + "/client/..."}},
 	{module + "/app/pages", []string{rueidis, bigcache, module + "/app", module + "/app/server", module + "/app/wire/call", module + "/client", module + "/client/bridge/..."}},
@@ -109,7 +114,7 @@ func TestLayers(t *testing.T) {
 	checked := 0
 	for _, layer := range layers {
 		for _, p := range own {
-			if !matches(layer.packages, p.ImportPath) {
+			if !matches(layer.packages, p.ImportPath) || p.ImportPath == wiretest && layer.packages != wiretest {
 				continue
 			}
 			checked++
@@ -163,11 +168,25 @@ func TestWiresAreApart(t *testing.T) {
 	}
 }
 
-// wireOf returns the name of the wire that a package belongs to. What all wires are tested with is none.
+// wireOf returns the name of the wire that a package belongs to.
 func wireOf(importPath string) (string, bool) {
 	below, ok := strings.CutPrefix(importPath, module+"/app/wire/")
 	name, _, _ := strings.Cut(below, "/")
-	return name, ok && name != "wiretest"
+	return name, ok && importPath != wiretest
+}
+
+func TestOnlyTestsImportWhatWiresAreTestedWith(t *testing.T) {
+	own, _ := packages(t)
+	found := false
+	for _, p := range own {
+		found = found || p.ImportPath == wiretest
+		if slices.Contains(p.Deps, wiretest) {
+			t.Errorf("%s: got %s among its imports, however indirect; want it in tests only", p.ImportPath, wiretest)
+		}
+	}
+	if !found {
+		t.Fatalf("found no %s: nothing was checked", wiretest)
+	}
 }
 
 func TestFiberIsInItsRooms(t *testing.T) {
@@ -220,8 +239,11 @@ func TestRoomsHaveNoCircle(t *testing.T) {
 }
 
 // roomOf returns the folder that a package belongs to, "" if it is not of this module: of app and test each folder is a room, elsewhere
-// the top-level one. app itself is the program, and a room of its own.
+// the top-level one. app itself is the program, and a room of its own; so is what wires are tested with.
 func roomOf(importPath string) string {
+	if importPath == wiretest {
+		return "app/wire/wiretest"
+	}
 	below, ok := strings.CutPrefix(importPath, module+"/")
 	if !ok {
 		return ""

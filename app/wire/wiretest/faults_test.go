@@ -1,0 +1,311 @@
+package wiretest
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"signal-server/app/gate"
+	"signal-server/app/link"
+	"signal-server/app/wire"
+	"signal-server/cache"
+	"signal-server/custerrors"
+)
+
+// broken is an Echo with a fault: a function that is set comes after, or before, what Echo does.
+type broken struct {
+	Echo
+
+	// set at construction
+	refuse func(*wire.Reply, custerrors.Error)
+	route  func(*wire.Route)
+}
+
+// Refuse implements wire.Wire.
+func (b *broken) Refuse(r *wire.Reply, msg custerrors.Error) {
+	b.Echo.Refuse(r, msg)
+	if b.refuse != nil {
+		b.refuse(r, msg)
+	}
+}
+
+// Routes implements wire.Wire.
+func (b *broken) Routes() []wire.Route {
+	all := b.Echo.Routes()
+	for i := range all {
+		if b.route != nil {
+			b.route(&all[i])
+		}
+	}
+	return all
+}
+
+// before has f done before each request is handled.
+func (b *broken) before(f func(c *fiber.Ctx, v *wire.Visit) error) {
+	b.route = func(r *wire.Route) {
+		handle := r.Handle
+		r.Handle = func(c *fiber.Ctx, v *wire.Visit) error {
+			if err := f(c, v); err != nil {
+				return err
+			}
+			return handle(c, v)
+		}
+	}
+}
+
+// hears has the wire answer to GET in another way.
+func (b *broken) hears(handle wire.Handler) {
+	b.route = func(r *wire.Route) {
+		if r.Method == fiber.MethodGet && !strings.HasSuffix(r.Path, "/live") {
+			r.Handle = handle
+		}
+	}
+}
+
+// streams has the wire stream in another way: run is called after the head has been written.
+func (b *broken) streams(run func(host *wire.Host, conn *link.Conn, key cache.Key)) {
+	b.route = func(r *wire.Route) {
+		if strings.HasSuffix(r.Path, "/live") {
+			r.Handle = func(c *fiber.Ctx, v *wire.Visit) error {
+				host, head := v.Host, append(v.Head(c, liveHead), "\r\n"...)
+				return v.Detach(c, func(conn *link.Conn, key cache.Key) int {
+					conn.Write(head)
+					run(host, conn, key)
+					return len(head)
+				})
+			}
+		}
+	}
+}
+
+// writesPast returns a handler that writes to the store without a word to the gate.
+func writesPast(kind cache.Kind) wire.Handler {
+	return func(c *fiber.Ctx, v *wire.Visit) error {
+		if err := v.ReadPost(c); err != nil {
+			return err
+		}
+		w := &v.Post.Write
+		w.Opens = kind == cache.SDP && v.Seat == cache.Offer
+		w.Batch.Add(cache.Frame{Kind: kind, Size: len(v.Post.Body), Wire: v.Post.Body})
+		_, _, err := v.Store.Write(c.Context(), nil, *w)
+		return err
+	}
+}
+
+// waitsWith returns a handler that waits as Echo does, with a wait that change has changed.
+func waitsWith(change func(*cache.Wait)) wire.Handler {
+	return func(c *fiber.Ctx, v *wire.Visit) error {
+		var wait cache.Wait
+		if err := v.ReadWait(c, &wait); err != nil {
+			return err
+		}
+		change(&wait)
+		return v.Ask(c, &wire.Ask{Kind: cache.Candidate, Limit: cache.MaxLog, After: cache.NewCursor(v.Session, 0), Shape: &lines}, &wait)
+	}
+}
+
+// untilTold waits, in the handler, as somebody would who knows neither the gate nor the end of the server.
+func untilTold(c *fiber.Ctx, v *wire.Visit) error {
+	if c.Query("wait") == "" {
+		return Echo{}.hear(c, v)
+	}
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for range 300 { // 3 s: longer than the drain
+		<-tick.C
+		body, err := v.Store.Take(c.Context(), nil, v.Key, v.Seat, cache.Candidate, 1, &lines.Form, 0)
+		if err == nil {
+			v.Reply().Fill(lines.Type, body)
+			return nil
+		}
+	}
+	return custerrors.CandidateNoValues
+}
+
+type fault struct {
+	name    string
+	says    string   // what a failure says of it
+	foundBy []string // the checks that find it
+	breaks  func(t *testing.T, b *broken, h *Harness)
+}
+
+// everything is some of the checks that find what each of them finds, since it is looked for at their end.
+var everything = []string{
+	"the end: a connection that is idle is closed", "a client that leaves after its answer costs nothing", "no key and no payload is told",
+}
+
+var faults = []fault{
+	{"a refusal is 200", "got 200 text/plain", []string{
+		"the end: a wait that has just begun is told", "the end: a wait that is parked is told", "the end: many at once",
+		"limit: requests of a client", "limit: waits of a client", "limit: waits of all", "tokens: none and a wrong one let nobody in",
+	}, func(_ *testing.T, b *broken, _ *Harness) {
+		b.refuse = func(r *wire.Reply, _ custerrors.Error) { r.SetStatusCode(fiber.StatusOK) }
+	}},
+	{"a refusal is in the envelope", "got 503 application/json", []string{"the end: a wait that comes too late is told"}, func(_ *testing.T, b *broken, _ *Harness) {
+		b.refuse = wire.Envelope{}.Refuse
+	}},
+	{"a stream does not end when the server does", "Serve returned after", []string{
+		"the end: a stream ends", "the end: many at once",
+	}, func(t *testing.T, b *broken, _ *Harness) {
+		over := make(chan struct{})
+		t.Cleanup(func() { close(over) })
+		b.streams(func(host *wire.Host, conn *link.Conn, key cache.Key) {
+			wait := cache.Wait{For: time.Hour}
+			defer wait.End()
+			var out []byte
+			var after cache.Cursor
+			var err error
+			for err == nil {
+				conn.Write(out)
+				out, after, err = host.Mail.Read(context.Background(), out[:0], key, cache.Answer, after, cache.MaxLog, &lines.Form, &wait)
+			}
+			<-over
+		})
+	}},
+	{"a stream does not see its client leave", "signal_streams, want 0", []string{"a client that leaves a stream costs nothing"}, func(_ *testing.T, b *broken, _ *Harness) {
+		b.streams(func(host *wire.Host, _ *link.Conn, _ cache.Key) { <-host.Mail.Closing() })
+	}},
+	{"the key is logged", "got a key, a payload, a token or a ticket in it", everything, func(_ *testing.T, b *broken, _ *Harness) {
+		b.before(func(_ *fiber.Ctx, v *wire.Visit) error {
+			v.Watch.Log().Debug("a visit", "key", string(v.Key))
+			return nil
+		})
+	}},
+	{"the payload is logged", "got a key, a payload, a token or a ticket in it", everything, func(_ *testing.T, b *broken, _ *Harness) {
+		b.before(func(c *fiber.Ctx, v *wire.Visit) error {
+			v.Watch.Log().Info("a visit", "body", string(c.Request().Body()))
+			return nil
+		})
+	}},
+	{"a goroutine is left", "want no goroutine left", everything, func(t *testing.T, b *broken, _ *Harness) {
+		over := make(chan struct{})
+		t.Cleanup(func() { close(over) })
+		b.before(func(*fiber.Ctx, *wire.Visit) error {
+			go func() { <-over }()
+			return nil
+		})
+	}},
+	{"a descriptor is left", "descriptors, want", []string{"no key and no payload is told"}, func(t *testing.T, b *broken, _ *Harness) {
+		left := make(chan *os.File, 1)
+		t.Cleanup(func() { (<-left).Close() })
+		b.before(func(*fiber.Ctx, *wire.Visit) error {
+			if file, err := os.Open(os.DevNull); err == nil {
+				select {
+				case left <- file:
+				default:
+					file.Close()
+				}
+			}
+			return nil
+		})
+	}},
+	{"an error is logged", "want no error", []string{"the end: half a request is not waited for"}, func(_ *testing.T, b *broken, _ *Harness) {
+		b.before(func(_ *fiber.Ctx, v *wire.Visit) error {
+			v.Watch.Log().Error("a visit")
+			return nil
+		})
+	}},
+	{"the gate is not asked", "got 404", []string{
+		"limit: wrong keys of a client", "tokens: one for a key is good for that key",
+	}, func(_ *testing.T, b *broken, _ *Harness) {
+		b.route = func(r *wire.Route) {
+			r.Free = true
+			handle, seat := r.Handle, r.Seat
+			r.Handle = func(c *fiber.Ctx, v *wire.Visit) error {
+				v.Pass = gate.Pass{Key: cache.Key(c.Params("key")), Seat: seat}
+				return handle(c, v)
+			}
+		}
+	}},
+	{"opening is not counted", "one more: got 200", []string{"limit: sessions that a client opens"}, func(_ *testing.T, b *broken, _ *Harness) {
+		b.route = func(r *wire.Route) {
+			if r.Method == fiber.MethodPut {
+				r.Handle = writesPast(cache.SDP)
+			}
+		}
+	}},
+	{"a ticket is not asked for", "got 200", []string{"tickets: a seat that is taken is its holder's"}, func(_ *testing.T, b *broken, _ *Harness) {
+		b.route = func(r *wire.Route) {
+			if r.Method == fiber.MethodPost {
+				r.Puts, r.Handle = true, writesPast(cache.Candidate)
+			}
+		}
+	}},
+	{
+		"seats are not told apart", "want 403",
+		[]string{"tokens: one for a role is good for that role"},
+		func(_ *testing.T, b *broken, _ *Harness) {
+			b.route = func(r *wire.Route) {
+				seat, handle := r.Seat, r.Handle
+				r.Seat = 0
+				r.Handle = func(c *fiber.Ctx, v *wire.Visit) error {
+					v.Seat = seat
+					return handle(c, v)
+				}
+			}
+		},
+	},
+	{
+		"a wait is not told of the end", "Serve returned after",
+		[]string{"the end: a wait that has just begun is told"},
+		func(_ *testing.T, b *broken, _ *Harness) { b.hears(untilTold) },
+	},
+	{"a wait takes for a client that has left", "want an answer", []string{
+		"a client that leaves a wait that has just begun takes nothing", "a client that leaves a wait that is parked takes nothing",
+		"a client that leaves a wait leaves others waiting",
+	}, func(_ *testing.T, b *broken, _ *Harness) {
+		b.hears(waitsWith(func(w *cache.Wait) { w.Present = nil }))
+	}},
+	{"a wait keeps its place", "as signal_waits, want 0", []string{"a client that leaves after its wait costs nothing"}, func(_ *testing.T, b *broken, _ *Harness) {
+		wait := waitsWith(func(*cache.Wait) {})
+		b.hears(func(c *fiber.Ctx, v *wire.Visit) error {
+			v.Gate.Hold(&v.Pass)
+			return wait(c, v)
+		})
+	}},
+	{"a place is taken for each request, and not given back", "as signal_waits, want 0", []string{
+		"a client that leaves before its request is whole costs nothing", "a client that leaves while it is served costs nothing",
+	}, func(_ *testing.T, b *broken, _ *Harness) {
+		b.before(func(_ *fiber.Ctx, v *wire.Visit) error {
+			v.Gate.Hold(&v.Pass)
+			return nil
+		})
+	}},
+	{
+		"a request that was served is refused at the end", "got 503",
+		[]string{"the end: a request that is served is answered"},
+		func(_ *testing.T, b *broken, _ *Harness) {
+			b.hears(func(c *fiber.Ctx, v *wire.Visit) error {
+				err := Echo{}.hear(c, v)
+				select {
+				case <-v.Mail.Closing():
+					return custerrors.ServerIsShuttingDown
+				case <-time.After(200 * time.Millisecond): // longer than it takes to tell a server to end
+					return err
+				}
+			})
+		},
+	},
+	{
+		"each answer ends its connection", "want",
+		[]string{"limit: connections"},
+		func(_ *testing.T, b *broken, _ *Harness) {
+			b.before(func(_ *fiber.Ctx, v *wire.Visit) error {
+				v.Reply().SetConnectionClose()
+				return nil
+			})
+		},
+	},
+	{"a body is refused that is not too long", "as long as may be: got 413", []string{"limit: the body"}, func(_ *testing.T, b *broken, _ *Harness) {
+		b.before(func(c *fiber.Ctx, _ *wire.Visit) error {
+			if len(c.Request().Body()) > 1<<10 {
+				return custerrors.BodyIsTooLong
+			}
+			return nil
+		})
+	}},
+}
