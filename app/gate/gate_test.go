@@ -185,8 +185,8 @@ func TestClaims(t *testing.T) {
 	}
 }
 
-// TestFrom checks by which cursor a pass reads.
-func TestFrom(t *testing.T) {
+// TestCursor checks by which cursor a pass reads.
+func TestCursor(t *testing.T) {
 	for _, row := range []struct {
 		what    string
 		session uint64
@@ -201,7 +201,7 @@ func TestFrom(t *testing.T) {
 		{"its session, from a cursor of another one", now, cache.NewCursor(earlier, 2), 0, custerrors.KeyIsExpired},
 	} {
 		p := Pass{Session: row.session}
-		if got, err := p.From(row.after); got != row.got || err != row.want {
+		if got, err := p.Cursor(row.after); got != row.got || err != row.want {
 			t.Errorf("%s: got %x, %v, want %x, %v", row.what, got, err, row.got, row.want)
 		}
 	}

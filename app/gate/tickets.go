@@ -65,9 +65,9 @@ func (p *Pass) Act(lease cache.Lease, err error) error {
 	return nil
 }
 
-// From returns the cursor to read the pass's session by: after, which must be one of that session if it is known. The error is
+// Cursor returns the cursor to read the pass's session by: after, which must be one of that session if it is known. The error is
 // custerrors.KeyIsExpired: of two sessions of a key, one has ended.
-func (p *Pass) From(after cache.Cursor) (cache.Cursor, error) {
+func (p *Pass) Cursor(after cache.Cursor) (cache.Cursor, error) {
 	switch {
 	case p.Session == 0:
 		return after, nil

@@ -26,10 +26,10 @@ const (
 func (s *Server) newAdmin() *http.Server {
 	return &http.Server{
 		Handler:           s.adminHandler(),
-		ReadHeaderTimeout: s.link.ReadTimeout,
-		ReadTimeout:       s.link.ReadTimeout,
+		ReadHeaderTimeout: s.bounds.ReadTimeout,
+		ReadTimeout:       s.bounds.ReadTimeout,
 		WriteTimeout:      adminReply,
-		IdleTimeout:       s.link.IdleTimeout,
+		IdleTimeout:       s.bounds.IdleTimeout,
 		MaxHeaderBytes:    adminHeader,
 		ErrorLog:          slog.NewLogLogger(s.watch.Log().Handler(), slog.LevelDebug),
 	}

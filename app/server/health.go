@@ -36,7 +36,7 @@ func (h *health) Routes() []wire.Route {
 //	@Produce	json
 //	@Success	200	{object}	call.envelope	"alive"
 //	@Router		/healthz [get]
-func (h *health) alive(c *fiber.Ctx, v *wire.Visit) error { return v.Done(c) }
+func (h *health) alive(_ *fiber.Ctx, v *wire.Visit) error { return h.Done(v.Reply()) }
 
 // ready says whether new sessions are taken.
 //
@@ -50,7 +50,7 @@ func (h *health) ready(c *fiber.Ctx, v *wire.Visit) error {
 	if msg := h.server.readiness(c.Context()); msg != "" {
 		return msg
 	}
-	return v.Done(c)
+	return h.Done(v.Reply())
 }
 
 // readiness returns why new sessions are not taken, or "".

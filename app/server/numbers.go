@@ -84,7 +84,7 @@ func (n numbers) Report(to metrics.Sink) {
 		open = api.Open()
 	}
 	to.Value(connections, float64(open))
-	to.Value(connectionsLimit, float64(n.link.MaxConnections))
+	to.Value(connectionsLimit, float64(n.bounds.MaxConnections))
 	to.Value(connectionsAccepted, float64(n.counts.Accepted.Load()))
 	to.Value(connectionsTurnedAway, float64(n.counts.TurnedAway.Load()))
 	to.Value(acceptErrors, float64(n.counts.Failed.Load()))
@@ -116,7 +116,7 @@ var refusedBy = []struct {
 // reportRefusals tells of every reason, whether it has happened or not, so that the first time is an increase.
 func (n numbers) reportRefusals(to metrics.Sink) {
 	for _, by := range refusedBy {
-		to.Value(refusals, float64(n.watch.Requests.EndedWith(by.msg, n.ready)), by.reason) // a probe is not refused, but told
+		to.Value(refusals, float64(n.watch.Requests.EndedWith(by.msg, n.readyRoute)), by.reason) // a probe is not refused, but told
 	}
 	known, blocked := 0, 0
 	limiter := n.gate.Limiter()

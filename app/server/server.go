@@ -43,7 +43,7 @@ type Parts struct {
 type Server struct {
 	// set at construction
 	config Config
-	link   link.Config
+	bounds link.Config // of connections
 	gate   *gate.Gate
 	watch  *watch.Watch
 	store  cache.Store
@@ -53,8 +53,8 @@ type Server struct {
 	admin  *http.Server
 	wires  []wire.Wire
 
-	other metrics.Route // of what no route answers
-	ready metrics.Route
+	otherRoute metrics.Route // of what no route answers
+	readyRoute metrics.Route
 
 	// atomic
 	leaving atomic.Bool // it was told to end
@@ -64,7 +64,7 @@ type Server struct {
 
 // New returns a Server of parts whose configurations have been validated. The error says which wires want the same path.
 func New(p Parts) (*Server, error) {
-	s := &Server{config: p.Config, link: p.Link, gate: p.Gate, watch: p.Watch, store: p.Store}
+	s := &Server{config: p.Config, bounds: p.Link, gate: p.Gate, watch: p.Watch, store: p.Store}
 	s.fiber = fiber.New(fiber.Config{
 		AppName:                      "signal-server",
 		DisableStartupMessage:        true,
@@ -75,8 +75,8 @@ func New(p Parts) (*Server, error) {
 	})
 	server := s.fiber.Server()
 	s.host = wire.New(p.Wire, wire.Parts{Gate: p.Gate, Watch: p.Watch, Store: p.Store, Limits: p.Limits, Resume: server.ServeConn})
-	s.other = s.watch.Requests.Route("other")
-	s.ready = s.watch.Requests.Route(readyLabel)
+	s.otherRoute = s.watch.Requests.Route("other")
+	s.readyRoute = s.watch.Requests.Route(readyLabel)
 	s.wires = append([]wire.Wire{&health{server: s}}, p.Wires...)
 	for _, w := range s.wires {
 		if err := s.host.Mount(s.fiber, w); err != nil {
@@ -116,7 +116,7 @@ func (s *Server) Handle(c *fasthttp.RequestCtx) {
 		s.route(c)
 	case fasthttp.MethodOptions:
 		s.preflight(c)
-		s.host.Count(c, s.other, s.watch.Requests.OfStatus(fasthttp.StatusNoContent))
+		s.host.Count(c, s.otherRoute, s.watch.Requests.OfStatus(fasthttp.StatusNoContent))
 	case fasthttp.MethodConnect: // which has no path
 		s.refuse(c, custerrors.MethodNotAllowed)
 	default: // Fiber answers a method that it does not know in plain text, and one that no route has as it should be
@@ -135,7 +135,7 @@ func (s *Server) survive(c *fasthttp.RequestCtx) {
 
 // refuse answers what is for no wire, and counts it.
 func (s *Server) refuse(c *fasthttp.RequestCtx, msg custerrors.Error) {
-	s.host.Count(c, s.other, s.host.RefuseOther(c, msg))
+	s.host.Count(c, s.otherRoute, s.host.RefuseOther(c, msg))
 }
 
 // refuseRouting is Fiber's error handler: its router finds no route.
@@ -161,7 +161,7 @@ func (s *Server) refuseBroken(c *fasthttp.RequestCtx, err error) {
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
 		msg = custerrors.BodyIsTooLong
 	}
-	s.host.Count(c, s.other, s.host.RefuseUnknown(c, msg))
+	s.host.Count(c, s.otherRoute, s.host.RefuseUnknown(c, msg))
 }
 
 // refusals returns what listeners say by themselves.

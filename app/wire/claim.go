@@ -12,7 +12,7 @@ import (
 	"signal-server/cache"
 )
 
-// readClaim makes the visit's claim of the request, as PROTOCOL.md has it, and lets the route add what its protocol has elsewhere. It
+// readClaim makes the visit's claim of the request, as call has it, and lets the route add what its protocol has elsewhere. It
 // reads no more than the gate wants.
 //
 // hot: every request that names a key passes here, once.

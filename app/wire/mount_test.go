@@ -38,7 +38,7 @@ func serverOf(t *testing.T, wires ...wire.Wire) (*server.Server, error) {
 	return s, err
 }
 
-func done(c *fiber.Ctx, v *wire.Visit) error { return v.Done(c) }
+func done(_ *fiber.Ctx, v *wire.Visit) error { return wire.Envelope{}.Done(v.Reply()) }
 
 func TestTwoWiresOfOnePath(t *testing.T) {
 	get := func(name, path string) stub {
@@ -74,7 +74,7 @@ func TestHEAD(t *testing.T) {
 	route := func(path string, safe bool) wire.Route {
 		return wire.Route{Method: fiber.MethodGet, Path: path, Free: true, Safe: safe, Handle: func(c *fiber.Ctx, v *wire.Visit) error {
 			ran[path]++
-			return v.Done(c)
+			return wire.Envelope{}.Done(v.Reply())
 		}}
 	}
 	s, err := serverOf(t, stub{name: "one", routes: []wire.Route{route("/takes", false), route("/page", true)}})

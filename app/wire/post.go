@@ -95,7 +95,7 @@ func (v *Visit) enterSession(c *fiber.Ctx) (err error) {
 			return err
 		}
 	}
-	w.After, err = v.From(w.After)
+	w.After, err = v.Cursor(w.After)
 	return err
 }
 

@@ -46,7 +46,7 @@ func (r *Reply) Fill(mediaType string, body []byte) {
 // Reuse returns the answer's own buffer, empty, to write its body into.
 func (r *Reply) Reuse() []byte { return r.SwapBody(nil)[:0] }
 
-// Envelope is how PROTOCOL.md answers: {"msg":"","data":null}. A wire that embeds it refuses so.
+// Envelope is how the README's protocol answers: {"msg":"","data":null}. A wire that embeds it refuses so.
 type Envelope struct{}
 
 // The envelope around a value, and the one that says "done".
@@ -66,9 +66,9 @@ func (Envelope) Refuse(r *Reply, msg custerrors.Error) {
 	r.SetStatusCode(msg.Status())
 }
 
-// Done replies in the envelope that the request did what was asked for and has no data.
-func (v *Visit) Done(*fiber.Ctx) error {
-	v.reply.Fill(fiber.MIMEApplicationJSON, append(v.reply.Reuse(), envelopeDone...))
+// Done replies in the envelope that the request did what was asked for and has no data. It returns nil.
+func (Envelope) Done(r *Reply) error {
+	r.Fill(fiber.MIMEApplicationJSON, append(r.Reuse(), envelopeDone...))
 	return nil
 }
 

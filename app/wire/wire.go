@@ -28,7 +28,7 @@ import (
 	"signal-server/custerrors"
 )
 
-// Wire is a protocol that clients speak. Embed Envelope to refuse as PROTOCOL.md does.
+// Wire is a protocol that clients speak. Embed Envelope to refuse as call does.
 type Wire interface {
 	// Name names the wire for people.
 	Name() string
@@ -53,7 +53,7 @@ type Route struct {
 	// Puts says that the request may put an sdp, which needs no ticket of its seat: a session takes one of each role.
 	Puts bool
 
-	// Claim reads from the request what the protocol has elsewhere than PROTOCOL.md; nil: nothing. By then all that PROTOCOL.md
+	// Claim reads from the request what the protocol has elsewhere than call; nil: nothing. By then all that call
 	// knows is read: the key, who asks, token and tickets.
 	Claim func(c *fiber.Ctx, claim *gate.Claim)
 
@@ -147,7 +147,7 @@ func (h *Host) Mount(router fiber.Router, w Wire) error {
 		if r.Method != fiber.MethodGet {
 			continue
 		}
-		head := Route{Label: headRoute, Free: true, Handle: func(c *fiber.Ctx, v *Visit) error { return v.Done(c) }}
+		head := Route{Label: headRoute, Free: true, Handle: func(_ *fiber.Ctx, v *Visit) error { return Envelope{}.Done(&v.reply) }}
 		if r.Safe {
 			head.Handle = r.Handle // fasthttp leaves the body out
 		}

@@ -143,7 +143,7 @@ func (w *slow) Routes() []appwire.Route {
 	return []appwire.Route{{Method: http.MethodGet, Path: "/slow", Free: true, Handle: func(c *fiber.Ctx, v *appwire.Visit) error {
 		close(w.begun)
 		<-w.goOn
-		return v.Done(c)
+		return appwire.Envelope{}.Done(v.Reply())
 	}}}
 }
 

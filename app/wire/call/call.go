@@ -1,4 +1,4 @@
-// Package call is the wire of PROTOCOL.md: two peers that share a key leave each other one session description each, and candidates.
+// Package call is the wire of the protocol that the README describes: two peers that share a key leave each other one session description each, and candidates.
 //
 //	POST /offer/sdp ──▶ [sdp c1 c2 …] ──▶ GET /answer/sdp, /candidate(s), /messages, /events
 //	GET  /offer/…   ◀── [sdp c1 c2 …] ◀── POST /answer/sdp, /candidate(s), /messages
@@ -31,7 +31,7 @@ func (c *Config) Validate(wrong func(field any, format string, args ...any)) {
 	}
 }
 
-// Wire is PROTOCOL.md as a wire. New makes one.
+// Wire is that protocol as a wire. New makes one.
 type Wire struct {
 	wire.Envelope
 
@@ -105,12 +105,12 @@ func (w *Wire) take(c *fiber.Ctx, v *wire.Visit, kind cache.Kind, limit int, sha
 }
 
 // put writes the visit's post, and says that it is done. The offer's sdp opens the session.
-func put(c *fiber.Ctx, v *wire.Visit, ttl time.Duration) error {
+func (w *Wire) put(c *fiber.Ctx, v *wire.Visit, ttl time.Duration) error {
 	opens(v, ttl)
 	if err := v.Put(c); err != nil {
 		return err
 	}
-	return v.Done(c)
+	return w.Done(v.Reply())
 }
 
 // opens says of a post whether it opens the session: the offer's sdp does.

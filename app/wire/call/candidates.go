@@ -34,7 +34,7 @@ func (w *Wire) postCandidates(c *fiber.Ctx, v *wire.Visit) error {
 	if err := w.readCandidates(&v.Post.Batch, v.Post.Body); err != nil {
 		return err
 	}
-	return put(c, v, 0)
+	return w.put(c, v, 0)
 }
 
 // takeCandidates takes all of the other role's candidates that are not taken.

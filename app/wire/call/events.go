@@ -70,7 +70,7 @@ func (w *Wire) streamEvents(c *fiber.Ctx, v *wire.Visit) error {
 		after, err = wire.ReadCursor(c)
 	}
 	if err == nil {
-		after, err = v.From(after)
+		after, err = v.Cursor(after)
 	}
 	if err != nil {
 		return err

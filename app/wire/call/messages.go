@@ -37,7 +37,7 @@ func (w *Wire) getMessages(c *fiber.Ctx, v *wire.Visit) error {
 	var wait cache.Wait
 	after, err := readPlace(c, v, &wait)
 	if err == nil {
-		after, err = v.From(after)
+		after, err = v.Cursor(after)
 	}
 	if err != nil {
 		return err

@@ -50,7 +50,7 @@ func (w *Wire) postOutcome(c *fiber.Ctx, v *wire.Visit) error {
 		lease.Epoch = v.Session // which may have ended, and another one of the key live
 	}
 	w.outcomes.add(v.Watch.Now(), v.Key, v.Seat, lease.Epoch, out, took)
-	return v.Done(c)
+	return w.Done(v.Reply())
 }
 
 // maxOutcome bounds the time of a report, so that one of an absurd length does not drown all others in their sum.

@@ -33,7 +33,7 @@ func (w *Wire) postOffer(c *fiber.Ctx, v *wire.Visit) error {
 	if err != nil {
 		return err
 	}
-	return put(c, v, ttl)
+	return w.put(c, v, ttl)
 }
 
 // postAnswer puts the answer's sdp.
@@ -64,7 +64,7 @@ func (w *Wire) postText(c *fiber.Ctx, v *wire.Visit, kind cache.Kind) error {
 	if err := w.addText(&v.Post.Batch, kind, v.Post.Body); err != nil {
 		return err
 	}
-	return put(c, v, 0)
+	return w.put(c, v, 0)
 }
 
 // takeSDP takes the other role's sdp.

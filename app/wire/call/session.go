@@ -31,5 +31,5 @@ func (w *Wire) deleteSession(c *fiber.Ctx, v *wire.Visit) error {
 	if err := v.Store.End(c.Context(), v.Key); err != nil {
 		return err
 	}
-	return v.Done(c)
+	return w.Done(v.Reply())
 }

@@ -21,7 +21,7 @@ import (
 //	GET  /echo/KEY/offer?wait=S hears the lines that the other peer has said since, each as a JSON string
 //	GET  /echo/KEY/offer/live   hears all of them, as they are said
 //
-// It has nothing of PROTOCOL.md's form: the key stands in the path, lines are answered as they are, and refusals are plain text.
+// It has nothing of the form of call: the key stands in the path, lines are answered as they are, and refusals are plain text.
 type Echo struct{}
 
 // Name implements wire.Wire.
