@@ -12,7 +12,7 @@ import (
 // What the files are, in errors.
 const (
 	tokensFile = "tokens file"
-	secretFile = "JWT secret file"
+	secretFile = "JWT secret file" // #nosec G101 -- the name of a setting, not a secret
 	jwksFile   = "JWKS file"
 )
 
