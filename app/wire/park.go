@@ -54,7 +54,7 @@ func (v *Visit) park(c *fiber.Ctx, q *question, wait *cache.Wait, hold gate.Hold
 	p.question.key = cache.Key(strings.Clone(string(q.key)))
 	return v.detached.Detach(c.Context(), func(conn *link.Conn) { // without v, which is soon somebody else's
 		defer p.host.survive(conn)
-		if p.answer(conn) {
+		if p.reply(conn) {
 			p.host.resume(conn.Served()) // until it is closed, or parked again
 		}
 	})
@@ -68,8 +68,8 @@ func (h *Host) survive(conn *link.Conn) {
 	}
 }
 
-// answer waits and replies. It reports whether the connection can be served further, and has closed it otherwise.
-func (p *parked) answer(conn *link.Conn) bool {
+// reply waits and replies. It reports whether the connection can be served further, and has closed it otherwise.
+func (p *parked) reply(conn *link.Conn) bool {
 	h := p.host
 	body, at, err := p.find()
 	p.wait.End()

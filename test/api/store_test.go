@@ -54,17 +54,24 @@ func needEmbedded(t testing.TB) {
 	}
 }
 
-// watched is a store that knows how many requests wait.
+// watched is a store that knows how many requests wait: those that have hung a bell, and have looked once more since then. Before that look
+// a waiter may still take something for a client that has just left.
 type watched struct {
 	cache.Store
 	mu sync.Mutex
 	// guarded by mu
-	hung    map[cache.Key]int
-	changed chan struct{} // closed and replaced when hung changes
+	waiting map[cache.Key]*waiting
+	changed chan struct{} // closed and replaced when waiting changes
+}
+
+// waiting is what is known of the requests that wait for a key.
+type waiting struct {
+	hung   int // bells
+	looked int // looks since the first of these was hung
 }
 
 func watch(store cache.Store) *watched {
-	return &watched{Store: store, hung: make(map[cache.Key]int), changed: make(chan struct{})}
+	return &watched{Store: store, waiting: make(map[cache.Key]*waiting), changed: make(chan struct{})}
 }
 
 func (w *watched) Hang(ctx context.Context, key cache.Key, to cache.Role, bell cache.Bell) error {
@@ -78,10 +85,49 @@ func (w *watched) Unhang(key cache.Key, to cache.Role, bell cache.Bell) {
 	w.count(key, -1)
 }
 
+func (w *watched) Take(ctx context.Context, dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int, form *cache.Form, in uint64,
+) ([]byte, error) {
+	defer w.look(key)
+	return w.Store.Take(ctx, dst, key, to, kind, limit, form, in)
+}
+
+func (w *watched) Read(ctx context.Context, dst []byte, key cache.Key, to cache.Role, after cache.Cursor, limit int, form *cache.Form,
+) ([]byte, cache.Cursor, error) {
+	defer w.look(key)
+	return w.Store.Read(ctx, dst, key, to, after, limit, form)
+}
+
+func (w *watched) Write(ctx context.Context, dst []byte, post cache.Write) ([]byte, cache.Cursor, error) {
+	defer w.look(post.Key) // over a store that tells, a post that waits hangs its bell before
+	return w.Store.Write(ctx, dst, post)
+}
+
+// count counts bells of the key.
 func (w *watched) count(key cache.Key, n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.hung[cache.Key(strings.Clone(string(key)))] += n
+	k := w.waiting[key]
+	if k == nil {
+		k = new(waiting)
+		w.waiting[cache.Key(strings.Clone(string(key)))] = k
+	}
+	if k.hung += n; k.hung == 0 {
+		k.looked = 0
+	}
+	w.changedLocked()
+}
+
+// look counts a look at the key.
+func (w *watched) look(key cache.Key) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if k := w.waiting[key]; k != nil && k.hung > 0 {
+		k.looked++
+		w.changedLocked()
+	}
+}
+
+func (w *watched) changedLocked() {
 	close(w.changed)
 	w.changed = make(chan struct{})
 }
@@ -92,15 +138,19 @@ func (w *watched) await(t testing.TB, key string, n int) {
 	timeout := time.After(20 * time.Second)
 	for {
 		w.mu.Lock()
-		hung, changed := w.hung[cache.Key(key)], w.changed
+		var now waiting
+		if k := w.waiting[cache.Key(key)]; k != nil {
+			now = *k
+		}
+		changed := w.changed
 		w.mu.Unlock()
-		if hung == n {
+		if now.hung == n && now.looked >= n {
 			return
 		}
 		select {
 		case <-changed:
 		case <-timeout:
-			t.Fatalf("waiting requests of the key: got %d, want %d", hung, n)
+			t.Fatalf("waiting requests of the key: got %+v, want %d", now, n)
 		}
 	}
 }
