@@ -1,6 +1,7 @@
 package synctime_test
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,16 +11,16 @@ import (
 
 func TestPassMovesTheClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var rung bool
+		var rung atomic.Bool
 		begin := time.Now()
-		time.AfterFunc(time.Minute, func() { rung = true })
+		time.AfterFunc(time.Minute, func() { rung.Store(true) })
 
 		synctime.Pass(time.Minute - 1)
-		if rung {
+		if rung.Load() {
 			t.Error("a timer of 1m0s rang before its time")
 		}
 		synctime.Pass(1)
-		if !rung {
+		if !rung.Load() {
 			t.Error("a timer of 1m0s has not rung after its time")
 		}
 		if got, want := time.Since(begin), time.Minute; got != want {
