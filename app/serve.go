@@ -168,6 +168,16 @@ func (s *settings) serve(ctx context.Context, p parts, store cache.Store, socket
 	sockets.log(log, "store", kindOf(s.Store), "memory", flag.FormatBytes(s.Memory.Memory))
 	defer log.Info("stopped")
 	notify(log, stateReady)
-	context.AfterFunc(ctx, func() { notify(log, stateStopping) })
-	return server.Serve(ctx, sockets.Listeners)
+	told := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(told)
+		notify(log, stateStopping)
+	})
+	err = server.Serve(ctx, sockets.Listeners)
+	if stop() { // it ends by itself
+		notify(log, stateStopping)
+	} else {
+		<-told // an idle server ends sooner than that is said
+	}
+	return err
 }

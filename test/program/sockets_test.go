@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"signal-server/app/apptest/testlog"
 )
@@ -46,6 +47,7 @@ func managed(t *testing.T, env []string, names string, passed []*os.File, args .
 	t.Cleanup(func() { c.Process.Kill(); told.Close() })
 	return c, log, func() string {
 		var b [256]byte
+		told.SetReadDeadline(time.Now().Add(patience))
 		n, err := told.Read(b[:])
 		if err != nil {
 			t.Fatalf("a state: got %v, want one; the log:\n%s", err, log)
