@@ -88,9 +88,15 @@ func newPair(t *testing.T, server string, port int) *pair {
 	return &pair{t, server, address(0), address(1), address(2), address(3)}
 }
 
+// forking is held while a process starts and while bridges begin to listen. Between fork and exec a child holds everything that its parent
+// listens on, so that a port which was closed meanwhile is still taken.
+var forking sync.Mutex
+
 // bridges starts both bridges. stop stops them.
 func (p *pair) bridges(key string) (stop func()) {
 	p.t.Helper()
+	forking.Lock()
+	defer forking.Unlock()
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	for _, cfg := range []Config{
@@ -205,7 +211,10 @@ func startProgram(t *testing.T, name string, arguments ...string) *program {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	p := &program{lines: newLines(t, name), name: name}
 	cmd.Stdout, cmd.Stderr = p, p
-	if err := cmd.Start(); err != nil {
+	forking.Lock()
+	err := cmd.Start() // which returns after exec
+	forking.Unlock()
+	if err != nil {
 		t.Fatal(err)
 	}
 	p.stop = sync.OnceFunc(func() {
