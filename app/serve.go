@@ -71,25 +71,22 @@ func (s *settings) run(ctx context.Context, log *slog.Logger, wrong flag.Mistake
 
 // open opens the parts that need files or keys. It collects what is wrong with their settings, and with what these name.
 func (s *settings) open(ctx context.Context, log *slog.Logger, wrong *flag.Mistakes, names flag.Names) (p parts) {
-	var errs [4]error
+	var err error
 	if wrong.Valid(names, &s.Tickets) && s.mayShareTickets(wrong, names) {
-		p.tickets, errs[0] = ticket.Open(s.Tickets)
-		errs[0] = named("--role-tickets-secret-file", errs[0])
+		p.tickets, err = ticket.Open(s.Tickets)
+		wrong.Add(named("--role-tickets-secret-file", err))
 	}
 	if wrong.Valid(names, &s.Certificate) {
-		p.certs, errs[1] = certificate.Open(s.Certificate, log)
+		p.certs, err = certificate.Open(s.Certificate, log)
+		wrong.Add(err)
 	}
 	if wrong.Valid(names, &s.Access) {
-		p.access, errs[2] = accesslog.New(s.Access, log.Handler())
-		errs[2] = named("--access-log-salt-file", errs[2])
+		p.access, err = accesslog.New(s.Access, log.Handler())
+		wrong.Add(named("--access-log-salt-file", err))
 	}
 	if wrong.Valid(names, &s.Auth) {
-		p.guard, errs[3] = auth.Open(ctx, s.Auth, log)
-	}
-	for _, err := range errs {
-		if err != nil {
-			*wrong = append(*wrong, err)
-		}
+		p.guard, err = auth.Open(ctx, s.Auth, log)
+		wrong.Add(err)
 	}
 	return p
 }

@@ -74,9 +74,7 @@ func (s *settings) validate(wrong *flag.Mistakes, names flag.Names) {
 	switch {
 	case s.Store == inMemory:
 	case strings.HasPrefix(s.Store, "redis") && strings.Contains(s.Store, "://"):
-		if err := redis.Check(s.Store, s.Limits); err != nil {
-			*wrong = append(*wrong, named("--store", err))
-		}
+		wrong.Add(named("--store", redis.Check(s.Store, s.Limits)))
 	default:
 		wrong.Wrong(names, &s.Store, "is %q, must be memory or the URL of a Redis", kindOf(s.Store))
 	}

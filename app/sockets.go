@@ -22,7 +22,7 @@ func (s *settings) places(wrong *flag.Mistakes) (p places) {
 	read := func(flag, text string) *listen.Address {
 		address, err := listen.Parse(text)
 		if err != nil {
-			*wrong = append(*wrong, fmt.Errorf("%s %w", flag, err))
+			wrong.Add(fmt.Errorf("%s %w", flag, err))
 		}
 		return &address
 	}

@@ -21,6 +21,13 @@ import (
 // with a wrong value gets its default, so that the others can be checked; nothing else may be done with it.
 type Mistakes []error
 
+// Add collects a mistake that is told in its own words; nil is none.
+func (m *Mistakes) Add(err error) {
+	if err != nil {
+		*m = append(*m, err)
+	}
+}
+
 // Options make kong collect wrong values in m. Durations, whole numbers and sizes (type:"bytes") are known; texts are the types that
 // read themselves, as Text makes them.
 func (m *Mistakes) Options(texts ...TextType) []kong.Option {

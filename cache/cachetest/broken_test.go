@@ -2,66 +2,17 @@ package cachetest
 
 import (
 	"context"
-	"fmt"
-	"runtime"
-	"slices"
-	"sync"
 	"sync/atomic"
 	"testing"
 
 	"signal-server/cache"
+	"signal-server/test/recorder"
 )
-
-// recorder is a testing.TB that a check may fail.
-type recorder struct {
-	testing.TB // the test that wants the failure
-
-	mu sync.Mutex
-	// guarded by mu
-	failures []string
-	cleanups []func()
-}
-
-func (r *recorder) fail(text string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.failures = append(r.failures, text)
-}
-
-func (r *recorder) Failed() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.failures) > 0
-}
-
-func (r *recorder) Cleanup(f func()) { r.cleanups = append(r.cleanups, f) }
-func (r *recorder) cleanup() {
-	for _, f := range slices.Backward(r.cleanups) {
-		f()
-	}
-}
-
-func (r *recorder) Log(...any)                        {}
-func (r *recorder) Logf(string, ...any)               {}
-func (r *recorder) Fail()                             { r.fail("Fail") }
-func (r *recorder) FailNow()                          { r.fail("FailNow"); runtime.Goexit() }
-func (r *recorder) Error(args ...any)                 { r.fail(fmt.Sprint(args...)) }
-func (r *recorder) Errorf(format string, args ...any) { r.fail(fmt.Sprintf(format, args...)) }
-func (r *recorder) Fatal(args ...any)                 { r.Error(args...); runtime.Goexit() }
-func (r *recorder) Fatalf(format string, args ...any) { r.Errorf(format, args...); runtime.Goexit() }
 
 // failures runs the check, and returns its failures.
 func (c *check) failures(t *testing.T, h Harness) (failures []string) {
 	c.where(t, h, func(t *testing.T) {
-		r := &recorder{TB: t}
-		done := make(chan struct{})
-		go func() { // because a fatal failure ends the goroutine
-			defer close(done)
-			defer r.cleanup()
-			c.run(newRig(r, t, h, c.bounds()))
-		}()
-		<-done
-		failures = r.failures
+		failures = recorder.Failures(t, func(r testing.TB) { c.run(newRig(r, t, h, c.bounds())) })
 	})
 	return failures
 }

@@ -1,78 +1,21 @@
 package wiretest
 
 import (
-	"fmt"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"signal-server/test/recorder"
 )
-
-// recorder is a testing.TB that a check may fail.
-type recorder struct {
-	testing.TB // the test that wants the failure
-
-	mu sync.Mutex
-	// guarded by mu
-	failures []string
-	cleanups []func()
-}
-
-func (r *recorder) fail(text string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.failures = append(r.failures, text)
-}
-
-func (r *recorder) Failed() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.failures) > 0
-}
-
-func (r *recorder) Cleanup(f func()) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.cleanups = append(r.cleanups, f)
-}
-
-// cleanup calls what was registered, the last first. One that fails fatally does not keep the others from being called.
-func (r *recorder) cleanup() {
-	for _, f := range slices.Backward(r.cleanups) {
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			f()
-		}()
-		<-done
-	}
-}
-
-func (r *recorder) Helper()                           {}
-func (r *recorder) Log(...any)                        {}
-func (r *recorder) Logf(string, ...any)               {}
-func (r *recorder) Fail()                             { r.fail("Fail") }
-func (r *recorder) FailNow()                          { r.fail("FailNow"); runtime.Goexit() }
-func (r *recorder) Error(args ...any)                 { r.fail(fmt.Sprint(args...)) }
-func (r *recorder) Errorf(format string, args ...any) { r.fail(fmt.Sprintf(format, args...)) }
-func (r *recorder) Fatal(args ...any)                 { r.Error(args...); runtime.Goexit() }
-func (r *recorder) Fatalf(format string, args ...any) { r.Errorf(format, args...); runtime.Goexit() }
 
 // failures runs the check, and returns its failures.
 func (c *check) failures(t *testing.T, h Harness) []string {
-	r := &recorder{TB: t}
-	done := make(chan struct{})
-	go func() { // because a fatal failure ends the goroutine
-		defer close(done)
-		rig := newRig(r, h)
+	return recorder.Failures(t, func(t testing.TB) {
+		rig := newRig(t, h)
 		rig.patience, rig.drain = 2*time.Second, time.Second
 		c.run(rig)
-	}()
-	<-done
-	r.cleanup()
-	return r.failures
+	})
 }
 
 // TestEachCheckHasAFault wants every check to find a fault in TestBrokenWires.
