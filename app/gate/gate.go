@@ -71,6 +71,7 @@ func New(c Config, parts Parts) *Gate {
 // call only.
 type Claim struct {
 	Key  string     // as it came
+	Keys bool       // another key came with it, and somebody in between may go by that one
 	Seat cache.Role // the role whose path it came by; none: a path of both roles
 
 	Client netip.Addr // who asks; only if TellsClients
@@ -114,8 +115,8 @@ func (TooFast) Error() string { return string(custerrors.TooManyRequests) }
 // Unwrap returns custerrors.TooManyRequests.
 func (TooFast) Unwrap() error { return custerrors.TooManyRequests }
 
-// Enter lets a claim in and fills p, which is zero, or says why not: TooFast, or custerrors.KeyIsEmpty, KeyIsTooLong, NotAuthenticated or
-// NotAllowed. It looks first at what costs least.
+// Enter lets a claim in and fills p, which is zero, or says why not: TooFast, or custerrors.RequestIsInvalid, KeyIsEmpty, KeyIsTooLong,
+// NotAuthenticated or NotAllowed. It looks first at what costs least.
 //
 // hot: every request that names a key passes here, once.
 func (g *Gate) Enter(c *Claim, p *Pass) (err error) {
@@ -124,6 +125,9 @@ func (g *Gate) Enter(c *Claim, p *Pass) (err error) {
 		if after := g.parts.Limiter.Request(c.Client); after > 0 {
 			return TooFast(after)
 		}
+	}
+	if c.Keys {
+		return custerrors.RequestIsInvalid
 	}
 	if p.Key, err = cache.ParseKey(c.Key); err != nil {
 		return err

@@ -32,10 +32,14 @@ type Conn struct {
 	away    bool // it is not served
 
 	// owned by the goroutine that serves it: reads and writes alternate
-	begun bool   // a request has begun: a byte of it has come
-	fresh bool   // the first request has not begun
-	dry   bool   // nothing can be read but what fasthttp has in its buffer
-	left  []byte // what was in that buffer
+	begun   bool   // a request has begun: a byte of it has come
+	fresh   bool   // the first request has not begun
+	taken   bool   // it is not fasthttp's: what comes is no request
+	plain   bool   // the head of the request was surveyed, and needs no second look
+	unsound bool   // what came is no head, or no sound one
+	head    place  // where a head that comes in pieces goes on
+	dry     bool   // nothing can be read but what fasthttp has in its buffer
+	left    []byte // what was in that buffer
 
 	// The owner that waits for fasthttp to hand the connection over. fasthttp closes it instead if it cannot send the answers
 	// before that one.
@@ -63,8 +67,10 @@ func Of(nc net.Conn) *Conn {
 	return nil
 }
 
-// Served returns the connection as fasthttp needs it: fasthttp tells by the methods of a connection whether TLS is spoken on it.
+// Served returns the connection for fasthttp to serve, or to serve on: fasthttp tells by the methods of a connection whether TLS is spoken
+// on it.
 func (c *Conn) Served() net.Conn {
+	c.taken = false
 	if c.tls != nil {
 		return overTLS{c}
 	}
@@ -103,12 +109,15 @@ func (c *Conn) become(phase int64) { c.state.Store(c.state.Load()&^phaseMask | p
 //
 // hot: every request.
 func (c *Conn) Read(b []byte) (int, error) {
-	if c.dry {
+	switch {
+	case c.dry:
 		return 0, errDry
-	}
-	if len(c.left) > 0 {
+	case c.unsound:
+		return 0, errHead
+	case len(c.left) > 0:
 		n := copy(b, c.left)
 		c.left = c.left[n:]
+		c.follow(b[:n])
 		return n, nil
 	}
 	switch {
@@ -119,6 +128,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 	}
 	n, err := c.Conn.Read(b)
 	c.become(phaseServing)
+	c.follow(b[:n])
 	switch {
 	case err == io.EOF && c.begun:
 		err = io.ErrUnexpectedEOF // fasthttp gives no answer to a client that shut down its side halfway
@@ -126,6 +136,28 @@ func (c *Conn) Read(b []byte) (int, error) {
 		err = io.EOF // nor should it to one that was idle for too long, but after a wait it takes it for a new one
 	}
 	return n, err
+}
+
+// follow looks at what was read, if it is of a head. When that is none, the next Read fails: fasthttp reads on only if it does not see so by
+// itself. A head whose beginning came together with the request before it is not followed.
+//
+// hot: every request.
+func (c *Conn) follow(b []byte) {
+	switch {
+	case c.taken:
+		return
+	case !c.begun:
+		plain, coded := survey(b)
+		c.plain, c.head = plain && !coded, outside
+		if plain {
+			return
+		}
+		c.head = start
+	case c.head == outside:
+		return // a body
+	}
+	c.head = c.head.pass(b)
+	c.unsound = c.head == wrong
 }
 
 // Write implements net.Conn.
@@ -156,7 +188,7 @@ func Follow(nc net.Conn, state fasthttp.ConnState) {
 		c.begun, c.fresh = true, false
 		c.enter(phaseServing)
 	case fasthttp.StateIdle:
-		c.begun = false
+		c.begun, c.plain = false, false
 	case fasthttp.StateClosed:
 		if c.unhanded != nil {
 			c.unhanded()

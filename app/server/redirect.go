@@ -10,6 +10,7 @@ import (
 	"github.com/valyala/fasthttp"
 	"github.com/valyala/fasthttp/fasthttpadaptor"
 
+	"signal-server/app/link"
 	"signal-server/app/wire"
 	"signal-server/custerrors"
 )
@@ -48,6 +49,10 @@ func (s *Server) redirectHandler(to Redirect) fasthttp.RequestHandler {
 	}
 	return func(c *fasthttp.RequestCtx) {
 		defer s.survive(c)
+		if !link.Sound(c) {
+			s.refuseUnsound(c)
+			return
+		}
 		c.SetConnectionClose()
 		reads := c.IsGet() || c.IsHead()
 		switch {

@@ -106,6 +106,10 @@ func tune(server *fasthttp.Server) {
 // hot: every request passes here.
 func (s *Server) Handle(c *fasthttp.RequestCtx) {
 	defer s.survive(c)
+	if !link.Sound(c) {
+		s.refuseUnsound(c)
+		return
+	}
 	if s.gate.ListsOrigins() && !s.gate.Admits(c.Request.Header.Peek(fasthttp.HeaderOrigin), c.Host()) {
 		s.refuse(c, custerrors.NotAllowed)
 		return
@@ -162,6 +166,15 @@ func (s *Server) refuseBroken(c *fasthttp.RequestCtx, err error) {
 		msg = custerrors.BodyIsTooLong
 	}
 	s.host.Count(c, s.otherRoute, s.host.RefuseUnknown(c, msg))
+}
+
+// refuseUnsound refuses a request whose head fasthttp takes and others may not, or not in the same way.
+func (s *Server) refuseUnsound(c *fasthttp.RequestCtx) {
+	if conn := link.Of(c.Conn()); conn != nil {
+		conn.Refused()
+	}
+	c.SetConnectionClose()
+	s.host.Count(c, s.otherRoute, s.host.RefuseUnknown(c, custerrors.RequestIsInvalid))
 }
 
 // refusals returns what listeners say by themselves.

@@ -18,7 +18,8 @@ import (
 // hot: every request that names a key passes here, once.
 func (v *Visit) readClaim(c *fiber.Ctx) {
 	claim := &v.claim
-	*claim = gate.Claim{Key: keyOf(c), Seat: v.route.Seat}
+	key, one := keyOf(c)
+	*claim = gate.Claim{Key: key, Keys: !one, Seat: v.route.Seat}
 	if v.Gate.TellsClients() {
 		claim.Client = v.clientOf(c.Context())
 	}
@@ -39,15 +40,19 @@ func (v *Visit) readClaim(c *fiber.Ctx) {
 }
 
 // keyOf returns what names the session: the header "key" or, where a client cannot set headers, the query's. The header wins, unless it
-// is blank. It lives as long as the request.
+// is blank. The key lives as long as the request. one says that there is no second header.
 //
 // hot: every request that names a key passes here, once.
-func keyOf(c *fiber.Ctx) string {
-	key := c.Request().Header.PeekBytes(headerKey)
+func keyOf(c *fiber.Ctx) (text string, one bool) {
+	var key []byte
+	all := c.Request().Header.PeekAll(headerKey)
+	if len(all) > 0 {
+		key = all[0]
+	}
 	if hasQuery(c) && len(bytes.TrimSpace(key)) == 0 {
 		key = c.Context().QueryArgs().Peek("key")
 	}
-	return unsafeString(key)
+	return unsafeString(key), len(all) < 2
 }
 
 // bearerOf returns the request's token: from the header (RFC 6750, Section 2.1) or, as an EventSource cannot set headers, from the
@@ -90,7 +95,6 @@ func allOf(c *fasthttp.RequestCtx, name string) [][]byte {
 }
 
 // Headers of a claim, as fasthttp normalizes their names.
-var (
-	headerKey    = []byte("Key")
-	headerTicket = [...][]byte{cache.Offer: []byte("X-Offer-Ticket"), cache.Answer: []byte("X-Answer-Ticket")}
-)
+const headerKey = "Key"
+
+var headerTicket = [...][]byte{cache.Offer: []byte("X-Offer-Ticket"), cache.Answer: []byte("X-Answer-Ticket")}
