@@ -14,6 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"signal-server/app/flag"
+	"signal-server/app/link"
 	"signal-server/cache"
 )
 
@@ -67,6 +68,7 @@ func TestDefaults(t *testing.T) {
 		{"wait", s.Wire.MaxWait, 30 * time.Second},
 		{"TTL", s.Limits.TTL, 30 * time.Second},
 		{"absolute lifetime", s.Limits.Lifetime, 5 * time.Minute},
+		{"connections of one client", s.Link.MaxClientConnections, link.Share{Percent: 25}},
 		{"memory for sessions", s.Memory.Memory, int64(1 << 30)},
 	}
 	for _, p := range protocol {

@@ -152,6 +152,18 @@ func (g *Gate) Client(from netip.Addr, forwarded ...[]byte) netip.Addr {
 	return g.parts.Proxies.Client(from, forwarded...)
 }
 
+// Peer returns the client whose connections come from an address, or the zero Addr where there may be many behind it: a proxy that is
+// believed, or a Unix socket.
+func (g *Gate) Peer(from netip.Addr) netip.Addr { return g.parts.Proxies.Peer(from) }
+
+// Connects counts a connection that a client makes. It returns 0, or the time until the client may make the next one.
+func (g *Gate) Connects(client netip.Addr) time.Duration {
+	if g.parts.Limiter == nil {
+		return 0
+	}
+	return g.parts.Limiter.Connect(client)
+}
+
 // Opens counts a session that the pass's client is about to open. The error is TooFast.
 func (g *Gate) Opens(p *Pass) error {
 	if g.parts.Limiter == nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -18,7 +19,8 @@ type Conn struct {
 	socket   net.Conn // what lies below it: the same, or what TLS is spoken on
 	tls      *tls.Conn
 	patrol   *patrol
-	notTLS   []byte // Refusals.NotTLS
+	notTLS   []byte     // Refusals.NotTLS
+	client   netip.Addr // whose connection it counts as; zero: nobody's
 
 	// What the connection does and since which round: phase in the lowest bits, the round above.
 	state atomic.Int64

@@ -39,7 +39,7 @@ func (s *Server) doors(l Listeners) (all []door) {
 		ShutdownWithContext(context.Context) error
 	},
 	) {
-		guarded := link.Listen(listener, s.bounds, s.refusals(), &s.counts, s.watch.Log())
+		guarded := link.Listen(listener, s.bounds, s.gate, s.refusals(), &s.counts, s.watch.Log())
 		all = append(all, door{what, func() error { return server.Serve(guarded) }, server.ShutdownWithContext, guarded})
 	}
 	if l.API != nil {

@@ -7,11 +7,13 @@
 package server
 
 import (
+	"bytes"
 	"errors"
 	"math"
 	"net"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
@@ -183,8 +185,15 @@ func (s *Server) refusals() link.Refusals {
 	for _, seconds := range []string{"1", "2", "3"} {
 		a.Full = append(a.Full, s.wholeRefusal(custerrors.ServerIsOverloaded, seconds))
 	}
+	head, rest, _ := bytes.Cut(s.wholeRefusal(custerrors.TooManyRequests, someRetryAfter), []byte(someRetryAfter))
+	a.TooMany = func(after time.Duration) []byte {
+		return append(wire.AppendRetryAfter(bytes.Clone(head), after, true), rest...)
+	}
 	return a
 }
+
+// someRetryAfter stands for a Retry-After that is not known yet. It is nowhere else in an answer.
+const someRetryAfter = "987654321"
 
 // wholeRefusal returns a refusal, head and all, that ends a connection before there is a request.
 func (s *Server) wholeRefusal(msg custerrors.Error, retryAfter string) []byte {

@@ -2,13 +2,13 @@ package wire
 
 import (
 	"bytes"
-	"net"
 	"net/netip"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
 	"signal-server/app/gate"
+	"signal-server/app/link"
 	"signal-server/cache"
 )
 
@@ -72,19 +72,11 @@ func bearerOf(c *fiber.Ctx) []byte {
 
 // clientOf returns who asks, as far as proxies are believed.
 func (h *Host) clientOf(c *fasthttp.RequestCtx) netip.Addr {
-	return h.Gate.Client(addressOf(c.RemoteAddr()), allOf(c, fasthttp.HeaderXForwardedFor)...)
+	return h.Gate.Client(link.Address(c.RemoteAddr()), allOf(c, fasthttp.HeaderXForwardedFor)...)
 }
 
 // noClient is the client of a request that nobody wants to know the client of.
 var noClient netip.Addr
-
-// addressOf returns the address of a peer, or the zero Addr of one that has none.
-func addressOf(a net.Addr) netip.Addr {
-	if tcp, ok := a.(*net.TCPAddr); ok {
-		return tcp.AddrPort().Addr()
-	}
-	return netip.Addr{}
-}
 
 // allOf returns all headers of that name, which most requests have none of. They live as long as the request.
 func allOf(c *fasthttp.RequestCtx, name string) [][]byte {

@@ -119,6 +119,16 @@ func (p *Proxies) Client(from netip.Addr, forwarded ...[]byte) netip.Addr {
 	return identity(addr)
 }
 
+// Peer returns the client whose connections come from an address, as one that Client could return; or the zero Addr where there may be
+// many behind it, which is a proxy that is believed, or a Unix socket.
+func (p *Proxies) Peer(from netip.Addr) netip.Addr {
+	addr := from.Unmap().WithZone("")
+	if p.trusted(addr) {
+		return netip.Addr{}
+	}
+	return identity(addr)
+}
+
 // parseHop reads an address, which may have a port, or brackets, or both. It refuses a zone, which only the proxy could make sense of.
 func parseHop(entry []byte) (netip.Addr, bool) {
 	if len(entry) == 0 || len(entry) > maxEntry {

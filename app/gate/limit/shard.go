@@ -23,7 +23,7 @@ type shard struct {
 
 // state is what is known of a client. It has no pointers, so the garbage collector does not look at it.
 type state struct {
-	requests, opens, wrongKeys bucket
+	connections, requests, opens, wrongKeys bucket
 
 	birth   uint64 // tells the client from another one that had this place before, and from itself before it was forgotten
 	waits   int32
