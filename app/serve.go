@@ -20,8 +20,6 @@ import (
 	"signal-server/app/wire"
 	"signal-server/app/wire/call"
 	"signal-server/cache"
-	"signal-server/cache/memory"
-	"signal-server/cache/redis"
 )
 
 // parts are what needs files or keys. Any of them may be nil: there is none.
@@ -36,6 +34,7 @@ type parts struct {
 func (s *settings) run(ctx context.Context, log *slog.Logger, wrong flag.Mistakes, names flag.Names) error {
 	hangup, stop := hangups()
 	defer stop()
+	s.readStore(&wrong, names)
 	s.validate(&wrong, names)
 	places := s.places(&wrong)
 	p := s.open(ctx, log, &wrong, names)
@@ -118,20 +117,6 @@ func (p *parts) reloadable() map[string]reloadable {
 		all["secrets of role tickets"] = p.tickets
 	}
 	return all
-}
-
-// openStore opens the store, which the caller closes.
-func (s *settings) openStore(ctx context.Context) (cache.Store, error) {
-	if s.Store == inMemory {
-		config := s.Memory
-		config.Limits = s.Limits
-		return memory.New(config)
-	}
-	store, err := redis.Open(ctx, s.Store, s.Limits)
-	if err != nil {
-		return nil, named("--store", err)
-	}
-	return store, nil
 }
 
 // wires are the protocols that this program speaks. A new one is added here.
