@@ -121,7 +121,11 @@ func (p *parts) reloadable() map[string]reloadable {
 
 // wires are the protocols that this program speaks. A new one is added here.
 func (s *settings) wires() []wire.Wire {
-	return []wire.Wire{call.New(s.Call, s.Limits), pages.New()}
+	all := []wire.Wire{call.New(s.Call, s.Limits)}
+	if s.Pages.Pages == pages.On {
+		all = append(all, pages.New())
+	}
+	return all
 }
 
 // newServer puts the parts together.

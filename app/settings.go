@@ -9,6 +9,7 @@ import (
 	"signal-server/app/gate/ticket"
 	"signal-server/app/link"
 	"signal-server/app/listen"
+	"signal-server/app/pages"
 	"signal-server/app/server"
 	"signal-server/app/watch/accesslog"
 	"signal-server/app/wire"
@@ -45,6 +46,7 @@ type settings struct {
 	Gate   gate.Config   `embed:""`
 
 	Access accesslog.Config `embed:"" group:"Operation"`
+	Pages  pages.Config     `embed:"" group:"Operation"`
 
 	PrintConfig bool `env:"-" group:"Operation" help:"Print what the server would run with, secrets masked, and exit."`
 	CheckConfig bool `env:"-" group:"Operation" help:"Check flags and the files that they name, and exit."`
