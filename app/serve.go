@@ -151,6 +151,7 @@ func (s *settings) serve(ctx context.Context, p parts, store cache.Store, socket
 	if err != nil {
 		return err
 	}
+	s.warnOfStrangers(log, p, sockets.API)
 	sockets.log(log, "store", kindOf(s.Store), "memory", flag.FormatBytes(s.Memory.Memory))
 	defer log.Info("stopped")
 	notify(log, stateReady)

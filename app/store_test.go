@@ -1,9 +1,7 @@
 package app
 
 import (
-	"bytes"
 	"errors"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -66,41 +64,5 @@ func TestNoPasswordIsTold(t *testing.T) {
 		if told := kindOf(url); strings.Contains(told, "GEHEIM") {
 			t.Errorf("--store=%s: got it called %s, want no password", url, told)
 		}
-	}
-}
-
-func TestFilesThatOthersMayChange(t *testing.T) {
-	for _, tt := range []struct {
-		setting string
-		mode    os.FileMode
-		want    string // "": silence
-	}{
-		{"store-file", 0o600, ""},
-		{"store-file", 0o440, ""},
-		{"store-file", 0o644, "a secret can be read"},
-		{"store-file", 0o666, "a secret can be read"},
-		{"store-file", 0o620, "a secret can be read"},
-		{"tls-key", 0o604, "a secret can be read"},
-		{"auth-jwt-secret-file", 0o604, "a secret can be read"},
-		{"role-tickets-secret-file", 0o604, "a secret can be read"},
-		{"access-log-salt-file", 0o604, "a secret can be read"},
-		{"auth-tokens-file", 0o644, ""}, // it holds hashes of random tokens
-		{"auth-tokens-file", 0o664, "can be changed by others"},
-		{"auth-jwks-file", 0o646, "can be changed by others"},
-		{"tls-cert", 0o644, ""},
-	} {
-		path := write(t, "x", tt.mode)
-		_, flags := read(t, "--"+tt.setting+"="+path)
-		var log bytes.Buffer
-		warnOfModes(slog.New(slog.NewTextHandler(&log, nil)), flags)
-		if got := log.String(); (got != "") != (tt.want != "") || !strings.Contains(got, tt.want) ||
-			tt.want != "" && (!strings.Contains(got, "setting=--"+tt.setting) || !strings.Contains(got, path)) {
-			t.Errorf("--%s of mode %o: got %q, want %q", tt.setting, tt.mode, got, tt.want)
-		}
-	}
-	_, flags := read(t, "--store-file=/dev/null", "--tls-key=/nowhere")
-	var log bytes.Buffer
-	if warnOfModes(slog.New(slog.NewTextHandler(&log, nil)), flags); log.Len() > 0 {
-		t.Errorf("got %s, want silence of what is no file", log.String())
 	}
 }

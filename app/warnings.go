@@ -3,10 +3,23 @@ package app
 import (
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 
 	"github.com/alecthomas/kong"
+
+	"signal-server/app/gate/limit"
 )
+
+// warnOfStrangers says, if other machines reach the API, that there is nothing that bounds them.
+func (s *settings) warnOfStrangers(log *slog.Logger, p parts, api net.Listener) {
+	tcp, ok := api.Addr().(*net.TCPAddr)
+	if !ok || tcp.IP.IsLoopback() || p.guard != nil && p.guard.Required() || limit.New(s.Clients) != nil {
+		return
+	}
+	log.Warn("anybody who reaches this server may use it, at any rate: set --rate-requests=50/s --rate-opens=60/m --rate-wrong-keys=20/m"+
+		" --max-client-waits=100, or --auth-tokens-file; docs/security.md says more", "address", tcp)
+}
 
 // The tags of settings that name files, by what their permissions must not allow. A server whose files allow it starts all the same,
 // because a container often cannot choose, and says so.
