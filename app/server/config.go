@@ -4,6 +4,10 @@ import "time"
 
 // Config is what the server itself is told, beside what its parts are.
 type Config struct {
+	// HeaderBytes bounds the request line and headers together, with the empty line at their end. Over it: custerrors.HeaderIsTooLong, and
+	// the connection is closed. Each connection has a buffer of that size, of which no more is resident than what was used.
+	HeaderBytes int `name:"max-header" group:"Sessions" type:"bytes" default:"8KiB" help:"Size of the request line and headers, at the most."` // 6 KiB of cookies or of a token, and what browsers add
+
 	// BodyBytes bounds a request's body. Over it: custerrors.BodyIsTooLong, and the connection is closed.
 	BodyBytes int `name:"max-body" group:"Sessions" type:"bytes" default:"256KiB" help:"Size of a request's body, at the most."`
 
@@ -18,6 +22,9 @@ type Config struct {
 // Validate calls wrong with a pointer to each field that cannot be used, and says why. How large a body must be able to be, the caller
 // knows.
 func (c *Config) Validate(wrong func(field any, format string, args ...any)) {
+	if c.HeaderBytes < minHeader || c.HeaderBytes > maxHeader {
+		wrong(&c.HeaderBytes, "is %d, must be %d to %d", c.HeaderBytes, minHeader, maxHeader)
+	}
 	if c.ShutdownDelay < 0 {
 		wrong(&c.ShutdownDelay, "is %v, must be 0 or more", c.ShutdownDelay)
 	}
@@ -25,3 +32,8 @@ func (c *Config) Validate(wrong func(field any, format string, args ...any)) {
 		wrong(&c.Drain, "is %v, must be more than 0", c.Drain)
 	}
 }
+
+const (
+	minHeader = 1 << 10 // browsers send half of it
+	maxHeader = 1 << 20 // each connection may use as much
+)

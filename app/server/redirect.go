@@ -35,7 +35,7 @@ func (s *Server) newRedirect(to Redirect) *fasthttp.Server {
 		MaxRequestBodySize:    s.config.BodyBytes, // what is refused is read, so that the refusal is read too
 		NoDefaultServerHeader: true,
 	}
-	tune(server)
+	s.tune(server)
 	return server
 }
 

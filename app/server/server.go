@@ -86,7 +86,7 @@ func New(p Parts) (*Server, error) {
 		}
 	}
 	s.route = s.fiber.Handler()
-	tune(server)
+	s.tune(server)
 	server.Handler = s.Handle
 	server.ErrorHandler = s.refuseBroken
 	s.admin = s.newAdmin()
@@ -94,7 +94,8 @@ func New(p Parts) (*Server, error) {
 }
 
 // tune sets what all servers of fasthttp here have in common.
-func tune(server *fasthttp.Server) {
+func (s *Server) tune(server *fasthttp.Server) {
+	server.ReadBufferSize = s.config.HeaderBytes // a head has to fit into it
 	server.ConnState = link.Follow
 	server.Logger = quiet{}
 	server.CloseOnShutdown = true
