@@ -1114,7 +1114,7 @@ const docTemplate = `{
                     "example": "v=0 …"
                 },
                 "key_ttl": {
-                    "description": "Seconds. Absent, 0, negative or above the server's maximum: the maximum.",
+                    "description": "Seconds. Absent, 0, negative or above the server's maximum: the maximum; below 1 s: 1 s.",
                     "type": "number",
                     "example": 30
                 }
