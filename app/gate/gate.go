@@ -141,10 +141,8 @@ func (g *Gate) Enter(c *Claim, p *Pass) (err error) {
 		return custerrors.NotAllowed
 	}
 	p.Seat, p.Client = c.Seat, c.Client
-	if g.parts.Limiter != nil {
-		if after := g.parts.Limiter.Request(c.Client); after > 0 {
-			return TooFast(after)
-		}
+	if err := g.Pace(c.Client); err != nil {
+		return err
 	}
 	if p.Key, err = cache.ParseKey(c.Key); err != nil {
 		return err
@@ -163,6 +161,16 @@ func (g *Gate) Enter(c *Claim, p *Pass) (err error) {
 	}
 	if g.parts.Limiter != nil && !p.Held && grant.Key == "" { // whoever has a ticket or a token of that key does not guess it
 		if after := g.parts.Limiter.Doubts(c.Client, p.Key); after > 0 {
+			return TooFast(after)
+		}
+	}
+	return nil
+}
+
+// Pace counts a request of a client, or refuses it: the error is TooFast. Enter does so itself; it is for requests that name no key.
+func (g *Gate) Pace(client netip.Addr) error {
+	if g.parts.Limiter != nil {
+		if after := g.parts.Limiter.Request(client); after > 0 {
 			return TooFast(after)
 		}
 	}
