@@ -134,7 +134,7 @@ type Store interface {
 	//   - CursorIsInvalid: w.After lies beyond the last message of the log that it reads.
 	//   - SdpAlreadyExist: w opens a session and one lives, or the batch has an sdp and so has the log.
 	//   - QueueIsFull: the log would have more than Limits.Candidates candidates.
-	//   - BodyIsTooLong: the session would have more than Limits.SessionBytes bytes of payload.
+	//   - BodyIsTooLong: the session would have more than Limits.SessionBytes bytes of payload, as stored.
 	//   - CacheOverrunMaxCost: no memory is left for another session, or for this one beyond what was set aside for it. Live sessions
 	//     are not touched.
 	//

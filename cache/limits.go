@@ -10,12 +10,13 @@ type Limits struct {
 	Lifetime time.Duration `name:"lifetime" default:"5m" help:"How long a session lives at the most."`
 	// Candidates is how many candidates each role may post to a session: 1 to MaxLog-1.
 	Candidates int `name:"max-candidates" default:"128" help:"Candidates of one role of a session, at the most."`
-	// SessionBytes is how many bytes the payloads of both roles of one session may have, before escaping: 1 to MaxSessionBytes.
-	SessionBytes int `name:"max-session" default:"256KiB" type:"bytes" help:"Size of all payloads of a session, at the most."`
+	// SessionBytes is how many bytes the payloads of both roles of one session may have as they are stored, in wire form: 1 to
+	// MaxSessionBytes. A payload that is mostly escapes may so be too long for a session although it is not for itself.
+	SessionBytes int `name:"max-session" default:"256KiB" type:"bytes" help:"Size of all payloads of a session, as stored (escaped as in JSON), at the most."`
 }
 
-// MaxSessionBytes bounds Limits.SessionBytes. Even if every byte is escaped at its worst, 32 bits are enough to count what a session holds,
-// with the headers of its entries, and a read of a whole session fits into the 512 MiB of a Redis string.
+// MaxSessionBytes bounds Limits.SessionBytes. 32 bits are enough to count what such a session holds, with the headers of its entries, and a
+// read of a whole one fits into the 512 MiB of a Redis string.
 const MaxSessionBytes = 64 << 20
 
 // SessionTTL returns the TTL of a session that is opened with this wish: l.TTL at the most. A wish of zero or less means l.TTL.

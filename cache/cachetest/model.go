@@ -17,6 +17,7 @@ type model struct {
 	limits cache.Limits
 	bells  *cache.Bells
 	tells  func(cache.News) cache.News // turns what a ring should say into what it says; nil: it says nothing
+	sizeOf func(*cache.Batch) int      // what a batch counts
 
 	mu sync.Mutex
 	// guarded by mu
@@ -51,7 +52,7 @@ type sessionLog struct {
 
 func newModel(limits cache.Limits) *model {
 	return &model{
-		limits: limits, bells: cache.NewBells(),
+		limits: limits, bells: cache.NewBells(), sizeOf: (*cache.Batch).Size,
 		sessions: make(map[cache.Key]*session), ended: make(map[cache.Key]time.Time),
 	}
 }
@@ -91,7 +92,7 @@ func (m *model) refusal(s *session, l *sessionLog, b *cache.Batch) error {
 		return custerrors.SdpAlreadyExist
 	case len(l.candidates)+b.Candidates() > m.limits.Candidates:
 		return custerrors.QueueIsFull
-	case s.size+b.Size() > m.limits.SessionBytes:
+	case s.size+m.sizeOf(b) > m.limits.SessionBytes:
 		return custerrors.BodyIsTooLong
 	default:
 		return nil
@@ -108,7 +109,6 @@ func (s *session) add(from cache.Role, token cache.Token, b *cache.Batch) {
 			l.candidates = append(l.candidates, wire)
 		}
 	}
-	s.size += b.Size()
 	if token != "" {
 		s.written[stamp{from, cache.Token(strings.Clone(string(token)))}] = true
 	}
@@ -177,6 +177,7 @@ func (m *model) appendLocked(w cache.Write) error {
 // addLocked adds the batch, and counts the session as answered if that is the answer's sdp.
 func (m *model) addLocked(s *session, w cache.Write) {
 	s.add(w.From, w.Token, w.Batch)
+	s.size += m.sizeOf(w.Batch)
 	if w.From == cache.Answer && w.Batch.HasSDP() {
 		m.stats.Answered++
 		m.answers.Observe(time.Since(s.opened))

@@ -17,7 +17,7 @@ type record struct {
 	slot       uint32
 	generation uint32 // counts the sessions of this slot: entries with another generation are dead
 	nextFree   uint32 // slot+1 of the next free record, while this one is free
-	size       uint32 // bytes of payload before escaping
+	size       uint32 // bytes of payload in wire form
 	stored     uint32 // bytes in the ring
 	reserved   uint32 // bytes set aside in the budget; what is stored beyond them was added to the budget
 	logs       [len(cache.Roles)]log
