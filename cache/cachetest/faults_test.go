@@ -63,7 +63,7 @@ func (b *broken) looks(fault func(key cache.Key)) {
 
 // faults are the ways in which a store may be wrong.
 var faults = slices.Concat(
-	openFaults, writeFaults, exchangeFaults, readFaults, epochFaults, bellFaults, newsFaults, timeFaults, raceFaults, statsFaults,
+	openFaults, writeFaults, exchangeFaults, readFaults, epochFaults, bellFaults, newsFaults, timeFaults, raceFaults, statsFaults, payerFaults,
 )
 
 type fault struct {

@@ -18,6 +18,7 @@ type model struct {
 	bells  *cache.Bells
 	tells  func(cache.News) cache.News // turns what a ring should say into what it says; nil: it says nothing
 	sizeOf func(*cache.Batch) int      // what a batch counts
+	costOf func(*session) int          // what a session counts for its payer
 
 	mu sync.Mutex
 	// guarded by mu
@@ -29,6 +30,7 @@ type model struct {
 
 type session struct {
 	epoch   uint64
+	payer   cache.Payer
 	ttl     time.Duration
 	opened  time.Time
 	renewed time.Time
@@ -52,7 +54,7 @@ type sessionLog struct {
 
 func newModel(limits cache.Limits) *model {
 	return &model{
-		limits: limits, bells: cache.NewBells(), sizeOf: (*cache.Batch).Size,
+		limits: limits, bells: cache.NewBells(), sizeOf: (*cache.Batch).Size, costOf: (*session).cost,
 		sessions: make(map[cache.Key]*session), ended: make(map[cache.Key]time.Time),
 	}
 }
@@ -63,11 +65,8 @@ var _ cache.Store = (*model)(nil)
 func (m *model) findLocked(key cache.Key) (*session, error) {
 	now := time.Now()
 	if s := m.sessions[key]; s != nil {
-		end := s.renewed.Add(s.ttl)
-		if last := s.opened.Add(m.limits.Lifetime); last.Before(end) {
-			end = last
-		}
-		if now.Before(end) {
+		live, end := m.peekLocked(key)
+		if live {
 			s.renewed = now
 			return s, nil
 		}
@@ -78,6 +77,16 @@ func (m *model) findLocked(key cache.Key) (*session, error) {
 		return nil, custerrors.KeyIsExpired
 	}
 	return nil, custerrors.KeyNotFound
+}
+
+// peekLocked reports whether the session that is kept for the key lives, and when it ends.
+func (m *model) peekLocked(key cache.Key) (live bool, end time.Time) {
+	s := m.sessions[key]
+	end = s.renewed.Add(s.ttl)
+	if last := s.opened.Add(m.limits.Lifetime); last.Before(end) {
+		end = last
+	}
+	return time.Now().Before(end), end
 }
 
 func (m *model) endLocked(key cache.Key, at time.Time) {
@@ -150,6 +159,10 @@ func (m *model) openLocked(w cache.Write) error {
 	if err := m.refusal(s, s.logs[w.From], w.Batch); err != nil {
 		return err
 	}
+	s.payer = w.Payer
+	if err := m.chargeLocked(s, m.costOf(s)+m.sizeOf(w.Batch)); err != nil {
+		return err
+	}
 	m.addLocked(s, w)
 	m.stats.Opened++
 	m.sessions[cache.Key(strings.Clone(string(w.Key)))] = s
@@ -167,6 +180,9 @@ func (m *model) appendLocked(w cache.Write) error {
 		return nil
 	}
 	if err := m.refusal(s, s.logs[w.From], w.Batch); err != nil {
+		return err
+	}
+	if err := m.chargeLocked(s, m.sizeOf(w.Batch)); err != nil {
 		return err
 	}
 	m.addLocked(s, w)
