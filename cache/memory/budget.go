@@ -1,8 +1,8 @@
 package memory
 
 import (
+	"math"
 	"sync/atomic"
-	"time"
 
 	"signal-server/cache"
 	"signal-server/custerrors"
@@ -15,22 +15,7 @@ const (
 
 	// New sessions may use this part of the budget. The rest is for sessions that outgrow what was set aside for them.
 	openShare, ofBudget = 7, 8
-
-	// Set aside for a session at its opening: twice its first write, because an answer is about as large as its offer,
-	// and this much for trickled candidates.
-	trickleReserve = 4 << 10
-
-	// Set aside at the least: a small offer may get an answer of usual size.
-	minReserve = 10 << 10
-
-	// After setAsideFor, what is set aside is at the most this many times what the session holds by then: itself, an answer as large, and as
-	// much again of candidates from both sides. So a peer that comes late finds room for all of a usual handshake, and a flood of sessions
-	// without content soon takes little more than it has sent.
-	setAsideFor, settledShare = 2 * time.Second, 4
 )
-
-// reserve returns what is set aside for a session whose first write takes n bytes.
-func (s *stripe) reserve(n int) int { return min(max(2*n+trickleReserve, minReserve), max(n, s.full)) }
 
 // fullEntries returns the most bytes that the entries of one session can take.
 func fullEntries(l *cache.Limits) int {
@@ -76,8 +61,11 @@ func (b *budget) take(n, mark int64) bool {
 
 func (b *budget) give(n int64) { b.used.Add(-n) }
 
+// leastAside is what is set aside for a session that opens with little.
+var leastAside = int64(cache.SetAside(0, math.MaxInt))
+
 // full reports whether a session that opens with little would be refused.
-func (b *budget) full() bool { return b.used.Load()+minReserve+recordCost > b.open }
+func (b *budget) full() bool { return b.used.Load()+leastAside+recordCost > b.open }
 
 // chargeLocked takes n bytes more for a session of the payer, if its share has them and the budget's sum stays within mark. The error is
 // custerrors.TooManyRequests or CacheOverrunMaxCost.
@@ -98,11 +86,11 @@ func (s *stripe) refundLocked(p cache.Payer, n int64) {
 	s.budget.give(n)
 }
 
-// settleLocked gives back what is set aside for the session beyond settledShare. It is called once, setAsideFor after the opening.
+// settleLocked gives back what is set aside for the session and remains no longer. It is called once, cache.SetAsideFor after the opening.
 func (s *stripe) settleLocked(r *record) {
 	r.settled = true
 	before := r.cost()
-	r.reserved = min(r.reserved, settledShare*r.stored) // of MaxSessionBytes that is less than 32 bits
+	r.reserved = uint32(cache.Settled(int(r.reserved), int(r.stored)))
 	if back := before - r.cost(); back > 0 {
 		s.refundLocked(r.payer, back)
 	}

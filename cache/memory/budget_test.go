@@ -59,7 +59,7 @@ func TestFloodOfOne(t *testing.T) {
 		}
 	}
 	share := int64(64*MinMemory) / 8 / ofMemory * sessionShare
-	if got := s.budget.used.Load(); got > share || got < share-minReserve-recordCost {
+	if got := s.budget.used.Load(); got > share || got < share-leastAside-recordCost {
 		t.Errorf("a flood of %d sessions: got %d bytes taken, want the share, %d", opened, got, share)
 	}
 	for i := range 3000 {
@@ -107,12 +107,12 @@ func TestSettled(t *testing.T) {
 		}
 		tiny := fill("tiny", batch(1, 0, 0))
 		full := s.budget.used.Load()
-		synctime.Pass(setAsideFor - sweepEvery)
+		synctime.Pass(cache.SetAsideFor - sweepEvery)
 		if got := s.budget.used.Load(); got != full {
 			t.Errorf("before it settles: got %d bytes, want %d", got, full)
 		}
 		synctime.Pass(2 * sweepEvery)
-		want := int64(len(tiny)) * (recordCost + settledShare*(1+headerBytes+queueBytes))
+		want := int64(len(tiny)) * (recordCost + int64(cache.Settled(int(leastAside), 1+headerBytes+queueBytes)))
 		if got := s.budget.used.Load(); got != want {
 			t.Errorf("%d tiny sessions, settled: got %d bytes, want %d", len(tiny), got, want)
 		}
@@ -120,7 +120,7 @@ func TestSettled(t *testing.T) {
 		if len(usual) < len(tiny)*9/10 {
 			t.Errorf("beside %d tiny sessions: got %d usual ones, want nearly as many", len(tiny), len(usual))
 		}
-		synctime.Pass(setAsideFor + sweepEvery)
+		synctime.Pass(cache.SetAsideFor + sweepEvery)
 		more := fill("more", offer)
 		if len(more) > len(usual)/4 {
 			t.Errorf("beside %d usual sessions, settled: got %d more, want few", len(usual), len(more))
@@ -140,17 +140,4 @@ func TestSettled(t *testing.T) {
 			t.Errorf("a long answer to a tiny offer, late, in a store without any room: got %v, want %v", err, custerrors.CacheOverrunMaxCost)
 		}
 	})
-}
-
-// TestReserve looks at what is set aside at the opening: no more than a session can hold.
-func TestReserve(t *testing.T) {
-	s := newStore(t, MinMemory)
-	stripe := &s.stripes[0]
-	for n, want := range map[int]int{
-		20: minReserve, 2000: minReserve, 4 << 10: 12 << 10, 100 << 10: 204 << 10, 200 << 10: stripe.full, stripe.full: stripe.full,
-	} {
-		if got := stripe.reserve(n); got != want {
-			t.Errorf("of a first write of %d bytes: got %d, want %d", n, got, want)
-		}
-	}
 }

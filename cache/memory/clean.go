@@ -1,6 +1,10 @@
 package memory
 
-import "time"
+import (
+	"time"
+
+	"signal-server/cache"
+)
 
 // endLocked ends the session: what it held is dead from now on, to be cleaned away. at is when it ended.
 func (s *stripe) endLocked(r *record, at time.Duration) {
@@ -79,7 +83,7 @@ func (s *stripe) sweep(now, lifetime time.Duration) {
 			case r.epoch == 0:
 			case now >= r.deadline:
 				s.expireLocked(r)
-			case !r.settled && now >= r.end-lifetime+setAsideFor:
+			case !r.settled && now >= r.end-lifetime+cache.SetAsideFor:
 				s.settleLocked(r)
 			}
 		}

@@ -111,7 +111,7 @@ func (s *stripe) openLocked(k id, now time.Duration, token uint64, w *cache.Writ
 		return nil, custerrors.BodyIsTooLong
 	}
 	first := entryBytes(b, token)
-	reserved := s.reserve(first)
+	reserved := cache.SetAside(first, s.full)
 	if err := s.chargeLocked(w.Payer, int64(reserved)+recordCost, s.budget.open); err != nil {
 		return nil, err
 	}

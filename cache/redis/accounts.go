@@ -19,9 +19,10 @@ const (
 	tokenCost   = 64 // beside its length
 )
 
-// accounts are what the payers of sessions pay for all that came through this node. Redis sets nothing aside, so only what was written counts.
-// What goes through other nodes they count: whoever writes first to a session through this node pays for what comes through it, which is
-// who opens it wherever there is one node.
+// accounts are what the payers of sessions pay for all that came through this node, in what Redis is likely to need, and with as much set aside as
+// cache.SetAside says: so that an answer is not refused because its offerer's client has more sessions than it may. What goes through other
+// nodes they count: whoever writes first to a session through this node pays for what comes through it, which is who opens it wherever
+// there is one node.
 //
 // This node learns of the end of a session only where that comes through it. It counts any other session until its lifetime is over: to
 // count a session that is kept alive elsewhere no more would let one client have many shares, and to count one that has ended takes nothing
@@ -30,13 +31,15 @@ type accounts struct {
 	// set at construction
 	ledger   *cache.Ledger
 	lifetime time.Duration
+	full     int       // bytes of a session, at the most
 	start    time.Time // the origin of this clock
 
 	mu sync.Mutex
 	// guarded by mu
-	places map[accountID]uint32 // in all
-	all    []account            // a list from oldest to newest, by next and before; all[0] is both its ends
-	free   uint32               // the first that is in use no more, linked by next; 0: none
+	places  map[accountID]uint32 // in all
+	all     []account            // a list from oldest to newest, by next and before; all[0] is both its ends
+	settled uint32               // the newest that has settled, and all before it; 0: none
+	free    uint32               // the first that is in use no more, linked by next; 0: none
 }
 
 // accountID is a part of a session's name: 96 bits of the hash of its key.
@@ -46,12 +49,15 @@ type account struct {
 	id           accountID
 	payer        cache.Payer
 	epoch        uint64
-	bytes        int64
-	until        time.Duration
+	bytes, aside int64         // what was written, what is set aside
+	opened       time.Duration // on the accounts' clock
 	next, before uint32
 }
 
-// maxAccounts bounds the memory of accounts, to 26 MB. With more sessions than that in a lifetime, the oldest are forgotten.
+// cost is what the account's payer is charged.
+func (c *account) cost() int64 { return max(c.bytes, c.aside) }
+
+// maxAccounts bounds the memory of accounts, to 30 MB. With more sessions than that in a lifetime, the oldest are forgotten.
 const maxAccounts = 1 << 18
 
 // newAccounts returns accounts for a store with these limits over servers with so much memory; 0: it is not known.
@@ -61,9 +67,9 @@ func newAccounts(limits cache.Limits, memory int64) *accounts {
 		return nil
 	}
 	const message = writeCost + tokenCost + maxToken + frameCost
-	full := int64(sessionCost + limits.SessionBytes + len(cache.Roles)*(1+limits.Candidates)*message)
+	full := sessionCost + limits.SessionBytes + len(cache.Roles)*(1+limits.Candidates)*message
 	return &accounts{
-		ledger: cache.NewLedger(max(share, cache.FullSessions*full)), lifetime: limits.Lifetime, start: time.Now(),
+		ledger: cache.NewLedger(max(share, cache.FullSessions*int64(full))), lifetime: limits.Lifetime, full: full, start: time.Now(),
 		places: make(map[accountID]uint32), all: make([]account, 1),
 	}
 }
@@ -78,7 +84,7 @@ type bill struct {
 	id    accountID
 	payer cache.Payer
 	bytes int64
-	opens bool
+	epoch uint64 // of the account that was charged; 0: none, the payer was, for a new one
 }
 
 // charge charges the write, and reports whether its payer has the share. Then the caller calls settle or cancel.
@@ -88,47 +94,80 @@ func (a *accounts) charge(r *request, w *cache.Write) (b bill, ok bool) {
 	if a == nil {
 		return bill{}, true
 	}
-	b = bill{id: idOf(r), payer: w.Payer, opens: w.Opens, bytes: int64(writeCost + len(w.Batch.Frames()))}
+	b = bill{id: idOf(r), payer: w.Payer, bytes: int64(writeCost + len(w.Batch.Frames()))}
 	if w.Token != "" {
 		b.bytes += int64(tokenCost + len(w.Token))
 	}
 	a.mu.Lock()
-	a.expireLocked(time.Since(a.start))
+	defer a.mu.Unlock()
+	a.passLocked(time.Since(a.start))
 	if at, known := a.places[b.id]; known && !w.Opens {
-		b.payer = a.all[at].payer
-	} else {
-		b.bytes += sessionCost
+		c := &a.all[at]
+		b.payer, b.epoch = c.payer, c.epoch
+		return b, a.growLocked(c, b.bytes)
 	}
-	a.mu.Unlock()
-	return b, a.ledger.Take(b.payer, b.bytes)
+	b.bytes += sessionCost
+	return b, a.ledger.Take(b.payer, a.first(&b))
+}
+
+// first is what the first write through this node is charged.
+func (a *accounts) first(b *bill) int64 { return int64(cache.SetAside(int(b.bytes), a.full)) }
+
+// growLocked adds n bytes, if the account's payer has them.
+func (a *accounts) growLocked(c *account, n int64) bool {
+	before := c.cost()
+	c.bytes += n
+	if !a.ledger.Take(c.payer, c.cost()-before) {
+		c.bytes -= n
+		return false
+	}
+	return true
 }
 
 // cancel takes back what a write was charged that did not succeed.
 func (a *accounts) cancel(b *bill) {
-	if a != nil {
-		a.ledger.Give(b.payer, b.bytes)
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if b.epoch == 0 {
+		a.ledger.Give(b.payer, a.first(b))
+		return
+	}
+	if at, known := a.places[b.id]; known && a.all[at].epoch == b.epoch {
+		c := &a.all[at]
+		before := c.cost()
+		c.bytes -= b.bytes
+		a.ledger.Give(c.payer, before-c.cost())
 	}
 }
 
 // settle keeps what a write was charged that succeeded in the session of that epoch. A repeated write that opens is free; one that appends is
 // charged again, because only the server knows that it was repeated.
 func (a *accounts) settle(b *bill, epoch uint64) {
-	if a == nil || b.payer == (cache.Payer{}) {
+	if a == nil {
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	at, known := a.places[b.id]
 	switch {
-	case known && a.all[at].epoch != epoch: // that one has ended
-		a.closeLocked(at)
-		fallthrough
-	case !known:
-		a.openLocked(b, epoch)
-	case b.opens, a.all[at].payer != b.payer: // repeated; or somebody else came first, just now
-		a.ledger.Give(b.payer, b.bytes)
+	case known && a.all[at].epoch == epoch: // as it was charged; or opened before this write, which was repeated or came second
+		if b.epoch == 0 {
+			a.ledger.Give(b.payer, a.first(b))
+		}
+	case b.epoch != 0: // the session that was charged has ended meanwhile; what one write takes in the next one is not worth a second try
+		if known {
+			a.closeLocked(at)
+		}
 	default:
-		a.all[at].bytes += b.bytes
+		if known {
+			a.closeLocked(at)
+		}
+		if b.payer != (cache.Payer{}) {
+			a.openLocked(b, epoch)
+		}
 	}
 }
 
@@ -165,7 +204,7 @@ func (a *accounts) openLocked(b *bill, epoch uint64) {
 	a.free = a.all[at].next
 	last := a.all[0].before
 	a.all[at] = account{
-		id: b.id, payer: b.payer, epoch: epoch, bytes: b.bytes, until: time.Since(a.start) + a.lifetime, before: last,
+		id: b.id, payer: b.payer, epoch: epoch, bytes: b.bytes, aside: a.first(b), opened: time.Since(a.start), before: last,
 	}
 	a.all[last].next, a.all[0].before = at, at
 	a.places[b.id] = at
@@ -174,20 +213,31 @@ func (a *accounts) openLocked(b *bill, epoch uint64) {
 // closeLocked gives back what the account was charged, and forgets it.
 func (a *accounts) closeLocked(at uint32) {
 	c := &a.all[at]
-	a.ledger.Give(c.payer, c.bytes)
+	a.ledger.Give(c.payer, c.cost())
 	a.all[c.before].next, a.all[c.next].before = c.next, c.before
+	if a.settled == at {
+		a.settled = c.before
+	}
 	delete(a.places, c.id)
 	*c = account{next: a.free}
 	a.free = at
 }
 
-// expireLocked closes accounts whose sessions have ended by now. All sessions have one lifetime, so the oldest end first.
-func (a *accounts) expireLocked(now time.Duration) {
-	for at := a.all[0].next; at != 0 && a.all[at].until <= now; at = a.all[0].next {
+// passLocked does what time has brought by now: it closes accounts whose sessions have ended, and gives back what is set aside for others no
+// longer. All sessions have one lifetime, so the oldest end first.
+func (a *accounts) passLocked(now time.Duration) {
+	for at := a.all[0].next; at != 0 && a.all[at].opened+a.lifetime <= now; at = a.all[0].next {
 		a.closeLocked(at)
 	}
+	for at := a.all[a.settled].next; at != 0 && a.all[at].opened+cache.SetAsideFor <= now; at = a.all[at].next {
+		c := &a.all[at]
+		before := c.cost()
+		c.aside = int64(cache.Settled(int(c.aside), int(c.bytes)))
+		a.ledger.Give(c.payer, before-c.cost())
+		a.settled = at
+	}
 	if len(a.places) == 0 && len(a.all) > 1024 { // a map and a list keep what they have grown to
-		a.places, a.all, a.free = make(map[accountID]uint32), make([]account, 1), 0
+		a.places, a.all, a.settled, a.free = make(map[accountID]uint32), make([]account, 1), 0, 0
 	}
 }
 
