@@ -77,17 +77,22 @@ func (l *Ledger) Give(p Payer, n int64) {
 	}
 	page := l.page(&p)
 	page.mu.Lock()
-	defer page.mu.Unlock()
-	switch held := page.held[p] - n; {
-	case held > 0:
+	held := page.held[p] - n
+	if held > 0 {
 		page.held[p] = held
-	case held < 0:
+	} else {
+		page.forgetLocked(p)
+	}
+	page.mu.Unlock()
+	if held < 0 {
 		panic("BUG: a payer gives back more than it holds")
-	default:
-		delete(page.held, p)
-		if len(page.held) == 0 && page.most > ledgerKeep {
-			page.held, page.most = make(map[Payer]int64), 0
-		}
+	}
+}
+
+func (page *ledgerPage) forgetLocked(p Payer) {
+	delete(page.held, p)
+	if len(page.held) == 0 && page.most > ledgerKeep {
+		page.held, page.most = make(map[Payer]int64), 0
 	}
 }
 

@@ -12,8 +12,8 @@ import (
 // hot: every request that writes.
 func (h *Host) payerOf(c *fasthttp.RequestCtx) cache.Payer {
 	from := addressOf(c.RemoteAddr())
-	if !h.Gate.Believes(from) { // nearly always; to look for a header costs more than all the rest
-		return h.Gate.Payer(from)
+	if !h.Gate.Believes(from) { // to look for a header costs more than all the rest
+		return cache.PayerOf(from)
 	}
 	return h.Gate.Payer(from, allOf(c, fasthttp.HeaderXForwardedFor)...)
 }
