@@ -134,9 +134,17 @@ type Store interface {
 	//   - CursorIsInvalid: w.After lies beyond the last message of the log that it reads.
 	//   - SdpAlreadyExist: w opens a session and one lives, or the batch has an sdp and so has the log.
 	//   - QueueIsFull: the log would have more than Limits.Candidates candidates.
-	//   - BodyIsTooLong: the session would have more than Limits.SessionBytes bytes of payload.
+	//   - BodyIsTooLong: the session would have more than Limits.SessionBytes bytes of payload, as stored.
+	//   - TooManyRequests: the sessions of whoever pays would take more memory than those of one payer may, Limits.ClientMemory. A store
+	//     that is elsewhere may say so before it looks at the session.
 	//   - CacheOverrunMaxCost: no memory is left for another session, or for this one beyond what was set aside for it. Live sessions
 	//     are not touched.
+	//
+	// What a session takes is what it holds, payloads and what goes with them, or what was set aside for it at its opening, if that is more. It
+	// counts for the payer until the session ends, by End or by expiry. Nothing that is taken or read is given back before: it can be read
+	// again. Writes within what is set aside are never refused for want of memory. Setting aside ends two seconds after the opening for
+	// whatever is more than a few times what has been written by then. A store that learns of ends only through its own calls counts a session
+	// until the end of Limits.Lifetime at the latest.
 	//
 	// After SdpNoValues and CandidateNoValues the write is done, but there is nothing to read yet: dst is as it was, and the cursor lies
 	// behind what was read so far. If w.Limit is zero there is no such error: the cursor comes back where it was, with the epoch of the

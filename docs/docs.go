@@ -175,6 +175,12 @@ const docTemplate = `{
                             "$ref": "#/definitions/Envelope"
                         }
                     },
+                    "429": {
+                        "description": "TooManyRequests: this client has its share of the memory",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
                     "503": {
                         "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
@@ -883,7 +889,7 @@ const docTemplate = `{
                         }
                     },
                     "429": {
-                        "description": "QueueIsFull",
+                        "description": "QueueIsFull; TooManyRequests: this client has its share of the memory",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }

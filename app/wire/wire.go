@@ -113,8 +113,9 @@ type Host struct {
 	owners map[string]string // the wire of each route
 
 	// atomic
-	streams  atomic.Int64 // connections that were taken by Detach
-	detached link.Detached
+	streams    atomic.Int64 // connections that were taken by Detach
+	sharesTold atomic.Bool  // see tellShare
+	detached   link.Detached
 }
 
 // New returns a Host without wires.

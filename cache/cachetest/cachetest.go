@@ -61,7 +61,7 @@ func checks() []check {
 	return slices.Concat(
 		openChecks, appendChecks, tokenChecks, takeChecks, readChecks, exchangeChecks, payloadChecks, bellChecks,
 		virtualTimeChecks, actualTimeChecks, mailroomChecks, lostWakeupChecks, parallelChecks, fullChecks,
-		modelChecks, linearChecks, statsChecks,
+		modelChecks, linearChecks, statsChecks, payerChecks,
 	)
 }
 
