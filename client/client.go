@@ -20,11 +20,10 @@
 // # Repeating
 //
 // A request that failed for the moment (no connection, a broken answer, 408, 429, 502, 503, 504) is sent again as [Retry] says,
-// where that cannot do harm: every POST carries an Idempotency-Key that stays the same over its repetitions, and reading by
-// cursor removes nothing. A take ([Session.TakeSDP], [Session.TakeCandidate], [Session.TakeCandidates]) removes what it
-// returns, and [Session.End] may meet the next session of the key. Those are sent again only if the first request cannot have
-// been carried out (nothing was sent, or the server refused it). A take can lose a payload with a broken answer; reading by
-// cursor cannot. A report of the outcome ([Session.Report]) is sent once.
+// where that cannot do harm: reading by cursor removes nothing, and every POST and every take ([Session.TakeSDP],
+// [Session.TakeCandidate], [Session.TakeCandidates]) carries an Idempotency-Key that stays the same over its repetitions, by which the
+// server recognizes them. [Session.End] may meet the next session of the key. It is sent again only if the first request cannot have
+// been carried out (nothing was sent, or the server refused it). A report of the outcome ([Session.Report]) is sent once.
 package client
 
 import (

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"math"
 	"testing"
 	"time"
 )
@@ -53,6 +54,7 @@ func TestRetryAfter(t *testing.T) {
 func TestWholeSeconds(t *testing.T) {
 	for d, want := range map[time.Duration]int64{
 		-time.Second: 0, 0: 0, 1: 1, time.Second: 1, time.Second + 1: 2, 30 * time.Second: 30,
+		time.Duration(math.MaxInt64): math.MaxInt64/int64(time.Second) + 1,
 	} {
 		if got := wholeSeconds(d); got != want {
 			t.Errorf("%v: got %d, want %d", d, got, want)

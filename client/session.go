@@ -92,7 +92,7 @@ func (s *Session) PutSDP(ctx context.Context, sdp string, ttl time.Duration) err
 // wait, 30 s at the most. Errors: custerrors.SdpNoValues if it did not come, or is taken already; KeyNotFound if nobody has
 // opened the session (an answerer waits for that, too); KeyIsExpired if it has ended.
 //
-// If the answer is lost on its way, so is the sdp. Messages does not have that weakness.
+// If the answer is lost on its way, the request is repeated under the same Idempotency-Key, and the server answers as the first time.
 func (s *Session) TakeSDP(ctx context.Context, wait time.Duration) (string, error) {
 	return take[string](ctx, s, "sdp", wait)
 }
@@ -140,7 +140,7 @@ func (s *Session) End(ctx context.Context) error {
 
 // take asks for what the last element of the path names, and returns it.
 func take[T string | []string](ctx context.Context, s *Session, what string, wait time.Duration) (T, error) {
-	r := request{method: http.MethodGet, path: "/" + string(s.role) + "/" + what, wait: wait, once: true}
+	r := request{method: http.MethodGet, path: "/" + string(s.role) + "/" + what, wait: wait, takes: true}
 	var taken *T // nil for null
 	data, err := s.do(ctx, r)
 	if err == nil {
@@ -214,4 +214,11 @@ func checkTexts(texts []string) error {
 	return nil
 }
 
-func wholeSeconds(d time.Duration) int64 { return int64((max(d, 0) + time.Second - 1) / time.Second) }
+// wholeSeconds rounds up. A negative duration is none.
+func wholeSeconds(d time.Duration) int64 {
+	seconds := max(d, 0) / time.Second
+	if d > seconds*time.Second {
+		seconds++
+	}
+	return int64(seconds)
+}

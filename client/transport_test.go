@@ -65,8 +65,8 @@ func (c *cutter) serve(conn net.Conn) {
 	}
 }
 
-// net/http repeats a GET by itself if a kept connection breaks before the answer. If the GET is a take, that would lose a payload.
-func TestTheTransportDoesNotRepeatATake(t *testing.T) {
+// net/http repeats a GET by itself if a kept connection breaks before the answer. If the GET is a take, it does so under the same token.
+func TestTheTransportRepeatsATakeUnderItsToken(t *testing.T) {
 	c := newCutter(t)
 	hc := &http.Client{Transport: &http.Transport{}}
 	defer hc.CloseIdleConnections()
@@ -74,18 +74,20 @@ func TestTheTransportDoesNotRepeatATake(t *testing.T) {
 	if got, err := s.TakeCandidate(t.Context(), 0); got != "x" || err != nil {
 		t.Fatalf("got %q, %v, want x", got, err)
 	}
-	if got, err := s.TakeCandidate(t.Context(), 0); err == nil {
-		t.Errorf("got %q from a repeated take, want an error", got)
+	if got, err := s.TakeCandidate(t.Context(), 0); got != "x" || err != nil {
+		t.Errorf("got %q, %v, want x by the repetition", got, err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if got, want := len(c.requests), 2; got != want {
-		t.Errorf("the server got %d requests, want %d", got, want)
+	if got, want := len(c.requests), 3; got != want {
+		t.Fatalf("the server got %d requests, want %d", got, want)
 	}
+	tokens := []string{}
 	for _, r := range c.requests {
-		if r.ContentLength != 0 || len(r.TransferEncoding) != 0 {
-			t.Errorf("got a GET with length %d and encoding %q, want none", r.ContentLength, r.TransferEncoding)
-		}
+		tokens = append(tokens, r.Header.Get("Idempotency-Key"))
+	}
+	if tokens[0] == tokens[1] || tokens[1] != tokens[2] || tokens[1] == "" {
+		t.Errorf("got tokens %q, want the second take's repeated", tokens)
 	}
 }
 
