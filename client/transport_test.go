@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -168,17 +169,46 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		}
 	}
 	for name, o := range map[string]client.Option{
-		"no attempts":    client.WithRetry(client.Retry{}),
-		"Max under Base": client.WithRetry(client.Retry{Attempts: 1, Base: 2, Max: 1}),
-		"no http.Client": client.WithHTTPClient(nil),
-		"no logger":      client.WithLogger(nil),
-		"no timeout":     client.WithTimeout(0),
-		"no reply":       client.WithMaxReply(0),
+		"negative attempts":          client.WithRetry(client.Retry{Attempts: -1}),
+		"negative pause":             client.WithRetry(client.Retry{Base: -1}),
+		"negative longest pause":     client.WithRetry(client.Retry{Max: -1}),
+		"Max under Base":             client.WithRetry(client.Retry{Attempts: 1, Base: 2, Max: 1}),
+		"negative timeout":           client.WithTimeout(-1),
+		"negative reply":             client.WithMaxReply(-1),
+		"negative time of the other": client.WithHTTPClient(&http.Client{Timeout: -1}),
 	} {
 		if _, err := client.New("http://server.example", o); err == nil {
 			t.Errorf("%s: got no error", name)
 		}
 	}
+}
+
+// What is zero means the default, and what is huge is a day, not a sum that overflows: each of these answers a request.
+func TestAnOptionThatIsZeroOrHugeWorks(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Write([]byte(`{"msg":"","data":null}`))
+	}))
+	defer server.Close()
+	for name, o := range map[string]client.Option{
+		"no retry":       client.WithRetry(client.Retry{}),
+		"attempts alone": client.WithRetry(client.Retry{Attempts: 2}),
+		"a pause alone":  client.WithRetry(client.Retry{Base: time.Minute}),
+		"a short Max":    client.WithRetry(client.Retry{Max: 1}),
+		"no http.Client": client.WithHTTPClient(nil),
+		"no logger":      client.WithLogger(nil),
+		"no timeout":     client.WithTimeout(0),
+		"no reply":       client.WithMaxReply(0),
+		"huge timeout":   client.WithTimeout(math.MaxInt64),
+		"huge reply":     client.WithMaxReply(math.MaxInt64),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSession(t, server.URL, "key", client.Offer, client.WithHTTPClient(server.Client()), o)
+			if err := s.AddCandidate(t.Context(), "c"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	http.DefaultTransport.(*http.Transport).CloseIdleConnections() // it served where there was no http.Client
 }
 
 func TestAServerMountedUnderAPath(t *testing.T) {
