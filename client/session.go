@@ -36,6 +36,7 @@ type Session struct {
 	key         string
 	keyInHeader bool
 	role        Role
+	joined      bool // a Meeting's: its Inboxes end with their session, so that the role is found out anew
 
 	// atomic
 	ticket atomic.Pointer[string] // of the open session; nil: the server gave none
@@ -70,6 +71,9 @@ func fitsHeader(key string) bool {
 
 // Role returns the side of the session that this is.
 func (s *Session) Role() Role { return s.role }
+
+// Join returns s, whose role is known; see Meeting.Join.
+func (s *Session) Join(context.Context) (*Session, error) { return s, nil }
 
 // PutSDP puts this role's sdp: UTF-8 text that is not blank, opaque to the server. The offerer's sdp opens the session, which
 // then lives for ttl after each request to it, rounded up to whole seconds; 0 means the server's maximum. An answerer's ttl is
