@@ -175,6 +175,42 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
+// An offerer with the same secret cannot open a refusal either, unless it is of its own offer as it stands.
+func TestARefusalOpensForNobodyElse(t *testing.T) {
+	keys := keysOf(t, secret, "")
+	mine := keys.Offerer()
+	sealed, err := mine.SealSDP(offer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		of    *Keys
+		offer string
+	}{
+		"of another secret":              {keysOf(t, "7", ""), sealed},
+		"of an offer that was changed":   {keys, sealed[:len(sealed)-2] + "AA"},
+		"of an offer that is not sealed": {keys, offer},
+	} {
+		refusal, err := c.of.Refuse(c.offer)
+		if err != nil || !Sealed(refusal) {
+			t.Fatalf("%s: got %q, %v, want a sealed payload", name, refusal, err)
+		}
+		if text, err := mine.OpenSDP(refusal); !errors.Is(err, ErrBroken) {
+			t.Errorf("%s: got %q, %v, want %v", name, text, err, ErrBroken)
+		}
+	}
+	if _, err := mine.OpenSDP(Refused); !errors.Is(err, ErrNotSealed) {
+		t.Errorf("without a secret: got %v, want %v", err, ErrNotSealed)
+	}
+	refusal, err := keys.Refuse(sealed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := mine.OpenSDP(refusal); text != Refused || err != nil {
+		t.Errorf("of the same secret and offer: got %q, %v, want %q", text, err, Refused)
+	}
+}
+
 func TestOrder(t *testing.T) {
 	keys := keysOf(t, secret, "")
 	e := begin(t, keys)

@@ -111,6 +111,19 @@ func (s *Session) OpenCandidate(sealed string) (string, error) {
 	return text, nil
 }
 
+// Refused is what an answerer says in place of its description when it cannot open the offer: as it stands if it has no secret, otherwise
+// sealed by Refuse.
+const Refused = "refused"
+
+// Refuse returns the payload that an answerer posts as its description if OpenSDP has failed for offer, which may be any text. No offerer
+// whose offer did not open can open it: so it learns at once that the two secrets differ. The error is that of the system's random source.
+func (k *Keys) Refuse(offer string) (string, error) { return k.Answerer().refuse(offer) }
+
+func (s *Session) refuse(offer string) (string, error) {
+	s.offer.sdp = offer // as it came: the refusal is bound to it, as an answer is
+	return s.SealSDP(Refused)
+}
+
 func (s *Session) other() Role {
 	if s.role == Offer {
 		return Answer
