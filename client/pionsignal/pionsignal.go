@@ -40,6 +40,7 @@
 package pionsignal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -67,7 +68,8 @@ var (
 	ErrUsed = errors.New("the PeerConnection is not new")
 )
 
-// Option changes how Offer and Answer work.
+// Option changes how Offer, Answer and Connect work. A nil argument means the default; where that would be dangerous, and where a number is
+// negative, Offer, Answer and Connect return an error.
 type Option func(*handshake)
 
 // DefaultBatchDelay is long enough for a STUN server nearby, and for host candidates, which take 0.2 ms on a loopback interface
@@ -76,20 +78,38 @@ type Option func(*handshake)
 const DefaultBatchDelay = 50 * time.Millisecond
 
 // WithBatchDelay sets how long the first write waits for gathering to end; DefaultBatchDelay by default. 0 trickles at once.
-func WithBatchDelay(d time.Duration) Option { return func(h *handshake) { h.batchDelay = d } }
+func WithBatchDelay(d time.Duration) Option {
+	return func(h *handshake) {
+		h.batchDelay = d
+		if d < 0 {
+			h.mistake = fmt.Errorf("the batch delay is %v, must not be negative", d)
+		}
+	}
+}
 
 // WithLogger logs to l what is left out, such as a candidate of the peer that cannot be read. The default is not to log.
-func WithLogger(l *slog.Logger) Option { return func(h *handshake) { h.log = l } }
+func WithLogger(l *slog.Logger) Option {
+	return func(h *handshake) { h.log = cmp.Or(l, slog.New(slog.DiscardHandler)) }
+}
 
 // WithCursor is for an answerer that answers one offer of a key after the other: pass the same variable, empty at first, to each
 // Answer. It says how far was read, so that no offer is answered twice, even while its session is still open. Answer sets it
 // before it returns.
-func WithCursor(c *client.Cursor) Option { return func(h *handshake) { h.cursor = c } }
+func WithCursor(c *client.Cursor) Option {
+	return func(h *handshake) { h.cursor = cmp.Or(c, new(client.Cursor)) }
+}
 
 // WithSeal seals every payload and opens the peer's, end to end, with keys that both peers derived from one secret: the server
 // can neither read descriptions and addresses nor put others in their place. The session is that of keys.SessionKey. A description
-// that does not open is an error, seal.ErrBroken or seal.ErrNotSealed. A candidate that does not open is logged and left out.
-func WithSeal(keys *seal.Keys) Option { return func(h *handshake) { h.keys = keys } }
+// that does not open is an error, seal.ErrBroken or seal.ErrNotSealed, on both sides: the answerer, which reads first, refuses. A candidate
+// that does not open is logged and left out. Without keys nothing would be sealed, so nil is an error, seal.ErrNoSecret.
+func WithSeal(keys *seal.Keys) Option {
+	return func(h *handshake) {
+		if h.keys = keys; keys == nil {
+			h.mistake = seal.ErrNoSecret
+		}
+	}
+}
 
 // WithoutReport does not report to the server how the handshake ended. By default the server's operator learns that: connected, over
 // which type of local candidate (host, srflx, prflx, relay) and after how many milliseconds, or failed; see client.Session.Report.
@@ -124,34 +144,9 @@ func start(ctx context.Context, pc *webrtc.PeerConnection, session *client.Sessi
 	if session.Role() != role {
 		return fmt.Errorf("pionsignal: a session for role %s cannot %s", session.Role(), role)
 	}
-	if pc.LocalDescription() != nil || pc.RemoteDescription() != nil {
-		return fmt.Errorf("pionsignal: %s: %w", role, ErrUsed)
-	}
-	h := &handshake{
-		pc:         pc,
-		session:    session,
-		log:        slog.New(slog.DiscardHandler),
-		batchDelay: DefaultBatchDelay,
-		began:      time.Now(),
-		cursor:     new(client.Cursor),
-		out:        newOutbox(),
-		link:       newLink(),
-	}
-	for _, o := range opts {
-		o(h)
-	}
-	if role == client.Offer { // it opens a session of its own
-		h.cursor = new(client.Cursor)
-	}
-	h.codec = newCodec(h.keys, role)
-	h.inbox = session.Inbox(*h.cursor)
-	pc.OnICECandidate(h.out.add)
-	h.link.watch(pc)
-	err := h.run(ctx)
-	h.out.close()
-	*h.cursor = h.inbox.Cursor()
+	h, err := newHandshake(pc, session, opts)
 	if err != nil {
-		return fmt.Errorf("pionsignal: %s: %w", role, err)
+		return err
 	}
-	return nil
+	return h.run(ctx)
 }

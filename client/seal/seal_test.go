@@ -211,6 +211,31 @@ func TestARefusalOpensForNobodyElse(t *testing.T) {
 	}
 }
 
+// What was sealed and not posted leaves no gap.
+func TestTakeBack(t *testing.T) {
+	o, a := keysOf(t, secret, "").Offerer(), keysOf(t, secret, "").Answerer()
+	must := func(text string, err error) string {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	must(a.OpenSDP(must(o.SealSDP(offer))))
+	posted := must(o.SealCandidate(host))
+	must(o.SealCandidate(srflx))
+	must(o.SealCandidate(srflx))
+	o.TakeBack(2)
+	last := must(o.SealCandidate(end))
+	for _, c := range []string{posted, last} {
+		must(a.OpenCandidate(c))
+	}
+	o.TakeBack(7) // more than there are
+	if _, err := a.OpenCandidate(must(o.SealCandidate(host))); !errors.Is(err, ErrBroken) {
+		t.Errorf("in the place of the first one: got %v, want %v", err, ErrBroken)
+	}
+}
+
 func TestOrder(t *testing.T) {
 	keys := keysOf(t, secret, "")
 	e := begin(t, keys)

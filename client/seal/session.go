@@ -77,6 +77,14 @@ func (s *Session) SealCandidate(text string) (string, error) {
 	return sealed, nil
 }
 
+// TakeBack says that the last n candidates that this side has sealed will not be posted: the next ones are sealed for their places.
+func (s *Session) TakeBack(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	mine := s.progressLocked(s.role)
+	mine.candidates = max(0, mine.candidates-n)
+}
+
 // OpenSDP opens the other side's description, once. The offerer must have sealed its own before. The error is ErrNotSealed, ErrBroken or
 // ErrOrder, and leaves the Session as it was.
 func (s *Session) OpenSDP(sealed string) (string, error) {
