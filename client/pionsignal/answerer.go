@@ -17,8 +17,10 @@ const (
 	silence = 3 * time.Second
 	// longSilence is that for an offerer that may still gather: a STUN server that does not answer costs Pion 5 s.
 	longSilence = 10 * time.Second
-	// grace is for two that are about to connect, or that have connected on one side, whose end of the session this side sees first.
+	// grace is for two that are about to connect.
 	grace = 2 * time.Second
+	// lastChance is for two that have connected on the other side, whose end of the session this side sees first.
+	lastChance = time.Second
 )
 
 // patience returns d, longer after losses.
@@ -98,7 +100,7 @@ func (h *handshake) outlast(ctx context.Context, err error) error {
 			return fmt.Errorf("connecting in vain: %w", custerrors.KeyIsExpired)
 		}
 	}
-	if isOver(err) && sleep(ctx, grace) != nil {
+	if isOver(err) && sleep(ctx, lastChance) != nil {
 		return ctx.Err()
 	}
 	return err

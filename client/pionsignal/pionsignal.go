@@ -2,6 +2,10 @@
 // the conventions below, and no HTTP: package client does that part.
 //
 //	offerer: err := pionsignal.Offer(ctx, pc, session)     answerer: err := pionsignal.Answer(ctx, pc, session)
+//	either:  pc, err := pionsignal.Connect(ctx, meeting, newPC)
+//
+// Offer and Answer do what can be done with one PeerConnection, which Pion connects with one peer only. Connect makes another one where
+// that is not enough: the other side, or this program, was killed and started again, or the two have not agreed who offers.
 //
 // # Conventions
 //
@@ -12,6 +16,8 @@
 //   - a candidate is the JSON of an RTCIceCandidateInit: {"candidate":"candidate:…","sdpMid":"0","sdpMLineIndex":0};
 //   - the last candidate has an empty "candidate": the end of candidates (RFC 8838, Section 13). After it nobody needs to
 //     read on. If a peer does not send it, that costs a long poll and nothing more.
+//
+// What else is read: null as the end of candidates, and the attribute alone, candidate:…, for one of the first media section.
 //
 // A candidate that cannot be read is left out. With [WithSeal] all of these are sealed; docs/sealing.md has the format.
 //
@@ -31,12 +37,18 @@
 // If gathering takes longer, the offerer's first write does not wait for the answer. Later candidates are posted as they come: one
 // request posts all that came during the request before. Meanwhile each side reads by long poll until it is connected.
 //
+// A server takes 128 candidates of one side by default, their end included. Of more, those of the highest priority go. If the server takes
+// fewer, the request is refused, and goes again with half of them.
+//
 // # The end of the session
 //
 // Offer ends the session before it returns. On failure that tells the answerer. On success the answerer may still have candidates
 // to send or to read, but it no longer needs them: the offerer has finished ICE and DTLS, so there is a path on which the answerer
 // finishes too, and the offerer, which decides about the path, keeps the one that it has chosen. So once both descriptions are
 // exchanged, Answer does not take the end of the session for a failure. In return the key is free at once for the next offer.
+//
+// A session whose offerer was killed ends after 10 s without a request. One that ends before the answer is followed by another one with
+// the same offer.
 package pionsignal
 
 import (
@@ -94,7 +106,7 @@ func WithLogger(l *slog.Logger) Option {
 
 // WithCursor is for an answerer that answers one offer of a key after the other: pass the same variable, empty at first, to each
 // Answer. It says how far was read, so that no offer is answered twice, even while its session is still open. Answer sets it
-// before it returns.
+// before it returns. A Meeting does without.
 func WithCursor(c *client.Cursor) Option {
 	return func(h *handshake) { h.cursor = cmp.Or(c, new(client.Cursor)) }
 }
@@ -119,10 +131,13 @@ func WithoutReport() Option { return func(h *handshake) { h.silent = true } }
 // Offer connects pc as the offerer: it creates the offer, opens the session with it, and returns nil when ICE and DTLS are connected. pc
 // must have at least one data channel or transceiver already.
 //
+// If the session ends before the answer has come (it was there for its lifetime, or the server was restarted), Offer opens another one with
+// the same offer. While another session of the key is open, it waits until that is over: most likely it is one that this program has left
+// behind. It ends that session itself only if session has its ticket. All this goes on until ctx ends.
+//
 // An error says at which step Offer failed and why. The session is then ended if it may be open. errors.Is finds the context's
-// error, custerrors.Error, ErrICE, ErrDTLS, ErrClosed and ErrUsed. While a session of the key is open, the error is
-// custerrors.SdpAlreadyExist; client.Session.End ends a session that a crashed offerer has left behind. Reporting and ending the
-// session may take a second more, also after the context's end. pc is left open.
+// error, custerrors.Error, ErrICE, ErrDTLS, ErrClosed and ErrUsed; custerrors.SdpAlreadyExist if the key was in use until ctx ended.
+// Reporting and ending the session may take a second more, also after the context's end. pc is left open.
 //
 // Offer sets pc's OnICECandidate, and OnStateChange and OnConnectionStateChange of its DTLS and ICE transports
 // (pc.SCTP().Transport()), of which Pion keeps one handler each. These handlers stay set, and do nothing after the return. The
@@ -135,7 +150,8 @@ func Offer(ctx context.Context, pc *webrtc.PeerConnection, session *client.Sessi
 // answers it, and returns nil when ICE and DTLS are connected.
 //
 // Errors and handlers are those of Offer, but the session is left as it is. If the offer has been answered already, the error is
-// custerrors.SdpAlreadyExist; see WithCursor.
+// custerrors.SdpAlreadyExist; see WithCursor, and Connect, which goes on. If the server gives tickets and the session before, which
+// another one answers, is still open, Answer waits.
 func Answer(ctx context.Context, pc *webrtc.PeerConnection, session *client.Session, opts ...Option) error {
 	return start(ctx, pc, session, client.Answer, opts)
 }

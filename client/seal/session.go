@@ -77,7 +77,8 @@ func (s *Session) SealCandidate(text string) (string, error) {
 	return sealed, nil
 }
 
-// TakeBack says that the last n candidates that this side has sealed will not be posted: the next ones are sealed for their places.
+// TakeBack says that the last n candidates that this side has sealed were refused, and will not be posted: the next ones are sealed for
+// their places. A server that has read them could hand them out in those places, which are this side's own candidates all the same.
 func (s *Session) TakeBack(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
