@@ -34,12 +34,7 @@ func TestAnOffererWhoseSessionIsOverOpensAnother(t *testing.T) {
 			ctx := within(t, 30*time.Second)
 			offered := make(chan error, 1)
 			go func() { offered <- pionsignal.Offer(ctx, offers, w.session("key", client.Offer), opts...) }()
-			until.Nil(t, 20*time.Second, func() error {
-				if opened := w.store.Stats().Opened; opened < 3 {
-					return fmt.Errorf("got %d sessions, want 3", opened)
-				}
-				return nil
-			})
+			w.awaitOpened(3)
 			if err := pionsignal.Answer(ctx, answers, w.session("key", client.Answer), opts...); err != nil {
 				t.Error(err)
 			}
@@ -50,6 +45,17 @@ func TestAnOffererWhoseSessionIsOverOpensAnother(t *testing.T) {
 			w.wantCounted("offer connected host: 1", "answer connected host: 1")
 		})
 	}
+}
+
+// awaitOpened returns when the server has opened n sessions.
+func (w *world) awaitOpened(n int64) {
+	w.t.Helper()
+	until.Nil(w.t, 20*time.Second, func() error {
+		if got := w.store.Stats().Opened; got < n {
+			return fmt.Errorf("got %d sessions, want %d", got, n)
+		}
+		return nil
+	})
 }
 
 // The offerer's former life has left its session behind. It waits until that one is over. If it is the same Session with the ticket, it
@@ -89,15 +95,13 @@ func TestAnOffererWithTheTicketEndsItsFormerSession(t *testing.T) {
 	offers, answers := newPC(t), newPC(t)
 	channel(t, offers)
 	ctx := within(t, 20*time.Second)
-	answered := make(chan error, 1)
-	go func() {
-		w.wire.await(t, "DELETE /session")
-		answered <- pionsignal.Answer(ctx, answers, w.session("key", client.Answer))
-	}()
-	if err := pionsignal.Offer(ctx, offers, session); err != nil {
+	result := make(chan error, 1)
+	go func() { result <- pionsignal.Offer(ctx, offers, session) }()
+	w.awaitOpened(2)
+	if err := pionsignal.Answer(ctx, answers, w.session("key", client.Answer)); err != nil {
 		t.Error(err)
 	}
-	if err := <-answered; err != nil {
+	if err := <-result; err != nil {
 		t.Error(err)
 	}
 }
