@@ -87,7 +87,7 @@ func (s *Session) TakeBack(n int) {
 }
 
 // OpenSDP opens the other side's description, once. The offerer must have sealed its own before. The error is ErrNotSealed, ErrBroken or
-// ErrOrder, and leaves the Session as it was.
+// ErrOrder, and leaves the Session as it was. A refusal is ErrBroken, whether it opens or not.
 func (s *Session) OpenSDP(sealed string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -96,6 +96,9 @@ func (s *Session) OpenSDP(sealed string) (string, error) {
 		return "", ErrOrder
 	}
 	text, err := s.openLocked(0, sealed)
+	if err == nil && s.role == Offer && text == Refused { // the answerer has this secret, and got another offer than this side's
+		err = ErrBroken
+	}
 	if err != nil {
 		return "", err
 	}
