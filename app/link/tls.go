@@ -63,8 +63,8 @@ func (c overTLS) refuseHTTP() {
 }
 
 // hungUp reports whether the client has ended TLS, which the system below cannot see (RFC 8446, Section 6.1). It keeps for the next
-// read whatever else has come. It may be called between reads only; unread says whether the system has something to read.
-func (c *Conn) hungUp(unread func() bool) bool {
+// read whatever else has come. It may be called between reads only. p tells whether the system has something to read.
+func (c *Conn) hungUp(p *presence) bool {
 	defer c.tls.SetDeadline(time.Time{})
 	var b [512]byte
 	for patience := false; len(c.left) < maxAhead; {
@@ -80,7 +80,7 @@ func (c *Conn) hungUp(unread func() bool) bool {
 			patience = false
 		case !errors.Is(err, os.ErrDeadlineExceeded):
 			return true
-		case patience || !unread():
+		case patience || !p.stillUnread():
 			return false
 		default:
 			patience = true

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"signal-server/cache"
 	"signal-server/custerrors"
@@ -59,12 +60,15 @@ func waitNext(r *rig) {
 			return cache.Wait{For: long}
 		}
 	})
-	got := <-waits[1]
-	r.wantError("one that is not first, whose time is up", got.err, custerrors.SdpNoValues)
+	r.wantError("one that is not first, whose time is up", (<-waits[1]).err, custerrors.SdpNoValues)
 	gone.Store(true)
+	written := time.Now()
 	r.append("k", cache.Answer, sdp("a"))
-	r.wantLetter("the last one, whose client has left", waits[0], short, cache.ErrGone)
-	r.wantLetter("the first one", waits[2], short, nil, sdp("a"))
+	r.wantError("the last one, whose client has left", (<-waits[0]).err, cache.ErrGone)
+	if got := <-waits[2]; got.err != nil || got.text != text(sdp("a")) {
+		r.Errorf("the first one: got %q (%s), want %q", got.text, said(got.err), text(sdp("a")))
+	}
+	r.wantTook("the first one", written, 0)
 }
 
 func waitLast(r *rig) {

@@ -105,7 +105,7 @@ func (s *stream) run(conn *link.Conn, key cache.Key) (sent int) {
 	s.key = key
 	s.buf = append(s.buf, "\r\n"...)
 	s.buf = append(s.buf, eventComment...) // so that the reader knows at once that it is connected
-	s.wait.Present = link.Present(conn)
+	s.wait.Present, s.wait.Left = link.Present(conn), conn.Left()
 	defer s.wait.End()
 	for {
 		n, err := conn.Write(s.buf)
