@@ -121,11 +121,22 @@ func (c *Conn) wake() bool {
 // shut ends a connection on which no request has begun, and was in this state a moment ago. A request that comes later is not read. One whose
 // first byte the system has already is served.
 func (c *Conn) shut(state int64) {
-	if unread(c.socket) || !c.state.CompareAndSwap(state, state&^phaseMask|phaseShut) {
-		return
+	if !unread(c.socket) && c.claim(state) {
+		c.rest.Store(true) // such a request may be on its way
+		c.socket.SetReadDeadline(past)
 	}
-	c.rest.Store(true) // such a request may be on its way
-	c.socket.SetReadDeadline(past)
+}
+
+// shutHandshake ends a connection whose TLS is not up. With the end of a handshake a request may come: it is served if that was in time.
+func (c *Conn) shutHandshake(state int64) {
+	if c.claim(state) {
+		c.socket.SetDeadline(past)
+	}
+}
+
+// claim makes the connection one that is shut, if it is in that state still.
+func (c *Conn) claim(state int64) bool {
+	return c.state.CompareAndSwap(state, state&^phaseMask|phaseShut)
 }
 
 // Read implements net.Conn.
@@ -141,6 +152,8 @@ func (c *Conn) Read(b []byte) (int, error) {
 		return n, nil
 	}
 	switch {
+	case c.state.Load()&phaseMask == phaseShut: // fasthttp reads on when a handshake has failed
+		return 0, io.EOF
 	case c.begun:
 		c.become(phaseRequest) // since when it began
 	case c.fresh:

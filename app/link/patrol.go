@@ -179,7 +179,7 @@ func (p *patrol) walkPast(round int64) {
 			}
 		case phaseHandshake:
 			if lasted > p.request || p.draining.Load() { // it is not a request yet
-				c.socket.SetDeadline(past)
+				c.shutHandshake(state)
 			}
 		}
 	}

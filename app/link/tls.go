@@ -25,7 +25,9 @@ func (c overTLS) Handshake() error {
 	}
 	c.become(phaseHandshake) // since when it was accepted
 	err := c.tls.Handshake()
-	c.become(phaseServing)
+	if !c.wake() {
+		return errShut
+	}
 	var notTLS tls.RecordHeaderError
 	switch {
 	case err == nil:
@@ -42,6 +44,8 @@ func (c overTLS) Handshake() error {
 	}
 	return nil
 }
+
+var errShut = errors.New("the connection has ended before its first request")
 
 var errNotHTTP = errors.New("the client speaks another protocol than HTTP")
 
