@@ -1,13 +1,16 @@
 package link
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Waiting clients are watched: the patrol asks the system for all of them together, and tells the owner of a connection that stirs. The
-// owner, who alone may ask TLS, then asks Present. A client that waits so costs no goroutine, timer or wake-up of its own: 10,000 of
-// them cost the patrol 0.3 % of a core.
+// owner, who alone may ask TLS, then asks Present. So a client that waits costs no goroutine, timer or wake-up for it: 10,000 of them cost the
+// patrol 0.7 % of a core, on two cores of an EPYC that were busy with other things.
 
 const (
-	watchEvery = 400 * time.Millisecond // a client that has left is noticed within a second, be it one that the first round has missed
+	watchEvery = 800 * time.Millisecond // a client that has left is noticed within a second
 	watchBatch = 256                    // clients that are asked for by one system call: 2 KiB of stack
 )
 
@@ -69,16 +72,15 @@ func (p *patrol) unwatch(c *Conn) {
 	}
 }
 
-// watchAll looks at all that are watched. Between two batches others may be watched, or not any more: one that is missed by that is seen
-// the next time.
+// watchAll looks at all that are watched, the last ones first: unwatch moves the last one forward, so that none is passed over.
 func (p *patrol) watchAll() {
 	var batch [watchBatch]glance
-	for from := 0; ; from += watchBatch {
+	for upto := math.MaxInt; ; {
 		p.mu.Lock()
-		n := 0
-		if from < len(p.watched) {
-			n = copy(batch[:], p.watched[from:])
-		}
+		upto = min(upto, len(p.watched))
+		from := max(upto-watchBatch, 0)
+		n := copy(batch[:], p.watched[from:upto])
+		upto = from
 		p.mu.Unlock()
 		if n == 0 {
 			return
