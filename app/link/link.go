@@ -19,7 +19,7 @@ type Config struct {
 	MaxConnections int `name:"max-connections" group:"Where" default:"0" help:"Connections at once, at the most; 0: as many as there are descriptors."`
 
 	// MaxClientConnections bounds how many of them one client may have. One more is given Refusals.TooMany, and closed.
-	MaxClientConnections Share `name:"max-client-connections" group:"How much" default:"25%" help:"Connections of one client at once: a part of --max-connections (where that is 0, of the descriptors), or a number; 0: any number."` // three others have room beside it
+	MaxClientConnections Share `name:"max-client-connections" group:"How much" default:"1/4" help:"Connections of one client at once: a part of --max-connections (where that is 0, of the descriptors), or a number; 0: any number."` // three others have room beside it
 
 	// ReadTimeout bounds how long one request may take to arrive whole, and one answer to be taken. IdleTimeout bounds how long a
 	// connection may stay open between two requests. A request that waits is under neither.

@@ -2,8 +2,6 @@ package link
 
 import (
 	"errors"
-	"fmt"
-	"math"
 	"net"
 	"net/netip"
 	"strconv"
@@ -11,32 +9,32 @@ import (
 	"time"
 )
 
-// Share is how many connections of all one client may have at once: a part of all, or a number. The zero Share is any number.
+// Share is how many connections of all one client may have at once: a part of them, or a number. The zero Share is any number.
 type Share struct {
-	Percent int // of all, 1 to 100; 0: Number counts
-	Number  int
+	Part   int // one in so many: 4 is a quarter; 0: Number counts
+	Number int
 }
 
-// String returns the share as UnmarshalText reads it: 25% or 100.
+// String returns the share as UnmarshalText reads it: 1/4 or 100.
 func (s Share) String() string {
-	if s.Percent > 0 {
-		return fmt.Sprintf("%d%%", s.Percent)
+	if s.Part > 0 {
+		return "1/" + strconv.Itoa(s.Part)
 	}
 	return strconv.Itoa(s.Number)
 }
 
-// UnmarshalText reads a part such as 25%, or a number; 0 is any number. The error says what the text must be. After an error the share is
+// UnmarshalText reads a part such as 1/4, or a number; 0 is any number. The error says what the text must be. After an error the share is
 // unchanged.
 func (s *Share) UnmarshalText(text []byte) error {
-	number, isPart := strings.CutSuffix(string(text), "%")
-	n, err := strconv.Atoi(number)
+	number, isPart := strings.CutPrefix(string(text), "1/")
+	n, err := strconv.ParseUint(number, 10, 31)
 	switch {
-	case err == nil && isPart && n >= 1 && n <= 100:
-		*s = Share{Percent: n}
-	case err == nil && !isPart && n >= 0 && n <= math.MaxInt32:
-		*s = Share{Number: n}
+	case err != nil || isPart && n == 0:
+		return errors.New("a part such as 1/4, or a number such as 100; 0: any number")
+	case isPart:
+		*s = Share{Part: int(n)}
 	default:
-		return errors.New("a part such as 25%, or a number such as 100; 0: any number")
+		*s = Share{Number: int(n)}
 	}
 	return nil
 }
@@ -44,7 +42,7 @@ func (s *Share) UnmarshalText(text []byte) error {
 // of returns how many of all connections that is; 0: any number. All are limit or, if that is 0, as many as there are descriptors: one
 // client that takes those leaves the others nothing, either.
 func (s Share) of(limit int) int {
-	if s.Percent == 0 {
+	if s.Part == 0 {
 		return s.Number
 	}
 	if limit == 0 {
@@ -53,7 +51,7 @@ func (s Share) of(limit int) int {
 	if limit == 0 {
 		return 0 // of what nobody knows
 	}
-	return max(limit*s.Percent/100, 1)
+	return max(limit/s.Part, 1)
 }
 
 // Peers tells the clients of connections apart. Only the goroutine that accepts calls it.

@@ -16,20 +16,20 @@ import (
 
 func TestShares(t *testing.T) {
 	for text, want := range map[string]Share{
-		"0": {}, "1": {Number: 1}, "2147483647": {Number: 1<<31 - 1}, "1%": {Percent: 1}, "25%": {Percent: 25}, "100%": {Percent: 100},
+		"0": {}, "1": {Number: 1}, "2147483647": {Number: 1<<31 - 1}, "1/1": {Part: 1}, "1/4": {Part: 4}, "1/2147483647": {Part: 1<<31 - 1},
 	} {
 		var got Share
 		if err := got.UnmarshalText([]byte(text)); err != nil || got != want || got.String() != text {
 			t.Errorf("%q: got %v, %v, want %v", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"", "%", "-1", "2147483648", "0%", "-1%", "101%", "2.5%", "25 %", "25%%", "a"} {
+	for _, text := range []string{"", "1/", "-1", "+1", "2147483648", "1/0", "1/-4", "1/+4", "1/2147483648", "2/4", "1/2.5", "1 /4", "25%", "a"} {
 		got := Share{Number: 7}
 		if err := got.UnmarshalText([]byte(text)); err == nil || got != (Share{Number: 7}) {
 			t.Errorf("%q: got %v, %v, want an error, and nothing changed", text, got, err)
 		}
 	}
-	quarter, few := Share{Percent: 25}, Share{Number: 7}
+	quarter, few := Share{Part: 4}, Share{Number: 7}
 	for _, test := range []struct {
 		share       Share
 		limit, want int
@@ -47,7 +47,7 @@ func TestShares(t *testing.T) {
 		}
 	}
 	if got, want := quarter.of(0), descriptors()/4; got != want || want == 0 && runtime.GOOS == "linux" {
-		t.Errorf("25%% of all descriptors: got %d, want %d", got, want)
+		t.Errorf("a quarter of all descriptors: got %d, want %d", got, want)
 	}
 }
 
@@ -66,7 +66,7 @@ func (c *client) told(t *testing.T, what string, status int, retryAfter string) 
 // TestMaxClientConnections lets one client fill its share with connections that say nothing. Others go on.
 func TestMaxClientConnections(t *testing.T) {
 	c := slow(10)
-	c.MaxClientConnections = Share{Percent: 20}
+	c.MaxClientConnections = Share{Part: 5}
 	s := serve(t, c, func(*fasthttp.RequestCtx) {})
 	first, second := s.dial(t), s.dial(t)
 	s.awaitOpen(t, 2)

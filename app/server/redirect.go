@@ -48,7 +48,7 @@ func (s *Server) redirectHandler(to Redirect) fasthttp.RequestHandler {
 		challenges = fasthttpadaptor.NewFastHTTPHandler(to.Challenges)
 	}
 	return func(c *fasthttp.RequestCtx) {
-		defer s.survive(c)
+		defer s.finish(c)
 		if !link.Sound(c) {
 			s.refuseUnsound(c)
 			return

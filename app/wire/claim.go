@@ -20,6 +20,15 @@ func (v *Visit) readClaim(c *fiber.Ctx) {
 	claim := &v.claim
 	key, one := keyOf(c)
 	*claim = gate.Claim{Key: key, Keys: !one, Seat: v.route.Seat}
+	if h := &c.Request().Header; v.listed {
+		claim.Site = h.PeekBytes(headerFetchSite)
+		if claim.Site != nil {
+			claim.Origin = h.Peek(fasthttp.HeaderOrigin)
+		}
+	}
+	if v.reply.get {
+		claim.Mode = c.Request().Header.PeekBytes(headerFetchMode)
+	}
 	if v.Gate.TellsClients() {
 		claim.Client = v.clientOf(c.Context())
 	}
@@ -89,4 +98,8 @@ func allOf(c *fasthttp.RequestCtx, name string) [][]byte {
 // Headers of a claim, as fasthttp normalizes their names.
 const headerKey = "Key"
 
-var headerTicket = [...][]byte{cache.Offer: []byte("X-Offer-Ticket"), cache.Answer: []byte("X-Answer-Ticket")}
+var (
+	headerFetchSite = []byte("Sec-Fetch-Site")
+	headerFetchMode = []byte("Sec-Fetch-Mode")
+	headerTicket    = [...][]byte{cache.Offer: []byte("X-Offer-Ticket"), cache.Answer: []byte("X-Answer-Ticket")}
+)

@@ -36,7 +36,7 @@ func dialFrom(from, addr string) (net.Conn, error) {
 func TestOneAddressWantsAllConnections(t *testing.T) {
 	need(t, "nice")
 	const all, share = 200, 50 // a quarter, unless a setting says otherwise
-	s := serve(t, fmt.Sprint("--max-connections=", all), "--max-client-connections=25%", "--read-timeout=1m")
+	s := serve(t, fmt.Sprint("--max-connections=", all), "--max-client-connections=1/4", "--read-timeout=1m")
 	p := connecting(t, s.url(), nil)
 	var tries string
 	before, in := p.during(t, func() {
