@@ -84,7 +84,9 @@ func TestEvents(t *testing.T) {
 	for _, role := range []string{"answer", "offer"} {
 		key := newKey()
 		var l *listener
-		opens := func() { s.do(t, request{line: "POST /offer/messages", key: key, body: `{"sdp":"o","candidates":["o1"]}`}) }
+		opens := func() {
+			s.do(t, request{line: "POST /offer/messages", key: key, body: `{"sdp":"o","candidates":["o1"]}`})
+		}
 		if role == "offer" {
 			opens()
 		}
@@ -194,7 +196,9 @@ func TestEventsAfterTheEnd(t *testing.T) {
 		"header": func(role, key string) (string, string) {
 			return "/" + role + "/events?key=" + key + "&after=AAAAAAAAAAA", "Last-Event-ID: end"
 		},
-		"query": func(role, key string) (string, string) { return "/" + role + "/events?key=" + key + "&after=end", "X: x" },
+		"query": func(role, key string) (string, string) {
+			return "/" + role + "/events?key=" + key + "&after=end", "X: x"
+		},
 	} {
 		t.Run(how, func(t *testing.T) {
 			key := newKey()
