@@ -88,7 +88,8 @@ const (
 	// HTTPSIsRequired says that the request came over plain HTTP to a server that takes HTTPS only; everybody on the way could read
 	// what it said.
 	HTTPSIsRequired Error = "必须使用HTTPS"
-	// TooManyRequests says that the client asks too often; Retry-After says when to ask again.
+	// TooManyRequests says that the client asks too often, or has as many sessions as one client has memory for; Retry-After says when to ask
+	// again.
 	TooManyRequests Error = "请求太频繁"
 	// ServerIsOverloaded says that this server has as many connections or waiting requests as it takes; ask again soon.
 	ServerIsOverloaded Error = "服务过载"

@@ -75,9 +75,10 @@ func BodyOf(c *fiber.Ctx) ([]byte, error) {
 	}
 }
 
-// enterSession counts a session that the post opens, and says in which session it writes and reads otherwise.
+// enterSession counts a session that the post opens, and says who pays, and in which session it writes and reads otherwise.
 func (v *Visit) enterSession(c *fiber.Ctx) (err error) {
 	w := &v.Post.Write
+	w.Payer = v.payerOf(c.Context())
 	if w.Opens {
 		if err := v.Gate.Opens(&v.Pass); err != nil {
 			return err
@@ -99,8 +100,9 @@ func (v *Visit) enterSession(c *fiber.Ctx) (err error) {
 	return err
 }
 
-// earn notes that the answer bears the ticket which a post that was done has earned. next is a cursor of its session.
+// earn notes that a post was done, and that the answer bears the ticket which it has earned. next is a cursor of its session.
 func (v *Visit) earn(next cache.Cursor) {
+	v.Gate.Note(&v.Pass, nil)
 	if v.Gate.WantsTickets() && v.Post.Batch.HasSDP() {
 		v.granted = next.Epoch()
 	}
@@ -117,6 +119,7 @@ func (v *Visit) Put(c *fiber.Ctx) error {
 	if err == nil {
 		v.earn(next)
 	}
+	v.tellShare(err, v.Post.Write.Payer)
 	return err
 }
 
@@ -132,6 +135,7 @@ func (v *Visit) Exchange(c *fiber.Ctx, shape *Shape, wait *cache.Wait) error {
 	w.Limit, w.Form = noLimit, &shape.Form
 	body, at := shape.begin(v.reply.Reuse())
 	body, next, err := v.Mail.Write(c.Context(), body, *w, wait)
+	v.tellShare(err, w.Payer)
 	nothing := isNothing(err)
 	if err == nil || nothing {
 		v.earn(next)
@@ -143,7 +147,8 @@ func (v *Visit) Exchange(c *fiber.Ctx, shape *Shape, wait *cache.Wait) error {
 	}
 	wait.End()
 	if nothing {
-		err = nil
+		v.reply.Fill(shape.Type, shape.end(body, at, next))
+		return nil
 	}
 	return v.finish(shape, body, at, next, err)
 }

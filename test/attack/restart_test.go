@@ -25,7 +25,7 @@ func (s *server) restart(t *testing.T) *server {
 	s.cmd.Process.Kill()
 	<-s.ended
 	<-time.After(300 * time.Millisecond) // a process manager takes a moment
-	return start(t, exec.Command(program, "--listen="+s.addr, "--admin="))
+	return start(t, exec.Command(program, "--listen="+s.addr, "--admin=", anyMemory))
 }
 
 // TestRestart kills the server under load, twice, and starts it again at the same address. Every handshake completes: by a repeated
