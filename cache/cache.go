@@ -76,6 +76,14 @@ const (
 	Candidate                 // an ICE candidate (trickled, RFC 8838)
 )
 
+// nothing returns what a store says when there is none of that kind to take.
+func (k Kind) nothing() error {
+	if k == SDP {
+		return custerrors.SdpNoValues
+	}
+	return custerrors.CandidateNoValues
+}
+
 // Cursor is a place in one log of one session: behind the last message that a reader was given. The zero Cursor is the
 // beginning of any log. It holds the session's epoch in its upper 48 bits and the number of messages in the lower 16.
 type Cursor uint64
@@ -134,18 +142,26 @@ type Store interface {
 	//   - CursorIsInvalid: w.After lies beyond the last message of the log that it reads.
 	//   - SdpAlreadyExist: w opens a session and one lives, or the batch has an sdp and so has the log.
 	//   - QueueIsFull: the log would have more than Limits.Candidates candidates.
-	//   - BodyIsTooLong: the session would have more than Limits.SessionBytes bytes of payload.
+	//   - BodyIsTooLong: the session would have more than Limits.SessionBytes bytes of payload, as stored.
+	//   - TooManyRequests: the sessions of whoever pays would take more memory than those of one payer may, Limits.ClientMemory. A store
+	//     that is elsewhere may say so before it looks at the session.
 	//   - CacheOverrunMaxCost: no memory is left for another session, or for this one beyond what was set aside for it. Live sessions
 	//     are not touched.
+	//
+	// What a session takes is what it holds, payloads and what goes with them, or what was set aside for it at its opening, if that is more. It
+	// counts for the payer until the session ends, by End or by expiry. Nothing that is taken or read is given back before: it can be read
+	// again. Writes within what is set aside are never refused for want of memory. Setting aside ends two seconds after the opening for
+	// whatever is more than a few times what has been written by then. A store that learns of ends only through its own calls counts a session
+	// until the end of Limits.Lifetime at the latest.
 	//
 	// After SdpNoValues and CandidateNoValues the write is done, but there is nothing to read yet: dst is as it was, and the cursor lies
 	// behind what was read so far. If w.Limit is zero there is no such error: the cursor comes back where it was, with the epoch of the
 	// session that was written to.
 	Write(ctx context.Context, dst []byte, w Write) ([]byte, Cursor, error)
 
-	// Take takes what role to has not taken yet, by kind: the sdp, or the oldest candidates, at most limit of them (1 or more). It appends
-	// them to dst in that form. Each payload is handed to one taker only. in is the epoch of the session that is meant; zero means
-	// whichever lives. On an error dst comes back as it was:
+	// Take takes what role to has not taken yet, by kind: the sdp, or the oldest candidates, at most limit of them. It appends
+	// them to dst in that form. Each payload is handed to one taker only. With limit zero it takes nothing, and no error means that there
+	// is something to take. in is the epoch of the session that is meant; zero means whichever lives. On an error dst comes back as it was:
 	//   - SdpNoValues, CandidateNoValues: there is nothing to take.
 	//   - KeyIsExpired: a session of that key lives, but it is not the one of the epoch in.
 	Take(ctx context.Context, dst []byte, key Key, to Role, kind Kind, limit int, form *Form, in uint64) ([]byte, error)

@@ -31,6 +31,9 @@ func TestValidateLimits(t *testing.T) {
 		{"no byte", func(l *Limits) any { l.SessionBytes = 0; return &l.SessionBytes }, "is 0, must be 1 to 67108864"},
 		{"as many bytes as may be", func(l *Limits) any { l.SessionBytes = MaxSessionBytes; return &l.SessionBytes }, ""},
 		{"one byte more", func(l *Limits) any { l.SessionBytes = MaxSessionBytes + 1; return &l.SessionBytes }, "is 67108865, must be 1 to 67108864"},
+		{"any memory of a client", func(l *Limits) any { l.ClientMemory = Share{}; return &l.ClientMemory }, ""},
+		{"a negative size", func(l *Limits) any { l.ClientMemory.Bytes = -1; return &l.ClientMemory }, "is -1B, must be 0 or more"},
+		{"a negative part", func(l *Limits) any { l.ClientMemory.Part = -1; return &l.ClientMemory }, "is 1/-1, must be 0 or more"},
 	} {
 		l, got := usual(), ""
 		want := test.change(&l)

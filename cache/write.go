@@ -15,6 +15,10 @@ type Write struct {
 	// means Limits.TTL.
 	TTL time.Duration
 
+	// Payer is who pays if this write opens the session, for all that both roles write to it. A store of many nodes counts on each node what
+	// came through it: there, whoever wrote first through this node pays. The zero Payer is nobody in particular, and not bounded.
+	Payer Payer
+
 	Token Token
 	Batch *Batch // not nil
 

@@ -182,6 +182,16 @@ func (g *Gate) Client(from netip.Addr, forwarded ...[]byte) netip.Addr {
 	return g.parts.Proxies.Client(from, forwarded...)
 }
 
+// Believes reports whether Client and Payer look at what a request that came from there says of its client. Otherwise whoever is at that address
+// is the client, and pays.
+func (g *Gate) Believes(from netip.Addr) bool { return g.parts.Proxies.Believes(from) }
+
+// Payer returns who pays for what a request writes: its client, as Client has it, or nobody in particular where many may be behind that. Loopback
+// is a client as any other.
+func (g *Gate) Payer(from netip.Addr, forwarded ...[]byte) cache.Payer {
+	return cache.PayerOf(g.parts.Proxies.One(from, forwarded...))
+}
+
 // Opens counts a session that the pass's client is about to open. The error is TooFast.
 func (g *Gate) Opens(p *Pass) error {
 	l := g.parts.Limiter

@@ -75,9 +75,10 @@ func BodyOf(c *fiber.Ctx) ([]byte, error) {
 	}
 }
 
-// enterSession counts a session that the post opens, and says in which session it writes and reads otherwise.
+// enterSession counts a session that the post opens, and says who pays, and in which session it writes and reads otherwise.
 func (v *Visit) enterSession(c *fiber.Ctx) (err error) {
 	w := &v.Post.Write
+	w.Payer = v.payerOf(c.Context())
 	if w.Opens {
 		if err := v.Gate.Opens(&v.Pass); err != nil {
 			return err
@@ -118,6 +119,7 @@ func (v *Visit) Put(c *fiber.Ctx) error {
 	if err == nil {
 		v.earn(next)
 	}
+	v.tellShare(err, v.Post.Write.Payer)
 	return err
 }
 
@@ -133,6 +135,7 @@ func (v *Visit) Exchange(c *fiber.Ctx, shape *Shape, wait *cache.Wait) error {
 	w.Limit, w.Form = noLimit, &shape.Form
 	body, at := shape.begin(v.reply.Reuse())
 	body, next, err := v.Mail.Write(c.Context(), body, *w, wait)
+	v.tellShare(err, w.Payer)
 	nothing := isNothing(err)
 	if err == nil || nothing {
 		v.earn(next)

@@ -24,6 +24,8 @@ const (
 type stripe struct {
 	// set by init
 	budget  *budget
+	ledger  *cache.Ledger
+	full    int              // bytes of the entries of one session, at the most
 	answers *cache.Durations // of the whole store
 
 	mu sync.Mutex
@@ -39,9 +41,11 @@ type stripe struct {
 	_       [64]byte
 }
 
-func (s *stripe) init(b *budget, answers *cache.Durations, memory int) {
-	s.budget = b
-	s.answers = answers
+func (s *stripe) init(of *Store, memory int) {
+	s.budget = &of.budget
+	s.ledger = of.ledger
+	s.full = fullEntries(&of.limits)
+	s.answers = &of.answers
 	s.index = make(map[id]uint32)
 	s.ended = newGraves(memory)
 	s.scratch = make([]byte, 0, maxEntry)
@@ -107,12 +111,13 @@ func (s *stripe) openLocked(k id, now time.Duration, token uint64, w *cache.Writ
 		return nil, custerrors.BodyIsTooLong
 	}
 	first := entryBytes(b, token)
-	reserved := reserve(first)
-	if !s.budget.take(int64(reserved)+recordCost, s.budget.open) {
-		return nil, custerrors.CacheOverrunMaxCost
+	reserved := cache.SetAside(first, s.full)
+	if err := s.chargeLocked(w.Payer, int64(reserved)+recordCost, s.budget.open); err != nil {
+		return nil, err
 	}
 	r := s.records.take()
 	r.id = k
+	r.payer = w.Payer
 	r.epoch = cache.NewEpoch()
 	r.ttl = limits.SessionTTL(w.TTL)
 	r.end = now + limits.Lifetime
@@ -145,8 +150,10 @@ func (s *stripe) appendLocked(k id, now time.Duration, token uint64, w *cache.Wr
 	}
 	more := entryBytes(b, token)
 	beyond := int(max(r.stored, r.reserved)) // what is in the budget already
-	if grow := int(r.stored) + more - beyond; grow > 0 && !s.budget.take(int64(grow), s.budget.total) {
-		return nil, custerrors.CacheOverrunMaxCost
+	if grow := int(r.stored) + more - beyond; grow > 0 {
+		if err := s.chargeLocked(r.payer, int64(grow), s.budget.total); err != nil {
+			return nil, err
+		}
 	}
 	s.writeLocked(r, w.From, token, b, more)
 	s.answeredLocked(r, now, w, limits)
@@ -244,9 +251,12 @@ func (s *stripe) messageLocked(dst []byte, p position) ([]byte, position) {
 	}
 }
 
-func (s *stripe) takeSDPLocked(dst []byte, r *record, l *log, form *cache.Form) ([]byte, error) {
-	if l.sdp.first == 0 || l.sdpTaken {
+func (s *stripe) takeSDPLocked(dst []byte, r *record, l *log, limit int, form *cache.Form) ([]byte, error) {
+	switch {
+	case l.sdp.first == 0 || l.sdpTaken:
 		return dst, custerrors.SdpNoValues
+	case limit == 0:
+		return dst, nil
 	}
 	l.sdpTaken = true
 	s.counts.give(r, l)

@@ -22,6 +22,7 @@ import (
 //	@Success		200				{object}	envelope		"done (msg empty), or SdpAlreadyExist"
 //	@Failure		400				{object}	envelope		"KeyIsEmpty, KeyIsTooLong, DataIsEmpty, BodyIsNotJSON, BodyIsNotUTF8, IdempotencyKeyIsInvalid"
 //	@Failure		413				{object}	envelope		"BodyIsTooLong"
+//	@Failure		429				{object}	envelope		"TooManyRequests: this client has its share of the memory"
 //	@Failure		503				{object}	envelope		"CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable"
 //	@Header			200				{string}	X-Offer-Ticket	"with --role-tickets: what the offerer shows from now on"
 //	@Router			/offer/sdp [post]
