@@ -281,20 +281,21 @@ func TestAnOffererIsStartedAgain(t *testing.T) {
 // What no round mends ends Connect at once.
 func TestConnectFails(t *testing.T) {
 	w := newWorld(t)
+	one, other := pionsignal.WithSeal(keys(t, "one")), pionsignal.WithSeal(keys(t, "another")) // which takes time
 	ctx := within(t, 20*time.Second)
 	sorry := errors.New("sorry")
 	_, err := pionsignal.Connect(ctx, w.session("key", client.Offer), func(client.Role) (*webrtc.PeerConnection, error) { return nil, sorry })
 	wantError(t, err, "", sorry)
 
 	newPC := (&maker{t: t}).newPC
-	one, other := make(chan error, 1), pionsignal.WithSeal(keys(t, "other"))
+	offered := make(chan error, 1)
 	go func() {
-		_, err := pionsignal.Connect(ctx, w.session("key", client.Offer), newPC, pionsignal.WithSeal(keys(t, "one")))
-		one <- err
+		_, err := pionsignal.Connect(ctx, w.session("key", client.Offer), newPC, one)
+		offered <- err
 	}()
 	_, err = pionsignal.Connect(ctx, w.session("key", client.Answer), newPC, other)
 	wantError(t, err, "does not open")
-	wantError(t, <-one, "does not open")
+	wantError(t, <-offered, "does not open")
 
 	short := within(t, time.Second)
 	_, err = pionsignal.Connect(short, w.meeting("nobody"), newPC)
