@@ -85,8 +85,14 @@ const docTemplate = `{
                             "$ref": "#/definitions/Envelope"
                         }
                     },
+                    "415": {
+                        "description": "BodyIsCompressed",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
                     "503": {
-                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
+                        "description": "CacheOverrunMaxCost, ServerIsOverloaded, ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
@@ -175,8 +181,14 @@ const docTemplate = `{
                             "$ref": "#/definitions/Envelope"
                         }
                     },
+                    "415": {
+                        "description": "BodyIsCompressed",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
                     "503": {
-                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
+                        "description": "CacheOverrunMaxCost, ServerIsOverloaded, ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
@@ -413,6 +425,12 @@ const docTemplate = `{
                             "$ref": "#/definitions/Envelope"
                         }
                     },
+                    "415": {
+                        "description": "BodyIsCompressed",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
                     "429": {
                         "description": "QueueIsFull",
                         "schema": {
@@ -420,7 +438,7 @@ const docTemplate = `{
                         }
                     },
                     "503": {
-                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
+                        "description": "CacheOverrunMaxCost, ServerIsOverloaded, ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
@@ -592,6 +610,12 @@ const docTemplate = `{
                             "$ref": "#/definitions/Envelope"
                         }
                     },
+                    "415": {
+                        "description": "BodyIsCompressed",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
                     "429": {
                         "description": "QueueIsFull",
                         "schema": {
@@ -599,7 +623,7 @@ const docTemplate = `{
                         }
                     },
                     "503": {
-                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
+                        "description": "CacheOverrunMaxCost, ServerIsOverloaded, ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
@@ -882,6 +906,12 @@ const docTemplate = `{
                             "$ref": "#/definitions/Envelope"
                         }
                     },
+                    "415": {
+                        "description": "BodyIsCompressed",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
                     "429": {
                         "description": "QueueIsFull",
                         "schema": {
@@ -889,7 +919,7 @@ const docTemplate = `{
                         }
                     },
                     "503": {
-                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
+                        "description": "CacheOverrunMaxCost, ServerIsOverloaded, ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
@@ -961,6 +991,18 @@ const docTemplate = `{
                     },
                     "400": {
                         "description": "KeyIsEmpty, KeyIsTooLong, BodyIsEmpty, BodyIsNotJSON, BodyIsNotUTF8",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
+                    "413": {
+                        "description": "BodyIsTooLong",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
+                    "415": {
+                        "description": "BodyIsCompressed",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }

@@ -27,7 +27,7 @@ var fills = map[string]func(n int) string{
 }
 
 func TestPayloadBytes(t *testing.T) {
-	s := serve(t, func(o *options) { o.config.Server.BodyBytes = 1 << 20 }) // so that only the payload's own limit is met
+	s := serve(t, func(o *options) { o.config.Wire.BodyBytes = 1 << 20 }) // so that only the payload's own limit is met
 	const sdp, candidate = 64 << 10, 4 << 10
 	for name, fill := range fills {
 		t.Run(name, func(t *testing.T) {

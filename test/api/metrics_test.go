@@ -87,7 +87,12 @@ func TestMetricsOfRequests(t *testing.T) {
 		{request{line: "PUT /offer/sdp"}, `msg="MethodNotAllowed",route="other",status="405"`},
 		{request{line: "OPTIONS /offer/sdp"}, `msg="ok",route="other",status="204"`},
 		{request{line: "HEAD /offer/sdp", key: key}, `msg="ok",route="HEAD",status="200"`},
-		{request{line: "POST /offer/sdp", body: string(make([]byte, 300<<10))}, `msg="BodyIsTooLong",route="other",status="413"`},
+		{request{line: "POST /offer/sdp", body: string(make([]byte, 300<<10))}, `msg="KeyIsEmpty",route="POST /offer/sdp",status="400"`},
+		{request{line: "POST /offer/sdp", key: key, body: string(make([]byte, 300<<10))}, `msg="BodyIsTooLong",route="POST /offer/sdp",status="413"`},
+		{
+			request{line: "POST /offer/candidate", key: key, body: "x", header: [][2]string{{"Content-Encoding", "br"}}},
+			`msg="BodyIsCompressed",route="POST /offer/candidate",status="415"`,
+		},
 		{request{line: "DELETE /session", key: key}, `msg="ok",route="DELETE /session",status="200"`},
 		{request{line: "DELETE /session", key: key}, `msg="KeyIsExpired",route="DELETE /session",status="200"`},
 	} {
