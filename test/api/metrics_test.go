@@ -307,8 +307,11 @@ func TestMetricsOfPanics(t *testing.T) {
 		o.wrap = func(store cache.Store) cache.Store { return &faulty{store, aPanic} }
 	})
 	before := scraped(t, s.app)
-	s.try(t.Context(), request{line: "POST /offer/candidate", key: "k", body: "c"})
+	s.try(t.Context(), request{line: "POST /offer/candidates", key: "k", body: `["` + strings.Repeat("c", 4000) + `","` + strings.Repeat("d", 4000) + `"]`})
 	grown(t, s.app, "a panic", before, "signal_panics_total", map[string]float64{"": 1})
+	if got := scraped(t, s.app)["signal_bodies_bytes"]; got != 0 {
+		t.Errorf("a panic: got %v bytes of bodies left, want 0", got)
+	}
 	grown(t, s.app, "a panic", before, "signal_requests_total", map[string]float64{`msg="InternalError",route="other",status="500"`: 1})
 	s.log.Drain()
 }
