@@ -19,6 +19,7 @@ var names = [...]struct {
 	{DataIsEmpty, "DataIsEmpty"},
 	{BodyIsEmpty, "BodyIsEmpty"},
 	{BodyIsNotUTF8, "BodyIsNotUTF8"},
+	{BodyIsCompressed, "BodyIsCompressed"},
 	{BodyIsNotJSON, "BodyIsNotJSON"},
 	{BodyIsTooLong, "BodyIsTooLong"},
 	{SdpNoValues, "SdpNoValues"},

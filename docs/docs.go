@@ -85,8 +85,14 @@ const docTemplate = `{
                             "$ref": "#/definitions/Envelope"
                         }
                     },
+                    "415": {
+                        "description": "BodyIsCompressed",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
                     "503": {
-                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
+                        "description": "CacheOverrunMaxCost, ServerIsOverloaded, ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
@@ -175,6 +181,12 @@ const docTemplate = `{
                             "$ref": "#/definitions/Envelope"
                         }
                     },
+                    "415": {
+                        "description": "BodyIsCompressed",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
                     "429": {
                         "description": "TooManyRequests: this client has its share of the memory",
                         "schema": {
@@ -182,7 +194,7 @@ const docTemplate = `{
                         }
                     },
                     "503": {
-                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
+                        "description": "CacheOverrunMaxCost, ServerIsOverloaded, ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
@@ -419,6 +431,12 @@ const docTemplate = `{
                             "$ref": "#/definitions/Envelope"
                         }
                     },
+                    "415": {
+                        "description": "BodyIsCompressed",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
                     "429": {
                         "description": "QueueIsFull",
                         "schema": {
@@ -426,7 +444,7 @@ const docTemplate = `{
                         }
                     },
                     "503": {
-                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
+                        "description": "CacheOverrunMaxCost, ServerIsOverloaded, ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
@@ -598,6 +616,12 @@ const docTemplate = `{
                             "$ref": "#/definitions/Envelope"
                         }
                     },
+                    "415": {
+                        "description": "BodyIsCompressed",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
                     "429": {
                         "description": "QueueIsFull",
                         "schema": {
@@ -605,7 +629,7 @@ const docTemplate = `{
                         }
                     },
                     "503": {
-                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
+                        "description": "CacheOverrunMaxCost, ServerIsOverloaded, ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
@@ -891,6 +915,12 @@ const docTemplate = `{
                             "$ref": "#/definitions/Envelope"
                         }
                     },
+                    "415": {
+                        "description": "BodyIsCompressed",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
                     "429": {
                         "description": "QueueIsFull; TooManyRequests: this client has its share of the memory",
                         "schema": {
@@ -898,7 +928,7 @@ const docTemplate = `{
                         }
                     },
                     "503": {
-                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
+                        "description": "CacheOverrunMaxCost, ServerIsOverloaded, ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
@@ -970,6 +1000,18 @@ const docTemplate = `{
                     },
                     "400": {
                         "description": "KeyIsEmpty, KeyIsTooLong, BodyIsEmpty, BodyIsNotJSON, BodyIsNotUTF8",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
+                    "413": {
+                        "description": "BodyIsTooLong",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
+                    "415": {
+                        "description": "BodyIsCompressed",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }

@@ -2,7 +2,6 @@ package link
 
 import (
 	"crypto/tls"
-	"errors"
 	"io"
 	"net"
 	"sync/atomic"
@@ -33,10 +32,12 @@ type Conn struct {
 	watched int  // where it stands in patrol.watched, if it is watched
 
 	// owned by the goroutine that serves it: reads and writes alternate
-	begun bool   // a request has begun: a byte of it has come
-	fresh bool   // the first request has not begun
-	dry   bool   // nothing can be read but what fasthttp has in its buffer
-	left  []byte // what was in that buffer
+	begun   bool   // a request has begun: a byte of it has come
+	fresh   bool   // the first request has not begun
+	held    bool   // nothing can be read but what fasthttp has in its buffer
+	unread  bool   // the request has a body that was not read to its end
+	interim uint8  // what becomes of the interim answer
+	left    []byte // what was in fasthttp's buffer
 
 	presence *presence     // asks for the client; nil until somebody asks
 	stirs    chan struct{} // see Left; nil until the connection is watched
@@ -143,8 +144,8 @@ func (c *Conn) claim(state int64) bool {
 //
 // hot: every request.
 func (c *Conn) Read(b []byte) (int, error) {
-	if c.dry {
-		return 0, errDry
+	if c.held {
+		return 0, errHeld
 	}
 	if len(c.left) > 0 {
 		n := copy(b, c.left)
@@ -178,6 +179,9 @@ func (c *Conn) Read(b []byte) (int, error) {
 //
 // hot: every answer.
 func (c *Conn) Write(b []byte) (int, error) {
+	if c.interim == interimDue {
+		return c.withoutInterim(b)
+	}
 	before := c.state.Load()
 	c.enter(phaseReply)
 	n, err := c.Conn.Write(b)
@@ -202,7 +206,7 @@ func Follow(nc net.Conn, state fasthttp.ConnState) {
 		c.begun, c.fresh = true, false
 		c.enter(phaseServing)
 	case fasthttp.StateIdle:
-		c.begun = false
+		c.begun, c.held, c.unread, c.interim = false, false, false, interimNone
 	case fasthttp.StateClosed:
 		if c.unhanded != nil {
 			c.unhanded()
@@ -263,5 +267,3 @@ const (
 	lingerFor   = 2 * time.Second
 	lingerBytes = 16 << 20
 )
-
-var errDry = errors.New("nothing is left in the buffer")

@@ -4,9 +4,6 @@ import "time"
 
 // Config is what the server itself is told, beside what its parts are.
 type Config struct {
-	// BodyBytes bounds a request's body. Over it: custerrors.BodyIsTooLong, and the connection is closed.
-	BodyBytes int `name:"max-body" group:"Sessions" type:"bytes" default:"256KiB" help:"Size of a request's body, at the most."`
-
 	// ShutdownDelay is how long the server serves on after it was told to end, while /readyz fails: load balancers need that long
 	// to see it and to send nobody here any more.
 	ShutdownDelay time.Duration `name:"shutdown-delay" group:"Operation" default:"0s" help:"How long to serve on after SIGTERM while /readyz fails, so that load balancers notice."`
@@ -15,8 +12,7 @@ type Config struct {
 	Drain time.Duration `name:"drain" group:"Operation" default:"8s" help:"How long what runs may take at the end."` // of the 10 s that process managers commonly give
 }
 
-// Validate calls wrong with a pointer to each field that cannot be used, and says why. How large a body must be able to be, the caller
-// knows.
+// Validate calls wrong with a pointer to each field that cannot be used, and says why.
 func (c *Config) Validate(wrong func(field any, format string, args ...any)) {
 	if c.ShutdownDelay < 0 {
 		wrong(&c.ShutdownDelay, "is %v, must be 0 or more", c.ShutdownDelay)

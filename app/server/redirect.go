@@ -10,6 +10,7 @@ import (
 	"github.com/valyala/fasthttp"
 	"github.com/valyala/fasthttp/fasthttpadaptor"
 
+	"signal-server/app/link"
 	"signal-server/app/wire"
 	"signal-server/custerrors"
 )
@@ -31,7 +32,6 @@ func (s *Server) newRedirect(to Redirect) *fasthttp.Server {
 	server := &fasthttp.Server{
 		Handler:               s.redirectHandler(to),
 		ErrorHandler:          s.refuseBroken,
-		MaxRequestBodySize:    s.config.BodyBytes, // what is refused is read, so that the refusal is read too
 		NoDefaultServerHeader: true,
 	}
 	tune(server)
@@ -49,7 +49,7 @@ func (s *Server) redirectHandler(to Redirect) fasthttp.RequestHandler {
 	return func(c *fasthttp.RequestCtx) {
 		defer s.finish(c)
 		c.SetConnectionClose()
-		reads := c.IsGet() || c.IsHead()
+		reads := (c.IsGet() || c.IsHead()) && !link.TellsBody(&c.Request.Header)
 		switch {
 		case reads && challenges != nil && bytes.HasPrefix(c.Path(), acmePath):
 			challenges(c)

@@ -79,9 +79,6 @@ func (h *Host) clientOf(c *fasthttp.RequestCtx) netip.Addr {
 	return h.Gate.Client(addressOf(c.RemoteAddr()), allOf(c, fasthttp.HeaderXForwardedFor)...)
 }
 
-// noClient is the client of a request that nobody wants to know the client of.
-var noClient netip.Addr
-
 // addressOf returns the address of a peer, or the zero Addr of one that has none.
 func addressOf(a net.Addr) netip.Addr {
 	if tcp, ok := a.(*net.TCPAddr); ok {

@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 
@@ -16,7 +15,7 @@ const maxToken = 64
 
 // Post is what a request writes. ReadPost begins it; it ends with the visit.
 type Post struct {
-	// Body is the request's, as it came. It lives as long as the request.
+	// Body is the request's, as Visit.Body returns it.
 	Body []byte
 	// Batch is what is written, made of Body by the handler; empty at first.
 	Batch cache.Batch
@@ -27,8 +26,8 @@ type Post struct {
 	begun bool
 }
 
-// ReadPost reads what all requests that write have in common: the body and the Idempotency-Key. The write is by the visit's seat, to its
-// key. The error is custerrors.IdempotencyKeyIsInvalid or BodyIsNotUTF8.
+// ReadPost reads what all requests that write have in common: the Idempotency-Key and the body. The write is by the visit's seat, to its
+// key. The error is custerrors.IdempotencyKeyIsInvalid, or one of Visit.Body.
 func (v *Visit) ReadPost(c *fiber.Ctx) (err error) {
 	p := &v.Post
 	token, err := tokenOf(c)
@@ -37,7 +36,7 @@ func (v *Visit) ReadPost(c *fiber.Ctx) (err error) {
 	}
 	p.begun = true
 	p.Write = cache.Write{Key: v.Key, From: v.Seat, Token: token, Batch: &p.Batch}
-	p.Body, err = BodyOf(c)
+	p.Body, err = v.Body(c)
 	return err
 }
 
@@ -63,17 +62,6 @@ func tokenOf(c *fiber.Ctx) (cache.Token, error) {
 }
 
 var headerIdempotency = []byte("Idempotency-Key")
-
-// BodyOf returns the request's body as it came. It lives as long as the request. A compressed one is refused with
-// custerrors.BodyIsNotUTF8: it would be inflated past its limit, and it is not the text that the other side should get.
-func BodyOf(c *fiber.Ctx) ([]byte, error) {
-	switch encoding := c.Request().Header.ContentEncoding(); {
-	case len(encoding) > 0 && !bytes.EqualFold(encoding, []byte("identity")):
-		return nil, custerrors.BodyIsNotUTF8
-	default:
-		return c.Request().Body(), nil
-	}
-}
 
 // enterSession counts a session that the post opens, and says who pays, and in which session it writes and reads otherwise.
 func (v *Visit) enterSession(c *fiber.Ctx) (err error) {
@@ -141,7 +129,7 @@ func (v *Visit) Exchange(c *fiber.Ctx, shape *Shape, wait *cache.Wait) error {
 		v.earn(next)
 	}
 	if nothing && wait.For > 0 {
-		v.Post.end() // the wait needs none of it
+		v.endPost() // the wait needs none of it
 		v.reply.SwapBody(body)
 		return v.Ask(c, &Ask{After: next, Shape: shape}, wait)
 	}
@@ -168,7 +156,12 @@ func (p *Post) bindToken() {
 // keepBatch is how much memory a batch may take back to the pool: what four fifths of all sdp need.
 const keepBatch = 16 << 10
 
-// end empties the post. It may be called twice, and where there is none.
+// endPost empties the post, and gives back the memory of the body. It may be called twice, and where there is none.
+func (v *Visit) endPost() {
+	v.body.end(v.Host)
+	v.Post.end()
+}
+
 func (p *Post) end() {
 	if !p.begun {
 		return

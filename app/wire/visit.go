@@ -7,6 +7,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"signal-server/app/gate"
+	"signal-server/app/link"
 	"signal-server/app/watch"
 	"signal-server/app/watch/metrics"
 	"signal-server/cache"
@@ -25,6 +26,7 @@ type Visit struct {
 	claim     gate.Claim
 	passage   watch.Passage
 	reply     Reply
+	body      body
 
 	// Post is what the request writes, if it does.
 	Post Post
@@ -46,14 +48,24 @@ func (h *Host) serve(w Wire, r *Route) fiber.Handler {
 		v.reply = Reply{Response: c.Response(), get: c.Context().IsGet()}
 		h.Mark(c.Context())
 		h.begin(c.Context(), number, &v.passage)
+		whole := false // the visit came to its end
+		defer func() {
+			if !whole {
+				v.endPost() // of one that panics, the budget of bodies is still everybody's
+			}
+		}()
 		err := v.enter(c)
+		if err == nil && c.Request().BodyStream() != nil {
+			err = v.boundBody(c)
+		}
 		if err == nil {
 			err = r.Handle(c, v)
 		}
 		if err != ErrLater {
 			v.end(c, err)
 		}
-		v.Post.end()
+		v.endPost()
+		whole = true
 		h.visits.Put(v)
 		return nil
 	}
@@ -111,6 +123,7 @@ func (v *Visit) end(c *fiber.Ctx, err error) {
 	if v.granted != 0 {
 		v.grant(&v.reply, v.Key, v.Seat, v.granted)
 	}
+	link.LeaveBody(c.Context())
 	if v.passage.Timed() && !asksToWait(c) {
 		v.Watch.Took(&v.passage)
 	}
@@ -126,9 +139,7 @@ func (h *Host) begin(c *fasthttp.RequestCtx, route metrics.Route, p *watch.Passa
 		return
 	}
 	if h.Watch.NamesClients() {
-		p.Describe(len(c.Request.Body()), h.clientOf(c))
-	} else {
-		p.Describe(len(c.Request.Body()), noClient)
+		p.Client(h.clientOf(c))
 	}
 }
 

@@ -29,6 +29,7 @@ var wantStatus = map[custerrors.Error]int{
 	custerrors.DataIsEmpty:             400,
 	custerrors.BodyIsEmpty:             400,
 	custerrors.BodyIsNotUTF8:           400,
+	custerrors.BodyIsCompressed:        415,
 	custerrors.BodyIsNotJSON:           400,
 	custerrors.CursorIsInvalid:         400,
 	custerrors.WaitIsInvalid:           400,

@@ -14,6 +14,7 @@ const MSGS = {
   'data为空': 'The offer is empty.',
   'body为空': 'There is nothing in the message.',
   'body不是有效的UTF-8': 'The message is not valid text.',
+  'body被压缩': 'The message is compressed, and the server takes none that are.',
   'body不是有效的JSON': 'The message is not the JSON that the server asks for.',
   'body太长': 'The message is too long for this server.',
   'sdp没有值': 'The other side has not said yet how to reach it.',

@@ -22,8 +22,9 @@ import (
 //	@Success	200				{object}	envelope	"done (msg empty), or KeyNotFound, KeyIsExpired"
 //	@Failure	400				{object}	envelope	"KeyIsEmpty, KeyIsTooLong, BodyIsEmpty, BodyIsNotUTF8, IdempotencyKeyIsInvalid"
 //	@Failure	413				{object}	envelope	"BodyIsTooLong"
+//	@Failure	415				{object}	envelope	"BodyIsCompressed"
 //	@Failure	429				{object}	envelope	"QueueIsFull"
-//	@Failure	503				{object}	envelope	"CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable"
+//	@Failure	503				{object}	envelope	"CacheOverrunMaxCost, ServerIsOverloaded, ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router		/{role}/candidate [post]
 func (w *Wire) postCandidate(c *fiber.Ctx, v *wire.Visit) error {
 	return w.postText(c, v, cache.Candidate)

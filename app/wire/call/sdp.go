@@ -22,8 +22,9 @@ import (
 //	@Success		200				{object}	envelope		"done (msg empty), or SdpAlreadyExist"
 //	@Failure		400				{object}	envelope		"KeyIsEmpty, KeyIsTooLong, DataIsEmpty, BodyIsNotJSON, BodyIsNotUTF8, IdempotencyKeyIsInvalid"
 //	@Failure		413				{object}	envelope		"BodyIsTooLong"
+//	@Failure		415				{object}	envelope		"BodyIsCompressed"
 //	@Failure		429				{object}	envelope		"TooManyRequests: this client has its share of the memory"
-//	@Failure		503				{object}	envelope		"CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable"
+//	@Failure		503				{object}	envelope		"CacheOverrunMaxCost, ServerIsOverloaded, ServerIsShuttingDown, StoreIsUnavailable"
 //	@Header			200				{string}	X-Offer-Ticket	"with --role-tickets: what the offerer shows from now on"
 //	@Router			/offer/sdp [post]
 func (w *Wire) postOffer(c *fiber.Ctx, v *wire.Visit) error {
@@ -50,7 +51,8 @@ func (w *Wire) postOffer(c *fiber.Ctx, v *wire.Visit) error {
 //	@Success	200				{object}	envelope		"done (msg empty), or SdpAlreadyExist, KeyNotFound, KeyIsExpired"
 //	@Failure	400				{object}	envelope		"KeyIsEmpty, KeyIsTooLong, BodyIsEmpty, BodyIsNotUTF8, IdempotencyKeyIsInvalid"
 //	@Failure	413				{object}	envelope		"BodyIsTooLong"
-//	@Failure	503				{object}	envelope		"CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable"
+//	@Failure	415				{object}	envelope		"BodyIsCompressed"
+//	@Failure	503				{object}	envelope		"CacheOverrunMaxCost, ServerIsOverloaded, ServerIsShuttingDown, StoreIsUnavailable"
 //	@Header		200				{string}	X-Answer-Ticket	"with --role-tickets: what the answerer shows from now on"
 //	@Router		/answer/sdp [post]
 func (w *Wire) postAnswer(c *fiber.Ctx, v *wire.Visit) error { return w.postText(c, v, cache.SDP) }

@@ -15,6 +15,7 @@ const MSGS = {
   DataIsEmpty: ['data为空', 'The offer is empty.'],
   BodyIsEmpty: ['body为空', 'There is nothing in the message.'],
   BodyIsNotUTF8: ['body不是有效的UTF-8', 'The message is not valid text.'],
+  BodyIsCompressed: ['body被压缩', 'The message is compressed, and the server takes none that are.'],
   BodyIsNotJSON: ['body不是有效的JSON', 'The message is not the JSON that the server asks for.'],
   BodyIsTooLong: ['body太长', 'The message is too long for this server.'],
   SdpNoValues: ['sdp没有值', 'The description of the other side is not there.'],
