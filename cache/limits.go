@@ -25,12 +25,17 @@ const FullSessions = 4
 // read of a whole one fits into the 512 MiB of a Redis string.
 const MaxSessionBytes = 64 << 20
 
-// SessionTTL returns the TTL of a session that is opened with this wish: l.TTL at the most. A wish of zero or less means l.TTL.
+// MinTTL is the least TTL that a session is opened with, unless Limits.TTL is less: no two peers meet in less, and a session that ends at once
+// only tells who opened it that its key was free.
+const MinTTL = time.Second
+
+// SessionTTL returns the TTL of a session that is opened with this wish: MinTTL to l.TTL, or l.TTL where that is less than MinTTL. A wish of
+// zero or less means l.TTL.
 func (l *Limits) SessionTTL(wish time.Duration) time.Duration {
 	if wish <= 0 {
 		return l.TTL
 	}
-	return min(wish, l.TTL)
+	return min(max(wish, MinTTL), l.TTL)
 }
 
 // Validate calls wrong for each mistake in a program's settings: with a pointer to the field, and with what is wrong in words that follow

@@ -62,10 +62,17 @@ func TestValidateNamesAllMistakes(t *testing.T) {
 func TestSessionTTL(t *testing.T) {
 	l := usual()
 	for wish, want := range map[time.Duration]time.Duration{
-		0: l.TTL, -1: l.TTL, 1: 1, l.TTL - 1: l.TTL - 1, l.TTL: l.TTL, l.TTL + 1: l.TTL,
+		0: l.TTL, -1: l.TTL, 1: MinTTL, MinTTL - 1: MinTTL, MinTTL: MinTTL, MinTTL + 1: MinTTL + 1,
+		l.TTL - 1: l.TTL - 1, l.TTL: l.TTL, l.TTL + 1: l.TTL,
 	} {
 		if got := l.SessionTTL(wish); got != want {
 			t.Errorf("SessionTTL of %v: got %v, want %v", wish, got, want)
+		}
+	}
+	l.TTL = MinTTL / 2
+	for _, wish := range []time.Duration{0, 1, l.TTL - 1, l.TTL, l.TTL + 1, MinTTL, time.Hour} {
+		if got := l.SessionTTL(wish); got != l.TTL {
+			t.Errorf("SessionTTL of %v, the maximum being less than the least: got %v, want %v", wish, got, l.TTL)
 		}
 	}
 }

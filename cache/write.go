@@ -11,7 +11,8 @@ type Write struct {
 	// Opens says that this write opens the session; Batch has an sdp then. Without Opens the session must be open already. The caller
 	// decides who may open: a store lets either role.
 	Opens bool
-	// TTL is how long the session that this write opens lives without a request: Limits.TTL at the most. Zero or less means Limits.TTL.
+	// TTL is how long the session that this write opens lives without a request, as Limits.SessionTTL has it: MinTTL to Limits.TTL. Zero or less
+	// means Limits.TTL.
 	TTL time.Duration
 
 	// Payer is who pays if this write opens the session, for all that both roles write to it. A store of many nodes counts on each node what

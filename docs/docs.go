@@ -115,7 +115,7 @@ const docTemplate = `{
         },
         "/offer/sdp": {
             "post": {
-                "description": "The one request that opens a session; it may reuse the key of a session that has ended. ` + "`" + `data` + "`" + ` is the text to relay,\nwhatever it holds: usually the JSON of a session description, as a string. ` + "`" + `key_ttl` + "`" + ` is in seconds: the session ends\nwhen nobody uses it that long. Absent, 0, negative or above the server's maximum, it means the maximum.",
+                "description": "The one request that opens a session; it may reuse the key of a session that has ended. ` + "`" + `data` + "`" + ` is the text to relay,\nwhatever it holds: usually the JSON of a session description, as a string. ` + "`" + `key_ttl` + "`" + ` is in seconds: the session ends\nwhen nobody uses it that long. Absent, 0, negative or above the server's maximum, it means the maximum; below 1 s, 1 s.",
                 "consumes": [
                     "application/json"
                 ],
@@ -1120,7 +1120,7 @@ const docTemplate = `{
                     "example": "v=0 …"
                 },
                 "key_ttl": {
-                    "description": "Seconds. Absent, 0, negative or above the server's maximum: the maximum.",
+                    "description": "Seconds. Absent, 0, negative or above the server's maximum: the maximum; below 1 s: 1 s.",
                     "type": "number",
                     "example": 30
                 }

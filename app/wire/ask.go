@@ -78,12 +78,14 @@ func (v *Visit) Ask(c *fiber.Ctx, ask *Ask, wait *cache.Wait) error {
 	return v.finish(q.Shape, body, at, q.After, err)
 }
 
-// finish replies with body, which began as the reply's own buffer, or puts the buffer back and returns err.
+// finish replies with body, which began as the reply's own buffer and ends with what the other role has written, or puts the buffer back and
+// returns err.
 func (v *Visit) finish(shape *Shape, body []byte, at int, next cache.Cursor, err error) error {
 	if err != nil {
 		v.reply.SwapBody(body)
 		return err
 	}
+	v.Gate.Met(&v.Pass)
 	v.reply.Fill(shape.Type, shape.end(body, at, next))
 	return nil
 }

@@ -29,6 +29,7 @@ type parked struct {
 	wait     cache.Wait
 	hold     gate.Hold
 	began    time.Duration // when the wait did, on the server's clock
+	pass     gate.Pass     // with a key of its own, as the question's
 
 	// of the answer, once the request is gone
 	wire    Wire
@@ -52,6 +53,8 @@ func (v *Visit) park(c *fiber.Ctx, q *question, wait *cache.Wait, hold gate.Hold
 		passage: v.passage,
 	}
 	p.question.key = cache.Key(strings.Clone(string(q.key)))
+	p.pass = v.Pass
+	p.pass.Key = p.question.key
 	return v.detached.Detach(c.Context(), func(conn *link.Conn) { // without v, which is soon somebody else's
 		defer p.host.survive(conn)
 		if p.reply(conn) {
@@ -84,6 +87,8 @@ func (p *parked) reply(conn *link.Conn) bool {
 	if err != nil {
 		end = h.fail(p.wire, &r, err)
 	} else {
+		h.Gate.Note(&p.pass, nil)
+		h.Gate.Met(&p.pass)
 		r.Fill(p.question.Shape.Type, p.question.Shape.end(body, at, p.question.After))
 	}
 	if p.granted != 0 {

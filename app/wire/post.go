@@ -100,8 +100,9 @@ func (v *Visit) enterSession(c *fiber.Ctx) (err error) {
 	return err
 }
 
-// earn notes that the answer bears the ticket which a post that was done has earned. next is a cursor of its session.
+// earn notes that a post was done, and that the answer bears the ticket which it has earned. next is a cursor of its session.
 func (v *Visit) earn(next cache.Cursor) {
+	v.Gate.Note(&v.Pass, nil)
 	if v.Gate.WantsTickets() && v.Post.Batch.HasSDP() {
 		v.granted = next.Epoch()
 	}
@@ -146,7 +147,8 @@ func (v *Visit) Exchange(c *fiber.Ctx, shape *Shape, wait *cache.Wait) error {
 	}
 	wait.End()
 	if nothing {
-		err = nil
+		v.reply.Fill(shape.Type, shape.end(body, at, next))
+		return nil
 	}
 	return v.finish(shape, body, at, next, err)
 }

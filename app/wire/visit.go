@@ -98,11 +98,11 @@ func (v *Visit) end(c *fiber.Ctx, err error) {
 	switch {
 	case err != nil:
 		end = v.fail(v.wire, &v.reply, Routed(err)) // not by Fiber, which takes its time
-		if v.route.hasKey() {
-			v.Gate.Note(&v.Pass, err)
-		}
 	case !v.route.hasKey():
 		end = v.Watch.Requests.OfStatus(v.reply.StatusCode())
+	}
+	if v.route.hasKey() {
+		v.Gate.Note(&v.Pass, err)
 	}
 	if v.granted != 0 {
 		v.grant(&v.reply, v.Key, v.Seat, v.granted)

@@ -142,6 +142,17 @@ var timeFaults = []fault{
 		foundBy: []string{"time/ttl asked for and ttl given"},
 	},
 	{
+		name: "the least ttl is given, even where it is more than the most",
+		breaks: func(b *broken) {
+			b.open = func(dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
+				dst, next, err := b.model.write(dst, w)
+				b.in(w.Key, func(s *session) { s.ttl = max(s.ttl, cache.MinTTL) })
+				return dst, next, err
+			}
+		},
+		foundBy: []string{"time/ttl where the most is less than the least"},
+	},
+	{
 		name: "a refusal does not renew",
 		breaks: func(b *broken) {
 			b.append = func(dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {

@@ -153,8 +153,11 @@ func (m *model) openLocked(w cache.Write) error {
 		epoch: cache.NewEpoch(), ttl: w.TTL, opened: now, renewed: now, written: make(map[stamp]bool),
 		logs: map[cache.Role]*sessionLog{cache.Offer: {}, cache.Answer: {}},
 	}
-	if w.TTL <= 0 || w.TTL > m.limits.TTL {
+	switch {
+	case w.TTL <= 0 || w.TTL > m.limits.TTL:
 		s.ttl = m.limits.TTL
+	case w.TTL < cache.MinTTL:
+		s.ttl = min(cache.MinTTL, m.limits.TTL)
 	}
 	if err := m.refusal(s, s.logs[w.From], w.Batch); err != nil {
 		return err

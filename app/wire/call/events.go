@@ -6,6 +6,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"signal-server/app/gate"
 	"signal-server/app/link"
 	"signal-server/app/wire"
 	"signal-server/cache"
@@ -80,7 +81,7 @@ func (w *Wire) streamEvents(c *fiber.Ctx, v *wire.Visit) error {
 		v.Gate.Note(&v.Pass, err)
 	}
 	s := stream{
-		host: v.Host, role: v.Seat, after: after,
+		host: v.Host, pass: v.Pass, role: v.Seat, after: after,
 		buf:  v.Head(c, streamHead),
 		wait: cache.Wait{For: forever, Unopened: true},
 	}
@@ -90,6 +91,7 @@ func (w *Wire) streamEvents(c *fiber.Ctx, v *wire.Visit) error {
 // stream is one reader of events. It is owned by the goroutine that runs it.
 type stream struct {
 	host  *wire.Host
+	pass  gate.Pass
 	key   cache.Key
 	role  cache.Role
 	after cache.Cursor
@@ -102,7 +104,7 @@ const forever = 100 * 365 * 24 * time.Hour
 
 // run streams until the session, the connection or the server ends, and returns how many bytes it sent. The caller closes the connection.
 func (s *stream) run(conn *link.Conn, key cache.Key) (sent int) {
-	s.key = key
+	s.key, s.pass.Key = key, key
 	s.buf = append(s.buf, "\r\n"...)
 	s.buf = append(s.buf, eventComment...) // so that the reader knows at once that it is connected
 	s.wait.Present = link.Present(conn)
@@ -116,6 +118,8 @@ func (s *stream) run(conn *link.Conn, key cache.Key) (sent int) {
 		s.buf = nil // most streams wait most of the time, and hold no memory then
 		switch err := s.gather(); err {
 		case nil:
+			s.host.Gate.Note(&s.pass, nil)
+			s.host.Gate.Met(&s.pass)
 		case custerrors.SdpNoValues, custerrors.CandidateNoValues, custerrors.KeyNotFound:
 			s.buf = append(s.buf, eventComment...)
 		case cache.ErrGone:

@@ -12,7 +12,7 @@ import (
 //	@Summary		Open a session and put the offer's sdp
 //	@Description	The one request that opens a session; it may reuse the key of a session that has ended. `data` is the text to relay,
 //	@Description	whatever it holds: usually the JSON of a session description, as a string. `key_ttl` is in seconds: the session ends
-//	@Description	when nobody uses it that long. Absent, 0, negative or above the server's maximum, it means the maximum.
+//	@Description	when nobody uses it that long. Absent, 0, negative or above the server's maximum, it means the maximum; below 1 s, 1 s.
 //	@Tags			classic
 //	@Accept			json
 //	@Produce		json

@@ -210,7 +210,7 @@ var faults = []fault{
 		})
 	}},
 	{"the gate is not asked", "got 404", []string{
-		"limit: wrong keys of a client", "tokens: one for a key is good for that key",
+		"limit: wrong keys of a client", "pages: an image of the API is refused", "pages: where origins are listed, a page of another site is refused", "tokens: one for a key is good for that key",
 	}, func(_ *testing.T, b *broken, _ *Harness) {
 		b.route = func(r *wire.Route) {
 			r.Free = true
@@ -221,10 +221,25 @@ var faults = []fault{
 			}
 		}
 	}},
-	{"opening is not counted", "one more: got 200", []string{"limit: sessions that a client opens"}, func(_ *testing.T, b *broken, _ *Harness) {
+	{"opening is not counted", "one more: got 200", []string{
+		"limit: sessions that a client opens", "limit: sessions that nobody answers, where wrong keys are limited",
+	}, func(_ *testing.T, b *broken, _ *Harness) {
 		b.route = func(r *wire.Route) {
 			if r.Method == fiber.MethodPut {
 				r.Handle = writesPast(cache.SDP)
+			}
+		}
+	}},
+	{"a refusal is passed off as an answer", "afterwards: got 204", []string{"limit: keys that are taken"}, func(_ *testing.T, b *broken, _ *Harness) {
+		b.route = func(r *wire.Route) {
+			handle := r.Handle
+			r.Handle = func(c *fiber.Ctx, v *wire.Visit) error {
+				err := handle(c, v)
+				if err == custerrors.SdpAlreadyExist { // of which the gate does not learn then
+					b.Refuse(v.Reply(), custerrors.SdpAlreadyExist)
+					return nil
+				}
+				return err
 			}
 		}
 	}},
