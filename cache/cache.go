@@ -76,6 +76,14 @@ const (
 	Candidate                 // an ICE candidate (trickled, RFC 8838)
 )
 
+// nothing returns what a store says when there is none of that kind to take.
+func (k Kind) nothing() error {
+	if k == SDP {
+		return custerrors.SdpNoValues
+	}
+	return custerrors.CandidateNoValues
+}
+
 // Cursor is a place in one log of one session: behind the last message that a reader was given. The zero Cursor is the
 // beginning of any log. It holds the session's epoch in its upper 48 bits and the number of messages in the lower 16.
 type Cursor uint64
@@ -151,9 +159,9 @@ type Store interface {
 	// session that was written to.
 	Write(ctx context.Context, dst []byte, w Write) ([]byte, Cursor, error)
 
-	// Take takes what role to has not taken yet, by kind: the sdp, or the oldest candidates, at most limit of them (1 or more). It appends
-	// them to dst in that form. Each payload is handed to one taker only. in is the epoch of the session that is meant; zero means
-	// whichever lives. On an error dst comes back as it was:
+	// Take takes what role to has not taken yet, by kind: the sdp, or the oldest candidates, at most limit of them. It appends
+	// them to dst in that form. Each payload is handed to one taker only. With limit zero it takes nothing, and no error means that there
+	// is something to take. in is the epoch of the session that is meant; zero means whichever lives. On an error dst comes back as it was:
 	//   - SdpNoValues, CandidateNoValues: there is nothing to take.
 	//   - KeyIsExpired: a session of that key lives, but it is not the one of the epoch in.
 	Take(ctx context.Context, dst []byte, key Key, to Role, kind Kind, limit int, form *Form, in uint64) ([]byte, error)

@@ -23,7 +23,7 @@ const (
 	KeyNotFound Error = "key未找到"
 	// KeyIsExpired says that the session of this key has ended: by DELETE, by its TTL or by its absolute lifetime.
 	KeyIsExpired Error = "key已过期"
-	// CtxIsEmpty says that the request's key was lost between middleware and handler. It is a bug here.
+	// CtxIsEmpty says that a handler found no key, though its request named one. It is a bug here, and nothing sends it today.
 	CtxIsEmpty Error = "ctx为空"
 )
 

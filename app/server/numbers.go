@@ -51,8 +51,8 @@ var (
 	refusals = &metrics.Metric{
 		Name: "signal_refusals_total", Kind: metrics.Counter, Labels: []string{"reason"},
 		Help: "Requests that a limit refused: of one client requests, opens, wrong_keys, blocked (for wrong keys), client_waits, client_memory; of the server " +
-			"waits, memory, brake (on wrong keys); of a session queue, bytes; and authentication (no good token), permission (a token for " +
-			"something else, a foreign origin), slow (it did not arrive in time), shutdown, store (it is not available).",
+			"waits, memory, brake (on wrong keys); of a session queue, bytes; and authentication (no good token), permission (a token for something else, a foreign " +
+			"origin), slow (it did not arrive in time), shutdown, store (it is not available).",
 	}
 	clientsKnown = &metrics.Metric{
 		Name: "signal_clients", Kind: metrics.Gauge, Labels: []string{"state"},

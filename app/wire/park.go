@@ -74,10 +74,15 @@ func (h *Host) survive(conn *link.Conn) {
 // reply waits and replies. It reports whether the connection can be served further, and has closed it otherwise.
 func (p *parked) reply(conn *link.Conn) bool {
 	h := p.host
-	body, at, err := p.find()
+	body, at, err := p.find(conn)
 	p.wait.End()
 	p.hold.Release()
 	h.Watch.Waited(h.Watch.Now()-p.began, err)
+	if err = orLeft(err, &p.wait); err == cache.ErrGone {
+		h.Watch.Settle(&p.passage, p.question.key, metrics.Gone, 0)
+		conn.Close()
+		return false
+	}
 
 	r := Reply{Response: fasthttp.AcquireResponse(), get: p.get}
 	defer fasthttp.ReleaseResponse(r.Response)
@@ -95,7 +100,7 @@ func (p *parked) reply(conn *link.Conn) bool {
 		h.grant(&r, p.question.key, p.question.to, p.granted)
 	}
 	h.Watch.Settle(&p.passage, p.question.key, end, len(r.Body()))
-	if p.last {
+	if p.last || h.leaving.Load() {
 		r.SetConnectionClose()
 	}
 	p.last = r.ConnectionClose()
@@ -107,12 +112,12 @@ func (p *parked) reply(conn *link.Conn) bool {
 }
 
 // find waits for what is asked for, and turns a panic, which is a bug, into an answer.
-func (p *parked) find() (body []byte, at int, err error) {
+func (p *parked) find(conn *link.Conn) (body []byte, at int, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			p.host.Watch.Panicked(r)
 			body, err = nil, custerrors.InternalError
 		}
 	}()
-	return p.host.findStill(context.Background(), nil, &p.question, &p.wait)
+	return p.host.findStill(context.Background(), conn, nil, &p.question, &p.wait)
 }

@@ -9,6 +9,7 @@ import (
 	"signal-server/app/gate"
 	"signal-server/app/watch"
 	"signal-server/app/watch/metrics"
+	"signal-server/cache"
 	"signal-server/custerrors"
 )
 
@@ -96,6 +97,9 @@ func (v *Visit) MayAct(c *fiber.Ctx) error {
 func (v *Visit) end(c *fiber.Ctx, err error) {
 	end := metrics.OK
 	switch {
+	case err == cache.ErrGone:
+		end = metrics.Gone
+		hangUp(c)
 	case err != nil:
 		end = v.fail(v.wire, &v.reply, Routed(err)) // not by Fiber, which takes its time
 	case !v.route.hasKey():

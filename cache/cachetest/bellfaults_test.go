@@ -25,7 +25,8 @@ var bellFaults = []fault{
 		breaks: func(b *broken) { b.hears(func(what string, _ cache.Role) bool { return what != "append" }) },
 		foundBy: []string{
 			"bell/rings when the other role writes", "bell/rung when the news can be read", "wait/news ends it", "key/hostile ones never mix",
-			"wait/of both roles, before the session is open",
+			"wait/of both roles, before the session is open", "wait/of those that take the last to begin is first",
+			"wait/behind one that takes no more the next one takes",
 		},
 	},
 	{
@@ -33,6 +34,7 @@ var bellFaults = []fault{
 		breaks: func(b *broken) { b.hears(func(what string, _ cache.Role) bool { return what != "open" }) },
 		foundBy: []string{
 			"bell/rings both roles when a session opens", "wait/before the session is open, if asked to", "arguments/are not kept",
+			"wait/for the key's next session, if asked to",
 		},
 	},
 	{

@@ -60,7 +60,7 @@ func usual() cache.Limits {
 func checks() []check {
 	return slices.Concat(
 		openChecks, appendChecks, tokenChecks, takeChecks, readChecks, exchangeChecks, payloadChecks, bellChecks,
-		virtualTimeChecks, actualTimeChecks, mailroomChecks, lostWakeupChecks, parallelChecks, fullChecks,
+		virtualTimeChecks, actualTimeChecks, mailroomChecks, takerChecks, lostWakeupChecks, parallelChecks, fullChecks,
 		modelChecks, linearChecks, statsChecks, payerChecks,
 	)
 }

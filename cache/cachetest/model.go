@@ -220,6 +220,9 @@ func (m *model) Take(_ context.Context, dst []byte, key cache.Key, to cache.Role
 		if l.sdp == nil || l.sdpTaken {
 			return dst, custerrors.SdpNoValues
 		}
+		if limit == 0 {
+			return dst, nil
+		}
 		l.sdpTaken = true
 		m.giveLocked(s, l)
 		return form.End(append(form.Begin(dst, kind, true), *l.sdp...)), nil

@@ -180,7 +180,7 @@ func (s *Store) Take(_ context.Context, dst []byte, key cache.Key, to cache.Role
 	}
 	l := r.log(to.Other())
 	if kind == cache.SDP {
-		return stripe.takeSDPLocked(dst, r, l, form)
+		return stripe.takeSDPLocked(dst, r, l, limit, form)
 	}
 	return stripe.takeCandidatesLocked(dst, l, limit, form)
 }

@@ -251,9 +251,12 @@ func (s *stripe) messageLocked(dst []byte, p position) ([]byte, position) {
 	}
 }
 
-func (s *stripe) takeSDPLocked(dst []byte, r *record, l *log, form *cache.Form) ([]byte, error) {
-	if l.sdp.first == 0 || l.sdpTaken {
+func (s *stripe) takeSDPLocked(dst []byte, r *record, l *log, limit int, form *cache.Form) ([]byte, error) {
+	switch {
+	case l.sdp.first == 0 || l.sdpTaken:
 		return dst, custerrors.SdpNoValues
+	case limit == 0:
+		return dst, nil
 	}
 	l.sdpTaken = true
 	s.counts.give(r, l)

@@ -156,7 +156,7 @@ func (s *Store) Take(_ context.Context, dst []byte, key cache.Key, to cache.Role
 	if err != nil {
 		return dst, errDamaged
 	}
-	if kind == cache.SDP {
+	if kind == cache.SDP && limit > 0 {
 		s.counts.gave(to)
 	}
 	return appendFrames(dst, runs, form)

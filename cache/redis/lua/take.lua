@@ -9,4 +9,5 @@ if (m1 ~= 0 or m2 ~= 0) and (m1 ~= e1 or m2 ~= e2) then refused = EXPIRED
 elseif wanted and flags ~= SDP then refused = NO_SDP
 elseif not wanted and taken == n then refused = NO_CANDIDATE end
 if refused then return refused end
+if limit == 0 then return {} end -- there is something to take
 local first, upto = taken, wanted and taken or math.min(n, taken + limit)
