@@ -106,14 +106,14 @@ const (
 func (c *Conn) enter(phase int64)  { c.state.Store(c.patrol.round.Load()<<phaseBits | phase) }
 func (c *Conn) become(phase int64) { c.state.Store(c.state.Load()&^phaseMask | phase) }
 
-// wake ends a phase of reading. It reports whether what was read is served: either it or shut comes first.
+// wake ends a phase of reading: what is left is phaseServing, which is 0. It reports whether what was read is served: either it or shut comes first.
 func (c *Conn) wake() bool {
 	for {
 		state := c.state.Load()
 		if state&phaseMask == phaseShut {
 			return false
 		}
-		if c.state.CompareAndSwap(state, state&^phaseMask|phaseServing) {
+		if c.state.CompareAndSwap(state, state&^phaseMask) {
 			return true
 		}
 	}
