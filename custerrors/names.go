@@ -27,6 +27,7 @@ var names = [...]struct {
 	{CursorIsInvalid, "CursorIsInvalid"},
 	{WaitIsInvalid, "WaitIsInvalid"},
 	{IdempotencyKeyIsInvalid, "IdempotencyKeyIsInvalid"},
+	{IdempotencyKeyIsReused, "IdempotencyKeyIsReused"},
 	{RequestIsInvalid, "RequestIsInvalid"},
 	{RequestIsTooSlow, "RequestIsTooSlow"},
 	{HeaderIsTooLong, "HeaderIsTooLong"},
