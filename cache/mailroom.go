@@ -52,19 +52,18 @@ func (m *Mailroom) Closing() <-chan struct{} { return m.closing }
 var ErrGone = errors.New("the waiting client has left")
 
 // Take is Store.Take, but waits while there is nothing to take. It waits for a session that is not open yet only with w.Unopened. A wait
-// keeps the session alive and ends at once when the session does: it never takes from a later one of the same key. in is zero, or a cursor
-// of the session that is meant. Take returns a cursor of the session that it looked at, so that the next call goes on with that one. The
-// cursor is zero as long as the session is not known.
-func (m *Mailroom) Take(ctx context.Context, dst []byte, key Key, to Role, kind Kind, limit int, form *Form, in Cursor, w *Wait,
-) ([]byte, Cursor, error) {
+// keeps the session alive and ends at once when the session does: it never takes from a later one of the same key. Take returns a cursor
+// of the session that it looked at, so that the next call goes on with that one. The cursor is zero as long as the session is not known.
+func (m *Mailroom) Take(ctx context.Context, dst []byte, t Take, w *Wait) ([]byte, Cursor, error) {
 	if w.For <= 0 {
-		out, err := m.store.Take(ctx, dst, key, to, kind, limit, form, in.Epoch())
-		return out, in, err
+		out, err := m.store.Take(ctx, dst, t)
+		return out, NewCursor(t.In, 0), err
 	}
 	out := dst
-	epoch, err := m.wait(ctx, key, to, in.Epoch(), w, func(epoch uint64) (err error) {
+	epoch, err := m.wait(ctx, t.Key, t.To, t.In, w, func(epoch uint64) (err error) {
 		w.news = News{} // only the store can hand out what each taker gets once
-		out, err = m.store.Take(ctx, dst, key, to, kind, limit, form, epoch)
+		t.In = epoch
+		out, err = m.store.Take(ctx, dst, t)
 		return w.note(err)
 	})
 	return out, NewCursor(epoch, 0), err

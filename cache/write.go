@@ -14,7 +14,12 @@ type Write struct {
 	// TTL is how long the session that this write opens lives without a request: Limits.TTL at the most. Zero or less means Limits.TTL.
 	TTL time.Duration
 
+	// Token tells a repetition of this write from another one. It is bound to what the client asked for: to Route, and to Body byte for
+	// byte. Where there is no token they are not looked at. Like a Key both may point into a request's buffer.
 	Token Token
+	Route string
+	Body  []byte
+
 	Batch *Batch // not nil
 
 	// After is how far the role has read. It also says which session is meant; the zero Cursor means whichever lives.

@@ -85,6 +85,12 @@ const docTemplate = `{
                             "$ref": "#/definitions/Envelope"
                         }
                     },
+                    "422": {
+                        "description": "IdempotencyKeyIsReused",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
                     "503": {
                         "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
@@ -175,6 +181,12 @@ const docTemplate = `{
                             "$ref": "#/definitions/Envelope"
                         }
                     },
+                    "422": {
+                        "description": "IdempotencyKeyIsReused",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
                     "503": {
                         "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
@@ -257,7 +269,7 @@ const docTemplate = `{
         },
         "/{role}/candidate": {
             "get": {
-                "description": "Destructive: each candidate goes to one taker, once.",
+                "description": "Destructive: each candidate goes to one taker, once; with an Idempotency-Key to that taker as often as it asks.",
                 "produces": [
                     "application/json"
                 ],
@@ -283,6 +295,12 @@ const docTemplate = `{
                         "name": "key",
                         "in": "header",
                         "required": true
+                    },
+                    {
+                        "type": "string",
+                        "description": "1 to 64 visible ASCII characters: a repetition gets what the first one got; or idempotency_key in the query",
+                        "name": "Idempotency-Key",
+                        "in": "header"
                     },
                     {
                         "type": "number",
@@ -323,13 +341,19 @@ const docTemplate = `{
                         }
                     },
                     "400": {
-                        "description": "KeyIsEmpty, KeyIsTooLong, WaitIsInvalid",
+                        "description": "KeyIsEmpty, KeyIsTooLong, WaitIsInvalid, IdempotencyKeyIsInvalid",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
+                    "422": {
+                        "description": "IdempotencyKeyIsReused",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
                     },
                     "503": {
-                        "description": "ServerIsShuttingDown, StoreIsUnavailable",
+                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
@@ -413,6 +437,12 @@ const docTemplate = `{
                             "$ref": "#/definitions/Envelope"
                         }
                     },
+                    "422": {
+                        "description": "IdempotencyKeyIsReused",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
                     "429": {
                         "description": "QueueIsFull",
                         "schema": {
@@ -430,7 +460,7 @@ const docTemplate = `{
         },
         "/{role}/candidates": {
             "get": {
-                "description": "Destructive: each candidate goes to one taker, once.",
+                "description": "Destructive: each candidate goes to one taker, once; with an Idempotency-Key to that taker as often as it asks.",
                 "produces": [
                     "application/json"
                 ],
@@ -456,6 +486,12 @@ const docTemplate = `{
                         "name": "key",
                         "in": "header",
                         "required": true
+                    },
+                    {
+                        "type": "string",
+                        "description": "1 to 64 visible ASCII characters: a repetition gets what the first one got; or idempotency_key in the query",
+                        "name": "Idempotency-Key",
+                        "in": "header"
                     },
                     {
                         "type": "number",
@@ -499,13 +535,19 @@ const docTemplate = `{
                         }
                     },
                     "400": {
-                        "description": "KeyIsEmpty, KeyIsTooLong, WaitIsInvalid",
+                        "description": "KeyIsEmpty, KeyIsTooLong, WaitIsInvalid, IdempotencyKeyIsInvalid",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
+                    "422": {
+                        "description": "IdempotencyKeyIsReused",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
                     },
                     "503": {
-                        "description": "ServerIsShuttingDown, StoreIsUnavailable",
+                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
@@ -588,6 +630,12 @@ const docTemplate = `{
                     },
                     "413": {
                         "description": "BodyIsTooLong",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
+                    "422": {
+                        "description": "IdempotencyKeyIsReused",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
@@ -882,6 +930,12 @@ const docTemplate = `{
                             "$ref": "#/definitions/Envelope"
                         }
                     },
+                    "422": {
+                        "description": "IdempotencyKeyIsReused",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
                     "429": {
                         "description": "QueueIsFull",
                         "schema": {
@@ -976,7 +1030,7 @@ const docTemplate = `{
         },
         "/{role}/sdp": {
             "get": {
-                "description": "Destructive: the sdp goes to one taker, once. The answerer may wait before the session is opened.",
+                "description": "Destructive: the sdp goes to one taker, once; with an Idempotency-Key to that taker as often as it asks. The answerer may wait before the session is opened.",
                 "produces": [
                     "application/json"
                 ],
@@ -1002,6 +1056,12 @@ const docTemplate = `{
                         "name": "key",
                         "in": "header",
                         "required": true
+                    },
+                    {
+                        "type": "string",
+                        "description": "1 to 64 visible ASCII characters: a repetition gets what the first one got; or idempotency_key in the query",
+                        "name": "Idempotency-Key",
+                        "in": "header"
                     },
                     {
                         "type": "number",
@@ -1042,13 +1102,19 @@ const docTemplate = `{
                         }
                     },
                     "400": {
-                        "description": "KeyIsEmpty, KeyIsTooLong, WaitIsInvalid",
+                        "description": "KeyIsEmpty, KeyIsTooLong, WaitIsInvalid, IdempotencyKeyIsInvalid",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
+                    "422": {
+                        "description": "IdempotencyKeyIsReused",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
                     },
                     "503": {
-                        "description": "ServerIsShuttingDown, StoreIsUnavailable",
+                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }

@@ -79,7 +79,7 @@ func (r *rig) epoch(key cache.Key) uint64 {
 
 func (r *rig) takeIn(in uint64, key cache.Key, to cache.Role, kind cache.Kind) (string, error) {
 	r.Helper()
-	out, err := r.node().Take(r.ctx, dst(), key, to, kind, 9, &plain, in)
+	out, err := r.node().Take(r.ctx, dst(), cache.Take{Key: key, To: to, Kind: kind, Limit: 9, Form: &plain, In: in})
 	return r.appended("Take", out, err), err
 }
 

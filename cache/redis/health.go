@@ -90,7 +90,7 @@ func (s *Store) rehearse() error {
 			return err
 		}},
 		{"take", func() error {
-			_, err := s.Take(ctx, nil, key, cache.Answer, cache.SDP, 1, &cache.Form{}, 0)
+			_, err := s.Take(ctx, nil, cache.Take{Key: key, To: cache.Answer, Kind: cache.SDP, Limit: 1, Form: &cache.Form{}})
 			return err
 		}},
 		{"read", func() error {
