@@ -1,6 +1,6 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help test gotest nodetest attack race lint fmt generate drift run load smoke cluster bench soak fuzz sbom
+.PHONY: help test gotest nodetest attack race lint fmt generate drift run load smoke cluster bench soak fuzz sbom outdated vulnerable
 
 # Says a line for each package that has ended, and of each test that fails what it said.
 gotest = .ci/tool gotestsum --format pkgname-and-test-fails --hide-summary skipped --
@@ -72,3 +72,9 @@ sbom: ## write the bill of materials of the server's binary: dist/signal-server.
 	mkdir -p dist
 	@.ci/part 'build the server' env CGO_ENABLED=0 go build -trimpath -o dist/signal-server .
 	@.ci/part 'bill of materials' .ci/sbom dist/signal-server dist/signal-server.cdx.json
+
+outdated: ## list what there is a newer version of
+	@.ci/outdated
+
+vulnerable: ## fail if the code calls what is known to be broken, by Go's database of vulnerabilities
+	@.ci/vulnerable

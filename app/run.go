@@ -66,6 +66,7 @@ func run(args []string) error {
 		if c.Serve.PrintConfig && len(wrong) == 0 {
 			return printConfig(os.Stdout, parsed.Flags())
 		}
+		warnOfModes(log, parsed.Flags())
 		return c.Serve.run(ctx, log, wrong, flag.NamesOf(parsed.Flags()))
 	}
 }

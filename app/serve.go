@@ -20,8 +20,6 @@ import (
 	"signal-server/app/wire"
 	"signal-server/app/wire/call"
 	"signal-server/cache"
-	"signal-server/cache/memory"
-	"signal-server/cache/redis"
 )
 
 // parts are what needs files or keys. Any of them may be nil: there is none.
@@ -36,6 +34,7 @@ type parts struct {
 func (s *settings) run(ctx context.Context, log *slog.Logger, wrong flag.Mistakes, names flag.Names) error {
 	hangup, stop := hangups()
 	defer stop()
+	s.readStore(&wrong, names)
 	s.validate(&wrong, names)
 	places := s.places(&wrong)
 	p := s.open(ctx, log, &wrong, names)
@@ -120,23 +119,13 @@ func (p *parts) reloadable() map[string]reloadable {
 	return all
 }
 
-// openStore opens the store, which the caller closes.
-func (s *settings) openStore(ctx context.Context) (cache.Store, error) {
-	if s.Store == inMemory {
-		config := s.Memory
-		config.Limits = s.Limits
-		return memory.New(config)
-	}
-	store, err := redis.Open(ctx, s.Store, s.Limits)
-	if err != nil {
-		return nil, named("--store", err)
-	}
-	return store, nil
-}
-
 // wires are the protocols that this program speaks. A new one is added here.
 func (s *settings) wires() []wire.Wire {
-	return []wire.Wire{call.New(s.Call, s.Limits), pages.New()}
+	all := []wire.Wire{call.New(s.Call, s.Limits)}
+	if s.Pages.Pages == pages.On {
+		all = append(all, pages.New())
+	}
+	return all
 }
 
 // newServer puts the parts together.
@@ -162,6 +151,7 @@ func (s *settings) serve(ctx context.Context, p parts, store cache.Store, socket
 	if err != nil {
 		return err
 	}
+	s.warnOfStrangers(log, p, sockets.API)
 	sockets.log(log, "store", kindOf(s.Store), "memory", flag.FormatBytes(s.Memory.Memory))
 	defer log.Info("stopped")
 	notify(log, stateReady)

@@ -1,8 +1,6 @@
 package app
 
 import (
-	"strings"
-
 	"signal-server/app/certificate"
 	"signal-server/app/flag"
 	"signal-server/app/gate"
@@ -11,13 +9,13 @@ import (
 	"signal-server/app/gate/ticket"
 	"signal-server/app/link"
 	"signal-server/app/listen"
+	"signal-server/app/pages"
 	"signal-server/app/server"
 	"signal-server/app/watch/accesslog"
 	"signal-server/app/wire"
 	"signal-server/app/wire/call"
 	"signal-server/cache"
 	"signal-server/cache/memory"
-	"signal-server/cache/redis"
 )
 
 // settings are what the command that serves is told. Each is a field of the part that it is for, with its name, default and help; those
@@ -30,10 +28,11 @@ type settings struct {
 	Certificate  certificate.Config `embed:"" group:"TLS"`
 	RedirectHTTP string             `name:"redirect-http" group:"TLS" placeholder:"ADDRESS" help:"Address to serve plain HTTP on, such as :80: pages are redirected to HTTPS, other requests refused."`
 
-	Store  string        `group:"Sessions" default:"memory" help:"Where sessions are kept: memory, or the URL of a Redis or Valkey (redis, rediss, redis-sentinel, redis-cluster)."`
-	Memory memory.Config `embed:"" group:"Sessions"`
-	Limits cache.Limits  `embed:"" group:"Sessions"`
-	Call   call.Config   `embed:"" group:"Sessions"`
+	Store     string        `group:"Sessions" default:"memory" help:"Where sessions are kept: memory, or the URL of a Redis or Valkey (redis, rediss, redis-sentinel, redis-cluster)."`
+	StoreFile string        `group:"Sessions" secret:"" placeholder:"FILE" help:"File that holds what --store would say: a password in it is in no list of processes and no environment."`
+	Memory    memory.Config `embed:"" group:"Sessions"`
+	Limits    cache.Limits  `embed:"" group:"Sessions"`
+	Call      call.Config   `embed:"" group:"Sessions"`
 
 	Auth    auth.Config   `embed:"" group:"Who may"`
 	Tickets ticket.Config `embed:"" group:"Who may"`
@@ -47,6 +46,7 @@ type settings struct {
 	Gate   gate.Config   `embed:""`
 
 	Access accesslog.Config `embed:"" group:"Operation"`
+	Pages  pages.Config     `embed:"" group:"Operation"`
 
 	PrintConfig bool `env:"-" group:"Operation" help:"Print what the server would run with, secrets masked, and exit."`
 	CheckConfig bool `env:"-" group:"Operation" help:"Check flags and the files that they name, and exit."`
@@ -54,9 +54,6 @@ type settings struct {
 
 // textTypes are the types of settings that read themselves.
 var textTypes = []flag.TextType{flag.Text[limit.Rate], flag.Text[listen.Mode], flag.Text[accesslog.Share]}
-
-// inMemory is the Store of sessions in this process.
-const inMemory = "memory"
 
 // validate collects what is wrong with the settings of parts that need no files.
 func (s *settings) validate(wrong *flag.Mistakes, names flag.Names) {
@@ -71,13 +68,7 @@ func (s *settings) validate(wrong *flag.Mistakes, names flag.Names) {
 	if s.RedirectHTTP != "" && s.Certificate.CertFile == "" && len(s.Certificate.Domains) == 0 {
 		wrong.Wrong(names, &s.RedirectHTTP, "is of no use without %v or %v", &s.Certificate.CertFile, &s.Certificate.Domains)
 	}
-	switch {
-	case s.Store == inMemory:
-	case strings.HasPrefix(s.Store, "redis") && strings.Contains(s.Store, "://"):
-		wrong.Add(named("--store", redis.Check(s.Store, s.Limits)))
-	default:
-		wrong.Wrong(names, &s.Store, "is %q, must be memory or the URL of a Redis", kindOf(s.Store))
-	}
+	s.checkStore(wrong, names)
 }
 
 // checkRoom collects a mistake for each of sessions and bodies that has no room for a payload, which no part can tell alone. It returns
@@ -92,10 +83,4 @@ func (s *settings) checkRoom(wrong *flag.Mistakes, names flag.Names) map[any]boo
 		}
 	}
 	return told
-}
-
-// kindOf is --store for people to read: of a URL, which may hold a password, the scheme.
-func kindOf(store string) string {
-	kind, _, _ := strings.Cut(store, "://")
-	return kind
 }

@@ -60,7 +60,7 @@ func (s *settings) openSockets(p places, source certificate.Source, log *slog.Lo
 		log.Warn("sockets of systemd are closed: no flag names them", "names", strings.Join(left, ","))
 	}
 	if source != nil {
-		on.Redirect = server.Redirect{Port: portOf(on.API), IsPage: pages.Has}
+		on.Redirect = server.Redirect{Port: portOf(on.API), IsPage: s.isPage}
 		if on.Plain != nil {
 			on.Redirect.Challenges = source.Challenges()
 		}
@@ -68,6 +68,9 @@ func (s *settings) openSockets(p places, source certificate.Source, log *slog.Lo
 	}
 	return on, nil
 }
+
+// isPage reports whether the path is a page's.
+func (s *settings) isPage(path []byte) bool { return s.Pages.Pages == pages.On && pages.Has(path) }
 
 // portOf returns the port that clients come to: that of HTTPS, where they come to a proxy.
 func portOf(l net.Listener) int {

@@ -36,7 +36,7 @@ type Source interface {
 type Config struct {
 	// CertFile has the certificate and those between it and a root, KeyFile its private key, both in PEM.
 	CertFile string `name:"tls-cert" placeholder:"FILE" help:"Certificate to serve HTTPS with, and those between it and a root, in PEM. Read again when it changes, and at SIGHUP."`
-	KeyFile  string `name:"tls-key" placeholder:"FILE" help:"Its private key, in PEM."`
+	KeyFile  string `name:"tls-key" secret:"" placeholder:"FILE" help:"Its private key, in PEM."`
 
 	// Domains are the names to get certificates for. Whoever sets them agrees to the authority's terms.
 	Domains []string `name:"acme-domain" placeholder:"NAME,…" help:"Names to get certificates for from an ACME authority, to whose terms you agree thereby. It must reach this server at port 443 or, by --redirect-http, at port 80."`

@@ -120,10 +120,8 @@ func (TooFast) Unwrap() error { return custerrors.TooManyRequests }
 // hot: every request that names a key passes here, once.
 func (g *Gate) Enter(c *Claim, p *Pass) (err error) {
 	p.Seat, p.Client = c.Seat, c.Client
-	if g.parts.Limiter != nil {
-		if after := g.parts.Limiter.Request(c.Client); after > 0 {
-			return TooFast(after)
-		}
+	if err := g.Pace(c.Client); err != nil {
+		return err
 	}
 	if p.Key, err = cache.ParseKey(c.Key); err != nil {
 		return err
@@ -139,6 +137,16 @@ func (g *Gate) Enter(c *Claim, p *Pass) (err error) {
 	}
 	if g.parts.Tickets != nil && !g.showsTickets(c, p) {
 		return custerrors.NotAllowed
+	}
+	return nil
+}
+
+// Pace counts a request of a client, or refuses it: the error is TooFast. Enter does so itself; it is for requests that name no key.
+func (g *Gate) Pace(client netip.Addr) error {
+	if g.parts.Limiter != nil {
+		if after := g.parts.Limiter.Request(client); after > 0 {
+			return TooFast(after)
+		}
 	}
 	return nil
 }

@@ -1,5 +1,5 @@
 // Package pages is what people look at in a browser: the demo page, the API browser (Swagger), and the browser client that pages of any
-// site load. It owns their headers. As a wire it answers paths that nobody needs a key for.
+// site load. It owns their headers. As a wire it answers paths that nobody needs a key for, at the rate of all requests.
 //
 // The demo page is the files of a static site, embedded. It expects the browser client as client/signal.js beside it, and its own files
 // under web/:
@@ -16,6 +16,18 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"signal-server/app/wire"
+)
+
+// Config says whether there are pages.
+type Config struct {
+	// Pages is On or Off.
+	Pages string `name:"pages" group:"Operation" enum:"on,off" default:"on" help:"Serve the demo page, Swagger and the browser client: on or off."`
+}
+
+// On and Off are the values of Config.Pages.
+const (
+	On  = "on"
+	Off = "off"
 )
 
 // Wire answers with pages. New makes one.
@@ -40,7 +52,7 @@ func Has(path []byte) bool {
 	return string(path) == "/"
 }
 
-// free returns a route for GET that anybody may ask.
-func free(path, label string, safe bool, handle wire.Handler) wire.Route {
-	return wire.Route{Method: fiber.MethodGet, Path: path, Label: label, Free: true, Safe: safe, Handle: handle}
+// page returns a route for GET that anybody may ask, who does not ask too fast.
+func page(path, label string, safe bool, handle wire.Handler) wire.Route {
+	return wire.Route{Method: fiber.MethodGet, Path: path, Label: label, Keyless: true, Safe: safe, Handle: handle}
 }

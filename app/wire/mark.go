@@ -6,8 +6,8 @@ import (
 	"signal-server/app/link"
 )
 
-// marks are what every answer to a request bears, whatever it says: which pages may read it, and that browsers insist on TLS. They are put
-// into the answer before anything else.
+// marks are what every answer to a request bears, whatever it says: which pages may read it, that browsers take its media type as it is
+// told, and that they insist on TLS. They are put into the answer before anything else.
 type marks struct {
 	origin []byte // whose pages may read the answer: *, or one that is listed; nil: nobody's
 	listed bool   // the origin depends on the request's (RFC 9110, Section 12.5.5)
@@ -48,6 +48,7 @@ func (h *Host) originOf(c *fasthttp.RequestCtx) []byte {
 
 // set puts the marks into an answer.
 func (m *marks) set(h *fasthttp.ResponseHeader) {
+	h.SetCanonical(headerOptions, valueNoSniff)
 	if m.origin != nil {
 		h.SetCanonical(headerAllowOrigin, m.origin)
 	}
@@ -63,7 +64,7 @@ func (m *marks) set(h *fasthttp.ResponseHeader) {
 func (m *marks) appendTo(dst []byte) []byte {
 	var h fasthttp.ResponseHeader
 	m.set(&h)
-	for _, name := range [...][]byte{headerAllowOrigin, headerVary, headerStrict} {
+	for _, name := range [...][]byte{headerOptions, headerAllowOrigin, headerVary, headerStrict} {
 		if value := h.PeekBytes(name); value != nil {
 			dst = append(append(append(append(dst, name...), ": "...), value...), "\r\n"...)
 		}
@@ -83,5 +84,7 @@ var (
 	valueAnyOrigin    = []byte("*")
 	headerVary        = []byte(fasthttp.HeaderVary)
 	valueOrigin       = []byte(fasthttp.HeaderOrigin)
+	headerOptions     = []byte(fasthttp.HeaderXContentTypeOptions)
+	valueNoSniff      = []byte("nosniff")
 	headerStrict      = []byte(fasthttp.HeaderStrictTransportSecurity)
 )

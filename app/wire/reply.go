@@ -19,7 +19,8 @@ import (
 // Reply is an answer in the making: fasthttp's own for a request that is answered now, one of its pool for a parked one. Each header has
 // one owner:
 //
-//	Access-Control-Allow-Origin, Vary, Strict-Transport-Security   mark.go, for every answer
+//	Access-Control-Allow-Origin, Vary, Strict-Transport-Security,  mark.go, for every answer
+//	X-Content-Type-Options
 //	Content-Type, Cache-Control                                    Fill, or a handler that answers without it
 //	Retry-After, WWW-Authenticate, and that pages may read them    advise
 //	X-Offer-Ticket, X-Answer-Ticket, and that pages may read them  grant
@@ -136,7 +137,9 @@ func advise(r *Reply, msg custerrors.Error, after time.Duration) {
 	case fasthttp.StatusUnauthorized:
 		r.Header.Set(fasthttp.HeaderWWWAuthenticate, challenge)
 	case fasthttp.StatusTooManyRequests, fasthttp.StatusServiceUnavailable:
-		setRetryAfter(r, after, spreads(msg))
+		if msg != custerrors.QueueIsFull { // to ask again cannot help
+			setRetryAfter(r, after, spreads(msg))
+		}
 	}
 }
 

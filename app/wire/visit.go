@@ -60,8 +60,14 @@ func (h *Host) serve(w Wire, r *Route) fiber.Handler {
 
 // enter passes the gate, unless the route is free.
 func (v *Visit) enter(c *fiber.Ctx) error {
-	if v.route.Free {
+	switch {
+	case v.route.Free:
 		return nil
+	case v.route.Keyless:
+		if !v.Gate.TellsClients() {
+			return nil
+		}
+		return v.Gate.Pace(v.clientOf(c.Context()))
 	}
 	v.readClaim(c)
 	if err := v.Gate.Enter(&v.claim, &v.Pass); err != nil {
@@ -72,6 +78,9 @@ func (v *Visit) enter(c *fiber.Ctx) error {
 	}
 	return v.MayAct(c)
 }
+
+// hasKey reports whether requests of the route name a key.
+func (r *Route) hasKey() bool { return !r.Free && !r.Keyless }
 
 // MayAct checks that the visit may act as its seat, where roles have tickets and it has shown none.
 func (v *Visit) MayAct(c *fiber.Ctx) error {
@@ -89,10 +98,10 @@ func (v *Visit) end(c *fiber.Ctx, err error) {
 	switch {
 	case err != nil:
 		end = v.fail(v.wire, &v.reply, Routed(err)) // not by Fiber, which takes its time
-		if !v.route.Free {
+		if v.route.hasKey() {
 			v.Gate.Note(&v.Pass, err)
 		}
-	case v.route.Free:
+	case !v.route.hasKey():
 		end = v.Watch.Requests.OfStatus(v.reply.StatusCode())
 	}
 	if v.granted != 0 {

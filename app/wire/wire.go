@@ -46,8 +46,10 @@ type Route struct {
 	Label  string     // in metrics and the access log; "": the method and the path
 	Seat   cache.Role // whose path it is; none: what both roles may do
 
-	// Free says that anybody may ask at any rate: there is no claim. A page or a probe.
+	// Free says that anybody may ask at any rate: there is no claim. A probe.
 	Free bool
+	// Keyless says that anybody may ask who does not ask too fast: there is no key, and of a claim only the client. A page.
+	Keyless bool
 	// Safe says that HEAD runs the handler, too. Otherwise HEAD does nothing, because a GET may take.
 	Safe bool
 	// Puts says that the request may put an sdp, which needs no ticket of its seat: a session takes one of each role.
@@ -152,7 +154,7 @@ func (h *Host) Mount(router fiber.Router, w Wire) error {
 		}
 		head := Route{Label: headRoute, Free: true, Handle: func(_ *fiber.Ctx, v *Visit) error { return Envelope{}.Done(&v.reply) }}
 		if r.Safe {
-			head.Handle = r.Handle // fasthttp leaves the body out
+			head.Handle, head.Free, head.Keyless = r.Handle, r.Free, r.Keyless // fasthttp leaves the body out
 		}
 		router.Add(fiber.MethodHead, r.Path, h.serve(w, &head)) // not Fiber's own HEAD, which would take
 	}

@@ -94,9 +94,13 @@ func parseURL(text string) (options, error) {
 	p := parser{query: u.Query()}
 	o := p.options(scheme, hosts, u)
 	for name := range p.query {
-		if !slices.Contains(p.known, name) {
-			p.mistake("unknown parameter %q, must be one of %s", name, strings.Join(p.known, ", "))
+		if slices.Contains(p.known, name) {
+			continue
 		}
+		if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz_") != "" {
+			name = masked // it may be the end of a password that has a question mark
+		}
+		p.mistake("unknown parameter %q, must be one of %s", name, strings.Join(p.known, ", "))
 	}
 	return o, errors.Join(p.mistakes...)
 }
@@ -232,8 +236,10 @@ func (p *parser) server(c *rueidis.ClientOption, scheme, hosts string) {
 			p.mistake("the URL names no host, or an empty one")
 			continue
 		}
-		if _, _, err := net.SplitHostPort(host); err != nil {
+		if _, given, err := net.SplitHostPort(host); err != nil {
 			host = net.JoinHostPort(strings.Trim(host, "[]"), port)
+		} else if n, err := strconv.ParseUint(given, 10, 16); err != nil || n == 0 {
+			p.mistake("the port of a host must be a number, 1 to 65535") // it may be a password that is followed by no host
 		}
 		c.InitAddress = append(c.InitAddress, host)
 	}
@@ -249,7 +255,7 @@ func (p *parser) database(u *url.URL) int {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 0 {
-		p.mistake("the URL's path is %q, must be the number of a database", u.Path)
+		p.mistake("the URL's path must be the number of a database, 0 or more") // it may be the end of a password that has a slash
 	}
 	return n
 }

@@ -97,7 +97,7 @@ func (a answer) check(t testing.TB, what string) {
 	if want, ok := wantStatus[a.msg]; !ok || a.status != want {
 		t.Errorf("%s: got the status %d with msg %q, want %d (a status of PROTOCOL: %v)", what, a.status, a.msg, want, ok)
 	}
-	later := a.status == 429 || a.status == 503
+	later := a.status == 429 && a.msg != custerrors.QueueIsFull || a.status == 503
 	var expose []string // headers that pages of other origins may read
 	if later {
 		expose = append(expose, "Retry-After")
@@ -112,10 +112,11 @@ func (a answer) check(t testing.TB, what string) {
 		t.Errorf("%s: header Access-Control-Expose-Headers: got %q, want %q", what, got, want)
 	}
 	if got := a.header.Get("Retry-After"); (got != "") != later || !retryAfter.MatchString(got) {
-		t.Errorf("%s: header Retry-After: got %q with status %d, want a number of seconds with 429 and 503 only", what, got, a.status)
+		t.Errorf("%s: header Retry-After: got %q with status %d, want a number of seconds with 429, but of a full queue, and 503 only", what, got, a.status)
 	}
 	for name, want := range map[string]string{
 		"Content-Type":                "application/json",
+		"X-Content-Type-Options":      "nosniff",
 		"Access-Control-Allow-Origin": "*",
 	} {
 		if got := strings.Join(a.header.Values(name), " & "); got != want {

@@ -2,7 +2,6 @@ package api_test
 
 import (
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -320,27 +319,6 @@ func TestTicketsOfAFleet(t *testing.T) {
 			}
 		}
 		stranger.do(t, r).expect(t, line+" by a node with another secret", custerrors.NotAllowed, "")
-	}
-}
-
-// TestPagesMayShowTickets checks that the preflight allows the headers of tickets if the server has tickets, and only then.
-func TestPagesMayShowTickets(t *testing.T) {
-	for name, tt := range map[string]struct {
-		change func(*options)
-		want   bool
-	}{
-		"on":  {ticketing, true},
-		"off": {func(*options) {}, false},
-	} {
-		a, err := serve(t, tt.change).try(t.Context(), request{line: "OPTIONS /offer/sdp"})
-		if err != nil || a.status != http.StatusNoContent {
-			t.Fatalf("%s: got %d, %v, want 204", name, a.status, err)
-		}
-		for _, header := range ticketHeaders {
-			if got := a.header.Get("Access-Control-Allow-Headers"); strings.Contains(got, header) != tt.want {
-				t.Errorf("%s: Access-Control-Allow-Headers: got %q, want %s in it: %v", name, got, header, tt.want)
-			}
-		}
 	}
 }
 

@@ -166,8 +166,10 @@ func TestPreflight(t *testing.T) {
 			}
 		}
 		for name, want := range map[string][]string{
-			"Access-Control-Allow-Headers": {"key", "content-type", "idempotency-key", "last-event-id"},
-			"Access-Control-Allow-Methods": {"get", "post", "delete"},
+			"Access-Control-Allow-Headers": {
+				"key", "authorization", "content-type", "idempotency-key", "last-event-id", "x-offer-ticket", "x-answer-ticket", "x-member-ticket", "if-match",
+			},
+			"Access-Control-Allow-Methods": {"get", "head", "post", "put", "patch", "delete", "options"},
 		} {
 			got := strings.Split(strings.ReplaceAll(strings.ToLower(a.header.Get(name)), " ", ""), ",")
 			for _, member := range want {

@@ -2,15 +2,21 @@ package api_test
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io/fs"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/valyala/fasthttp"
+
+	"signal-server/app/gate/limit"
 	"signal-server/app/pages"
 	"signal-server/client/js"
+	"signal-server/custerrors"
 )
 
 // pagePaths returns the path of every file that pages are made of, and what it holds.
@@ -193,4 +199,92 @@ func (s *server) startPage(t *testing.T, path string) func() answer {
 		got <- a
 	}()
 	return func() answer { return <-got }
+}
+
+// TestPagesAreCompressed checks that a file comes in the best coding that its client takes, with an ETag of its own, and in no coding
+// that does not make it smaller.
+func TestPagesAreCompressed(t *testing.T) {
+	s := serve(t)
+	const path = "/swagger/swagger-ui-bundle.js"
+	plain := s.page(t, path)
+	tags := map[string]string{plain.header.Get("ETag"): "none"}
+	for _, tt := range []struct{ accepts, want string }{
+		{"", ""},
+		{"gzip", "gzip"},
+		{"br", "br"},
+		{"gzip, deflate, br, zstd", "br"},
+		{"br;q=0, gzip", "gzip"},
+		{"GZIP;q=0.5", "gzip"},
+		{"*", "br"},
+		{"*, br;q=0", "gzip"},
+		{"*;q=0", ""},
+		{"identity", ""},
+		{"gzip;q=0", ""},
+		{"gzip;q=x", ""},
+		{"brotli", ""},
+		{",;,", ""},
+	} {
+		a := s.page(t, path, [2]string{"Accept-Encoding", tt.accepts})
+		if got := a.header.Get("Content-Encoding"); got != tt.want {
+			t.Errorf("Accept-Encoding: %s: got %q, want %q", tt.accepts, got, tt.want)
+		}
+		if got := a.header.Get("Vary"); got != "Accept-Encoding" {
+			t.Errorf("Accept-Encoding: %s: Vary: got %q, want Accept-Encoding", tt.accepts, got)
+		}
+		if got := decoded(t, a.body, tt.want); got != plain.body {
+			t.Errorf("Accept-Encoding: %s: got %d bytes, want the file's %d", tt.accepts, len(got), len(plain.body))
+		}
+		if tt.want != "" && len(a.body) > len(plain.body)/3 {
+			t.Errorf("%s: got %d bytes of %d, want a third at the most", tt.want, len(a.body), len(plain.body))
+		}
+		tag := a.header.Get("ETag")
+		if other, seen := tags[tag]; seen && other != cmp.Or(tt.want, "none") {
+			t.Errorf("%s: got the ETag %s of %s, want its own", tt.want, tag, other)
+		}
+		tags[tag] = cmp.Or(tt.want, "none")
+		if again := s.page(t, path, [2]string{"Accept-Encoding", tt.accepts}, [2]string{"If-None-Match", tag}); again.status != 304 || again.body != "" {
+			t.Errorf("%s, asked again: got %d and %d bytes, want 304 and none", tt.want, again.status, len(again.body))
+		}
+	}
+	if got := s.page(t, "/swagger/favicon-16x16.png", [2]string{"Accept-Encoding", "br, gzip"}).header.Get("Content-Encoding"); got != "" {
+		t.Errorf("a picture, which is compressed already: got %q, want no coding", got)
+	}
+}
+
+// decoded returns a body without its coding.
+func decoded(t *testing.T, body, coding string) string {
+	t.Helper()
+	var text []byte
+	var err error
+	switch coding {
+	case "gzip":
+		text, err = fasthttp.AppendGunzipBytes(nil, []byte(body))
+	case "br":
+		text, err = fasthttp.AppendUnbrotliBytes(nil, []byte(body))
+	default:
+		return body
+	}
+	if err != nil {
+		t.Errorf("%s: %v", coding, err)
+	}
+	return string(text)
+}
+
+// TestPagesAreUnderTheLimits checks that a client gets no more pages than it may ask for requests, whichever they are.
+func TestPagesAreUnderTheLimits(t *testing.T) {
+	paths := []string{"/swagger", "/swagger/doc.json", "/swagger/index.html", "/swagger/swagger-ui-bundle.js"}
+	for path := range pagePaths(t) {
+		paths = append(paths, path)
+	}
+	for _, path := range paths {
+		s := limited(t, limit.Config{Requests: limit.Rate{Events: 1, Per: time.Hour}})
+		s.page(t, path, forwarded("192.0.2.1")...)
+		a, err := s.try(t.Context(), request{line: "GET " + path, header: forwarded("192.0.2.1")})
+		if err != nil || a.status != 429 || a.msg != custerrors.TooManyRequests {
+			t.Errorf("%s, the second: got %v, %d and %d bytes, want TooManyRequests", path, err, a.status, len(a.body))
+		}
+		if a := s.page(t, path, forwarded("192.0.2.2")...); a.status >= 400 {
+			t.Errorf("%s, another client: got %d, want it served", path, a.status)
+		}
+	}
 }

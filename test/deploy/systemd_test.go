@@ -64,6 +64,10 @@ func TestEnvironmentFile(t *testing.T) {
 	if out, err := exec.Command(program(t), "token", "--file", tokens, "alice").CombinedOutput(); err != nil {
 		t.Fatalf("token: got %v\n%s", err, out)
 	}
+	store := filepath.Join(t.TempDir(), "store")
+	if err := os.WriteFile(store, []byte("redis://user:password@10.0.0.1:6379/0\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	assigned := regexp.MustCompile(`^#?[A-Z_]+=`)
 	for _, all := range []bool{false, true} {
 		cmd := exec.Command(program(t), "--check-config")
@@ -73,7 +77,7 @@ func TestEnvironmentFile(t *testing.T) {
 			if !assigned.MatchString(line) || line[0] == '#' && !all || strings.Contains(line, "SIGNAL_TLS_") {
 				continue
 			}
-			line = strings.Replace(strings.TrimPrefix(line, "#"), "/etc/signal-server/tokens", tokens, 1)
+			line = strings.NewReplacer("/etc/signal-server/tokens", tokens, "/etc/signal-server/store", store).Replace(strings.TrimPrefix(line, "#"))
 			cmd.Env = append(cmd.Env, line)
 		}
 		if out, err := cmd.CombinedOutput(); err != nil {

@@ -251,16 +251,22 @@ func TestTLS(t *testing.T) {
 	})
 }
 
-// TestKeysAreNotLogged asks with a key and a token in the query, as event streams do. nginx names the query in its error log when no server is there: see its file.
+// TestKeysAreNotLogged asks with a key and a token in the query, as event streams do: of a server that
+// answers, and where there is none.
 func TestKeysAreNotLogged(t *testing.T) {
 	each(t, func(t *testing.T, start func(t *testing.T, byKey bool, servers ...string) proxy) {
-		p := start(t, false, serve(t, limit.Config{}).addr)
-		c := browser(t, p, someone)
-		if status, body := ask(t, c, "GET", "/offer/messages?key=secret-1&access_token=secret-2", "", "key", "secret-3"); status != 200 {
-			t.Fatalf("got %d %s, want 200", status, body)
-		}
-		if text := p.wrote(); strings.Contains(text, "secret-") {
-			t.Errorf("the log has the key:\n%s", text)
+		for what, server := range map[string]string{"a server": serve(t, limit.Config{}).addr, "nobody": free(t)} {
+			p := start(t, false, server)
+			c := browser(t, p, someone)
+			for method, body := range map[string]string{"GET": "", "POST": `{"sdp":"o"}`} {
+				status, text := ask(t, c, method, "/offer/messages?key=secret-1&access_token=secret-2", body, "key", "secret-3")
+				if (status == 200) != (what == "a server") {
+					t.Errorf("%s, %s: got %d %s", what, method, status, text)
+				}
+			}
+			if text := p.wrote(); strings.Contains(text, "secret-") {
+				t.Errorf("%s: the log has the key:\n%s", what, text)
+			}
 		}
 	})
 }

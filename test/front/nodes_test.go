@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -54,6 +55,41 @@ func TestConsistentHashing(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestKeysOfAnyText names the same key in the header and in the query, where it has to be escaped. The peers reach the same node, through
+// nginx only with keys that need no escaping: it does not decode a query.
+func TestKeysOfAnyText(t *testing.T) {
+	keys := map[string]bool{ // whether a query has them as they are
+		"plain-key_1.0~": true, "two words": false, "a,b": false, "a, b": false, "a/b": false, "a+b": false, "a=b": false, "a&b": false, "a%20b": false,
+		"ключ": false, "钥匙": false, "🗝": false, "a;b": false, `"a"`: false, "#a?": false,
+	}
+	for name, start := range programs {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var servers []string
+			for range 8 { // two peers that are sent anywhere meet once in eight times
+				servers = append(servers, serve(t, limit.Config{}).addr)
+			}
+			c := browser(t, start(t, true, servers...), someone)
+			missed := 0
+			for key, plain := range keys {
+				if status, body := ask(t, c, "POST", "/offer/messages", `{"sdp":"o"}`, "key", key); status != 200 || !strings.Contains(body, `"msg":""`) {
+					t.Fatalf("opening %q: got %d %s", key, status, body)
+				}
+				_, body := ask(t, c, "GET", "/answer/messages?key="+url.QueryEscape(key), "")
+				if strings.Contains(body, `"data":"o"`) {
+					continue
+				}
+				if missed++; name != "nginx" || plain {
+					t.Errorf("%q: got %s, want the offer", key, body)
+				}
+			}
+			if name == "nginx" && missed == 0 {
+				t.Error("every key was found, want its configuration's comment, which says that some are not, to be true")
+			}
+		})
+	}
 }
 
 // TestPostsAreNotRepeated sends a POST to servers that carry it out and break the connection before they answer. The proxy must not send

@@ -44,12 +44,12 @@ func each(t *testing.T, test func(t *testing.T, start func(t *testing.T, byKey b
 func nginx(t *testing.T, byKey bool, servers ...string) proxy {
 	p, folder := proxy{tls: free(t), plain: free(t)}, t.TempDir()
 	site := regexp.MustCompile(`(?m)^\s*listen \[::\]:.*\n`).ReplaceAllString(read(t, "deploy/nginx/signal-server.conf"), "") // there may be no IPv6
-	log := filepath.Join(folder, "access.log")
+	log, errors := filepath.Join(folder, "access.log"), filepath.Join(folder, "error.log")
 	site = replace(t, perServer(t, site, servers),
 		"listen 443 ", "listen "+p.tls+" ", "listen 80;", "listen "+p.plain+";",
 		"/etc/letsencrypt/live/"+host+"/fullchain.pem", write(t, folder, "cert.pem", certificate(t)),
 		"/etc/letsencrypt/live/"+host+"/privkey.pem", write(t, folder, "key.pem", privateKey(t)),
-		"/var/log/nginx/signal-server.log", log)
+		"/var/log/nginx/signal-server.log", log, "/var/log/nginx/error.log", errors)
 	if byKey {
 		site = replace(t, site, "proxy_pass http://signal_server;", "proxy_pass http://signal_server_by_key;")
 	}
@@ -57,7 +57,7 @@ func nginx(t *testing.T, byKey bool, servers ...string) proxy {
 	frame, _, _ := strings.Cut(read(t, "test/browser/nginx.conf"), "\tupstream ")
 	config := replace(t, frame, "{{folder}}", folder) + site + "}\n"
 	out := startNginx(t, folder, config, p.tls)
-	p.wrote = func() string { return out.String() + readFile(t, log) }
+	p.wrote = func() string { return out.String() + readFile(t, log) + readFile(t, errors) }
 	return p
 }
 

@@ -47,19 +47,20 @@ var typedBy = map[string][2]string{
 	"signal-server token --file F":             {"docs/operations.md", "./signal-server token --file tokens"},
 	"signal-server healthcheck":                {"docs/operations.md", "./signal-server healthcheck"},
 
-	"make":          {"test/program/typed_test.go", `exec.Command("make")`},
-	"make test":     {".ci/run", "make test"},
-	"make attack":   {".ci/run", "make attack"},
-	"make lint":     {".ci/run", "make lint"},
-	"make drift":    {".ci/run", "make drift"},
-	"make generate": {"Makefile", "$(MAKE) --no-print-directory generate"}, // in drift
-	"make race":     {".ci/run", "make race"},
-	"make fuzz":     {".ci/run", "FUZZTIME=1s make fuzz"},
-	"make sbom":     {".ci/run", "make sbom"},
-	"make cluster":  {".ci/run", "SMOKE=1 make cluster"},
-	"make load":     {".ci/run", "make smoke"},                                 // k6/run for three seconds each
-	"make bench":    {".ci/run", "env -C test/bench ../../.ci/tool gotestsum"}, // a quarter of an hour; its test takes a moment
-	"make soak":     {".ci/run", "./soak -duration 40s"},                       // an hour
+	"make":            {"test/program/typed_test.go", `exec.Command("make")`},
+	"make test":       {".ci/run", "make test"},
+	"make attack":     {".ci/run", "make attack"},
+	"make lint":       {".ci/run", "make lint"},
+	"make drift":      {".ci/run", "make drift"},
+	"make generate":   {"Makefile", "$(MAKE) --no-print-directory generate"}, // in drift
+	"make race":       {".ci/run", "make race"},
+	"make fuzz":       {".ci/run", "FUZZTIME=1s make fuzz"},
+	"make sbom":       {".ci/run", "make sbom"},
+	"make vulnerable": {".ci/run", "make vulnerable"},
+	"make cluster":    {".ci/run", "SMOKE=1 make cluster"},
+	"make load":       {".ci/run", "make smoke"},                                 // k6/run for three seconds each
+	"make bench":      {".ci/run", "env -C test/bench ../../.ci/tool gotestsum"}, // a quarter of an hour; its test takes a moment
+	"make soak":       {".ci/run", "./soak -duration 40s"},                       // an hour
 	"go test ./test/program -run 'Layers|Wires|Fiber|Rooms'":              {"Makefile", "go list ./... | grep -v /test/attack"}, // all of it
 	"go test ./test/attack -v":                                            {"Makefile", "-timeout 8m ./test/attack"},
 	"go test ./test/attack -run Kills -v":                                 {"Makefile", "-timeout 8m ./test/attack"},
@@ -80,6 +81,7 @@ var (
 var untyped = map[string]string{
 	"CI=true .ci/run":            "it runs this test, among all others",
 	"STAY=1 make cluster":        "it stays until somebody ends it; make cluster is the same until then",
+	"make outdated":              "it asks registries for a minute, and what they say is for people",
 	"make fmt":                   "it changes files; make lint fails where it would",
 	"goreleaser release":         "it publishes; test/deploy reads its configuration",
 	"goreleaser release --clean": "it publishes",

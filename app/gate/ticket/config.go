@@ -7,7 +7,7 @@ type Config struct {
 
 	// SecretFile has the secrets, one a line, MinSecret bytes or more each. If it is empty there is one random secret, which is good
 	// in this process only.
-	SecretFile string `name:"role-tickets-secret-file" placeholder:"FILE" help:"Secrets that tickets are signed with, one a line, 32 bytes or more each; the first signs, all are good. For more than one node. Read again at SIGHUP."`
+	SecretFile string `name:"role-tickets-secret-file" secret:"" placeholder:"FILE" help:"Secrets that tickets are signed with, one a line, 32 bytes or more each; the first signs, all are good. For more than one node. Read again at SIGHUP."`
 }
 
 // Validate calls wrong for each mistake: with a pointer to the field, and with what is wrong in words that follow the field's name.

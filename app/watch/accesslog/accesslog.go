@@ -45,7 +45,7 @@ type Config struct {
 	Share Share `name:"access-log" default:"off" help:"Share of requests that get a line in the log, without keys: 1 (all), 0.01, off."`
 	// SaltFile has the salt of hashes, 16 to 4096 bytes. Nodes that share it give a key the same hash. If it is empty each process has a
 	// random salt, and nobody can try keys against its log.
-	SaltFile string `name:"access-log-salt-file" placeholder:"FILE" help:"Salt of the hashes that stand for keys in it, 16 bytes or more: the same on all nodes whose lines are to be found by each other; none: a random one."`
+	SaltFile string `name:"access-log-salt-file" secret:"" placeholder:"FILE" help:"Salt of the hashes that stand for keys in it, 16 bytes or more: the same on all nodes whose lines are to be found by each other; none: a random one."`
 	// Clients says that lines have the client's address.
 	Clients bool `name:"access-log-clients" help:"Have its lines name the client's address."`
 }
