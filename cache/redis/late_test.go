@@ -184,7 +184,8 @@ func TestTakeOfTooFewReplicas(t *testing.T) {
 		}
 		return nil
 	})
-	waits := open(t, server.URL("?timeout=1s&wait_replicas=1"), benchLimits())
+	const timeout = 3 * time.Second
+	waits := open(t, server.URL("?timeout=3s&wait_replicas=1"), benchLimits())
 	defer waits.Close()
 	if err := put(waits, cache.Write{Key: "k", From: cache.Offer, Opens: true, Batch: description()}); err != nil {
 		t.Fatalf("Open with a replica: %v", err)
@@ -196,7 +197,7 @@ func TestTakeOfTooFewReplicas(t *testing.T) {
 		if got, err := take(waits, "k", kind, "token"+cache.Token(rune('0'+kind))); err != nil || got == "" {
 			t.Errorf("Take of kind %d without replica: got %q (%v), want the payload", kind, got, err)
 		}
-		if took := time.Since(begin); took > time.Second {
+		if took := time.Since(begin); took > timeout {
 			t.Errorf("Take of kind %d without replica: got it after %v, want it within the timeout", kind, took)
 		}
 	}

@@ -38,10 +38,16 @@ func (r *routes) clock(name []byte) *clock {
 	if !r.cluster {
 		return &r.only
 	}
-	slot := slotOf(unsafeString(name))
+	return r.clockOf(r.address(unsafeString(name)))
+}
+
+// clockOf returns the clock of the server at that address.
+func (r *routes) clockOf(address string) *clock {
+	if !r.cluster {
+		return &r.only
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	address := r.slots[slot]
 	c := r.clocks[address]
 	if c == nil {
 		c = new(clock)
