@@ -235,20 +235,20 @@ func tokenTogether(r *rig) {
 	for round := range rounds {
 		key := cache.Key(fmt.Sprintf("k%d", round))
 		r.open(key, with(sdp("o"), numbered(clients)...)...)
-		var got [2 * clients]string
-		together(len(got), func(i int) {
+		var got [2][clients]string
+		together(2*clients, func(i int) {
 			token := cache.Token(fmt.Sprintf("t%d", i/2))
 			var err error
-			if got[i], err = r.takeBy(token, "/one", key, cache.Answer, cache.Candidate, 1); err != nil {
+			if got[i%2][i/2], err = r.takeBy(token, "/one", key, cache.Answer, cache.Candidate, 1); err != nil {
 				r.Errorf("Take with token %q: got %s, want a candidate", token, said(err))
 			}
 		})
 		seen := make(map[string]bool)
-		for i := 0; i < len(got); i += 2 {
-			if got[i] != got[i+1] || seen[got[i]] {
-				r.Errorf("Takes with 4 tokens, each twice: got %q, want each token its own payload", got)
-			}
-			seen[got[i]] = true
+		for _, text := range got[0] {
+			seen[text] = true
+		}
+		if got[0] != got[1] || len(seen) != clients {
+			r.Errorf("Takes with 4 tokens, each twice: got %q, want each token its own payload", got)
 		}
 	}
 }
