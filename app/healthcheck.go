@@ -33,7 +33,7 @@ func (c *healthcheckCommand) run(ctx context.Context, wrong flag.Mistakes) error
 	if c.Ready {
 		path = "/readyz"
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://admin"+path, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path, nil)
 	if err != nil {
 		return fmt.Errorf("BUG: the request: %w", err)
 	}

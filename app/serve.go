@@ -134,9 +134,13 @@ func (s *settings) newServer(p parts, store cache.Store, log *slog.Logger) (*ser
 	if err != nil {
 		return nil, fmt.Errorf("BUG: validated before: %w", err)
 	}
+	who := s.Gate
+	if len(who.OwnNames) == 0 {
+		who.OwnNames = s.Certificate.Names()
+	}
 	return server.New(server.Parts{
 		Config: s.Server, Link: s.Link, Wire: s.Wire,
-		Gate: gate.New(s.Gate, gate.Parts{
+		Gate: gate.New(who, gate.Parts{
 			Guard: p.guard, Limiter: limit.New(s.Clients), Proxies: proxies, Tickets: p.tickets,
 		}),
 		Watch: watch.New(ownVersion(), p.access, log),

@@ -68,6 +68,7 @@ func TestDefaults(t *testing.T) {
 		{"TTL", s.Limits.TTL, 30 * time.Second},
 		{"absolute lifetime", s.Limits.Lifetime, 5 * time.Minute},
 		{"memory for sessions", s.Memory.Memory, int64(1 << 30)},
+		{"of which one client", s.Limits.ClientMemory, cache.Share{Part: 8}},
 	}
 	for _, p := range protocol {
 		if !reflect.DeepEqual(p.got, p.want) {
@@ -159,23 +160,24 @@ func TestMistakesInTheSettings(t *testing.T) {
 		t.Errorf("no settings at all: got %d lines, want %d or more", got, want)
 	}
 	for what, change := range map[string]func(*settings){
-		"--ttl":            func(s *settings) { s.Limits.TTL = time.Millisecond - 1 },
-		"--lifetime":       func(s *settings) { s.Limits.Lifetime = s.Limits.TTL - 1 },
-		"--max-candidates": func(s *settings) { s.Limits.Candidates = cache.MaxLog },
-		"--max-session":    func(s *settings) { s.Limits.SessionBytes = s.Call.SDPBytes - 1 },
-		"--max-session ":   func(s *settings) { s.Limits.SessionBytes = cache.MaxSessionBytes + 1 },
-		"--max-body ":      func(s *settings) { s.Server.BodyBytes = cache.MaxSessionBytes + 1 },
-		"--max-sdp":        func(s *settings) { s.Call.SDPBytes = 0 },
-		"--max-candidate":  func(s *settings) { s.Call.CandidateBytes = 0 },
-		"--max-body":       func(s *settings) { s.Server.BodyBytes = s.Call.SDPBytes - 1 },
-		"--wait":           func(s *settings) { s.Wire.MaxWait = -1 },
-		"--hsts":           func(s *settings) { s.Wire.HSTS = time.Second - 1 },
-		"--read-timeout":   func(s *settings) { s.Link.ReadTimeout = 0 },
-		"--idle-timeout":   func(s *settings) { s.Link.IdleTimeout = 0 },
-		"--drain":          func(s *settings) { s.Server.Drain = 0 },
-		"--shutdown-delay": func(s *settings) { s.Server.ShutdownDelay = -1 },
-		"--max-waits":      func(s *settings) { s.Gate.MaxWaits = -1 },
-		"--allow-origins":  func(s *settings) { s.Gate.AllowOrigins = nil },
+		"--ttl":               func(s *settings) { s.Limits.TTL = time.Millisecond - 1 },
+		"--lifetime":          func(s *settings) { s.Limits.Lifetime = s.Limits.TTL - 1 },
+		"--max-candidates":    func(s *settings) { s.Limits.Candidates = cache.MaxLog },
+		"--max-session":       func(s *settings) { s.Limits.SessionBytes = s.Call.SDPBytes - 1 },
+		"--max-session ":      func(s *settings) { s.Limits.SessionBytes = cache.MaxSessionBytes + 1 },
+		"--max-body ":         func(s *settings) { s.Server.BodyBytes = cache.MaxSessionBytes + 1 },
+		"--max-sdp":           func(s *settings) { s.Call.SDPBytes = 0 },
+		"--max-candidate":     func(s *settings) { s.Call.CandidateBytes = 0 },
+		"--max-body":          func(s *settings) { s.Server.BodyBytes = s.Call.SDPBytes - 1 },
+		"--max-client-memory": func(s *settings) { s.Limits.ClientMemory.Bytes = -1 },
+		"--wait":              func(s *settings) { s.Wire.MaxWait = -1 },
+		"--hsts":              func(s *settings) { s.Wire.HSTS = time.Second - 1 },
+		"--read-timeout":      func(s *settings) { s.Link.ReadTimeout = 0 },
+		"--idle-timeout":      func(s *settings) { s.Link.IdleTimeout = 0 },
+		"--drain":             func(s *settings) { s.Server.Drain = 0 },
+		"--shutdown-delay":    func(s *settings) { s.Server.ShutdownDelay = -1 },
+		"--max-waits":         func(s *settings) { s.Gate.MaxWaits = -1 },
+		"--allow-origins":     func(s *settings) { s.Gate.AllowOrigins = nil },
 	} {
 		if got := mistakes(t, change); !strings.HasPrefix(got, strings.TrimSpace(what)+" is ") || strings.Contains(got, "\n") {
 			t.Errorf("%s: got %s, want one line that begins with it", what, got)

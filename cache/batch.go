@@ -20,7 +20,7 @@ const frameHeader = 1 + 4 + 4
 // Frame is one message of a Batch. Wire points into the Batch.
 type Frame struct {
 	Kind Kind
-	// Size is the payload's length in bytes before escaping: what limits count.
+	// Size is the payload's length in bytes before escaping. Whoever makes the frame may bound that; a store counts Wire.
 	Size int
 	// Wire is the payload in wire form: the inside of a JSON string (RFC 8259, Section 7).
 	Wire []byte
@@ -55,7 +55,7 @@ func (b *Batch) Commit(frames []byte, size int) {
 	}
 	binary.LittleEndian.PutUint32(header[1:], uint32(size))
 	binary.LittleEndian.PutUint32(header[5:], uint32(len(header)-frameHeader))
-	b.size += size
+	b.size += len(header) - frameHeader
 	b.frames = frames
 }
 
@@ -68,7 +68,7 @@ func (b *Batch) HasSDP() bool { return b.sdp }
 // Candidates returns how many candidates the batch has.
 func (b *Batch) Candidates() int { return b.candidates }
 
-// Size returns the bytes of all payloads before escaping.
+// Size returns the bytes of all payloads as they are stored, in wire form. A control character before escaping is six of them.
 func (b *Batch) Size() int { return b.size }
 
 // Frames returns the frames, which NextFrame walks. The slice is the batch's own.

@@ -51,8 +51,8 @@ func TestBatch(t *testing.T) {
 		if !equalFrames(got, want) || len(rest) != 0 {
 			t.Errorf("round %d: got %d frames and %d bytes left, want the %d that were added", round, len(got), len(rest), len(want))
 		}
-		if !b.HasSDP() || b.Candidates() != 3 || b.Size() != 70006 {
-			t.Errorf("got sdp %v, %d candidates, %d bytes, want true, 3, 70006", b.HasSDP(), b.Candidates(), b.Size())
+		if !b.HasSDP() || b.Candidates() != 3 || b.Size() != 70013 {
+			t.Errorf("got sdp %v, %d candidates, %d bytes, want true, 3, 70013: as they are stored", b.HasSDP(), b.Candidates(), b.Size())
 		}
 		b.Reset(1 << 20)
 		if b.HasSDP() || b.Candidates() != 0 || b.Size() != 0 || len(b.Frames()) != 0 {

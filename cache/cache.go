@@ -76,6 +76,14 @@ const (
 	Candidate                 // an ICE candidate (trickled, RFC 8838)
 )
 
+// nothing returns what a store says when there is none of that kind to take.
+func (k Kind) nothing() error {
+	if k == SDP {
+		return custerrors.SdpNoValues
+	}
+	return custerrors.CandidateNoValues
+}
+
 // Cursor is a place in one log of one session: behind the last message that a reader was given. The zero Cursor is the
 // beginning of any log. It holds the session's epoch in its upper 48 bits and the number of messages in the lower 16.
 type Cursor uint64
@@ -136,9 +144,17 @@ type Store interface {
 	//   - IdempotencyKeyIsReused: this role has used the token in the live session, for another route or another body, or for a Take.
 	//   - SdpAlreadyExist: w opens a session and one lives, or the batch has an sdp and so has the log.
 	//   - QueueIsFull: the log would have more than Limits.Candidates candidates.
-	//   - BodyIsTooLong: the session would have more than Limits.SessionBytes bytes of payload.
+	//   - BodyIsTooLong: the session would have more than Limits.SessionBytes bytes of payload, as stored.
+	//   - TooManyRequests: the sessions of whoever pays would take more memory than those of one payer may, Limits.ClientMemory. A store
+	//     that is elsewhere may say so before it looks at the session.
 	//   - CacheOverrunMaxCost: no memory is left for another session, or for this one beyond what was set aside for it. Live sessions
 	//     are not touched.
+	//
+	// What a session takes is what it holds, payloads and what goes with them, or what was set aside for it at its opening, if that is more. It
+	// counts for the payer until the session ends, by End or by expiry. Nothing that is taken or read is given back before: it can be read
+	// again. Writes within what is set aside are never refused for want of memory. Setting aside ends two seconds after the opening for
+	// whatever is more than a few times what has been written by then. A store that learns of ends only through its own calls counts a session
+	// until the end of Limits.Lifetime at the latest.
 	//
 	// After SdpNoValues and CandidateNoValues the write is done, but there is nothing to read yet: dst is as it was, and the cursor lies
 	// behind what was read so far. If w.Limit is zero there is no such error: the cursor comes back where it was, with the epoch of the
@@ -147,14 +163,15 @@ type Store interface {
 
 	// Take takes what role t.To has not taken yet, by kind: the sdp, or the oldest candidates, at most t.Limit of them. It appends them to
 	// dst in t.Form. Each payload is handed to one taker only. But if this role has already taken something of the live session with the
-	// same token and route, Take takes nothing, and appends that again. A take that got nothing leaves its token free.
+	// same token and route, Take takes nothing, and appends that again. A take that got nothing leaves its token free. With t.Limit zero it
+	// takes and appends nothing, and no error means that there is something to take.
 	//
 	// On an error nothing is taken, and dst comes back as it was. If several apply, Take returns the first:
 	//   - KeyIsExpired, KeyNotFound: no session lives.
 	//   - KeyIsExpired: a session of that key lives, but it is not the one of the epoch t.In.
 	//   - IdempotencyKeyIsReused: this role has used the token in the live session for another route, or for a Write.
 	//   - SdpNoValues, CandidateNoValues: there is nothing to take.
-	//   - CacheOverrunMaxCost: no memory is left to remember what the token got.
+	//   - TooManyRequests, CacheOverrunMaxCost: no memory is left to remember what the token got, as after a Write.
 	Take(ctx context.Context, dst []byte, t Take) ([]byte, error)
 
 	// Read appends to dst, in that form, what the log that role to reads holds after the cursor, at most limit messages (1 or more), and

@@ -10,20 +10,32 @@ type Limits struct {
 	Lifetime time.Duration `name:"lifetime" default:"5m" help:"How long a session lives at the most."`
 	// Candidates is how many candidates each role may post to a session: 1 to MaxLog-1.
 	Candidates int `name:"max-candidates" default:"128" help:"Candidates of one role of a session, at the most."`
-	// SessionBytes is how many bytes the payloads of both roles of one session may have, before escaping: 1 to MaxSessionBytes.
-	SessionBytes int `name:"max-session" default:"256KiB" type:"bytes" help:"Size of all payloads of a session, at the most."`
+	// SessionBytes is how many bytes the payloads of both roles of one session may have as they are stored, in wire form: 1 to
+	// MaxSessionBytes. A payload that is mostly escapes may so be too long for a session although it is not for itself.
+	SessionBytes int `name:"max-session" default:"256KiB" type:"bytes" help:"Size of all payloads of a session, as stored (escaped as in JSON), at the most."`
+	// ClientMemory is how much memory the sessions of one Payer may take; but never less than four full sessions need, FullSessions. What
+	// memory that is a share of, each store says.
+	ClientMemory Share `name:"max-client-memory" default:"1/8" help:"Memory that the sessions of one client may take: a part, such as 1/8, or a size, but never less than four full sessions need; 0: any."`
 }
 
-// MaxSessionBytes bounds Limits.SessionBytes. Even if every byte is escaped at its worst, 32 bits are enough to count what a session holds,
-// with the headers of its entries, and a read of a whole session fits into the 512 MiB of a Redis string.
+// FullSessions is how many sessions each payer may have that hold as much as a session may, whatever ClientMemory says.
+const FullSessions = 4
+
+// MaxSessionBytes bounds Limits.SessionBytes. 32 bits are enough to count what such a session holds, with the headers of its entries, and a
+// read of a whole one fits into the 512 MiB of a Redis string.
 const MaxSessionBytes = 64 << 20
 
-// SessionTTL returns the TTL of a session that is opened with this wish: l.TTL at the most. A wish of zero or less means l.TTL.
+// MinTTL is the least TTL that a session is opened with, unless Limits.TTL is less: no two peers meet in less, and a session that ends at once
+// only tells who opened it that its key was free.
+const MinTTL = time.Second
+
+// SessionTTL returns the TTL of a session that is opened with this wish: MinTTL to l.TTL, or l.TTL where that is less than MinTTL. A wish of
+// zero or less means l.TTL.
 func (l *Limits) SessionTTL(wish time.Duration) time.Duration {
 	if wish <= 0 {
 		return l.TTL
 	}
-	return min(wish, l.TTL)
+	return min(max(wish, MinTTL), l.TTL)
 }
 
 // Validate calls wrong for each mistake in a program's settings: with a pointer to the field, and with what is wrong in words that follow
@@ -40,5 +52,8 @@ func (l *Limits) Validate(wrong func(field any, format string, args ...any)) {
 	}
 	if l.SessionBytes < 1 || l.SessionBytes > MaxSessionBytes {
 		wrong(&l.SessionBytes, "is %d, must be 1 to %d", l.SessionBytes, MaxSessionBytes)
+	}
+	if l.ClientMemory.Part < 0 || l.ClientMemory.Bytes < 0 {
+		wrong(&l.ClientMemory, "is %v, must be 0 or more", l.ClientMemory)
 	}
 }

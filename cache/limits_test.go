@@ -31,6 +31,9 @@ func TestValidateLimits(t *testing.T) {
 		{"no byte", func(l *Limits) any { l.SessionBytes = 0; return &l.SessionBytes }, "is 0, must be 1 to 67108864"},
 		{"as many bytes as may be", func(l *Limits) any { l.SessionBytes = MaxSessionBytes; return &l.SessionBytes }, ""},
 		{"one byte more", func(l *Limits) any { l.SessionBytes = MaxSessionBytes + 1; return &l.SessionBytes }, "is 67108865, must be 1 to 67108864"},
+		{"any memory of a client", func(l *Limits) any { l.ClientMemory = Share{}; return &l.ClientMemory }, ""},
+		{"a negative size", func(l *Limits) any { l.ClientMemory.Bytes = -1; return &l.ClientMemory }, "is -1B, must be 0 or more"},
+		{"a negative part", func(l *Limits) any { l.ClientMemory.Part = -1; return &l.ClientMemory }, "is 1/-1, must be 0 or more"},
 	} {
 		l, got := usual(), ""
 		want := test.change(&l)
@@ -59,10 +62,17 @@ func TestValidateNamesAllMistakes(t *testing.T) {
 func TestSessionTTL(t *testing.T) {
 	l := usual()
 	for wish, want := range map[time.Duration]time.Duration{
-		0: l.TTL, -1: l.TTL, 1: 1, l.TTL - 1: l.TTL - 1, l.TTL: l.TTL, l.TTL + 1: l.TTL,
+		0: l.TTL, -1: l.TTL, 1: MinTTL, MinTTL - 1: MinTTL, MinTTL: MinTTL, MinTTL + 1: MinTTL + 1,
+		l.TTL - 1: l.TTL - 1, l.TTL: l.TTL, l.TTL + 1: l.TTL,
 	} {
 		if got := l.SessionTTL(wish); got != want {
 			t.Errorf("SessionTTL of %v: got %v, want %v", wish, got, want)
+		}
+	}
+	l.TTL = MinTTL / 2
+	for _, wish := range []time.Duration{0, 1, l.TTL - 1, l.TTL, l.TTL + 1, MinTTL, time.Hour} {
+		if got := l.SessionTTL(wish); got != l.TTL {
+			t.Errorf("SessionTTL of %v, the maximum being less than the least: got %v, want %v", wish, got, l.TTL)
 		}
 	}
 }

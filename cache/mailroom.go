@@ -17,6 +17,9 @@ import (
 // rings the bell. A needless ring costs a look. Over a store that Tells, the mailroom leaves out the first look, and the look
 // after a ring that says what is new.
 //
+// Of several waits on one mailroom that take the same, the one that began last takes first. A page that comes back after its network was
+// lost waits twice, and its first wait has nobody any more whom it could answer, which no system call tells.
+//
 // It is safe for concurrent use.
 type Mailroom struct {
 	// set at construction
@@ -25,6 +28,8 @@ type Mailroom struct {
 	tells  bool
 
 	bells sync.Pool // of Bell, silent ones: a wait needs one for its whole length
+
+	takers takers // under their own lock
 
 	// closed by Close
 	closing   chan struct{}
@@ -38,6 +43,7 @@ func NewMailroom(store Store, limits Limits) *Mailroom {
 		limits:  limits,
 		tells:   store.Tells(),
 		bells:   sync.Pool{New: func() any { return NewBell() }},
+		takers:  takers{last: make(map[taking]*taker)},
 		closing: make(chan struct{}),
 	}
 }
@@ -48,25 +54,45 @@ func (m *Mailroom) Close() { m.closeOnce.Do(func() { close(m.closing) }) }
 // Closing returns a channel that is closed by Close.
 func (m *Mailroom) Closing() <-chan struct{} { return m.closing }
 
-// ErrGone says that the waiting client has left: nobody reads the answer.
-var ErrGone = errors.New("the waiting client has left")
+// ErrGone says that the client has left: nobody reads the answer, and nothing was taken for it.
+var ErrGone = errors.New("the client has left")
 
-// Take is Store.Take, but waits while there is nothing to take. It waits for a session that is not open yet only with w.Unopened. A wait
-// keeps the session alive and ends at once when the session does: it never takes from a later one of the same key. Take returns a cursor
-// of the session that it looked at, so that the next call goes on with that one. The cursor is zero as long as the session is not known.
+// Take is Store.Take for a client that is still there, and waits while there is nothing to take. It waits for a session that is not open yet
+// only with w.Unopened. A wait keeps the session alive and ends at once when the session does: it never takes from a later one of the same
+// key. Take returns a cursor of the session that it looked at, so that the next call goes on with that one. The cursor is zero as long as the
+// session is not known.
 func (m *Mailroom) Take(ctx context.Context, dst []byte, t Take, w *Wait) ([]byte, Cursor, error) {
 	if w.For <= 0 {
-		out, err := m.store.Take(ctx, dst, t)
+		out, err := m.take(ctx, dst, &t, w)
 		return out, NewCursor(t.In, 0), err
 	}
 	out := dst
-	epoch, err := m.wait(ctx, t.Key, t.To, t.In, w, func(epoch uint64) (err error) {
+	epoch, err := m.wait(ctx, t.Key, t.To, t.Kind, t.In, w, func(epoch uint64) (err error) {
 		w.news = News{} // only the store can hand out what each taker gets once
 		t.In = epoch
-		out, err = m.store.Take(ctx, dst, t)
+		out, err = m.take(ctx, dst, &t, w)
 		return w.note(err)
 	})
 	return out, NewCursor(epoch, 0), err
+}
+
+// take is one look that takes: if no wait that began later takes first, and the client is still there. To ask for the client is a system call,
+// so where looks cost less it is asked for only if there is something to take.
+//
+// hot: an empty poll and a take come here.
+func (m *Mailroom) take(ctx context.Context, dst []byte, t *Take, w *Wait) ([]byte, error) {
+	first := w.place == nil || m.takers.first(w.place)
+	if !first || w.Present != nil && !m.tells {
+		look := *t
+		look.Limit = 0
+		if _, err := m.store.Take(ctx, dst, look); err != nil || !first {
+			return dst, cmp.Or(err, t.Kind.nothing())
+		}
+	}
+	if w.gone() {
+		return dst, ErrGone
+	}
+	return m.store.Take(ctx, dst, *t)
 }
 
 // Read is Store.Read, but waits as Take does while there is nothing to read.
@@ -76,11 +102,11 @@ func (m *Mailroom) Read(ctx context.Context, dst []byte, key Key, to Role, after
 		return m.store.Read(ctx, dst, key, to, after, limit, form)
 	}
 	out, cursor := dst, after
-	_, err := m.wait(ctx, key, to, after.Epoch(), w, func(epoch uint64) (err error) {
+	_, err := m.wait(ctx, key, to, 0, after.Epoch(), w, func(epoch uint64) (err error) {
 		if cursor == 0 && epoch != 0 {
 			cursor = NewCursor(epoch, 0)
 		}
-		if w.nothing != nil {
+		if w.nothing != nil && w.nothing != custerrors.KeyIsExpired { // what comes late of a session that has ended is not the next one's
 			switch w.news.standing(cursor) {
 			case next:
 				if w.news.At.Position() == 0 {
@@ -122,10 +148,10 @@ func (m *Mailroom) Write(ctx context.Context, dst []byte, w Write, wait *Wait) (
 
 // wait calls look until look returns something that waiting does not change, or until the wait or the stay is over. It returns what the
 // last look returned. All looks are at one session: that of the epoch, or the first one that a look finds if epoch is zero. wait returns
-// the epoch of that session.
-func (m *Mailroom) wait(ctx context.Context, key Key, to Role, epoch uint64, w *Wait, look func(epoch uint64) error,
+// the epoch of that session. takes is the kind that look takes; none: it reads. A look that takes asks for the client by itself.
+func (m *Mailroom) wait(ctx context.Context, key Key, to Role, takes Kind, epoch uint64, w *Wait, look func(epoch uint64) error,
 ) (uint64, error) {
-	stay := w.begin()
+	stay, slept := w.begin(), false
 	if epoch == 0 {
 		epoch = w.lease.Epoch
 	}
@@ -139,12 +165,15 @@ func (m *Mailroom) wait(ctx context.Context, key Key, to Role, epoch uint64, w *
 		if err := m.hang(ctx, key, to, w); err != nil {
 			return epoch, err
 		}
-		if again && w.gone() { // since the first look
-			return epoch, ErrGone
+		if takes != 0 {
+			w.place = m.takers.join(taking{w.key, to, takes}, w.bell)
 		}
 	}
 	for {
 		if w.nothing == nil || w.news.At != 0 {
+			if slept && takes == 0 && w.gone() {
+				return epoch, ErrGone
+			}
 			if err := look(epoch); !w.covers(err) {
 				return epoch, err
 			}
@@ -162,12 +191,13 @@ func (m *Mailroom) wait(ctx context.Context, key Key, to Role, epoch uint64, w *
 		if err := m.sleep(ctx, w, stay); err != nil || w.pending {
 			return epoch, cmp.Or(err, w.nothing)
 		}
+		slept = true
 	}
 }
 
 // identify finds out which session a look has seen, how long that lives, and whether it is the one that is meant.
 func (m *Mailroom) identify(ctx context.Context, key Key, epoch uint64, w *Wait) (uint64, error) {
-	if w.nothing == custerrors.KeyNotFound {
+	if w.unopened() {
 		if epoch != 0 { // it has ended, and the store has forgotten it already
 			return epoch, custerrors.KeyIsExpired
 		}
@@ -190,8 +220,8 @@ func (m *Mailroom) identify(ctx context.Context, key Key, epoch uint64, w *Wait)
 	return w.lease.Epoch, nil
 }
 
-// sleep sleeps until the bell rings, until it is time to look again, or until the stay is over. In the first two cases w looks
-// next, unless the ring said what there is to see; in the third w is pending.
+// sleep sleeps until the bell rings, until it is time to look again, until the client may have left, or until the stay is over. In the
+// first two cases w looks next, unless the ring said what there is to see; in the last w is pending.
 func (m *Mailroom) sleep(ctx context.Context, w *Wait, stay time.Time) error {
 	until, staying := w.sleepUntil(), false
 	if stay.Before(until) {
@@ -209,6 +239,11 @@ func (m *Mailroom) sleep(ctx context.Context, w *Wait, stay time.Time) error {
 				w.pending = true
 				return nil
 			}
+		case <-w.Left:
+			if w.gone() {
+				return ErrGone
+			}
+			return nil
 		case <-m.closing:
 			return custerrors.ServerIsShuttingDown
 		case <-ctx.Done():
@@ -222,9 +257,6 @@ func (m *Mailroom) sleep(ctx context.Context, w *Wait, stay time.Time) error {
 	}
 	if w.news.At == 0 {
 		w.nothing = nil
-	}
-	if w.gone() {
-		return ErrGone
 	}
 	return nil
 }

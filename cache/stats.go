@@ -24,6 +24,9 @@ type Stats struct {
 	// Held is how many bytes of memory sessions hold or have set aside. Budget is how many they may hold while new ones are taken.
 	Held, Budget int64
 
+	// Overdrawn counts writes that were refused with TooManyRequests.
+	Overdrawn int64
+
 	// Trips counts calls to a server elsewhere. Failed counts those that brought no answer, or none that a sound server gives.
 	Trips, Failed int64
 

@@ -6,7 +6,7 @@ type Take struct {
 	To  Role
 
 	Kind  Kind // what is taken
-	Limit int  // how many of it, at the most: 1 or more
+	Limit int  // how many of it, at the most; 0: the call only looks
 	Form  *Form
 
 	// In is the epoch of the session that is meant; zero means whichever lives.

@@ -19,19 +19,27 @@ type Wait struct {
 	Stay time.Duration
 	// Unopened lets the caller wait for a session that is not open yet. Without it the answer to that is KeyNotFound, at once.
 	Unopened bool
-	// Present reports whether the waiting client is still there; nil means always. The mailroom asks after each sleep, and between
-	// the first two looks, before it takes anything: what is taken for a client that has left is lost.
+	// Anew lets the caller, which names no session, wait for the next one of a key whose session has ended. Without it the answer to that is
+	// KeyIsExpired, at once.
+	Anew bool
+	// Present reports whether the client is still there; nil means always. The mailroom asks before each look that takes, the first
+	// one too: what is taken for a client that has left is lost. It asks after each sleep, too.
 	Present func() bool
+	// Left gets something when the client may have left: a sleeping mailroom asks Present then. The caller closes nothing. nil: only
+	// what ends the sleep otherwise makes the mailroom ask.
+	Left <-chan struct{}
 
 	// What the mailroom keeps from one call to the next.
 	mail    *Mailroom // whose bell it is
 	bell    Bell      // hangs at the store; nil: not yet
+	place   *taker    // among those that take the same; nil: none yet, or the wait does not take
 	key     Key       // where it hangs: a copy
 	to      Role
 	over    time.Time
 	lease   Lease     // of the session, once it is known
 	end     time.Time // of the session, by the lease
 	nothing error     // why the latest look found nothing; nil: the next call looks
+	said    error     // the same, and the next look does not change it until it is over
 	looked  time.Time // when that look was, which has renewed the session
 	news    News      // what the bell has said and nobody has read yet
 	pending bool
@@ -40,10 +48,19 @@ type Wait struct {
 // Pending reports whether the latest call returned because its stay was over, and not the wait.
 func (w *Wait) Pending() bool { return w.pending }
 
-// End takes the bell down. It may be called twice.
+// Said returns why the latest look found nothing, which waiting might have changed: what there is to say of a wait whose client has left.
+// It is nil if there was no such look.
+func (w *Wait) Said() error { return w.said }
+
+// End takes the bell down. Of several waits that take the same, the one that began before this one is the next to take. End may be called
+// twice.
 func (w *Wait) End() {
 	if w.bell == nil {
 		return
+	}
+	if w.place != nil {
+		w.mail.takers.leave(w.place)
+		w.place = nil
 	}
 	w.mail.store.Unhang(w.key, w.to, w.bell)
 	w.bell.silence() // the pool holds silent ones
@@ -58,9 +75,16 @@ func (w *Wait) covers(err error) bool {
 		return true
 	case custerrors.KeyNotFound:
 		return w.Unopened
+	case custerrors.KeyIsExpired:
+		return w.Anew && w.lease.Epoch == 0
 	default:
 		return false
 	}
+}
+
+// unopened reports whether the latest look found no session that lives.
+func (w *Wait) unopened() bool {
+	return w.nothing == custerrors.KeyNotFound || w.nothing == custerrors.KeyIsExpired
 }
 
 // gone reports whether the waiting client has left.
@@ -83,7 +107,7 @@ func (w *Wait) begin() (stay time.Time) {
 func (w *Wait) note(said error) error {
 	w.nothing = nil
 	if w.covers(said) {
-		w.nothing, w.looked = said, time.Now()
+		w.nothing, w.said, w.looked = said, said, time.Now()
 	}
 	return said
 }
@@ -96,7 +120,7 @@ func (w *Wait) know(l Lease) {
 
 // sleepUntil returns when to look even if no bell has rung.
 func (w *Wait) sleepUntil() time.Time {
-	if w.nothing == custerrors.KeyNotFound {
+	if w.unopened() {
 		return w.over
 	}
 	// A look after half a TTL keeps the session alive. A look a little after its last moment finds it ended.

@@ -11,11 +11,16 @@ type Write struct {
 	// Opens says that this write opens the session; Batch has an sdp then. Without Opens the session must be open already. The caller
 	// decides who may open: a store lets either role.
 	Opens bool
-	// TTL is how long the session that this write opens lives without a request: Limits.TTL at the most. Zero or less means Limits.TTL.
+	// TTL is how long the session that this write opens lives without a request, as Limits.SessionTTL has it: MinTTL to Limits.TTL. Zero or less
+	// means Limits.TTL.
 	TTL time.Duration
 
 	// Token tells a repetition of this write from another one. It is bound to what the client asked for: to Route, and to Body byte for
 	// byte. Where there is no token they are not looked at. Like a Key both may point into a request's buffer.
+	// Payer is who pays if this write opens the session, for all that both roles write to it. A store of many nodes counts on each node what
+	// came through it: there, whoever wrote first through this node pays. The zero Payer is nobody in particular, and not bounded.
+	Payer Payer
+
 	Token Token
 	Route string
 	Body  []byte

@@ -20,14 +20,14 @@
 // # Repeating
 //
 // A request that failed for the moment (no connection, a broken answer, 408, 429, 502, 503, 504) is sent again as [Retry] says,
-// where that cannot do harm: every POST carries an Idempotency-Key that stays the same over its repetitions, and reading by
-// cursor removes nothing. A take ([Session.TakeSDP], [Session.TakeCandidate], [Session.TakeCandidates]) removes what it
-// returns, and [Session.End] may meet the next session of the key. Those are sent again only if the first request cannot have
-// been carried out (nothing was sent, or the server refused it). A take can lose a payload with a broken answer; reading by
-// cursor cannot. A report of the outcome ([Session.Report]) is sent once.
+// where that cannot do harm: reading by cursor removes nothing, and every POST and every take ([Session.TakeSDP],
+// [Session.TakeCandidate], [Session.TakeCandidates]) carries an Idempotency-Key that stays the same over its repetitions, by which the
+// server recognizes them. [Session.End] may meet the next session of the key. It is sent again only if the first request cannot have
+// been carried out (nothing was sent, or the server refused it). A report of the outcome ([Session.Report]) is sent once.
 package client
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -57,12 +57,17 @@ const (
 	// defaultTimeout allows for a slow mobile uplink, which takes seconds for an sdp.
 	defaultTimeout = 15 * time.Second
 
+	// mostTimeout is longer than anybody waits, and no sum with it overflows.
+	mostTimeout = 24 * time.Hour
+
 	// defaultMaxReply is more than a session of 256 KiB, the server's limit, can become: JSON escapes make up to 6 bytes of
 	// each byte, and there is the envelope around 258 messages.
 	defaultMaxReply = 2 << 20 // bytes
+
+	mostReply = 1 << 40 // bytes, more than fits into memory: one more does not overflow
 )
 
-// Option changes a Client while New makes it.
+// Option changes a Client while New makes it. The zero value of what an Option takes means the default. New refuses what is negative.
 type Option func(*Client)
 
 // WithHTTPClient sends requests through hc, which is not changed and may be used elsewhere. If hc has a Timeout, a request asks
@@ -76,7 +81,8 @@ func WithLogger(l *slog.Logger) Option { return func(c *Client) { c.log = l } }
 // WithRetry replaces DefaultRetry.
 func WithRetry(r Retry) Option { return func(c *Client) { c.retry = r } }
 
-// WithTimeout sets how long the answer to one request may take beyond the wait that the server was asked for; 15 s by default.
+// WithTimeout sets how long the answer to one request may take beyond the wait that the server was asked for; 15 s by default, a day
+// at the most.
 // An attempt that takes longer counts as a broken connection.
 func WithTimeout(d time.Duration) Option { return func(c *Client) { c.timeout = d } }
 
@@ -98,19 +104,11 @@ func New(baseURL string, opts ...Option) (*Client, error) {
 	case base.RawQuery != "" || base.Fragment != "":
 		return nil, fmt.Errorf("client: base URL %q has a query or a fragment", base.Redacted())
 	}
-	c := &Client{
-		base:     base,
-		http:     &http.Client{},
-		log:      slog.New(slog.DiscardHandler),
-		retry:    DefaultRetry,
-		timeout:  defaultTimeout,
-		maxWait:  serverMaxWait,
-		maxReply: defaultMaxReply,
-	}
+	c := &Client{base: base, maxWait: serverMaxWait}
 	for _, o := range opts {
 		o(c)
 	}
-	if err := c.check(); err != nil {
+	if err := c.complete(); err != nil {
 		return nil, err
 	}
 	hc := *c.http
@@ -128,13 +126,17 @@ func New(baseURL string, opts ...Option) (*Client, error) {
 // calls Wait before it ends, when it will not call Session.Report again.
 func (c *Client) Wait() { c.reports.Wait() }
 
-// check reports what is wrong with the options.
-func (c *Client) check() error {
-	switch {
-	case c.http == nil || c.log == nil:
-		return fmt.Errorf("client: the http.Client and the logger must not be nil")
-	case c.timeout <= 0 || c.maxReply <= 0:
-		return fmt.Errorf("client: timeout (%v) and reply limit (%d bytes) must be positive", c.timeout, c.maxReply)
+// complete fills in the defaults, and reports what is wrong with the options.
+func (c *Client) complete() error {
+	if c.http == nil {
+		c.http = &http.Client{}
+	}
+	c.log = cmp.Or(c.log, slog.New(slog.DiscardHandler))
+	c.timeout = min(cmp.Or(c.timeout, defaultTimeout), mostTimeout)
+	c.maxReply = min(cmp.Or(c.maxReply, defaultMaxReply), mostReply)
+	c.retry = c.retry.complete()
+	if c.timeout < 0 || c.maxReply < 0 || c.http.Timeout < 0 {
+		return fmt.Errorf("client: timeouts (%v, %v) and reply limit (%d bytes) must not be negative", c.timeout, c.http.Timeout, c.maxReply)
 	}
 	return c.retry.check()
 }

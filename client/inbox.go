@@ -13,7 +13,7 @@ import (
 // long poll, so that a lost answer costs time and no message. It is not safe for concurrent use.
 //
 // An answerer may read before the session is open. Until the sdp has come, the Inbox waits, even if an earlier session of the key
-// has just ended. After the sdp the end of the session is the end of the Inbox. For the offerer, which opens the session itself,
+// has just ended, or is still open with somebody else as its answerer (--role-tickets). After the sdp the end of the session is the end of the Inbox. For the offerer, which opens the session itself,
 // that is so from the beginning.
 type Inbox struct {
 	// set at construction
@@ -29,7 +29,7 @@ type Inbox struct {
 // when the session of the cursor ends, or has ended already: it waits for the next session of the key, and reads that from its
 // beginning.
 func (s *Session) Inbox(after Cursor) *Inbox {
-	return &Inbox{session: s, cursor: after, bound: s.role == Offer}
+	return &Inbox{session: s, cursor: after, bound: s.role == Offer || s.joined}
 }
 
 // Cursor returns the place behind the last message that the Inbox has read. Messages that the Inbox holds for Next lie before
@@ -91,6 +91,7 @@ const shortPoll = time.Second
 // fetch asks until the queue holds something.
 func (in *Inbox) fetch(ctx context.Context) error {
 	c := in.session.client
+	var taken patience
 	var reason error // why there is no message
 	for short := 1; ; short++ {
 		asked := time.Now()
@@ -113,8 +114,14 @@ func (in *Inbox) fetch(ctx context.Context) error {
 		case !in.bound && isOver(err):
 		case ctx.Err() != nil:
 			return because(err, reason)
-		default:
+		case in.bound || !taken.covers(ctx, in.session, err):
 			return err
+		default:
+			if !taken.sleep(ctx) {
+				<-ctx.Done()
+				return because(ctx.Err(), err)
+			}
+			continue
 		}
 		reason = err
 		if time.Since(asked) >= shortPoll {

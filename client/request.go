@@ -26,6 +26,9 @@ type request struct {
 	contentType  string
 	body         []byte // nil: none
 
+	// takes says that it removes what it returns.
+	takes bool
+
 	// once says that it must not be carried out twice, and that the server cannot recognize a repetition.
 	once bool
 
@@ -36,8 +39,8 @@ type request struct {
 // do sends r until it is answered, fails for good or was sent as often as may be. It returns the data of the answer.
 func (s *Session) do(ctx context.Context, r request) (json.RawMessage, error) {
 	c := s.client
-	token := ""
-	if r.method == http.MethodPost {
+	token := "" // of this call alone: the server refuses one that comes again with another request
+	if r.method == http.MethodPost || r.takes {
 		token = rand.Text()
 	}
 	r.wait = min(r.wait, c.maxWait)
@@ -169,13 +172,8 @@ func (s *Session) newRequest(ctx context.Context, r request, token string) (*htt
 	u.RawQuery = q.Encode()
 
 	var body io.Reader
-	switch {
-	case r.body != nil:
+	if r.body != nil {
 		body = bytes.NewReader(r.body)
-	case r.once:
-		// net/http sends a GET again by itself when a kept connection breaks before the answer, unless the request has a body
-		// that cannot be read twice. An empty body is enough, and HTTP/1 sends nothing of it.
-		body = io.MultiReader()
 	}
 	req, err := http.NewRequestWithContext(ctx, r.method, u.String(), body)
 	if err != nil {

@@ -30,12 +30,12 @@ var calls = []struct {
 		_, err := s.Messages(ctx, "", 0)
 		return err
 	}},
-	{"TakeSDP", false, `"x"`, func(ctx context.Context, s *client.Session) error { _, err := s.TakeSDP(ctx, 0); return err }},
-	{"TakeCandidate", false, `"x"`, func(ctx context.Context, s *client.Session) error {
+	{"TakeSDP", true, `"x"`, func(ctx context.Context, s *client.Session) error { _, err := s.TakeSDP(ctx, 0); return err }},
+	{"TakeCandidate", true, `"x"`, func(ctx context.Context, s *client.Session) error {
 		_, err := s.TakeCandidate(ctx, 0)
 		return err
 	}},
-	{"TakeCandidates", false, `["x"]`, func(ctx context.Context, s *client.Session) error {
+	{"TakeCandidates", true, `["x"]`, func(ctx context.Context, s *client.Session) error {
 		_, err := s.TakeCandidates(ctx, 0)
 		return err
 	}},
@@ -60,12 +60,9 @@ func TestARefusedRequestIsRepeated(t *testing.T) {
 						t.Errorf("pause %d: got %v, want %v to %v", i+1, got, wait, most)
 					}
 				}
-				tokens := []string{}
-				for _, r := range played.seen {
-					tokens = append(tokens, r.Header.Get("Idempotency-Key"))
-				}
-				if post := played.seen[0].Method == "POST"; (tokens[0] != "") != post || tokens[0] != tokens[2] {
-					t.Errorf("%s: got tokens %q, want one and the same for a POST, none otherwise", played.seen[0].Method, tokens)
+				tokens := played.tokens()
+				if recognized := c.repeats && c.name != "Messages"; (tokens[0] != "") != recognized || tokens[0] != tokens[2] {
+					t.Errorf("got tokens %q, want one and the same for what writes or takes, none otherwise", tokens)
 				}
 				if played.sent[0] != played.sent[2] {
 					t.Errorf("got body %q, then %q, want the same", played.sent[0], played.sent[2])
@@ -73,6 +70,33 @@ func TestARefusedRequestIsRepeated(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The server refuses a token that comes again with another route or body: no two calls may share one.
+func TestEachCallHasATokenOfItsOwn(t *testing.T) {
+	var steps []step
+	for _, c := range calls {
+		steps = append(steps, ok(c.data), ok(c.data))
+	}
+	play(t, client.Answer, steps, func(t *testing.T, s *client.Session, played *script) {
+		for _, c := range calls {
+			for range 2 {
+				if err := c.do(t.Context(), s); err != nil {
+					t.Fatalf("%s: %v", c.name, err)
+				}
+			}
+		}
+		first := map[string]int{}
+		for i, token := range played.tokens() {
+			if before, again := first[token]; again && token != "" {
+				t.Errorf("got the token of request %d (%s) again with request %d (%s)", before, played.seen[before].URL, i, played.seen[i].URL)
+			}
+			first[token] = i
+		}
+		if got, want := len(first), 2*7+1; got != want {
+			t.Errorf("got %d tokens, want %d, that of requests without one included", got, want)
+		}
+	})
 }
 
 func TestABrokenAnswerIsAskedForAgainOnlyWhereThatIsSafe(t *testing.T) {

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -11,11 +12,11 @@ import (
 // failure. A random part of up to half is taken off, so that clients that failed together do not come back together. If the
 // server asks for a longer pause (Retry-After), it is that, and a random part of up to Base is added.
 type Retry struct {
-	// Attempts is how often a request is sent at the most: 1 means that it is never repeated.
+	// Attempts is how often a request is sent at the most: 1 means that it is never repeated; 0: as DefaultRetry.
 	Attempts int
-	// Base is the longest pause after the first failure.
+	// Base is the longest pause after the first failure; 0: as DefaultRetry, or Max if that is less.
 	Base time.Duration
-	// Max is the longest pause, unless the server asks for a longer one.
+	// Max is the longest pause, unless the server asks for a longer one; 0: as DefaultRetry, or Base if that is more.
 	Max time.Duration
 }
 
@@ -25,9 +26,23 @@ var DefaultRetry = Retry{Attempts: 5, Base: 200 * time.Millisecond, Max: 5 * tim
 // NoRetry sends every request once.
 var NoRetry = Retry{Attempts: 1, Base: DefaultRetry.Base, Max: DefaultRetry.Max}
 
+// complete returns r with the defaults in place of what is 0.
+func (r Retry) complete() Retry {
+	r.Attempts = cmp.Or(r.Attempts, DefaultRetry.Attempts)
+	switch {
+	case r.Base == 0 && r.Max == 0:
+		r.Base, r.Max = DefaultRetry.Base, DefaultRetry.Max
+	case r.Base == 0:
+		r.Base = min(DefaultRetry.Base, r.Max)
+	case r.Max == 0:
+		r.Max = max(DefaultRetry.Max, r.Base)
+	}
+	return r
+}
+
 func (r Retry) check() error {
 	if r.Attempts < 1 || r.Base <= 0 || r.Max < r.Base {
-		return fmt.Errorf("client: retry %+v: Attempts must be 1 or more, Base positive, Max at least Base", r)
+		return fmt.Errorf("client: retry %+v: nothing in it may be negative, and Max must be at least Base", r)
 	}
 	return nil
 }
@@ -36,12 +51,12 @@ func (r Retry) check() error {
 func (r Retry) pause(attempt int, retryAfter time.Duration) time.Duration {
 	d := r.Base
 	for range attempt - 1 {
-		if d >= r.Max {
+		if d > r.Max/2 {
+			d = r.Max
 			break
 		}
 		d *= 2
 	}
-	d = min(d, r.Max)
 	d -= rand.N(d/2 + 1) // #nosec G404 -- spreads clients, hides nothing
 	if retryAfter > d {
 		return retryAfter + rand.N(r.Base) // #nosec G404 -- spreads clients, hides nothing

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"math"
 	"testing"
 	"time"
 )
@@ -17,6 +18,7 @@ func TestPause(t *testing.T) {
 		{4, 0, 400 * time.Millisecond, 800 * time.Millisecond},
 		{5, 0, 500 * time.Millisecond, time.Second},
 		{1000, 0, 500 * time.Millisecond, time.Second},
+		{math.MaxInt, 0, 500 * time.Millisecond, time.Second},
 		{1, time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond},
 		{1, time.Minute, time.Minute, time.Minute + 100*time.Millisecond},
 	} {
@@ -25,6 +27,28 @@ func TestPause(t *testing.T) {
 				t.Errorf("attempt %d, Retry-After %v: got %v, want %v to %v", c.attempt, c.retryAfter, got, c.least, c.most)
 				break
 			}
+		}
+	}
+}
+
+func TestPausesDoNotOverflow(t *testing.T) {
+	r := Retry{Attempts: 3, Base: math.MaxInt64/2 + 2, Max: math.MaxInt64}
+	if got := r.pause(2, 0); got < r.Max/2 {
+		t.Errorf("got %v, want %v at least", got, r.Max/2)
+	}
+}
+
+func TestWhatARetryLeavesOpen(t *testing.T) {
+	for in, want := range map[Retry]Retry{
+		{}:                       DefaultRetry,
+		{Attempts: 1}:            NoRetry,
+		{Base: time.Minute}:      {DefaultRetry.Attempts, time.Minute, time.Minute},
+		{Base: time.Millisecond}: {DefaultRetry.Attempts, time.Millisecond, DefaultRetry.Max},
+		{Max: time.Millisecond}:  {DefaultRetry.Attempts, time.Millisecond, time.Millisecond},
+		{Max: time.Minute}:       {DefaultRetry.Attempts, DefaultRetry.Base, time.Minute},
+	} {
+		if got := in.complete(); got != want {
+			t.Errorf("%+v: got %+v, want %+v", in, got, want)
 		}
 	}
 }
@@ -53,6 +77,7 @@ func TestRetryAfter(t *testing.T) {
 func TestWholeSeconds(t *testing.T) {
 	for d, want := range map[time.Duration]int64{
 		-time.Second: 0, 0: 0, 1: 1, time.Second: 1, time.Second + 1: 2, 30 * time.Second: 30,
+		time.Duration(math.MaxInt64): math.MaxInt64/int64(time.Second) + 1,
 	} {
 		if got := wholeSeconds(d); got != want {
 			t.Errorf("%v: got %d, want %d", d, got, want)

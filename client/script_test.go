@@ -67,6 +67,14 @@ func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: do.status, Header: do.header, Body: io.NopCloser(reply), Request: r}, nil
 }
 
+// tokens returns the Idempotency-Key of each request, as far as it had one.
+func (s *script) tokens() (tokens []string) {
+	for _, r := range s.seen {
+		tokens = append(tokens, r.Header.Get("Idempotency-Key"))
+	}
+	return tokens
+}
+
 type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }

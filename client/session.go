@@ -36,6 +36,7 @@ type Session struct {
 	key         string
 	keyInHeader bool
 	role        Role
+	joined      bool // a Meeting's: its Inboxes end with their session, so that the role is found out anew
 
 	// atomic
 	ticket atomic.Pointer[string] // of the open session; nil: the server gave none
@@ -71,6 +72,9 @@ func fitsHeader(key string) bool {
 // Role returns the side of the session that this is.
 func (s *Session) Role() Role { return s.role }
 
+// Join returns s, whose role is known; see Meeting.Join.
+func (s *Session) Join(context.Context) (*Session, error) { return s, nil }
+
 // PutSDP puts this role's sdp: UTF-8 text that is not blank, opaque to the server. The offerer's sdp opens the session, which
 // then lives for ttl after each request to it, rounded up to whole seconds; 0 means the server's maximum. An answerer's ttl is
 // ignored. Errors: custerrors.SdpAlreadyExist while a session of that key lives, and for the answerer KeyNotFound and
@@ -92,7 +96,7 @@ func (s *Session) PutSDP(ctx context.Context, sdp string, ttl time.Duration) err
 // wait, 30 s at the most. Errors: custerrors.SdpNoValues if it did not come, or is taken already; KeyNotFound if nobody has
 // opened the session (an answerer waits for that, too); KeyIsExpired if it has ended.
 //
-// If the answer is lost on its way, so is the sdp. Messages does not have that weakness.
+// If the answer is lost on its way, the request is repeated under the same Idempotency-Key, and the server answers as the first time.
 func (s *Session) TakeSDP(ctx context.Context, wait time.Duration) (string, error) {
 	return take[string](ctx, s, "sdp", wait)
 }
@@ -140,7 +144,7 @@ func (s *Session) End(ctx context.Context) error {
 
 // take asks for what the last element of the path names, and returns it.
 func take[T string | []string](ctx context.Context, s *Session, what string, wait time.Duration) (T, error) {
-	r := request{method: http.MethodGet, path: "/" + string(s.role) + "/" + what, wait: wait, once: true}
+	r := request{method: http.MethodGet, path: "/" + string(s.role) + "/" + what, wait: wait, takes: true}
 	var taken *T // nil for null
 	data, err := s.do(ctx, r)
 	if err == nil {
@@ -214,4 +218,11 @@ func checkTexts(texts []string) error {
 	return nil
 }
 
-func wholeSeconds(d time.Duration) int64 { return int64((max(d, 0) + time.Second - 1) / time.Second) }
+// wholeSeconds rounds up. A negative duration is none.
+func wholeSeconds(d time.Duration) int64 {
+	seconds := max(d, 0) / time.Second
+	if d > seconds*time.Second {
+		seconds++
+	}
+	return int64(seconds)
+}

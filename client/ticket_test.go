@@ -4,13 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
+	"sync"
 	"testing"
 	"time"
 
+	"signal-server/app/apptest"
+	"signal-server/app/gate/auth"
+	"signal-server/app/gate/ticket"
 	"signal-server/client"
 	"signal-server/custerrors"
+	"signal-server/test/until"
 )
 
 func (s step) giving(ticket string) step {
@@ -121,6 +130,46 @@ func TestNotAllowedWithoutATicketIsWhatItSays(t *testing.T) {
 	})
 }
 
+// taken is how a server with role tickets refuses an answerer that is not the session's, and what it says to an empty body.
+var taken = []step{refusal(403, custerrors.NotAllowed), refusal(400, custerrors.BodyIsEmpty)}
+
+func TestAnAnswererWaitsWhileAnotherOneHoldsTheRole(t *testing.T) {
+	refused := refusal(403, custerrors.NotAllowed)
+	steps := append(slices.Clone(taken), refused, refused, refusal(200, custerrors.KeyIsExpired), batch("A", offerSDP))
+	play(t, client.Answer, steps, func(t *testing.T, s *client.Session, played *script) {
+		if got, want := read(t, s.Inbox("before"), 1), "sdp offer"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		for i, want := range []time.Duration{0, 0, 200, 600, 1400, 1400} {
+			if got := played.at[i]; got != want*time.Millisecond {
+				t.Errorf("request %d: got it after %v, want %v", i, got, want*time.Millisecond)
+			}
+		}
+	})
+}
+
+// It ends with the context, and with a token that is not for this key, which no time mends.
+func TestAnAnswererDoesNotWaitForNothing(t *testing.T) {
+	play(t, client.Answer, taken, func(t *testing.T, s *client.Session, _ *script) {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		if _, err := s.Inbox("").Next(ctx); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, custerrors.NotAllowed) {
+			t.Errorf("got %v, want %v and %v", err, context.DeadlineExceeded, custerrors.NotAllowed)
+		}
+	})
+	refused := refusal(403, custerrors.NotAllowed)
+	play(t, client.Answer, []step{refused, refused}, func(t *testing.T, s *client.Session, played *script) {
+		if _, err := s.Inbox("").Next(t.Context()); !errors.Is(err, custerrors.NotAllowed) || time.Since(played.begin) != 0 {
+			t.Errorf("got %v after %v, want %v at once", err, time.Since(played.begin), custerrors.NotAllowed)
+		}
+	})
+	play(t, client.Offer, []step{refused}, func(t *testing.T, s *client.Session, _ *script) {
+		if _, err := s.Inbox("").Next(t.Context()); !errors.Is(err, custerrors.NotAllowed) {
+			t.Errorf("got %v, want %v", err, custerrors.NotAllowed)
+		}
+	})
+}
+
 // An answer that was on its way when the next session was opened does not change that session's ticket.
 func TestALateAnswerDoesNotForgetTheNextTicket(t *testing.T) {
 	late := refusal(200, custerrors.KeyIsExpired)
@@ -167,3 +216,72 @@ func TestALateAnswerDoesNotForgetTheNextTicket(t *testing.T) {
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// bearer is a transport that shows a token with each request, as a program with one would.
+type bearer struct {
+	http.RoundTripper
+	token string
+}
+
+func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("Authorization", "Bearer "+b.token)
+	return b.RoundTripper.RoundTrip(r)
+}
+
+// One server asks for tokens and gives tickets. An answerer with a good token that comes before the session before is over waits, and
+// one whose token is for another key is told so.
+func TestTheServersTwoReasonsNotToAllow(t *testing.T) {
+	good, line, err := auth.Mint(auth.Grant{Key: "key"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad, other, err := auth.Mint(auth.Grant{Key: "another"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "tokens")
+	if err := os.WriteFile(path, []byte(line+"\n"+other+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	guard, err := auth.Open(t.Context(), auth.Config{TokensFile: path}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(guard.Close)
+	base := serve(t, func(c *apptest.Config) { c.Guard, c.Tickets = guard, ticket.New() })
+	transport := &http.Transport{MaxIdleConnsPerHost: 4}
+	t.Cleanup(transport.CloseIdleConnections)
+	side := func(role client.Role, token string) *client.Session {
+		return newSession(t, base, "key", role, client.WithHTTPClient(&http.Client{Transport: bearer{transport, token}}))
+	}
+	if _, err := side(client.Answer, bad).Inbox("").Next(t.Context()); !errors.Is(err, custerrors.NotAllowed) {
+		t.Errorf("a token for another key: got %v, want %v", err, custerrors.NotAllowed)
+	}
+	var cursor client.Cursor
+	for round := range 6 {
+		offer, answer := side(client.Offer, good), side(client.Answer, good)
+		var offering sync.WaitGroup
+		offering.Go(func() { // as soon as the session before is over
+			until.Nil(t, 10*time.Second, func() error { return offer.PutSDP(t.Context(), strconv.Itoa(round), 0) })
+		})
+		in := answer.Inbox(cursor)
+		m, err := in.Next(t.Context()) // for which it begins to ask while the session before is open, and not its own
+		if err != nil || m.Data != strconv.Itoa(round) {
+			t.Fatalf("round %d: got %+v, %v, want its offer", round, m, err)
+		}
+		if err := in.Exchange(t.Context(), client.Write{SDP: "answer"}, 0); err != nil {
+			t.Fatalf("round %d: %v", round, err)
+		}
+		cursor = in.Cursor()
+		offering.Wait()
+		ended := time.AfterFunc(300*time.Millisecond, func() { // when the next answerer has been refused
+			if err := offer.End(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+		if round == 5 {
+			ended.Stop()
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -65,8 +66,8 @@ func (c *cutter) serve(conn net.Conn) {
 	}
 }
 
-// net/http repeats a GET by itself if a kept connection breaks before the answer. If the GET is a take, that would lose a payload.
-func TestTheTransportDoesNotRepeatATake(t *testing.T) {
+// net/http repeats a GET by itself if a kept connection breaks before the answer. If the GET is a take, it does so under the same token.
+func TestTheTransportRepeatsATakeUnderItsToken(t *testing.T) {
 	c := newCutter(t)
 	hc := &http.Client{Transport: &http.Transport{}}
 	defer hc.CloseIdleConnections()
@@ -74,18 +75,20 @@ func TestTheTransportDoesNotRepeatATake(t *testing.T) {
 	if got, err := s.TakeCandidate(t.Context(), 0); got != "x" || err != nil {
 		t.Fatalf("got %q, %v, want x", got, err)
 	}
-	if got, err := s.TakeCandidate(t.Context(), 0); err == nil {
-		t.Errorf("got %q from a repeated take, want an error", got)
+	if got, err := s.TakeCandidate(t.Context(), 0); got != "x" || err != nil {
+		t.Errorf("got %q, %v, want x by the repetition", got, err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if got, want := len(c.requests), 2; got != want {
-		t.Errorf("the server got %d requests, want %d", got, want)
+	if got, want := len(c.requests), 3; got != want {
+		t.Fatalf("the server got %d requests, want %d", got, want)
 	}
+	tokens := []string{}
 	for _, r := range c.requests {
-		if r.ContentLength != 0 || len(r.TransferEncoding) != 0 {
-			t.Errorf("got a GET with length %d and encoding %q, want none", r.ContentLength, r.TransferEncoding)
-		}
+		tokens = append(tokens, r.Header.Get("Idempotency-Key"))
+	}
+	if tokens[0] == tokens[1] || tokens[1] != tokens[2] || tokens[1] == "" {
+		t.Errorf("got tokens %q, want the second take's repeated", tokens)
 	}
 }
 
@@ -166,17 +169,46 @@ func TestNewRefusesWhatCannotWork(t *testing.T) {
 		}
 	}
 	for name, o := range map[string]client.Option{
-		"no attempts":    client.WithRetry(client.Retry{}),
-		"Max under Base": client.WithRetry(client.Retry{Attempts: 1, Base: 2, Max: 1}),
-		"no http.Client": client.WithHTTPClient(nil),
-		"no logger":      client.WithLogger(nil),
-		"no timeout":     client.WithTimeout(0),
-		"no reply":       client.WithMaxReply(0),
+		"negative attempts":          client.WithRetry(client.Retry{Attempts: -1}),
+		"negative pause":             client.WithRetry(client.Retry{Base: -1}),
+		"negative longest pause":     client.WithRetry(client.Retry{Max: -1}),
+		"Max under Base":             client.WithRetry(client.Retry{Attempts: 1, Base: 2, Max: 1}),
+		"negative timeout":           client.WithTimeout(-1),
+		"negative reply":             client.WithMaxReply(-1),
+		"negative time of the other": client.WithHTTPClient(&http.Client{Timeout: -1}),
 	} {
 		if _, err := client.New("http://server.example", o); err == nil {
 			t.Errorf("%s: got no error", name)
 		}
 	}
+}
+
+// What is zero means the default, and what is huge is a day, not a sum that overflows: each of these answers a request.
+func TestAnOptionThatIsZeroOrHugeWorks(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Write([]byte(`{"msg":"","data":null}`))
+	}))
+	defer server.Close()
+	for name, o := range map[string]client.Option{
+		"no retry":       client.WithRetry(client.Retry{}),
+		"attempts alone": client.WithRetry(client.Retry{Attempts: 2}),
+		"a pause alone":  client.WithRetry(client.Retry{Base: time.Minute}),
+		"a short Max":    client.WithRetry(client.Retry{Max: 1}),
+		"no http.Client": client.WithHTTPClient(nil),
+		"no logger":      client.WithLogger(nil),
+		"no timeout":     client.WithTimeout(0),
+		"no reply":       client.WithMaxReply(0),
+		"huge timeout":   client.WithTimeout(math.MaxInt64),
+		"huge reply":     client.WithMaxReply(math.MaxInt64),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSession(t, server.URL, "key", client.Offer, client.WithHTTPClient(server.Client()), o)
+			if err := s.AddCandidate(t.Context(), "c"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	http.DefaultTransport.(*http.Transport).CloseIdleConnections() // it served where there was no http.Client
 }
 
 func TestAServerMountedUnderAPath(t *testing.T) {

@@ -23,7 +23,7 @@ const (
 	KeyNotFound Error = "key未找到"
 	// KeyIsExpired says that the session of this key has ended: by DELETE, by its TTL or by its absolute lifetime.
 	KeyIsExpired Error = "key已过期"
-	// CtxIsEmpty says that the request's key was lost between middleware and handler. It is a bug here.
+	// CtxIsEmpty says that a handler found no key, though its request named one. It is a bug here, and nothing sends it today.
 	CtxIsEmpty Error = "ctx为空"
 )
 
@@ -91,7 +91,8 @@ const (
 	// HTTPSIsRequired says that the request came over plain HTTP to a server that takes HTTPS only; everybody on the way could read
 	// what it said.
 	HTTPSIsRequired Error = "必须使用HTTPS"
-	// TooManyRequests says that the client asks too often; Retry-After says when to ask again.
+	// TooManyRequests says that the client asks too often, or has as many sessions as one client has memory for; Retry-After says when to ask
+	// again.
 	TooManyRequests Error = "请求太频繁"
 	// ServerIsOverloaded says that this server has as many connections or waiting requests as it takes; ask again soon.
 	ServerIsOverloaded Error = "服务过载"

@@ -121,7 +121,7 @@ const docTemplate = `{
         },
         "/offer/sdp": {
             "post": {
-                "description": "The one request that opens a session; it may reuse the key of a session that has ended. ` + "`" + `data` + "`" + ` is the text to relay,\nwhatever it holds: usually the JSON of a session description, as a string. ` + "`" + `key_ttl` + "`" + ` is in seconds: the session ends\nwhen nobody uses it that long. Absent, 0, negative or above the server's maximum, it means the maximum.",
+                "description": "The one request that opens a session; it may reuse the key of a session that has ended. ` + "`" + `data` + "`" + ` is the text to relay,\nwhatever it holds: usually the JSON of a session description, as a string. ` + "`" + `key_ttl` + "`" + ` is in seconds: the session ends\nwhen nobody uses it that long. Absent, 0, negative or above the server's maximum, it means the maximum; below 1 s, 1 s.",
                 "consumes": [
                     "application/json"
                 ],
@@ -183,6 +183,12 @@ const docTemplate = `{
                     },
                     "422": {
                         "description": "IdempotencyKeyIsReused",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
+                    "429": {
+                        "description": "TooManyRequests: this client has its share of the memory",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
@@ -657,7 +663,7 @@ const docTemplate = `{
         },
         "/{role}/events": {
             "get": {
-                "description": "Each message is an event: ` + "`" + `id` + "`" + ` is its cursor, ` + "`" + `event` + "`" + ` is ` + "`" + `sdp` + "`" + ` or ` + "`" + `candidate` + "`" + `, ` + "`" + `data` + "`" + ` is the payload as a JSON string.\nThe stream starts after ` + "`" + `Last-Event-ID` + "`" + `, waits for the session if need be, sends a comment every 15 s, and ends with\n` + "`" + `event: end` + "`" + `, whose data is the reason's msg as a JSON string. A reader that does not keep up is cut off, and resumes\nby its last id.",
+                "description": "Each message is an event: ` + "`" + `id` + "`" + ` is its cursor, ` + "`" + `event` + "`" + ` is ` + "`" + `sdp` + "`" + ` or ` + "`" + `candidate` + "`" + `, ` + "`" + `data` + "`" + ` is the payload as a JSON string.\nThe stream starts after ` + "`" + `Last-Event-ID` + "`" + `, sends a comment every 15 s, and ends with ` + "`" + `event: end` + "`" + `, whose data is the\nreason's msg as a JSON string. The answerer's waits for the session if need be; the offerer's ends at once if there is\nnone. ` + "`" + `end` + "`" + ` has the id ` + "`" + `end` + "`" + `, unless it is this server that ends. Who comes back with ` + "`" + `Last-Event-ID: end` + "`" + `, as an\nEventSource does by itself, starts afresh: the answerer's stream waits for the key's next session; the offerer is\nanswered 204, which tells an EventSource to stop, if no session lives. A reader that does not keep up is cut off, and\nresumes by its last id.",
                 "produces": [
                     "text/plain"
                 ],
@@ -686,7 +692,7 @@ const docTemplate = `{
                     },
                     {
                         "type": "string",
-                        "description": "the cursor to go on from; absent: from the beginning",
+                        "description": "the cursor to go on from, or end; absent: from the beginning",
                         "name": "Last-Event-ID",
                         "in": "header"
                     },
@@ -715,6 +721,9 @@ const docTemplate = `{
                         "schema": {
                             "type": "string"
                         }
+                    },
+                    "204": {
+                        "description": "the offerer has come back after the end, and no session lives"
                     },
                     "400": {
                         "description": "KeyIsEmpty, KeyIsTooLong, CursorIsInvalid",
@@ -937,7 +946,7 @@ const docTemplate = `{
                         }
                     },
                     "429": {
-                        "description": "QueueIsFull",
+                        "description": "QueueIsFull; TooManyRequests: this client has its share of the memory",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
@@ -1180,7 +1189,7 @@ const docTemplate = `{
                     "example": "v=0 …"
                 },
                 "key_ttl": {
-                    "description": "Seconds. Absent, 0, negative or above the server's maximum: the maximum.",
+                    "description": "Seconds. Absent, 0, negative or above the server's maximum: the maximum; below 1 s: 1 s.",
                     "type": "number",
                     "example": 30
                 }

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/mail"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -50,6 +51,16 @@ type Config struct {
 
 	// Directory is the URL of the authority's directory; empty: Let's Encrypt's.
 	Directory string `name:"acme-directory" placeholder:"URL" help:"Directory of another authority than Let's Encrypt."`
+}
+
+// Names returns Domains as browsers write them.
+func (c *Config) Names() (names []string) {
+	for _, domain := range c.Domains {
+		if name, ok := ascii(domain); ok {
+			names = append(names, strings.ToLower(name))
+		}
+	}
+	return names
 }
 
 // Validate calls wrong for each mistake: with a pointer to the field, and with what is wrong in words that follow the field's name.

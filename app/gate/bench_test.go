@@ -53,7 +53,11 @@ func TestAllocations(t *testing.T) {
 					h.Release()
 				}
 			},
-			"Admits": func() { g.Admits([]byte("https://a.example"), []byte("s.example")) },
+			"Admits": func() {
+				g.Admits([]byte("https://a.example"), []byte("s.example"))
+				g.Admits([]byte("https://evil.example"), []byte("evil.example"))
+			},
+			"Met": func() { g.Met(&p) },
 		} {
 			if got := testing.AllocsPerRun(100, f); got != 0 {
 				t.Errorf("%s: %s: got %v allocations, want none", name, what, got)

@@ -1,8 +1,9 @@
 // Package gate decides who may, and how much: pure policy over a Claim, wherever a protocol keeps what it claims. It knows addresses,
 // tokens, tickets and rates. It knows no HTTP and no protocol, and asks no store: what only a store can tell, the caller tells it.
 //
-//	Claim ──Enter──▶ origin? ▶ rate? ▶ key? ▶ token (auth)? ▶ ticket (ticket)? ──▶ Pass, or why not
-//	                                    limit ◀── Opens, WrongKey, Hold ──┘
+//	request ──Admits──▶ origin?
+//	Claim ──Enter──▶ how does the browser ask? ▶ rate? ▶ key? ▶ token (auth)? ▶ ticket (ticket)? ▶ a guess too many? ──▶ Pass, or why not
+//	                                             limit ◀── Opens, Note, Met, Hold ──┘
 //
 // The table in gate_test.go is the whole policy on a page.
 package gate
@@ -24,6 +25,10 @@ type Config struct {
 	// AllowOrigins are the origins whose pages may use the server, as https://example.org. With "*" among them any may.
 	AllowOrigins []string `name:"allow-origins" group:"Who may" default:"*" placeholder:"ORIGIN,…" help:"Origins whose pages may use the server, as https://example.org; *: any."`
 
+	// OwnNames are what browsers call this server, as signal.example.org: its own pages, beside those of AllowOrigins, may use it. The program
+	// takes those of its certificates where none are given.
+	OwnNames []string `name:"own-names" group:"Who may" placeholder:"NAME,…" help:"Names of this server: its own pages may use it where --allow-origins is a list, and the admin listener on loopback is asked by them; none: those of --acme-domain."`
+
 	// MaxWaits bounds how many requests wait, and streams are open, at once. Over it: custerrors.ServerIsOverloaded.
 	MaxWaits int `name:"max-waits" group:"How much" default:"0" help:"Requests that wait, and event streams, at once; 0: any number."`
 }
@@ -36,6 +41,11 @@ func (c *Config) Validate(wrong func(field any, format string, args ...any)) {
 	for _, origin := range c.AllowOrigins {
 		if !isOrigin(origin) {
 			wrong(&c.AllowOrigins, "has %q, must be * or like https://example.org:8443, in small letters and without a path", origin)
+		}
+	}
+	for _, name := range c.OwnNames {
+		if !isName(name) {
+			wrong(&c.OwnNames, "has %q, must be like signal.example.org, in small letters and without a port", name)
 		}
 	}
 	if c.MaxWaits < 0 {
@@ -56,6 +66,7 @@ type Gate struct {
 	// set at construction
 	parts    Parts
 	origins  origins
+	names    names
 	maxWaits int64
 
 	// atomic
@@ -64,7 +75,7 @@ type Gate struct {
 
 // New returns a Gate with a Config that Validate has passed.
 func New(c Config, parts Parts) *Gate {
-	return &Gate{parts: parts, origins: newOrigins(c.AllowOrigins), maxWaits: int64(c.MaxWaits)}
+	return &Gate{parts: parts, origins: newOrigins(c.AllowOrigins), names: newNames(c.OwnNames), maxWaits: int64(c.MaxWaits)}
 }
 
 // Claim is what somebody asks for, wherever the protocol keeps it. Its slices and its key are the request's: the gate uses them during the
@@ -72,6 +83,11 @@ func New(c Config, parts Parts) *Gate {
 type Claim struct {
 	Key  string     // as it came
 	Seat cache.Role // the role whose path it came by; none: a path of both roles
+
+	// How a browser says that it asks (Fetch Metadata Request Headers, Sections 2.2 and 2.3); nil: it says nothing, as most programs.
+	Site   []byte // Sec-Fetch-Site: who asks, seen from the server; only if ListsOrigins
+	Mode   []byte // Sec-Fetch-Mode, of a GET only: a browser tells the origin of others
+	Origin []byte // which Admits has let in; only if Site is not nil
 
 	Client netip.Addr // who asks; only if TellsClients
 	Token  []byte     // only if WantsToken
@@ -94,6 +110,8 @@ type Pass struct {
 	Session uint64
 	// Held says that the seat's ticket was shown.
 	Held bool
+
+	tries bool // the pass is about to open a session, which counts as a guess
 }
 
 // TellsClients reports whether the gate tells clients apart, so that a Claim needs its Client.
@@ -115,10 +133,13 @@ func (TooFast) Error() string { return string(custerrors.TooManyRequests) }
 func (TooFast) Unwrap() error { return custerrors.TooManyRequests }
 
 // Enter lets a claim in and fills p, which is zero, or says why not: TooFast, or custerrors.KeyIsEmpty, KeyIsTooLong, NotAuthenticated or
-// NotAllowed. It looks first at what costs least.
+// NotAllowed. It looks first at what costs least, and counts nothing of what a page of a stranger has a browser ask.
 //
 // hot: every request that names a key passes here, once.
 func (g *Gate) Enter(c *Claim, p *Pass) (err error) {
+	if g.strange(c) {
+		return custerrors.NotAllowed
+	}
 	p.Seat, p.Client = c.Seat, c.Client
 	if err := g.Pace(c.Client); err != nil {
 		return err
@@ -126,9 +147,9 @@ func (g *Gate) Enter(c *Claim, p *Pass) (err error) {
 	if p.Key, err = cache.ParseKey(c.Key); err != nil {
 		return err
 	}
+	var grant auth.Grant
 	if g.WantsToken() {
-		grant, err := g.parts.Guard.Check(c.Token)
-		if err != nil {
+		if grant, err = g.parts.Guard.Check(c.Token); err != nil {
 			return err
 		}
 		if !grant.Allows(p.Key, p.Seat) {
@@ -137,6 +158,11 @@ func (g *Gate) Enter(c *Claim, p *Pass) (err error) {
 	}
 	if g.parts.Tickets != nil && !g.showsTickets(c, p) {
 		return custerrors.NotAllowed
+	}
+	if g.parts.Limiter != nil && !p.Held && grant.Key == "" { // whoever has a ticket or a token of that key does not guess it
+		if after := g.parts.Limiter.Doubts(c.Client, p.Key); after > 0 {
+			return TooFast(after)
+		}
 	}
 	return nil
 }
@@ -156,22 +182,75 @@ func (g *Gate) Client(from netip.Addr, forwarded ...[]byte) netip.Addr {
 	return g.parts.Proxies.Client(from, forwarded...)
 }
 
+// Believes reports whether Client and Payer look at what a request that came from there says of its client. Otherwise whoever is at that address
+// is the client, and pays.
+func (g *Gate) Believes(from netip.Addr) bool { return g.parts.Proxies.Believes(from) }
+
+// Payer returns who pays for what a request writes: its client, as Client has it, or nobody in particular where many may be behind that. Loopback
+// is a client as any other.
+func (g *Gate) Payer(from netip.Addr, forwarded ...[]byte) cache.Payer {
+	return cache.PayerOf(g.parts.Proxies.One(from, forwarded...))
+}
+
 // Opens counts a session that the pass's client is about to open. The error is TooFast.
 func (g *Gate) Opens(p *Pass) error {
-	if g.parts.Limiter == nil {
+	l := g.parts.Limiter
+	if l == nil {
 		return nil
 	}
-	if after := g.parts.Limiter.Open(p.Client); after > 0 {
+	after := l.Open(p.Client)
+	if after <= 0 && !p.Held {
+		after, p.tries = l.Try(p.Client, p.Key)
+	}
+	if after > 0 {
 		return TooFast(after)
 	}
 	return nil
 }
 
-// Note takes the error with which a request of the pass ended or is about to wait. A client that asks for many keys without a session is
-// guessing.
+// takenCosts is how many guesses it costs to be told by custerrors.SdpAlreadyExist that a key has a session: more than a wrong one, because
+// that is what a guesser looks for, and a peer that has come to the right place is seldom told.
+const takenCosts = 3
+
+// Note takes what a request of the pass was told, or is about to wait with: nil if it was served. What tells whether a session lives under a key
+// that the client does not know counts as a guess.
+//
+// hot: every request that names a key comes here at least once.
 func (g *Gate) Note(p *Pass, err error) {
-	if g.parts.Limiter != nil && err == custerrors.KeyNotFound {
-		g.parts.Limiter.WrongKey(p.Client, p.Key)
+	l := g.parts.Limiter
+	if l == nil {
+		return
+	}
+	switch err {
+	case nil, custerrors.SdpNoValues, custerrors.CandidateNoValues:
+		if p.tries {
+			p.tries = false
+			l.Opened(p.Client, p.Key)
+			return
+		}
+		l.RightKey(p.Client, p.Key)
+	case custerrors.KeyNotFound:
+		l.WrongKey(p.Client, p.Key)
+	case custerrors.KeyIsExpired:
+		if !p.Held {
+			l.OthersKey(p.Client, p.Key, 1)
+		}
+	case custerrors.SdpAlreadyExist:
+		if !p.Held {
+			l.OthersKey(p.Client, p.Key, takenCosts)
+		}
+	default:
+		if failed := custerrors.Of(err); p.tries && (failed == custerrors.StoreIsUnavailable || failed == custerrors.ServerIsShuttingDown) {
+			p.tries = false
+			l.Untry(p.Client, p.Key)
+		}
+	}
+}
+
+// Met takes that the pass's client was handed what the other peer has written, after Note: if it opened the session, that was no guess.
+func (g *Gate) Met(p *Pass) {
+	if g.parts.Limiter != nil {
+		g.parts.Limiter.Met(p.Client, p.Key)
 	}
 }
 

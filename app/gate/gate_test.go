@@ -100,6 +100,7 @@ func TestClaims(t *testing.T) {
 	for _, row := range []struct {
 		what    string
 		gate    func(*testing.T, *world) Parts
+		list    bool // only pages of some origins may use the server
 		claim   Claim
 		session session
 
@@ -114,6 +115,19 @@ func TestClaims(t *testing.T) {
 		{what: "a key of 33", gate: nobody, claim: Claim{Key: k("钥", 33)}, want: custerrors.KeyIsTooLong},
 		{what: "a token where none is asked for", gate: nobody, claim: Claim{Key: "k", Token: []byte("x")}},
 		{what: "a ticket where there are none", gate: nobody, claim: Claim{Key: "k", Seat: offer, Tickets: asOffer([]byte("x"))}},
+
+		{what: "a browser, for an image or a script", gate: nobody, claim: Claim{Key: "k", Mode: []byte("no-cors")}, want: no},
+		{what: "a browser, for a page that uses fetch", gate: nobody, claim: Claim{Key: "k", Mode: []byte("cors"), Site: []byte("cross-site")}},
+		{what: "a browser, for a page of another site without an origin", gate: nobody, claim: Claim{Key: "k", Site: []byte("cross-site")}},
+		{what: "a list: a program", gate: nobody, list: true, claim: Claim{Key: "k"}},
+		{what: "a list: an own page", gate: nobody, list: true, claim: Claim{Key: "k", Site: []byte("same-origin"), Mode: []byte("cors")}},
+		{what: "a list: an own page's image", gate: nobody, list: true, claim: Claim{Key: "k", Site: []byte("same-origin"), Mode: []byte("no-cors")}, want: no},
+		{what: "a list: the person at the browser", gate: nobody, list: true, claim: Claim{Key: "k", Site: []byte("none"), Mode: []byte("navigate")}},
+		{what: "a list: a page of another site", gate: nobody, list: true, claim: Claim{Key: "k", Site: []byte("cross-site"), Mode: []byte("cors")}, want: no},
+		{what: "a list: a link of another site", gate: nobody, list: true, claim: Claim{Key: "k", Site: []byte("cross-site"), Mode: []byte("navigate")}, want: no},
+		{what: "a list: a page of a neighbour", gate: nobody, list: true, claim: Claim{Key: "k", Site: []byte("same-site")}, want: no},
+		{what: "a list: what nobody knows yet", gate: nobody, list: true, claim: Claim{Key: "k", Site: []byte("")}, want: no},
+		{what: "a list: a page of another site, of an origin that was let in", gate: nobody, list: true, claim: Claim{Key: "k", Site: []byte("cross-site"), Origin: []byte("https://a.example")}},
 
 		{what: "no token, guard off", gate: unlocked, claim: Claim{Key: "k"}},
 		{what: "any token, guard off", gate: unlocked, claim: Claim{Key: "k", Token: []byte("x")}},
@@ -163,7 +177,11 @@ func TestClaims(t *testing.T) {
 		{what: "a token and a ticket", gate: both, claim: Claim{Key: "k", Seat: offer, Token: w.all, Tickets: asOffer(w.offer)}, in: now, held: true},
 	} {
 		t.Run(row.what, func(t *testing.T) {
-			g := New(Config{AllowOrigins: []string{"*"}}, row.gate(t, w))
+			list := []string{"*"}
+			if row.list {
+				list = []string{"https://a.example"}
+			}
+			g := New(Config{AllowOrigins: list}, row.gate(t, w))
 			row.claim.Client = alice
 			var p Pass
 			err := g.Enter(&row.claim, &p)
@@ -216,6 +234,16 @@ func TestLimits(t *testing.T) {
 	enter := func(g *Gate, client netip.Addr, key string) error {
 		return g.Enter(&Claim{Key: key, Client: client}, new(Pass))
 	}
+	guesses := limit.Config{WrongKeys: rate, Block: time.Minute}
+	// told has a client ask for another key, and be told that.
+	told := func(err error) func(g *Gate, client netip.Addr, i int) error {
+		return func(g *Gate, client netip.Addr, i int) error {
+			key := string(rune('a' + i))
+			refused := enter(g, client, key)
+			g.Note(&Pass{Key: cache.Key(key), Client: client}, err)
+			return refused
+		}
+	}
 	for _, row := range []struct {
 		what  string
 		all   int
@@ -250,6 +278,48 @@ func TestLimits(t *testing.T) {
 			g.Note(&Pass{Key: cache.Key(rune('a' + i)), Client: client}, custerrors.SdpNoValues)
 			return err
 		}, nil, nil},
+		{"keys that ended", 0, guesses, told(custerrors.KeyIsExpired), TooFast(1), nil},
+		{"keys that are taken, of which each counts as three", 0, limit.Config{WrongKeys: limit.Rate{Events: 3 * n, Per: time.Hour}, Block: time.Minute}, told(custerrors.SdpAlreadyExist), TooFast(1), nil},
+		{"keys that are taken, by tickets", 0, guesses, func(g *Gate, client netip.Addr, i int) error {
+			p := Pass{Key: cache.Key(rune('a' + i)), Client: client, Held: true}
+			g.Note(&p, custerrors.SdpAlreadyExist)
+			g.Note(&p, custerrors.KeyIsExpired)
+			return enter(g, client, "k")
+		}, nil, nil},
+		{"keys that are taken, by the client itself", 0, guesses, func(g *Gate, client netip.Addr, i int) error {
+			p := Pass{Key: cache.Key(rune('a' + i)), Client: client}
+			g.Note(&p, nil)
+			g.Note(&p, custerrors.SdpAlreadyExist) // to what it asked once more, the answer being lost
+			g.Note(&p, custerrors.KeyIsExpired)    // after the end
+			return enter(g, client, "k")
+		}, nil, nil},
+		{"keys that turn out right", 0, guesses, func(g *Gate, client netip.Addr, i int) error {
+			p := Pass{Key: cache.Key(rune('a' + i)), Client: client}
+			g.Note(&p, custerrors.KeyNotFound)
+			g.Note(&p, nil)
+			return enter(g, client, "k")
+		}, nil, nil},
+		{"sessions that nobody answers", 0, guesses, func(g *Gate, client netip.Addr, i int) error {
+			return opening(g, client, i, nil)
+		}, TooFast(1), nil},
+		{"sessions that nobody answers leave the client its others", 0, guesses, func(g *Gate, client netip.Addr, i int) error {
+			opening(g, client, i, nil)
+			return enter(g, client, "k")
+		}, nil, nil},
+		{"sessions that do not open", 0, guesses, func(g *Gate, client netip.Addr, i int) error {
+			return opening(g, client, i, custerrors.BodyIsTooLong)
+		}, TooFast(1), nil},
+		{"sessions that do not open because the store is gone", 0, guesses, func(g *Gate, client netip.Addr, i int) error {
+			return opening(g, client, i, custerrors.StoreIsUnavailable)
+		}, nil, nil},
+		{"sessions that are answered", 0, guesses, func(g *Gate, client netip.Addr, i int) error {
+			err := opening(g, client, i, nil)
+			for range 2 {
+				g.Met(&Pass{Key: cache.Key(rune('a' + i)), Client: client})
+			}
+			return err
+		}, nil, nil},
+		{"sessions of one key, over and over", 0, guesses, func(g *Gate, client netip.Addr, _ int) error { return opening(g, client, 0, nil) }, nil, nil},
 		{"waits of a client", 0, limit.Config{Waits: n}, hold, custerrors.TooManyRequests, nil},
 		{"waits of all", n, limit.Config{}, hold, custerrors.ServerIsOverloaded, custerrors.ServerIsOverloaded},
 		{"waits of a client, under those of all", n + 1, limit.Config{Waits: n}, hold, custerrors.TooManyRequests, nil},
@@ -277,6 +347,16 @@ func TestLimits(t *testing.T) {
 			}
 		})
 	}
+}
+
+// opening opens a session of another key, which ends with err.
+func opening(g *Gate, client netip.Addr, i int, err error) error {
+	p := Pass{Key: cache.Key(rune('a' + i)), Client: client}
+	if err := g.Opens(&p); err != nil {
+		return err
+	}
+	g.Note(&p, err)
+	return nil
 }
 
 // hold takes a place, and keeps it.

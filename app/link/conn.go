@@ -30,12 +30,16 @@ type Conn struct {
 	// guarded by patrol.mu
 	lingers bool // it closes by itself
 	away    bool // it is not served
+	watched int  // where it stands in patrol.watched, if it is watched
 
 	// owned by the goroutine that serves it: reads and writes alternate
 	begun bool   // a request has begun: a byte of it has come
 	fresh bool   // the first request has not begun
 	dry   bool   // nothing can be read but what fasthttp has in its buffer
 	left  []byte // what was in that buffer
+
+	presence *presence     // asks for the client; nil until somebody asks
+	stirs    chan struct{} // see Left; nil until the connection is watched
 
 	// The owner that waits for fasthttp to hand the connection over. fasthttp closes it instead if it cannot send the answers
 	// before that one.
@@ -88,9 +92,11 @@ func (c *Conn) NetConn() net.Conn { return c.Conn }
 const (
 	phaseServing   = iota // a request is worked on, or waits
 	phaseIdle             // reading, and no request has begun
-	phaseRequest          // reading a request that has begun, or the first one
+	phaseFirst            // the same, before the first request
+	phaseRequest          // reading a request that has begun
 	phaseReply            // writing
 	phaseHandshake        // of TLS: reading and writing
+	phaseShut             // no request is served any more
 	phaseBits      = 3
 	phaseMask      = 1<<phaseBits - 1
 )
@@ -98,6 +104,40 @@ const (
 // enter begins a phase now; become goes over to a phase that counts from the beginning of the last one.
 func (c *Conn) enter(phase int64)  { c.state.Store(c.patrol.round.Load()<<phaseBits | phase) }
 func (c *Conn) become(phase int64) { c.state.Store(c.state.Load()&^phaseMask | phase) }
+
+// wake ends a phase of reading. It reports whether what was read is served: either it or shut comes first.
+func (c *Conn) wake() bool {
+	for {
+		state := c.state.Load()
+		if state&phaseMask == phaseShut {
+			return false
+		}
+		if c.state.CompareAndSwap(state, state&^phaseMask|phaseServing) {
+			return true
+		}
+	}
+}
+
+// shut ends a connection on which no request has begun, and was in this state a moment ago. A request that comes later is not read. One whose
+// first byte the system has already is served.
+func (c *Conn) shut(state int64) {
+	if !unread(c.socket) && c.claim(state) {
+		c.rest.Store(true) // such a request may be on its way
+		c.socket.SetReadDeadline(past)
+	}
+}
+
+// shutHandshake ends a connection whose TLS is not up. With the end of a handshake a request may come: it is served if that was in time.
+func (c *Conn) shutHandshake(state int64) {
+	if c.claim(state) {
+		c.socket.SetDeadline(past)
+	}
+}
+
+// claim makes the connection one that is shut, if it is in that state still.
+func (c *Conn) claim(state int64) bool {
+	return c.state.CompareAndSwap(state, state&^phaseMask|phaseShut)
+}
 
 // Read implements net.Conn.
 //
@@ -112,13 +152,19 @@ func (c *Conn) Read(b []byte) (int, error) {
 		return n, nil
 	}
 	switch {
-	case c.begun, c.fresh:
+	case c.state.Load()&phaseMask == phaseShut: // fasthttp reads on when a handshake has failed
+		return 0, io.EOF
+	case c.begun:
 		c.become(phaseRequest) // since when it began
+	case c.fresh:
+		c.become(phaseFirst)
 	default:
 		c.enter(phaseIdle)
 	}
 	n, err := c.Conn.Read(b)
-	c.become(phaseServing)
+	if !c.wake() {
+		return 0, io.EOF
+	}
 	switch {
 	case err == io.EOF && c.begun:
 		err = io.ErrUnexpectedEOF // fasthttp gives no answer to a client that shut down its side halfway

@@ -1,7 +1,9 @@
 package link
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"sync"
@@ -39,8 +41,45 @@ func Listen(l net.Listener, c Config, refusals Refusals, counts *Counts, log *sl
 // Open returns how many connections are open, without those that are turned away.
 func (l *Listener) Open() int { return l.patrol.open() }
 
-// Hurry says that the server is about to end: a client that has not sent a whole request by now need not go on.
-func (l *Listener) Hurry() { l.patrol.hurry() }
+// Leave says that the server is about to end. From then on a connection that is closed lingers, so that the client reads its answer
+// whatever it is sending (RFC 9112, Section 9.6). The caller has answers say that they are the last ones.
+func (l *Listener) Leave() { l.patrol.leaving.Store(true) }
+
+// Drain closes the listener and ends its connections: at once those on which no request has begun, the others when they have been
+// answered, which the caller sees to. A request whose first byte has come is served. One that crosses the end of its connection on the way
+// is not read, so nothing of it is done. Drain returns once no connection is served and clients have seen that, or with an error when
+// ctx ends.
+func (l *Listener) Drain(ctx context.Context) error {
+	l.Leave()
+	l.Close()
+	tick := time.NewTicker(drainEvery)
+	defer tick.Stop()
+	var parting <-chan time.Time
+	for {
+		served, lingering := l.patrol.drain()
+		switch {
+		case served == 0 && lingering == 0:
+			return nil
+		case served == 0 && parting == nil:
+			parting = time.After(partingFor)
+		}
+		select {
+		case <-tick.C:
+		case <-parting:
+			return nil
+		case <-ctx.Done():
+			if served == 0 {
+				return nil
+			}
+			return fmt.Errorf("%d connections were left: %w", served, ctx.Err())
+		}
+	}
+}
+
+const (
+	drainEvery = 5 * time.Millisecond
+	partingFor = 250 * time.Millisecond // for a client to close its side, and for what it has sent meanwhile: more than most round trips
+)
 
 // Stop closes the listener, ends the patrol and closes the connections that are left. It waits for the goroutines of both.
 func (l *Listener) Stop() {

@@ -22,13 +22,15 @@ type patrol struct {
 	stopped  sync.WaitGroup
 
 	// atomic
-	round   atomic.Int64 // counts up
-	hurried atomic.Bool
+	round    atomic.Int64 // counts up
+	leaving  atomic.Bool  // connections that are closed linger
+	draining atomic.Bool  // connections on which no request has begun are closed
 
 	mu sync.Mutex
 	// guarded by mu
 	conns     map[*Conn]struct{}
-	away      int // of conns, those that are turned away
+	watched   []glance // of conns, those whose client is watched
+	away      int      // of conns, those that are turned away
 	ended     bool
 	lingering sync.WaitGroup // added to under mu, before ended
 }
@@ -48,10 +50,20 @@ func newPatrol(request, idle, reply time.Duration) *patrol {
 	return p
 }
 
-// hurry says that the server is about to end: a client that has not sent a whole request yet need not go on.
-func (p *patrol) hurry() {
-	p.hurried.Store(true)
+// drain ends the connections on which no request has begun, and returns how many are served still, and how many linger.
+func (p *patrol) drain() (served, lingering int) {
+	p.draining.Store(true)
 	p.walkPast(p.round.Load())
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.conns {
+		if c.lingers {
+			lingering++
+		} else {
+			served++
+		}
+	}
+	return served, lingering
 }
 
 // stop ends the walk and waits for it, and closes the connections that are left.
@@ -95,8 +107,11 @@ func (p *patrol) dismiss(c *Conn) (lingers bool) {
 	switch {
 	case c.lingers:
 		return true
-	case (c.rest.Load() || c.whole.Load()) && !p.ended:
+	case (c.rest.Load() || c.whole.Load() || p.leaving.Load()) && !p.ended:
 		c.lingers = true
+		if p.leaving.Load() { // a client that has not heard of it may send on, or has
+			c.rest.Store(true)
+		}
 		p.lingering.Go(c.linger)
 		return true
 	}
@@ -130,12 +145,15 @@ func (p *patrol) turnAway(c *Conn, tell func(*Conn)) bool {
 }
 
 func (p *patrol) walk() {
-	tick := time.NewTicker(p.every)
+	tick, watch := time.NewTicker(p.every), time.NewTicker(watchEvery)
 	defer tick.Stop()
+	defer watch.Stop()
 	for {
 		select {
 		case <-tick.C:
 			p.walkPast(p.round.Add(1))
+		case <-watch.C:
+			p.watchAll()
 		case <-p.stopping:
 			return
 		}
@@ -150,7 +168,9 @@ func (p *patrol) walkPast(round int64) {
 		lasted := round - state>>phaseBits
 		switch state & phaseMask {
 		case phaseIdle:
-			p.cut(c, lasted-p.idle)
+			p.end(c, state, lasted-p.idle)
+		case phaseFirst:
+			p.end(c, state, lasted-p.request)
 		case phaseRequest:
 			p.cut(c, lasted-p.request)
 		case phaseReply:
@@ -158,16 +178,25 @@ func (p *patrol) walkPast(round int64) {
 				c.socket.SetWriteDeadline(past)
 			}
 		case phaseHandshake:
-			if lasted > p.request || p.hurried.Load() {
-				c.socket.SetDeadline(past)
+			if lasted > p.request || p.draining.Load() { // it is not a request yet
+				c.shutHandshake(state)
 			}
 		}
 	}
 }
 
+// end ends a connection on which no request has begun, in that state: for so many rounds too long, or because all are ended.
+func (p *patrol) end(c *Conn, state, tooLong int64) {
+	if p.draining.Load() {
+		c.shut(state)
+		return
+	}
+	p.cut(c, tooLong)
+}
+
 // cut ends the reading of a connection that has read for so many rounds too long. The answer to it can still be written.
 func (p *patrol) cut(c *Conn, tooLong int64) {
-	if tooLong <= 0 && !p.hurried.Load() {
+	if tooLong <= 0 {
 		return
 	}
 	c.late.Store(true)

@@ -9,29 +9,78 @@ import (
 // handler. A client that has shut down only its sending side, of the connection or of TLS, counts as gone, as it does in net/http. The
 // function is nil, which means always, for a connection that is not the system's, as in tests. It may be called only by the
 // goroutine that serves the connection.
+//
+// hot: every take asks. A connection keeps its function.
 func Present(of net.Conn) func() bool {
-	var over *Conn // if it has to be asked for TLS
-	if c := Of(of); c != nil && c.tls != nil {
-		over = c
+	c := Of(of)
+	if c == nil {
+		if _, ok := bottom(of).(syscall.Conn); !ok {
+			return nil
+		}
+		return newPresence(of, nil).is
 	}
-	c, ok := bottom(of).(syscall.Conn)
+	return c.present().is
+}
+
+// presence asks the system for a client. It is owned by the goroutine that serves the connection.
+type presence struct {
+	// set at construction
+	over   *Conn           // if it has to be asked for TLS, too
+	raw    syscall.RawConn // nil: the connection is not the system's
+	lookAt func(fd uintptr)
+	is     func() bool // nil where raw is
+
+	// what the latest look has seen
+	fd            int32
+	there, unread bool
+}
+
+func (c *Conn) present() *presence {
+	if c.presence == nil {
+		c.presence = newPresence(c.socket, c)
+	}
+	return c.presence
+}
+
+func newPresence(of net.Conn, c *Conn) *presence {
+	p := new(presence)
+	if c != nil && c.tls != nil {
+		p.over = c
+	}
+	below, ok := bottom(of).(syscall.Conn)
 	if !ok {
-		return nil
+		return p
 	}
-	return func() bool {
-		raw, err := c.SyscallConn()
-		if err != nil {
-			return false
-		}
-		var there, unread bool
-		ask := func() bool {
-			err := raw.Control(func(fd uintptr) { there, unread = look(int(fd)) })
-			there = there && err == nil
-			return unread
-		}
-		ask()
-		return there && (over == nil || !over.hungUp(ask))
+	raw, err := below.SyscallConn()
+	if err != nil {
+		p.is = func() bool { return false }
+		return p
 	}
+	p.raw, p.is = raw, p.ask
+	p.lookAt = func(fd uintptr) {
+		p.fd = int32(fd)
+		p.there, p.unread = look(int(fd))
+	}
+	return p
+}
+
+// ask reports whether the client is there.
+func (p *presence) ask() bool {
+	p.look()
+	return p.there && (p.over == nil || !p.over.hungUp(p))
+}
+
+// look asks the system.
+func (p *presence) look() {
+	if p.raw.Control(p.lookAt) != nil { // it is closed
+		p.there, p.unread = false, false
+	}
+}
+
+// stillUnread reports whether the system has something to read now.
+func (p *presence) stillUnread() bool {
+	p.look()
+	return p.unread
 }
 
 // bottom returns the connection below all others: below one under patrol, and below TLS.
@@ -43,4 +92,17 @@ func bottom(of net.Conn) net.Conn {
 		}
 		of = above.NetConn()
 	}
+}
+
+// unread reports whether the system holds something that the client has sent, or the end. Anybody may call it who keeps the connection
+// from being closed meanwhile.
+func unread(of net.Conn) (is bool) {
+	c, ok := of.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	if raw, err := c.SyscallConn(); err == nil {
+		raw.Control(func(fd uintptr) { is = readable(int(fd)) })
+	}
+	return is
 }

@@ -25,7 +25,9 @@ func (c overTLS) Handshake() error {
 	}
 	c.become(phaseHandshake) // since when it was accepted
 	err := c.tls.Handshake()
-	c.become(phaseServing)
+	if !c.wake() {
+		return errShut
+	}
 	var notTLS tls.RecordHeaderError
 	switch {
 	case err == nil:
@@ -42,6 +44,8 @@ func (c overTLS) Handshake() error {
 	}
 	return nil
 }
+
+var errShut = errors.New("the connection has ended before its first request")
 
 var errNotHTTP = errors.New("the client speaks another protocol than HTTP")
 
@@ -63,8 +67,8 @@ func (c overTLS) refuseHTTP() {
 }
 
 // hungUp reports whether the client has ended TLS, which the system below cannot see (RFC 8446, Section 6.1). It keeps for the next
-// read whatever else has come. It may be called between reads only; unread says whether the system has something to read.
-func (c *Conn) hungUp(unread func() bool) bool {
+// read whatever else has come. It may be called between reads only. p tells whether the system has something to read.
+func (c *Conn) hungUp(p *presence) bool {
 	defer c.tls.SetDeadline(time.Time{})
 	var b [512]byte
 	for patience := false; len(c.left) < maxAhead; {
@@ -80,7 +84,7 @@ func (c *Conn) hungUp(unread func() bool) bool {
 			patience = false
 		case !errors.Is(err, os.ErrDeadlineExceeded):
 			return true
-		case patience || !unread():
+		case patience || !p.stillUnread():
 			return false
 		default:
 			patience = true

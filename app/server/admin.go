@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/pprof"
 	"strconv"
@@ -44,7 +45,28 @@ func (s *Server) adminHandler() http.Handler {
 	mux.Handle("GET /metrics", metrics.Handler(s.watch.Log(), s.Sources()...))
 	profileRoutes(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { writeEnvelope(w, custerrors.RouteNotFound) })
-	return mux
+	return s.refusePages(mux)
+}
+
+// refusePages refuses what a page has an operator's browser ask: the admin listener is for programs, and for what the operator types. A
+// page of another site tells its origin, or the browser tells that there is one. A page whose name was made to stand for this machine (DNS
+// rebinding) is told by Host, where the connection is one on loopback; elsewhere programs may call this machine by any name.
+func (s *Server) refusePages(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		site := r.Header.Get("Sec-Fetch-Site")
+		if r.Header.Get("Origin") != "" || site != "" && site != "none" && site != "same-origin" ||
+			r.Host != "" && !s.gate.OwnHost(r.Host) && onLoopback(r) { // no browser leaves Host out, but HAProxy's checks do
+			writeEnvelope(w, custerrors.NotAllowed)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// onLoopback reports whether the request came over a connection on loopback.
+func onLoopback(r *http.Request) bool {
+	addr, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	return ok && addr.IP.IsLoopback()
 }
 
 // profileRoutes serves the profiles of net/http/pprof, which extend WriteTimeout by the time that they are asked for. Not its command line:

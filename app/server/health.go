@@ -55,7 +55,7 @@ func (h *health) ready(c *fiber.Ctx, v *wire.Visit) error {
 
 // readiness returns why new sessions are not taken, or "".
 func (s *Server) readiness(ctx context.Context) custerrors.Error {
-	if s.leaving.Load() {
+	if s.host.Leaving() {
 		return custerrors.ServerIsShuttingDown
 	}
 	err := s.store.Ready(ctx)

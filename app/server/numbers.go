@@ -50,8 +50,8 @@ var (
 	}
 	refusals = &metrics.Metric{
 		Name: "signal_refusals_total", Kind: metrics.Counter, Labels: []string{"reason"},
-		Help: "Requests that a limit refused: of one client requests, opens, wrong_keys, blocked (for wrong keys), client_waits; of the server " +
-			"waits, memory; of a session queue, bytes; and authentication (no good token), permission (a token for something else, a foreign " +
+		Help: "Requests that a limit refused: of one client requests, opens, wrong_keys, blocked (for wrong keys), client_waits, client_memory; of the server " +
+			"waits, memory, brake (on wrong keys); of a session queue, bytes; and authentication (no good token), permission (a token for something else, a foreign " +
 			"origin), slow (it did not arrive in time), shutdown, store (it is not available).",
 	}
 	clientsKnown = &metrics.Metric{
@@ -118,6 +118,7 @@ func (n numbers) reportRefusals(to metrics.Sink) {
 	for _, by := range refusedBy {
 		to.Value(refusals, float64(n.watch.Requests.EndedWith(by.msg, n.readyRoute)), by.reason) // a probe is not refused, but told
 	}
+	to.Value(refusals, float64(n.store.Stats().Overdrawn), "client_memory")
 	known, blocked := 0, 0
 	limiter := n.gate.Limiter()
 	if limiter != nil {

@@ -47,7 +47,7 @@ func (s *Server) redirectHandler(to Redirect) fasthttp.RequestHandler {
 		challenges = fasthttpadaptor.NewFastHTTPHandler(to.Challenges)
 	}
 	return func(c *fasthttp.RequestCtx) {
-		defer s.survive(c)
+		defer s.finish(c)
 		c.SetConnectionClose()
 		reads := c.IsGet() || c.IsHead()
 		switch {

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/valyala/fasthttp"
 	"golang.org/x/net/netutil"
 
 	"signal-server/app/link"
@@ -34,13 +35,10 @@ type door struct {
 
 // doors returns a door for each listener that there is.
 func (s *Server) doors(l Listeners) (all []door) {
-	linked := func(what string, listener net.Listener, server interface {
-		Serve(net.Listener) error
-		ShutdownWithContext(context.Context) error
-	},
-	) {
+	linked := func(what string, listener net.Listener, server *fasthttp.Server) {
 		guarded := link.Listen(listener, s.bounds, s.refusals(), &s.counts, s.watch.Log())
-		all = append(all, door{what, func() error { return server.Serve(guarded) }, server.ShutdownWithContext, guarded})
+		// Not fasthttp's own shutdown: it drops a request that begins as it closes the connection, and knows of none that has not.
+		all = append(all, door{what, func() error { return server.Serve(guarded) }, guarded.Drain, guarded})
 	}
 	if l.API != nil {
 		linked("requests", l.API, s.fiber.Server())
@@ -56,9 +54,9 @@ func (s *Server) doors(l Listeners) (all []door) {
 	return all
 }
 
-// Serve serves on the listeners until ctx ends. Then it says that it is not ready, serves on for Config.ShutdownDelay, stops accepting, ends
-// all waits with custerrors.ServerIsShuttingDown, lets what runs finish for at most Config.Drain, and returns nil; or earlier, the error
-// that ended it. It closes all listeners.
+// Serve serves on the listeners until ctx ends. Then it says that it is not ready, and that each answer is the last one of its connection. It
+// serves on for Config.ShutdownDelay, stops accepting, ends all waits with custerrors.ServerIsShuttingDown, lets what has begun finish for
+// at most Config.Drain, and returns nil; or earlier, the error that ended it. It closes all listeners.
 func (s *Server) Serve(ctx context.Context, l Listeners) error {
 	doors := s.doors(l)
 	type end struct {
@@ -80,14 +78,14 @@ func (s *Server) Serve(ctx context.Context, l Listeners) error {
 	}
 	select {
 	case <-ctx.Done():
-		s.leaving.Store(true)
+		s.leave(doors)
 		select {
 		case <-time.After(s.config.ShutdownDelay):
 		case e := <-ends:
 			early(e)
 		}
 	case e := <-ends:
-		s.leaving.Store(true)
+		s.leave(doors)
 		early(e)
 	}
 	s.drain(doors)
@@ -99,6 +97,16 @@ func (s *Server) Serve(ctx context.Context, l Listeners) error {
 	return err
 }
 
+// leave has all answers say that they are the last ones.
+func (s *Server) leave(doors []door) {
+	s.host.Leave()
+	for _, d := range doors {
+		if d.link != nil {
+			d.link.Leave()
+		}
+	}
+}
+
 // drain ends all waits, shuts the doors of clients, and waits for what runs. The operators' door is shut last: they see the server end.
 func (s *Server) drain(doors []door) {
 	s.host.Close()
@@ -107,11 +115,7 @@ func (s *Server) drain(doors []door) {
 	var shutting sync.WaitGroup
 	for _, d := range doors {
 		if d.link != nil {
-			d.link.Hurry()
-			shutting.Go(func() {
-				s.shut(ctx, d)
-				d.link.Close() // fasthttp does not close what it is only about to listen at
-			})
+			shutting.Go(func() { s.shut(ctx, d) })
 		}
 	}
 	shutting.Wait()

@@ -57,9 +57,8 @@ type Server struct {
 	readyRoute metrics.Route
 
 	// atomic
-	leaving atomic.Bool // it was told to end
-	counts  link.Counts
-	api     atomic.Pointer[link.Listener] // nil until Serve
+	counts link.Counts
+	api    atomic.Pointer[link.Listener] // nil until Serve
 }
 
 // New returns a Server of parts whose configurations have been validated. The error says which wires want the same path.
@@ -95,17 +94,16 @@ func New(p Parts) (*Server, error) {
 func tune(server *fasthttp.Server) {
 	server.ConnState = link.Follow
 	server.Logger = quiet{}
-	server.CloseOnShutdown = true
 	server.LazyRequestTime = true // nothing here asks when a request came
 	server.Concurrency = unbounded
 }
 
 // Handle serves one request: what both Serve and tests without sockets call. A panic below it is a bug, is logged, and costs
-// that one request.
+// that one request. Once the server was told to end, the answer is the last one of its connection.
 //
 // hot: every request passes here.
 func (s *Server) Handle(c *fasthttp.RequestCtx) {
-	defer s.survive(c)
+	defer s.finish(c)
 	if s.gate.ListsOrigins() && !s.gate.Admits(c.Request.Header.Peek(fasthttp.HeaderOrigin), c.Host()) {
 		s.refuse(c, custerrors.NotAllowed)
 		return
@@ -125,11 +123,14 @@ func (s *Server) Handle(c *fasthttp.RequestCtx) {
 	}
 }
 
-func (s *Server) survive(c *fasthttp.RequestCtx) {
+func (s *Server) finish(c *fasthttp.RequestCtx) {
 	if r := recover(); r != nil {
 		s.watch.Panicked(r)
 		c.Response.Reset()
 		s.refuse(c, custerrors.InternalError)
+	}
+	if s.host.Leaving() {
+		c.SetConnectionClose() // not by fasthttp's shutdown, which begins later, and drops a request that comes as it does
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"signal-server/app/link"
 	"signal-server/cache"
 )
 
@@ -49,12 +50,15 @@ type Ask struct {
 	Shape *Shape       // of the answer
 }
 
-// Ask answers with what the other role has written, at once or within the wait, by the visit's seat. The wait is ended. A wait that lasts
-// is parked: then the error is ErrLater, and the request is answered later.
+// Ask answers with what the other role has written, at once or within the wait, by the visit's seat. The wait is ended. Nothing is taken
+// for a client that has left. A wait that lasts is parked: then the error is ErrLater, and the request is answered later.
 func (v *Visit) Ask(c *fiber.Ctx, ask *Ask, wait *cache.Wait) error {
 	began := time.Duration(0)
 	if wait.For > 0 {
 		began = v.Watch.Now()
+	}
+	if wait.For > 0 || ask.Kind != 0 {
+		wait.Present = link.Present(c.Context().Conn())
 	}
 	wait.Stay = stayFor
 	q := question{Ask: *ask, key: v.Key, to: v.Seat, route: v.route.asked}
@@ -69,22 +73,24 @@ func (v *Visit) Ask(c *fiber.Ctx, ask *Ask, wait *cache.Wait) error {
 		if v.park(c, &q, wait, held, began) {
 			return ErrLater
 		}
-		body, at, err = v.findStill(c.Context(), body[:0], &q, wait)
+		body, at, err = v.findStill(c.Context(), link.Of(c.Context().Conn()), body[:0], &q, wait)
 		held.Release()
 	}
 	wait.End()
 	if began > 0 {
 		v.Watch.Waited(v.Watch.Now()-began, err)
 	}
-	return v.finish(q.Shape, body, at, q.After, err)
+	return v.finish(q.Shape, body, at, q.After, orLeft(err, wait))
 }
 
-// finish replies with body, which began as the reply's own buffer, or puts the buffer back and returns err.
+// finish replies with body, which began as the reply's own buffer and ends with what the other role has written, or puts the buffer back and
+// returns err.
 func (v *Visit) finish(shape *Shape, body []byte, at int, next cache.Cursor, err error) error {
 	if err != nil {
 		v.reply.SwapBody(body)
 		return err
 	}
+	v.Gate.Met(&v.Pass)
 	v.reply.Fill(shape.Type, shape.end(body, at, next))
 	return nil
 }
@@ -112,9 +118,11 @@ func (h *Host) find(ctx context.Context, dst []byte, q *question, wait *cache.Wa
 	return dst, at, err
 }
 
-// findStill is find for the rest of a wait, by somebody who may have left since.
-func (h *Host) findStill(ctx context.Context, dst []byte, q *question, wait *cache.Wait) (_ []byte, at int, err error) {
-	wait.Stay = 0
+// findStill is find for the rest of a wait, by somebody who may have left since, or leaves meanwhile.
+func (h *Host) findStill(ctx context.Context, conn *link.Conn, dst []byte, q *question, wait *cache.Wait) (_ []byte, at int, err error) {
+	conn.Watch()
+	defer conn.Unwatch()
+	wait.Stay, wait.Left = 0, conn.Left()
 	if wait.Present != nil && !wait.Present() {
 		return dst, 0, cache.ErrGone
 	}

@@ -19,6 +19,15 @@ import (
 func (v *Visit) readClaim(c *fiber.Ctx) {
 	claim := &v.claim
 	*claim = gate.Claim{Key: keyOf(c), Seat: v.route.Seat}
+	if h := &c.Request().Header; v.listed {
+		claim.Site = h.PeekBytes(headerFetchSite)
+		if claim.Site != nil {
+			claim.Origin = h.Peek(fasthttp.HeaderOrigin)
+		}
+	}
+	if v.reply.get {
+		claim.Mode = c.Request().Header.PeekBytes(headerFetchMode)
+	}
 	if v.Gate.TellsClients() {
 		claim.Client = v.clientOf(c.Context())
 	}
@@ -91,6 +100,8 @@ func allOf(c *fasthttp.RequestCtx, name string) [][]byte {
 
 // Headers of a claim, as fasthttp normalizes their names.
 var (
-	headerKey    = []byte("Key")
-	headerTicket = [...][]byte{cache.Offer: []byte("X-Offer-Ticket"), cache.Answer: []byte("X-Answer-Ticket")}
+	headerKey       = []byte("Key")
+	headerFetchSite = []byte("Sec-Fetch-Site")
+	headerFetchMode = []byte("Sec-Fetch-Mode")
+	headerTicket    = [...][]byte{cache.Offer: []byte("X-Offer-Ticket"), cache.Answer: []byte("X-Answer-Ticket")}
 )

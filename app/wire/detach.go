@@ -20,7 +20,8 @@ func (v *Visit) Head(c *fiber.Ctx, lines string) []byte {
 
 // Detach gives the request's connection to run, in a goroutine of its own, once the handler has returned. It counts as a wait and as a
 // stream, and it is drained at shutdown: run has to end when the Host's Mail is closing. run writes the whole answer, head included,
-// and returns how many bytes it sent; the connection is closed then. key is the visit's, and outlives it.
+// and returns how many bytes it sent; the connection is closed then. key is the visit's, and outlives it. The client is watched meanwhile: a
+// wait of run has the connection's Left and Present.
 //
 // The error is ErrLater if run will be called, and otherwise why it will not: the request is refused then.
 func (v *Visit) Detach(c *fiber.Ctx, run func(conn *link.Conn, key cache.Key) (sent int)) error {
@@ -44,6 +45,8 @@ func (v *Visit) Detach(c *fiber.Ctx, run func(conn *link.Conn, key cache.Key) (s
 			release()
 			h.Watch.Settle(&passage, key, end, sent)
 		}()
+		conn.Watch()
+		defer conn.Unwatch()
 		sent = run(conn, key)
 		end = metrics.OK
 		conn.Close()

@@ -29,6 +29,7 @@ type parked struct {
 	wait     cache.Wait
 	hold     gate.Hold
 	began    time.Duration // when the wait did, on the server's clock
+	pass     gate.Pass     // with a key of its own, as the question's
 
 	// of the answer, once the request is gone
 	wire    Wire
@@ -53,6 +54,8 @@ func (v *Visit) park(c *fiber.Ctx, q *question, wait *cache.Wait, hold gate.Hold
 	}
 	p.question.key = cache.Key(strings.Clone(string(q.key)))
 	p.question.Token = cache.Token(strings.Clone(string(q.Token)))
+	p.pass = v.Pass
+	p.pass.Key = p.question.key
 	return v.detached.Detach(c.Context(), func(conn *link.Conn) { // without v, which is soon somebody else's
 		defer p.host.survive(conn)
 		if p.reply(conn) {
@@ -72,10 +75,15 @@ func (h *Host) survive(conn *link.Conn) {
 // reply waits and replies. It reports whether the connection can be served further, and has closed it otherwise.
 func (p *parked) reply(conn *link.Conn) bool {
 	h := p.host
-	body, at, err := p.find()
+	body, at, err := p.find(conn)
 	p.wait.End()
 	p.hold.Release()
 	h.Watch.Waited(h.Watch.Now()-p.began, err)
+	if err = orLeft(err, &p.wait); err == cache.ErrGone {
+		h.Watch.Settle(&p.passage, p.question.key, metrics.Gone, 0)
+		conn.Close()
+		return false
+	}
 
 	r := Reply{Response: fasthttp.AcquireResponse(), get: p.get}
 	defer fasthttp.ReleaseResponse(r.Response)
@@ -85,13 +93,15 @@ func (p *parked) reply(conn *link.Conn) bool {
 	if err != nil {
 		end = h.fail(p.wire, &r, err)
 	} else {
+		h.Gate.Note(&p.pass, nil)
+		h.Gate.Met(&p.pass)
 		r.Fill(p.question.Shape.Type, p.question.Shape.end(body, at, p.question.After))
 	}
 	if p.granted != 0 {
 		h.grant(&r, p.question.key, p.question.to, p.granted)
 	}
 	h.Watch.Settle(&p.passage, p.question.key, end, len(r.Body()))
-	if p.last {
+	if p.last || h.leaving.Load() {
 		r.SetConnectionClose()
 	}
 	p.last = r.ConnectionClose()
@@ -103,12 +113,12 @@ func (p *parked) reply(conn *link.Conn) bool {
 }
 
 // find waits for what is asked for, and turns a panic, which is a bug, into an answer.
-func (p *parked) find() (body []byte, at int, err error) {
+func (p *parked) find(conn *link.Conn) (body []byte, at int, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			p.host.Watch.Panicked(r)
 			body, err = nil, custerrors.InternalError
 		}
 	}()
-	return p.host.findStill(context.Background(), nil, &p.question, &p.wait)
+	return p.host.findStill(context.Background(), conn, nil, &p.question, &p.wait)
 }

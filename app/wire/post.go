@@ -73,9 +73,10 @@ func BodyOf(c *fiber.Ctx) ([]byte, error) {
 	}
 }
 
-// enterSession counts a session that the post opens, and says in which session it writes and reads otherwise.
+// enterSession counts a session that the post opens, and says who pays, and in which session it writes and reads otherwise.
 func (v *Visit) enterSession(c *fiber.Ctx) (err error) {
 	w := &v.Post.Write
+	w.Payer = v.payerOf(c.Context())
 	if w.Opens {
 		if err := v.Gate.Opens(&v.Pass); err != nil {
 			return err
@@ -96,9 +97,10 @@ func (v *Visit) enterSession(c *fiber.Ctx) (err error) {
 	return err
 }
 
-// earn notes that the answer bears the ticket which a post that was done has earned. next is a cursor of its session. A client that repeats
-// the post gets the ticket again. It has to know all of it: the store binds the Idempotency-Key to route and body.
+// earn notes that a post was done, and that the answer bears the ticket which it has earned. next is a cursor of its session. A client that
+// repeats the post gets the ticket again. It has to know all of it: the store binds the Idempotency-Key to route and body.
 func (v *Visit) earn(next cache.Cursor) {
+	v.Gate.Note(&v.Pass, nil)
 	if v.Gate.WantsTickets() && v.Post.Batch.HasSDP() {
 		v.granted = next.Epoch()
 	}
@@ -115,6 +117,7 @@ func (v *Visit) Put(c *fiber.Ctx) error {
 	if err == nil {
 		v.earn(next)
 	}
+	v.tellShare(err, v.Post.Write.Payer)
 	return err
 }
 
@@ -130,6 +133,7 @@ func (v *Visit) Exchange(c *fiber.Ctx, shape *Shape, wait *cache.Wait) error {
 	w.Limit, w.Form = noLimit, &shape.Form
 	body, at := shape.begin(v.reply.Reuse())
 	body, next, err := v.Mail.Write(c.Context(), body, *w, wait)
+	v.tellShare(err, w.Payer)
 	nothing := isNothing(err)
 	if err == nil || nothing {
 		v.earn(next)
@@ -141,7 +145,8 @@ func (v *Visit) Exchange(c *fiber.Ctx, shape *Shape, wait *cache.Wait) error {
 	}
 	wait.End()
 	if nothing {
-		err = nil
+		v.reply.Fill(shape.Type, shape.end(body, at, next))
+		return nil
 	}
 	return v.finish(shape, body, at, next, err)
 }

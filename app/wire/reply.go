@@ -78,9 +78,9 @@ func (v *Visit) Reply() *Reply { return &v.reply }
 
 // fail replies as the wire does with the msg that err carries, and returns what the request counts as.
 func (h *Host) fail(w Wire, r *Reply, err error) metrics.Ending {
-	if err == cache.ErrGone {
+	if l, ok := err.(left); ok {
 		r.SetConnectionClose()
-		refuse(w, r, custerrors.ServerIsShuttingDown, time.Second) // only a client that has shut down just its sending side reads it
+		refuse(w, r, h.Msg(l.said), time.Second)
 		return metrics.Gone
 	}
 	after := time.Second
@@ -88,9 +88,6 @@ func (h *Host) fail(w Wire, r *Reply, err error) metrics.Ending {
 		after = time.Duration(t)
 	}
 	msg := h.Msg(err)
-	if msg == custerrors.ServerIsShuttingDown {
-		r.SetConnectionClose() // or the end would wait until the patrol comes past a connection that is idle from now on
-	}
 	refuse(w, r, msg, after)
 	return h.Watch.Requests.Of(msg)
 }

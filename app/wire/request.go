@@ -11,7 +11,6 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"signal-server/app/link"
 	"signal-server/cache"
 	"signal-server/custerrors"
 )
@@ -19,8 +18,7 @@ import (
 // hasQuery reports whether there is a query to parse; most requests have none.
 func hasQuery(c *fiber.Ctx) bool { return len(c.Request().URI().QueryString()) > 0 }
 
-// ReadWait says in w, which is zero, how long ?wait lets the request wait, cut to the maximum, and how to tell that its client has
-// left. The error is custerrors.WaitIsInvalid.
+// ReadWait says in w, which is zero, how long ?wait lets the request wait, cut to the maximum. The error is custerrors.WaitIsInvalid.
 func (h *Host) ReadWait(c *fiber.Ctx, w *cache.Wait) error {
 	if !hasQuery(c) {
 		return nil
@@ -40,9 +38,6 @@ func (h *Host) ReadWait(c *fiber.Ctx, w *cache.Wait) error {
 	w.For = h.config.MaxWait
 	if seconds < h.config.MaxWait.Seconds() {
 		w.For = time.Duration(seconds * float64(time.Second))
-	}
-	if w.For > 0 {
-		w.Present = link.Present(c.Context().Conn())
 	}
 	return nil
 }

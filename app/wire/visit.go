@@ -9,6 +9,7 @@ import (
 	"signal-server/app/gate"
 	"signal-server/app/watch"
 	"signal-server/app/watch/metrics"
+	"signal-server/cache"
 	"signal-server/custerrors"
 )
 
@@ -96,13 +97,16 @@ func (v *Visit) MayAct(c *fiber.Ctx) error {
 func (v *Visit) end(c *fiber.Ctx, err error) {
 	end := metrics.OK
 	switch {
+	case err == cache.ErrGone:
+		end = metrics.Gone
+		hangUp(c)
 	case err != nil:
 		end = v.fail(v.wire, &v.reply, Routed(err)) // not by Fiber, which takes its time
-		if v.route.hasKey() {
-			v.Gate.Note(&v.Pass, err)
-		}
 	case !v.route.hasKey():
 		end = v.Watch.Requests.OfStatus(v.reply.StatusCode())
+	}
+	if v.route.hasKey() {
+		v.Gate.Note(&v.Pass, err)
 	}
 	if v.granted != 0 {
 		v.grant(&v.reply, v.Key, v.Seat, v.granted)

@@ -115,8 +115,10 @@ type Host struct {
 	owners map[string]string // the wire of each route
 
 	// atomic
-	streams  atomic.Int64 // connections that were taken by Detach
-	detached link.Detached
+	leaving    atomic.Bool  // the server was told to end
+	streams    atomic.Int64 // connections that were taken by Detach
+	sharesTold atomic.Bool  // see tellShare
+	detached   link.Detached
 }
 
 // New returns a Host without wires.
@@ -164,7 +166,15 @@ func (h *Host) Mount(router fiber.Router, w Wire) error {
 // Streams returns how many connections were taken by Detach, and are open now.
 func (h *Host) Streams() int64 { return h.streams.Load() }
 
-// Close ends all waits, those under way and those to come, with custerrors.ServerIsShuttingDown. It does not wait for them; Drain does.
+// Leave says that the server was told to end: from then on each answer to a parked request is the last one of its connection. The caller
+// sees to all other answers.
+func (h *Host) Leave() { h.leaving.Store(true) }
+
+// Leaving reports whether Leave was called.
+func (h *Host) Leaving() bool { return h.leaving.Load() }
+
+// Close is called after Leave. It ends all waits, those under way and those to come, with custerrors.ServerIsShuttingDown. It does not wait
+// for them; Drain does.
 func (h *Host) Close() { h.Mail.Close() }
 
 // Drain is called after Close. It waits until all parked requests and streams have been told, and returns how many are left when ctx

@@ -107,6 +107,15 @@ func actualLease(r *rig) {
 		lease.Left < r.limits.Lifetime-age-clockSkew {
 		r.Errorf("Touch after %v: got %+v (%s), want %v and %v", age, lease, said(err), ttl, r.limits.Lifetime)
 	}
+
+	start = time.Now()
+	r.openFor("briefly", ms, sdp("o"))
+	lease, err = r.node().Touch(r.ctx, "briefly")
+	if age := time.Since(start); age > cache.MinTTL-clockSkew {
+		r.Logf("this machine slept for %v", age)
+	} else if err != nil || lease.TTL != cache.MinTTL {
+		r.Errorf("Touch of a session that was opened for 1 ms: got %+v (%s), want a TTL of %v", lease, said(err), cache.MinTTL)
+	}
 }
 
 func actualGrace(r *rig) {

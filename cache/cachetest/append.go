@@ -15,7 +15,7 @@ var appendChecks = []check{
 	{name: "append/sdp once", run: appendSDPOnce},
 	{name: "append/candidates at the limit and over it", limits: fewCandidates, run: appendCandidateLimit},
 	{name: "append/bytes at the limit and over it", limits: fewBytes, run: appendByteLimit},
-	{name: "append/bytes count before escaping", limits: fewBytes, run: appendSizeNotWire},
+	{name: "append/bytes count as stored", limits: fewBytes, run: appendWireNotSize},
 	{name: "append/what is taken still counts", limits: fewCandidates, run: appendTakenCounts},
 	{name: "append/errors have an order", limits: func(l *cache.Limits) { fewCandidates(l); fewBytes(l) }, run: appendPrecedence},
 	{name: "append/the longest log", limits: longestLog, run: appendLongest},
@@ -98,16 +98,32 @@ func appendByteLimit(r *rig) {
 	r.wantAll("k", cache.Offer, sdp("12345"), sized(30), sized(maxBytes-60))
 }
 
-func appendSizeNotWire(r *rig) {
-	nul := cache.Frame{Kind: cache.Candidate, Size: 1, Wire: []byte(`\u0000`)}
-	r.open("k", sdp("o"))
-	var want []cache.Frame
-	for range maxBytes - 1 {
-		r.append("k", cache.Answer, nul)
-		want = append(want, nul)
+// controls are hostile payloads: what is one byte before escaping, and up to six in wire form.
+var controls = []string{`\u0000`, `\u001f`, `\u007f`, `\n`, `\"`, `\\`, `\ud800`}
+
+// appendWireNotSize fills sessions with payloads that say they are short, up to the limit and over it: by the write that opens, and by others.
+func appendWireNotSize(r *rig) {
+	for i, wire := range controls {
+		key := cache.Key(fmt.Sprintf("k%d", i))
+		escaped := func(kind cache.Kind, n int) cache.Frame {
+			return cache.Frame{Kind: kind, Size: n, Wire: []byte(strings.Repeat(wire, n))}
+		}
+		fits := maxBytes / len(wire)
+		r.wantOpen(custerrors.BodyIsTooLong, key, "", escaped(cache.SDP, fits+1))
+		r.wantOpen(custerrors.BodyIsTooLong, key, "", escaped(cache.SDP, 1), escaped(cache.Candidate, fits))
+		r.wantDead(custerrors.KeyNotFound, key)
+		r.wantOpen(nil, key, "", escaped(cache.SDP, 1))
+		want := []cache.Frame{escaped(cache.SDP, 1)}
+		for range fits - 2 {
+			r.append(key, cache.Answer, escaped(cache.Candidate, 1))
+		}
+		r.wantAppend(custerrors.BodyIsTooLong, key, cache.Offer, "", escaped(cache.Candidate, 2))
+		r.append(key, cache.Offer, escaped(cache.Candidate, 1))
+		for _, role := range cache.Roles {
+			r.wantAppend(custerrors.BodyIsTooLong, key, role, "", escaped(cache.Candidate, 1))
+		}
+		r.wantAll(key, cache.Answer, append(want, escaped(cache.Candidate, 1))...)
 	}
-	r.wantAppend(custerrors.BodyIsTooLong, "k", cache.Answer, "", nul)
-	r.wantTake("k", cache.Offer, cache.Candidate, maxBytes, want...)
 }
 
 func appendTakenCounts(r *rig) {

@@ -25,7 +25,8 @@ var bellFaults = []fault{
 		breaks: func(b *broken) { b.hears(func(what string, _ cache.Role) bool { return what != "append" }) },
 		foundBy: []string{
 			"bell/rings when the other role writes", "bell/rung when the news can be read", "wait/news ends it", "key/hostile ones never mix",
-			"wait/of both roles, before the session is open",
+			"wait/of both roles, before the session is open", "wait/of those that take the last to begin is first",
+			"wait/behind one that takes no more the next one takes",
 		},
 	},
 	{
@@ -33,6 +34,7 @@ var bellFaults = []fault{
 		breaks: func(b *broken) { b.hears(func(what string, _ cache.Role) bool { return what != "open" }) },
 		foundBy: []string{
 			"bell/rings both roles when a session opens", "wait/before the session is open, if asked to", "arguments/are not kept",
+			"wait/for the key's next session, if asked to",
 		},
 	},
 	{
@@ -140,6 +142,17 @@ var timeFaults = []fault{
 			}
 		},
 		foundBy: []string{"time/ttl asked for and ttl given"},
+	},
+	{
+		name: "the least ttl is given, even where it is more than the most",
+		breaks: func(b *broken) {
+			b.open = func(dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
+				dst, next, err := b.model.write(dst, w)
+				b.in(w.Key, func(s *session) { s.ttl = max(s.ttl, cache.MinTTL) })
+				return dst, next, err
+			}
+		},
+		foundBy: []string{"time/ttl where the most is less than the least"},
 	},
 	{
 		name: "a refusal does not renew",

@@ -60,8 +60,8 @@ func usual() cache.Limits {
 func checks() []check {
 	return slices.Concat(
 		openChecks, appendChecks, tokenChecks, receiptChecks, takeChecks, readChecks, exchangeChecks, payloadChecks, bellChecks,
-		virtualTimeChecks, actualTimeChecks, mailroomChecks, lostWakeupChecks, parallelChecks, fullChecks,
-		modelChecks, linearChecks, statsChecks,
+		virtualTimeChecks, actualTimeChecks, mailroomChecks, takerChecks, lostWakeupChecks, parallelChecks, fullChecks,
+		modelChecks, linearChecks, statsChecks, payerChecks,
 	)
 }
 

@@ -63,7 +63,8 @@ func (b *broken) looks(fault func(key cache.Key)) {
 
 // faults are the ways in which a store may be wrong.
 var faults = slices.Concat(
-	openFaults, writeFaults, exchangeFaults, readFaults, epochFaults, bellFaults, newsFaults, timeFaults, raceFaults, statsFaults, tokenFaults,
+	openFaults, writeFaults, exchangeFaults, readFaults, epochFaults, bellFaults, newsFaults, timeFaults, raceFaults, statsFaults, payerFaults,
+	tokenFaults,
 )
 
 type fault struct {
@@ -263,11 +264,16 @@ var writeFaults = []fault{
 		foundBy: []string{"append/candidates at the limit and over it", "token/of a refused write is free", "linear/calls on one session"},
 	},
 	{
-		name: "counts bytes in wire form",
+		name: "counts bytes before escaping",
 		breaks: func(b *broken) {
-			b.writes(func(in *cache.Batch) *cache.Batch { return each(in, func(f *cache.Frame) { f.Size = len(f.Wire) }) })
+			b.sizeOf = func(in *cache.Batch) (n int) {
+				for _, f := range frames(in) {
+					n += f.Size
+				}
+				return n
+			}
 		},
-		foundBy: []string{"append/bytes count before escaping"},
+		foundBy: []string{"append/bytes count as stored"},
 	},
 	{
 		name: "trims payloads",

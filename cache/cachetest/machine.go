@@ -202,7 +202,7 @@ func (m *machine) append(t *rapid.T) {
 func (m *machine) take(t *rapid.T) {
 	key, to := m.key(t), role(t)
 	kind := rapid.SampledFrom([]cache.Kind{cache.SDP, cache.Candidate}).Draw(t, "kind")
-	limit := rapid.IntRange(1, 4).Draw(t, "limit")
+	limit := rapid.IntRange(0, 4).Draw(t, "limit")
 	in := cursors{}
 	if rapid.Bool().Draw(t, "of a session") {
 		in = m.place(t)

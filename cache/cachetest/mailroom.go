@@ -154,9 +154,13 @@ func waitUnopened(r *rig) {
 func waitForNothing(r *rig) {
 	m := r.mailroom()
 	r.open("k", sdp("o"), cand("1"))
-	for _, w := range []cache.Wait{{}, {For: -1}, {For: long}, {For: long, Present: func() bool { return false }}} {
+	gone := func() bool { return false }
+	for _, w := range []cache.Wait{{}, {For: -1}, {For: long}, {For: long, Present: gone}, {Present: gone}} {
 		next := r.wantLetter("Read", m.awaitRead("k", cache.Answer, 0, w), 0, nil, sdp("o"), cand("1"))
-		if w.For <= 0 {
+		if w.Present != nil {
+			r.wantLetter("Take, gone", m.awaitTake("k", cache.Answer, cache.SDP, w), 0, cache.ErrGone)
+		}
+		if w.For <= 0 && w.Present == nil {
 			r.wantLetter("Read of nothing", m.awaitRead("k", cache.Answer, next, w), 0, custerrors.CandidateNoValues)
 			r.wantLetter("Take of nothing", m.awaitTake("k", cache.Offer, cache.SDP, w), 0, custerrors.SdpNoValues)
 			r.wantLetter("Take of no session", m.awaitTake("l", cache.Answer, cache.SDP, w), 0, custerrors.KeyNotFound)

@@ -17,6 +17,8 @@ type model struct {
 	limits cache.Limits
 	bells  *cache.Bells
 	tells  func(cache.News) cache.News // turns what a ring should say into what it says; nil: it says nothing
+	sizeOf func(*cache.Batch) int      // what a batch counts
+	costOf func(*session) int          // what a session counts for its payer
 
 	mu sync.Mutex
 	// guarded by mu
@@ -28,6 +30,7 @@ type model struct {
 
 type session struct {
 	epoch   uint64
+	payer   cache.Payer
 	ttl     time.Duration
 	opened  time.Time
 	renewed time.Time
@@ -46,7 +49,7 @@ type sessionLog struct {
 
 func newModel(limits cache.Limits) *model {
 	return &model{
-		limits: limits, bells: cache.NewBells(),
+		limits: limits, bells: cache.NewBells(), sizeOf: (*cache.Batch).Size, costOf: (*session).cost,
 		sessions: make(map[cache.Key]*session), ended: make(map[cache.Key]time.Time),
 	}
 }
@@ -57,11 +60,8 @@ var _ cache.Store = (*model)(nil)
 func (m *model) findLocked(key cache.Key) (*session, error) {
 	now := time.Now()
 	if s := m.sessions[key]; s != nil {
-		end := s.renewed.Add(s.ttl)
-		if last := s.opened.Add(m.limits.Lifetime); last.Before(end) {
-			end = last
-		}
-		if now.Before(end) {
+		live, end := m.peekLocked(key)
+		if live {
 			s.renewed = now
 			return s, nil
 		}
@@ -72,6 +72,16 @@ func (m *model) findLocked(key cache.Key) (*session, error) {
 		return nil, custerrors.KeyIsExpired
 	}
 	return nil, custerrors.KeyNotFound
+}
+
+// peekLocked reports whether the session that is kept for the key lives, and when it ends.
+func (m *model) peekLocked(key cache.Key) (live bool, end time.Time) {
+	s := m.sessions[key]
+	end = s.renewed.Add(s.ttl)
+	if last := s.opened.Add(m.limits.Lifetime); last.Before(end) {
+		end = last
+	}
+	return time.Now().Before(end), end
 }
 
 func (m *model) endLocked(key cache.Key, at time.Time) {
@@ -86,7 +96,7 @@ func (m *model) refusal(s *session, l *sessionLog, b *cache.Batch) error {
 		return custerrors.SdpAlreadyExist
 	case len(l.candidates)+b.Candidates() > m.limits.Candidates:
 		return custerrors.QueueIsFull
-	case s.size+b.Size() > m.limits.SessionBytes:
+	case s.size+m.sizeOf(b) > m.limits.SessionBytes:
 		return custerrors.BodyIsTooLong
 	default:
 		return nil
@@ -103,7 +113,6 @@ func (s *session) add(w cache.Write) {
 			l.candidates = append(l.candidates, wire)
 		}
 	}
-	s.size += b.Size()
 	s.use(w.From, w.Token, use{route: w.Route, body: string(w.Body)})
 }
 
@@ -138,10 +147,17 @@ func (m *model) openLocked(w cache.Write) error {
 		epoch: cache.NewEpoch(), ttl: w.TTL, opened: now, renewed: now, used: make(map[stamp]use),
 		logs: map[cache.Role]*sessionLog{cache.Offer: {}, cache.Answer: {}},
 	}
-	if w.TTL <= 0 || w.TTL > m.limits.TTL {
+	switch {
+	case w.TTL <= 0 || w.TTL > m.limits.TTL:
 		s.ttl = m.limits.TTL
+	case w.TTL < cache.MinTTL:
+		s.ttl = min(cache.MinTTL, m.limits.TTL)
 	}
 	if err := m.refusal(s, s.logs[w.From], w.Batch); err != nil {
+		return err
+	}
+	s.payer = w.Payer
+	if err := m.chargeLocked(s, m.costOf(s)+m.sizeOf(w.Batch)); err != nil {
 		return err
 	}
 	m.addLocked(s, w)
@@ -163,6 +179,9 @@ func (m *model) appendLocked(w cache.Write) error {
 	if err := m.refusal(s, s.logs[w.From], w.Batch); err != nil {
 		return err
 	}
+	if err := m.chargeLocked(s, m.sizeOf(w.Batch)); err != nil {
+		return err
+	}
 	m.addLocked(s, w)
 	m.tell(w.Key, w.From.Other(), s.news(w.From, w.Batch))
 	return nil
@@ -171,6 +190,7 @@ func (m *model) appendLocked(w cache.Write) error {
 // addLocked adds the batch, and counts the session as answered if that is the answer's sdp.
 func (m *model) addLocked(s *session, w cache.Write) {
 	s.add(w)
+	s.size += m.sizeOf(w.Batch)
 	if w.From == cache.Answer && w.Batch.HasSDP() {
 		m.stats.Answered++
 		m.answers.Observe(time.Since(s.opened))

@@ -54,9 +54,13 @@ func (m *model) Take(_ context.Context, dst []byte, t cache.Take) ([]byte, error
 	switch {
 	case again && (u.took == 0 || u.route != t.Route):
 		return dst, custerrors.IdempotencyKeyIsReused
+	case again && t.Limit == 0:
+		return dst, nil
 	case again:
 	case t.Kind == cache.SDP && (l.sdp == nil || l.sdpTaken):
 		return dst, custerrors.SdpNoValues
+	case t.Limit == 0 && (t.Kind == cache.SDP || l.taken < len(l.candidates)):
+		return dst, nil
 	case t.Kind == cache.SDP:
 		l.sdpTaken = true
 		m.giveLocked(s, l)

@@ -3,6 +3,7 @@ package cachetest
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"signal-server/cache"
@@ -45,9 +46,9 @@ func numbered(n int) []cache.Frame {
 	return frames
 }
 
-// sized is a candidate of n bytes before escaping. In wire form it has one: what counts is the former.
+// sized is a candidate of n bytes in wire form. Before escaping it has one, or so it says: what counts is the former.
 func sized(n int) cache.Frame {
-	return cache.Frame{Kind: cache.Candidate, Size: n, Wire: []byte("x")}
+	return cache.Frame{Kind: cache.Candidate, Size: 1, Wire: []byte(strings.Repeat("x", n))}
 }
 
 func openBothRoles(r *rig) {

@@ -90,7 +90,7 @@ var exchangeFaults = []fault{
 			}
 			b.open = b.append
 		},
-		foundBy: []string{"exchange/of no messages, it says where it wrote"},
+		foundBy: []string{"exchange/of no messages, it says where it wrote", "wait/a client that leaves ends it at once"},
 	},
 	{
 		name: "an exchange does not ring",
@@ -123,7 +123,10 @@ var readFaults = []fault{
 				return b.model.Take(ctx, dst, t)
 			}
 		},
-		foundBy: []string{"take/candidates in order, at most the limit", "take/what comes later"},
+		foundBy: []string{
+			"take/candidates in order, at most the limit", "take/what comes later", "take/of none says whether there is something",
+			"wait/a client that has left takes nothing",
+		},
 	},
 	{
 		name: "a take waits for the sdp",
@@ -160,8 +163,8 @@ var readFaults = []fault{
 			}
 		},
 		foundBy: []string{
-			"take/sdp once", "wait/Close ends it at once", "wait/its context ends it at once", "wait/a client that has left takes nothing",
-			"wait/End ends it at once",
+			"take/sdp once", "wait/Close ends it at once", "wait/its context ends it at once",
+			"wait/End ends it at once", "wait/who is not first sees the session end",
 		},
 	},
 	{

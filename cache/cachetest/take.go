@@ -9,6 +9,7 @@ import (
 var takeChecks = []check{
 	{name: "take/sdp once", run: takeSDP},
 	{name: "take/candidates in order, at most the limit", run: takeCandidates},
+	{name: "take/of none says whether there is something", run: takeNone},
 	{name: "take/what comes later", run: takeLater},
 	{name: "take/candidates do not wait for their sdp", run: takeBeforeSDP},
 	{name: "take/of the session that is meant, and of no other", run: takeOfSession},
@@ -39,6 +40,31 @@ func takeCandidates(r *rig) {
 	r.refuseTake(custerrors.CandidateNoValues, "k", cache.Answer, cache.Candidate)
 	r.refuseTake(custerrors.CandidateNoValues, "k", cache.Offer, cache.Candidate)
 	r.wantTake("k", cache.Answer, cache.SDP, 1, sdp("o"))
+}
+
+// takeNone asks for at most no message, again and again. Nothing is taken by that, and nobody is given anything.
+func takeNone(r *rig) {
+	r.refuseTakeNone(custerrors.KeyNotFound, "k")
+	r.open("k", sdp("o"))
+	r.append("k", cache.Answer, sdp("a"), cand("1"))
+	for range 3 {
+		r.wantTake("k", cache.Offer, cache.SDP, 0)
+		r.wantTake("k", cache.Offer, cache.Candidate, 0)
+	}
+	wantStats(r, "asked for", cache.Stats{Opened: 1, Answered: 1, Live: 1})
+	r.wantTake("k", cache.Offer, cache.SDP, 1, sdp("a"))
+	r.wantTake("k", cache.Offer, cache.Candidate, 1, cand("1"))
+	r.refuseTakeNone(custerrors.SdpNoValues, "k")
+	r.end("k")
+	r.refuseTakeNone(custerrors.KeyIsExpired, "k")
+}
+
+// refuseTakeNone wants a Take of at most no sdp by the offerer to fail.
+func (r *rig) refuseTakeNone(want error, key cache.Key) {
+	r.Helper()
+	out, err := r.node().Take(r.ctx, dst(), cache.Take{Key: key, To: cache.Offer, Kind: cache.SDP, Form: &plain})
+	r.appended("Take of none", out, err)
+	r.wantError("Take of none", err, want)
 }
 
 func takeLater(r *rig) {

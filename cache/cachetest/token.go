@@ -117,10 +117,13 @@ func tokenTake(r *rig) {
 		r.wantTakeBy("sdp", "/sdp", "k", cache.Answer, cache.SDP, 1, sdp("o"))
 		r.wantTakeBy("one", "/one", "k", cache.Answer, cache.Candidate, 1, c[0])
 	}
+	r.wantTakeBy("sdp", "/sdp", "k", cache.Answer, cache.SDP, 0) // there is something to take again, and this is only a look
+	r.wantTakeBy("new", "/one", "k", cache.Answer, cache.Candidate, 0)
+	r.wantTakeBy("new", "/one", "k", cache.Answer, cache.Candidate, 1, c[3])
 	r.refuseTake(custerrors.SdpNoValues, "k", cache.Answer, cache.SDP) // for others it is taken
 	r.refuseTakeBy(custerrors.SdpNoValues, "other", "/sdp", "k", cache.Answer, cache.SDP)
-	r.wantTakeBy("rest", "/all", "k", cache.Answer, cache.Candidate, 9, append(c[3:5:5], cand("later"))...)
-	r.wantTakeBy("rest", "/all", "k", cache.Answer, cache.Candidate, 9, append(c[3:5:5], cand("later"))...)
+	r.wantTakeBy("rest", "/all", "k", cache.Answer, cache.Candidate, 9, append(c[4:5:5], cand("later"))...)
+	r.wantTakeBy("rest", "/all", "k", cache.Answer, cache.Candidate, 9, append(c[4:5:5], cand("later"))...)
 	r.refuseTake(custerrors.CandidateNoValues, "k", cache.Answer, cache.Candidate)
 
 	r.append("k", cache.Answer, cand("before its sdp"))

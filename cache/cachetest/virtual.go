@@ -11,6 +11,7 @@ import (
 // virtualTimeChecks are about time to the millisecond. That needs a bubble.
 var virtualTimeChecks = []check{
 	{name: "time/ttl asked for and ttl given", place: virtual, run: timeTTL},
+	{name: "time/ttl where the most is less than the least", place: virtual, limits: briefTTL, run: timeBriefTTL},
 	{name: "time/every valid request renews", place: virtual, limits: fewCandidates, run: timeRenewal},
 	{name: "time/lifetime is absolute", place: virtual, run: timeLifetime},
 	{name: "time/lifetime shorter than ttl", place: virtual, limits: shortLife, run: timeShortLife},
@@ -33,8 +34,11 @@ func (r *rig) wantAlive(key cache.Key) {
 func timeTTL(r *rig) {
 	longest := r.limits.TTL
 	for _, c := range []struct{ asked, given time.Duration }{
-		{ms, ms},
-		{time.Second, time.Second},
+		{1, cache.MinTTL},
+		{ms, cache.MinTTL},
+		{cache.MinTTL - ms, cache.MinTTL},
+		{cache.MinTTL, cache.MinTTL},
+		{cache.MinTTL + ms, cache.MinTTL + ms},
 		{longest - ms, longest - ms},
 		{longest, longest},
 		{longest + ms, longest},
@@ -44,18 +48,28 @@ func timeTTL(r *rig) {
 		{-time.Hour, longest},
 		{1<<63 - 1, longest},
 	} {
-		r.openFor("before", c.asked, sdp("o"))
-		r.openFor("at", c.asked, sdp("o"))
-		synctime.Pass(c.given - ms)
-		if c.given > ms { // else this is the moment of its opening
-			r.wantAlive("before")
-		}
-		synctime.Pass(ms)
-		r.wantDead(custerrors.KeyIsExpired, "at")
-		if c.given > ms {
-			r.wantAlive("before") // renewed
-			r.end("before")
-		}
+		r.wantTTL(c.asked, c.given)
+	}
+}
+
+// wantTTL wants a session that is opened with one wish to have the other TTL.
+func (r *rig) wantTTL(asked, given time.Duration) {
+	r.Helper()
+	r.openFor("before", asked, sdp("o"))
+	r.openFor("at", asked, sdp("o"))
+	synctime.Pass(given - ms)
+	r.wantAlive("before")
+	synctime.Pass(ms)
+	r.wantDead(custerrors.KeyIsExpired, "at")
+	r.wantAlive("before") // renewed
+	r.end("before")
+}
+
+func briefTTL(l *cache.Limits) { l.TTL = cache.MinTTL / 4 }
+
+func timeBriefTTL(r *rig) {
+	for _, asked := range []time.Duration{0, ms, r.limits.TTL - ms, r.limits.TTL, cache.MinTTL, time.Hour} {
+		r.wantTTL(asked, r.limits.TTL)
 	}
 }
 

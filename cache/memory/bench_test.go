@@ -8,6 +8,8 @@ import (
 	"signal-server/custerrors"
 )
 
+var someone = cache.Payer{10: 0xff, 0xff, 192, 0, 2, 1}
+
 // hot names each operation of the hot path. Its session is open, and has an sdp and six candidates of each role.
 func hot(t testing.TB, s *Store) map[string]func() {
 	if err := put(s, cache.Write{Key: "k", From: cache.Offer, Opens: true, Batch: batch(2100, 6, 120)}); err != nil {
@@ -26,6 +28,10 @@ func hot(t testing.TB, s *Store) map[string]func() {
 	return map[string]func(){
 		"open, end": func() {
 			check(put(s, cache.Write{Key: "o", From: cache.Offer, Opens: true, Batch: offer}), nil)
+			check(s.End(ctx, "o"), nil)
+		},
+		"open and end of one that pays": func() {
+			check(put(s, cache.Write{Key: "o", From: cache.Offer, Opens: true, Payer: someone, Batch: offer}), nil)
 			check(s.End(ctx, "o"), nil)
 		},
 		"open, append, take, end": func() {
@@ -55,7 +61,7 @@ func hot(t testing.TB, s *Store) map[string]func() {
 
 // TestAllocs: nothing is allocated per call, hits included.
 func TestAllocs(t *testing.T) {
-	for name, call := range hot(t, newStore(t, 64*MinMemory)) {
+	for name, call := range hot(t, sharedStore(t, 64*MinMemory)) {
 		for range 1000 {
 			call() // until the ring's chunks and the maps are as large as they get
 		}
@@ -66,7 +72,7 @@ func TestAllocs(t *testing.T) {
 }
 
 func BenchmarkHot(b *testing.B) {
-	for name, call := range hot(b, newStore(b, 64*MinMemory)) {
+	for name, call := range hot(b, sharedStore(b, 64*MinMemory)) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
@@ -87,7 +93,7 @@ func BenchmarkSweep(b *testing.B) {
 	}
 	for b.Loop() {
 		for i := range s.stripes {
-			s.stripes[i].sweep(time.Second)
+			s.stripes[i].sweep(time.Second, s.limits.Lifetime)
 		}
 	}
 }

@@ -1,6 +1,12 @@
 package memory
 
-import "sync/atomic"
+import (
+	"math"
+	"sync/atomic"
+
+	"signal-server/cache"
+	"signal-server/custerrors"
+)
 
 const (
 	// This part of the memory holds sessions. The rest is for what lies between the living: the dead that are not cleaned away
@@ -9,17 +15,23 @@ const (
 
 	// New sessions may use this part of the budget. The rest is for sessions that outgrow what was set aside for them.
 	openShare, ofBudget = 7, 8
-
-	// Set aside for a session at its opening: twice its first write, because an answer is about as large as its offer,
-	// and this much for trickled candidates.
-	trickleReserve = 4 << 10
-
-	// Set aside at the least: a small offer may get an answer of usual size.
-	minReserve = 10 << 10
 )
 
-// reserve returns what is set aside for a session whose first write takes n bytes.
-func reserve(n int) int { return max(2*n+trickleReserve, minReserve) }
+// fullEntries returns the most bytes that the entries of one session can take.
+func fullEntries(l *cache.Limits) int {
+	messages := len(cache.Roles) * (1 + l.Candidates)
+	receipts := 2 * messages // of who writes each of them, and of who takes it
+	return l.SessionBytes + (messages+l.SessionBytes/maxFragment)*(headerBytes+queueBytes) + receipts*receiptBytes
+}
+
+// clientShare returns how many bytes the sessions of one payer may take of the budget; 0: any number.
+func clientShare(c *Config) int64 {
+	share := c.ClientMemory.Of(c.Memory)
+	if share == 0 {
+		return 0
+	}
+	return max(share/ofMemory*sessionShare, cache.FullSessions*(int64(fullEntries(&c.Limits))+recordCost))
+}
 
 // budget counts the bytes that sessions hold or have set aside. It is exact, one for the whole store, and safe for
 // concurrent use.
@@ -50,5 +62,37 @@ func (b *budget) take(n, mark int64) bool {
 
 func (b *budget) give(n int64) { b.used.Add(-n) }
 
-// full reports whether a session that opens with an sdp of usual size, 2 KiB, would be refused.
-func (b *budget) full() bool { return b.used.Load()+int64(reserve(2<<10))+recordCost > b.open }
+// leastAside is what is set aside for a session that opens with little.
+var leastAside = int64(cache.SetAside(0, math.MaxInt))
+
+// full reports whether a session that opens with little would be refused.
+func (b *budget) full() bool { return b.used.Load()+leastAside+recordCost > b.open }
+
+// chargeLocked takes n bytes more for a session of the payer, if its share has them and the budget's sum stays within mark. The error is
+// custerrors.TooManyRequests or CacheOverrunMaxCost.
+func (s *stripe) chargeLocked(p cache.Payer, n, mark int64) error {
+	if !s.ledger.Take(p, n) {
+		return custerrors.TooManyRequests
+	}
+	if !s.budget.take(n, mark) {
+		s.ledger.Give(p, n)
+		return custerrors.CacheOverrunMaxCost
+	}
+	return nil
+}
+
+// refundLocked gives n bytes of a session of the payer back.
+func (s *stripe) refundLocked(p cache.Payer, n int64) {
+	s.ledger.Give(p, n)
+	s.budget.give(n)
+}
+
+// settleLocked gives back what is set aside for the session and remains no longer. It is called once, cache.SetAsideFor after the opening.
+func (s *stripe) settleLocked(r *record) {
+	r.settled = true
+	before := r.cost()
+	r.reserved = uint32(cache.Settled(int(r.reserved), int(r.stored)))
+	if back := before - r.cost(); back > 0 {
+		s.refundLocked(r.payer, back)
+	}
+}

@@ -1,11 +1,15 @@
 package memory
 
-import "time"
+import (
+	"time"
+
+	"signal-server/cache"
+)
 
 // endLocked ends the session: what it held is dead from now on, to be cleaned away. at is when it ended.
 func (s *stripe) endLocked(r *record, at time.Duration) {
 	s.ended.bury(r.id, at)
-	s.budget.give(r.cost())
+	s.refundLocked(r.payer, r.cost())
 	s.live -= int(r.stored)
 	s.dead += int(r.stored)
 	delete(s.index, r.id)
@@ -68,14 +72,19 @@ func (s *stripe) moveLocked(r *record, e entry) {
 	}
 }
 
-// sweep ends what has expired by now, and cleans. It lets other callers in between.
-func (s *stripe) sweep(now time.Duration) {
+// sweep ends what has expired by now, settles what is set aside for the others, and cleans. It lets other callers in between. lifetime is that of
+// all sessions.
+func (s *stripe) sweep(now, lifetime time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, page := range s.records.pages {
 		for i := range page {
-			if r := &page[i]; r.epoch != 0 && now >= r.deadline {
+			switch r := &page[i]; {
+			case r.epoch == 0:
+			case now >= r.deadline:
 				s.expireLocked(r)
+			case !r.settled && now >= r.end-lifetime+cache.SetAsideFor:
+				s.settleLocked(r)
 			}
 		}
 	}

@@ -45,7 +45,7 @@ type Config struct {
 
 	// Memory is the budget in bytes for all sessions: MinMemory or more. It covers what they hold, their place in the index and
 	// what lies between them. An empty store takes up to 4 MiB, and a 512th of the budget to remember ended
-	// sessions.
+	// sessions. Limits.ClientMemory is a share of it.
 	Memory int64 `name:"memory" default:"1GiB" type:"bytes" help:"Memory for sessions; when it is used up no new session is taken."`
 }
 
@@ -70,6 +70,7 @@ type Store struct {
 
 	// atomic inside
 	budget  budget
+	ledger  *cache.Ledger
 	answers cache.Durations
 
 	// each under its own lock
@@ -91,9 +92,10 @@ func New(c Config) (*Store, error) {
 		bells:    cache.NewBells(),
 		stopping: make(chan struct{}),
 		budget:   newBudget(c.Memory),
+		ledger:   cache.NewLedger(clientShare(&c)),
 	}
 	for i := range s.stripes {
-		s.stripes[i].init(&s.budget, &s.answers, int(c.Memory/stripes))
+		s.stripes[i].init(s, int(c.Memory/stripes))
 	}
 	s.stopped.Go(s.sweep)
 	return s, nil
@@ -255,7 +257,7 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// sweep ends expired sessions that nobody asks for, and cleans, until Close.
+// sweep ends expired sessions that nobody asks for, settles what is set aside for the others, and cleans, until Close.
 func (s *Store) sweep() {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
@@ -263,7 +265,7 @@ func (s *Store) sweep() {
 		select {
 		case <-tick.C:
 			for i := range s.stripes {
-				s.stripes[i].sweep(s.now())
+				s.stripes[i].sweep(s.now(), s.limits.Lifetime)
 			}
 		case <-s.stopping:
 			return

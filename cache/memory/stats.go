@@ -21,7 +21,7 @@ func (c *counts) give(r *record, l *log) {
 func (s *Store) Stats() cache.Stats {
 	stats := cache.Stats{
 		Trips: cache.Unknown, Failed: cache.Unknown, // there is no server elsewhere
-		Held: s.budget.used.Load(), Budget: s.budget.open, Answering: s.answers.Distribution(),
+		Held: s.budget.used.Load(), Budget: s.budget.open, Overdrawn: s.ledger.Refused(), Answering: s.answers.Distribution(),
 	}
 	for i := range s.stripes {
 		stripe := &s.stripes[i]

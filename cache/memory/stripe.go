@@ -24,6 +24,8 @@ const (
 type stripe struct {
 	// set by init
 	budget  *budget
+	ledger  *cache.Ledger
+	full    int              // bytes of the entries of one session, at the most
 	answers *cache.Durations // of the whole store
 
 	mu sync.Mutex
@@ -39,9 +41,11 @@ type stripe struct {
 	_       [64]byte
 }
 
-func (s *stripe) init(b *budget, answers *cache.Durations, memory int) {
-	s.budget = b
-	s.answers = answers
+func (s *stripe) init(of *Store, memory int) {
+	s.budget = &of.budget
+	s.ledger = of.ledger
+	s.full = fullEntries(&of.limits)
+	s.answers = &of.answers
 	s.index = make(map[id]uint32)
 	s.ended = newGraves(memory)
 	s.scratch = make([]byte, 0, maxEntry)
@@ -111,12 +115,13 @@ func (s *stripe) openLocked(k id, now time.Duration, st stamp, w *cache.Write, l
 		return nil, custerrors.BodyIsTooLong
 	}
 	first := entryBytes(b) + st.bytes()
-	reserved := reserve(first)
-	if !s.budget.take(int64(reserved)+recordCost, s.budget.open) {
-		return nil, custerrors.CacheOverrunMaxCost
+	reserved := cache.SetAside(first, s.full)
+	if err := s.chargeLocked(w.Payer, int64(reserved)+recordCost, s.budget.open); err != nil {
+		return nil, err
 	}
 	r := s.records.take()
 	r.id = k
+	r.payer = w.Payer
 	r.epoch = cache.NewEpoch()
 	r.ttl = limits.SessionTTL(w.TTL)
 	r.end = now + limits.Lifetime
@@ -150,8 +155,8 @@ func (s *stripe) appendLocked(k id, now time.Duration, st stamp, w *cache.Write,
 		return nil, custerrors.BodyIsTooLong
 	}
 	more := entryBytes(b) + st.bytes()
-	if !s.growLocked(r, more) {
-		return nil, custerrors.CacheOverrunMaxCost
+	if err := s.growLocked(r, more); err != nil {
+		return nil, err
 	}
 	s.writeLocked(r, w.From, st, b, more)
 	s.answeredLocked(r, now, w, limits)
@@ -166,10 +171,13 @@ func (s *stripe) answeredLocked(r *record, now time.Duration, w *cache.Write, li
 	}
 }
 
-// growLocked adds to the budget what n more bytes need beyond what is there for the session already. It reports whether there is room.
-func (s *stripe) growLocked(r *record, n int) bool {
+// growLocked charges what n more bytes need beyond what is there for the session already.
+func (s *stripe) growLocked(r *record, n int) error {
 	grow := int(r.stored) + n - int(max(r.stored, r.reserved))
-	return grow <= 0 || s.budget.take(int64(grow), s.budget.total)
+	if grow <= 0 {
+		return nil
+	}
+	return s.chargeLocked(r.payer, int64(grow), s.budget.total)
 }
 
 // writeLocked stores the batch, and a receipt if there is a token. Together they take n bytes.

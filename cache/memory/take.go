@@ -14,6 +14,8 @@ func (s *stripe) takeLocked(dst []byte, r *record, t *cache.Take, st stamp) ([]b
 		return dst, err
 	case was.token != 0 && was.behind == 0:
 		return dst, custerrors.IdempotencyKeyIsReused
+	case was.token != 0 && t.Limit == 0:
+		return dst, nil
 	case was.token != 0:
 		return s.messagesLocked(dst, l, int(was.first), int(was.behind), t.Form), nil
 	}
@@ -29,8 +31,11 @@ func (s *stripe) takeLocked(dst []byte, r *record, t *cache.Take, st stamp) ([]b
 	} else if l.sdp.first == 0 || l.sdpTaken {
 		return dst, custerrors.SdpNoValues
 	}
-	if !s.growLocked(r, st.bytes()) {
-		return dst, custerrors.CacheOverrunMaxCost
+	if t.Limit == 0 {
+		return dst, nil
+	}
+	if err := s.growLocked(r, st.bytes()); err != nil {
+		return dst, err
 	}
 	if t.Kind == cache.Candidate {
 		dst = s.takeCandidatesLocked(dst, l, int(got.behind-got.first), t.Form)

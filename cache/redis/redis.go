@@ -50,6 +50,7 @@ type Store struct {
 	deadlines *deadlines
 	routes    *routes
 	news      *news
+	accounts  *accounts
 	stopping  chan struct{} // closed by Close
 	stopped   sync.WaitGroup
 
@@ -86,6 +87,9 @@ func Open(ctx context.Context, url string, limits cache.Limits) (*Store, error) 
 		return nil, fmt.Errorf("redis at %s: %w", o.where, err)
 	}
 	s.counts = counts{} // the check's own session does not count
+	if limits.ClientMemory != (cache.Share{}) {
+		s.accounts = newAccounts(limits, s.memory(s.deadlines.context()))
+	}
 	s.stopped.Go(s.watch)
 	return s, nil
 }
@@ -111,19 +115,27 @@ func validate(l cache.Limits) error {
 //
 // hot: a handshake is mostly this.
 func (s *Store) Write(_ context.Context, dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
-	answer, err := s.do(scriptWrite, s.newWrite(&w))
+	r := s.newWrite(&w)
+	bill, ok := s.accounts.charge(&r, &w)
+	if !ok {
+		return dst, w.After, custerrors.TooManyRequests
+	}
+	answer, err := s.do(scriptWrite, r)
 	if err != nil {
+		s.accounts.cancel(&bill)
 		return dst, w.After, err
 	}
 	s.counts.wrote(&w)
+	next := w.After
 	if w.Limit > 0 {
-		return s.answer(dst, answer, w.From, w.After, w.Form)
+		dst, next, err = s.answer(dst, answer, w.From, w.After, w.Form)
+	} else if code, badly := answer.ToInt64(); badly != nil || code < epochs {
+		err = errDamaged
+	} else {
+		next = cache.NewCursor(uint64(code-epochs), w.After.Position())
 	}
-	code, err := answer.ToInt64()
-	if err != nil || code < epochs {
-		return dst, w.After, errDamaged
-	}
-	return dst, cache.NewCursor(uint64(code-epochs), w.After.Position()), nil
+	s.accounts.settle(&bill, next.Epoch())
+	return dst, next, err
 }
 
 // Take implements cache.Store.
@@ -138,7 +150,7 @@ func (s *Store) Take(_ context.Context, dst []byte, t cache.Take) ([]byte, error
 	if err != nil {
 		return dst, errDamaged
 	}
-	if t.Kind == cache.SDP {
+	if t.Kind == cache.SDP && t.Limit > 0 {
 		s.counts.gave(t.To)
 	}
 	return appendFrames(dst, runs, t.Form)
@@ -193,9 +205,13 @@ func (s *Store) Touch(_ context.Context, key cache.Key) (cache.Lease, error) {
 // End implements cache.Store.
 func (s *Store) End(_ context.Context, key cache.Key) error {
 	var text strings.Builder
-	_, err := s.do(scriptEnd, s.newRequest(scriptEnd, key, nil, 0, &text))
+	r := s.newRequest(scriptEnd, key, nil, 0, &text)
+	_, err := s.do(scriptEnd, r)
 	if err == nil {
 		s.counts.ended.Add(1)
+	}
+	if err == nil || err == custerrors.KeyIsExpired || err == custerrors.KeyNotFound {
+		s.accounts.end(&r)
 	}
 	return err
 }

@@ -67,6 +67,7 @@ func (s *Store) Stats() cache.Stats {
 	return cache.Stats{
 		Opened: c.opened.Load(), Answered: c.answered.Load(), Completed: c.completed.Load(), Ended: c.ended.Load(),
 		Expired: cache.Unknown, Live: cache.Unknown, Held: cache.Unknown, Budget: cache.Unknown,
-		Trips: c.trips.Load(), Failed: c.failed.Load(), Tripping: c.took.Distribution(),
+		Overdrawn: s.accounts.overdrawn(),
+		Trips:     c.trips.Load(), Failed: c.failed.Load(), Tripping: c.took.Distribution(),
 	}
 }

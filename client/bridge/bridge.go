@@ -73,7 +73,7 @@ func run(ctx context.Context, cfg Config, session *client.Session, listener net.
 		courier: newCourier(cfg.Forward, log),
 		log:     log,
 	}
-	server := newLocalServer(b.outbox, log)
+	server := newLocalServer(b.outbox, cfg.Listen, log)
 	var (
 		serving  sync.WaitGroup
 		serveErr error

@@ -1,6 +1,8 @@
 package pionsignal
 
 import (
+	"errors"
+
 	"signal-server/client"
 	"signal-server/client/seal"
 )
@@ -41,6 +43,25 @@ func (c codec) candidates(texts []string) error {
 		texts[i] = sealed
 	}
 	return nil
+}
+
+// takeBack says that the last n candidates will not be posted.
+func (c codec) takeBack(n int) {
+	if c.seal != nil {
+		c.seal.TakeBack(n)
+	}
+}
+
+// refusal returns what an answerer says of an offer that it cannot open because of err, or "" if that is none of the secret's matter.
+func (c codec) refusal(keys *seal.Keys, offer string, err error) (string, error) {
+	switch {
+	case errors.Is(err, ErrSealed):
+		return seal.Refused, nil
+	case errors.Is(err, seal.ErrBroken) || errors.Is(err, seal.ErrNotSealed):
+		return keys.Refuse(offer)
+	default:
+		return "", nil
+	}
 }
 
 func (c codec) readDescription(payload string) (string, error) {

@@ -143,6 +143,44 @@ func TestConnectWithTickets(t *testing.T) {
 	w.wantCounted("offer connected host: 2", "answer connected host: 2")
 }
 
+// An answerer that answers one offer after the other need not keep its Session, which has the ticket: it waits while the session before
+// is still open.
+func TestAnswerersWithoutTheTicketWait(t *testing.T) {
+	w := newWorld(t, func(c *apptest.Config) { c.Tickets = ticket.New() })
+	var cursor client.Cursor
+	for range 6 { // connect makes new Sessions, and Answer has often returned before the session has ended
+		offers, answers := newPC(t), newPC(t)
+		channel(t, offers)
+		connect(t, w, "key", offers, answers, pionsignal.WithCursor(&cursor))
+	}
+	w.client.Wait()
+	offer, before := w.session("key", client.Offer), w.session("key", client.Answer)
+	if err := offer.PutSDP(t.Context(), "of the session before", 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := before.PutSDP(t.Context(), "its answer", 0); err != nil {
+		t.Fatal(err)
+	}
+	w.wire.take()
+	answered := make(chan error, 1)
+	ctx := within(t, 20*time.Second)
+	go func() {
+		answered <- pionsignal.Answer(ctx, newPC(t), w.session("key", client.Answer), pionsignal.WithCursor(&cursor))
+	}()
+	w.wire.await(t, "POST /answer/messages") // it has been refused, and asks why
+	if err := offer.End(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	offers := newPC(t)
+	channel(t, offers)
+	if err := pionsignal.Offer(ctx, offers, w.session("key", client.Offer)); err != nil {
+		t.Error(err)
+	}
+	if err := <-answered; err != nil {
+		t.Error(err)
+	}
+}
+
 // The callbacks that a program has set on its PeerConnection still work.
 func TestTheCallersHandlersStay(t *testing.T) {
 	w := newWorld(t)

@@ -12,9 +12,10 @@ import (
 
 	"signal-server/client"
 	"signal-server/client/seal"
+	"signal-server/custerrors"
 )
 
-// handshake is one call of Offer or Answer.
+// handshake is one call of Offer or Answer, or one round of Connect.
 //
 //	run ── waits for the first of: the link's verdict, a failure of signal, the context's end
 //	 └─ signal ── [answerer: the offer] ─▶ first write ─┬─▶ send: outbox ─▶ POST, one at a time
@@ -28,36 +29,89 @@ type handshake struct {
 	cursor     *client.Cursor // the caller's
 	keys       *seal.Keys     // nil: payloads are not sealed
 	began      time.Time
-	silent     bool // the outcome is not reported
-	codec      codec
+	silent     bool  // the outcome is not reported
+	mistake    error // of an option
 	out        *outbox
 	link       *link
+
+	// set by Connect
+	again  bool // where the session is over before the connection stands, another round follows
+	joined bool // so it does where the other side offers
+	losses int  // rounds before this one in which a session was lost that both sides had described themselves in
 
 	// owned by signal, then by receive
 	inbox *client.Inbox
 
+	// owned by signal, then by send
+	codec codec
+	room  int // candidates that the session still takes from this side, the end of candidates included
+	limit int // room at the session's beginning
+
+	// owned by run
+	took time.Duration // until the verdict
+
 	// atomic
-	opened    atomic.Bool // the offerer's first write may have opened the session
+	opened    atomic.Bool // the offerer's first write may have opened the session, and it is not over
 	exchanged atomic.Bool // each side has the other's description: the connection no longer depends on the session
 	sentAll   atomic.Bool // the end of candidates is posted
 	gotAll    atomic.Bool // the peer's end of candidates was read
 }
 
 const (
+	// maxCandidates is how many candidates a server takes from one role by default. A handshake finds out if it takes fewer.
+	maxCandidates = 128
+
 	// partTimeout is how long part may take. What it does is a courtesy: the session would expire anyway.
 	partTimeout = time.Second
 	// reportLead is the part of partTimeout for which the end of the session waits for the report.
 	reportLead = partTimeout / 2
 )
 
+func newHandshake(pc *webrtc.PeerConnection, session *client.Session, opts []Option) (*handshake, error) {
+	role := session.Role()
+	switch {
+	case pc.LocalDescription() != nil || pc.RemoteDescription() != nil:
+		return nil, fmt.Errorf("pionsignal: %s: %w", role, ErrUsed)
+	case pc.ConnectionState() == webrtc.PeerConnectionStateClosed:
+		return nil, fmt.Errorf("pionsignal: %s: %w", role, ErrClosed)
+	}
+	h := &handshake{
+		pc:         pc,
+		session:    session,
+		log:        slog.New(slog.DiscardHandler),
+		batchDelay: DefaultBatchDelay,
+		began:      time.Now(),
+		cursor:     new(client.Cursor),
+		out:        newOutbox(),
+		link:       newLink(),
+		room:       maxCandidates,
+		limit:      maxCandidates,
+	}
+	for _, o := range opts {
+		o(h)
+	}
+	if h.mistake != nil {
+		return nil, fmt.Errorf("pionsignal: %w", h.mistake)
+	}
+	if role == client.Offer { // it opens a session of its own
+		h.cursor = new(client.Cursor)
+	}
+	h.codec = newCodec(h.keys, role)
+	h.inbox = session.Inbox(*h.cursor)
+	return h, nil
+}
+
 // run signals until the connection stands or cannot stand. When it returns, none of its goroutines runs any more.
 func (h *handshake) run(ctx context.Context) error {
+	h.pc.OnICECandidate(h.out.add)
+	h.link.watch(h.pc)
 	signaling, stop := context.WithCancel(ctx)
 	defer stop()
 	signaled := make(chan error, 1) // gets one value
 	go func() { signaled <- h.signal(signaling) }()
 
 	err, running := h.await(ctx, signaled)
+	h.took = time.Since(h.began)
 	if running {
 		if ctx.Err() == nil { // otherwise signal ends by itself, and stop would hide why
 			stop()
@@ -73,11 +127,16 @@ func (h *handshake) run(ctx context.Context) error {
 		err = fmt.Errorf("%s: %w", transports(h.pc), err)
 	}
 	h.part(ctx, err)
-	return err
+	h.out.close()
+	*h.cursor = h.inbox.Cursor()
+	if err != nil {
+		return fmt.Errorf("pionsignal: %s: %w", h.session.Role(), err)
+	}
+	return nil
 }
 
 // await returns how the handshake ends, and whether signal still runs. A failure of signal decides only as long as the connection
-// depends on signaling. Later it is only mentioned, if the connection fails.
+// depends on signaling, or if the session is lost and another round may follow. Otherwise it is only mentioned, if the connection fails.
 func (h *handshake) await(ctx context.Context, signaled <-chan error) (err error, running bool) {
 	var trouble error
 	for running = true; ; {
@@ -86,7 +145,7 @@ func (h *handshake) await(ctx context.Context, signaled <-chan error) (err error
 			return because(err, trouble), running
 		case trouble = <-signaled:
 			running, signaled = false, nil
-			if trouble != nil && !h.exchanged.Load() {
+			if trouble != nil && (!h.exchanged.Load() || h.follows(trouble)) {
 				return trouble, false
 			}
 		case <-ctx.Done():
@@ -95,12 +154,34 @@ func (h *handshake) await(ctx context.Context, signaled <-chan error) (err error
 	}
 }
 
+// follows reports whether another round follows this one, which has ended with err.
+func (h *handshake) follows(err error) bool {
+	return h.again && (isOver(err) || errors.Is(err, custerrors.SdpAlreadyExist))
+}
+
+// isOver reports whether err says that the session has ended, or is not open yet.
+func isOver(err error) bool {
+	return errors.Is(err, custerrors.KeyIsExpired) || errors.Is(err, custerrors.KeyNotFound)
+}
+
 // because adds to the error that ended the handshake the trouble that came before.
 func because(err, trouble error) error {
 	if err == nil || trouble == nil {
 		return err
 	}
 	return fmt.Errorf("%w, after %w", err, trouble)
+}
+
+// sleep returns after d, and with the context's error if that ends before.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // part reports the outcome and, if this side may have opened the session, ends it, even if the context has ended. The end waits for

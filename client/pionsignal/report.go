@@ -3,7 +3,6 @@ package pionsignal
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/pion/webrtc/v4"
 
@@ -13,10 +12,10 @@ import (
 
 // report tells the server how the handshake ended. It returns nil if that is not reported.
 func (h *handshake) report(err error) (done <-chan struct{}) {
-	if h.silent || !counts(err) {
+	if h.silent || h.follows(err) || !counts(err) {
 		return nil
 	}
-	o := client.Outcome{Connected: err == nil, Took: time.Since(h.began)}
+	o := client.Outcome{Connected: err == nil, Took: h.took}
 	if o.Connected {
 		if o.CandidateType = localType(h.pc); o.CandidateType == "" {
 			return nil // pc is closed already, and the server takes no guesses

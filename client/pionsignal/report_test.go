@@ -148,7 +148,11 @@ func TestWhatIsNoOutcomeIsNotReported(t *testing.T) {
 			}
 			pc := newPC(t)
 			channel(t, pc)
-			ctx, cancel := context.WithCancel(within(t, 20*time.Second))
+			limit := 20 * time.Second
+			if c.during == nil {
+				limit = time.Second // it waits for the other's end
+			}
+			ctx, cancel := context.WithCancel(within(t, limit))
 			defer cancel()
 			done := make(chan struct{})
 			go func() {

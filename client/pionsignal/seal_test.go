@@ -1,9 +1,9 @@
 package pionsignal_test
 
 import (
-	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,9 +12,13 @@ import (
 	"signal-server/client/seal"
 )
 
+// derived caches derivations, each of which takes a tenth of a second.
+var derived sync.Map // of func() (*seal.Keys, error), by secret
+
 func keys(t *testing.T, secret string) *seal.Keys {
 	t.Helper()
-	k, err := seal.DeriveForKey(secret, "key")
+	once, _ := derived.LoadOrStore(secret, sync.OnceValues(func() (*seal.Keys, error) { return seal.DeriveForKey(secret, "key") }))
+	k, err := once.(func() (*seal.Keys, error))()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,31 +49,41 @@ func TestSealed(t *testing.T) {
 	}
 }
 
-// answerSealed answers a peer that has the secret "one", and fails the test unless the error is want and nothing was applied.
-func answerSealed(t *testing.T, want error, opts ...pionsignal.Option) {
+// answerSealed answers a peer that has the secret "one", and fails the test unless both are told what is wrong and nothing was applied.
+func answerSealed(t *testing.T, wantOffer, wantAnswer error, offer, answer []pionsignal.Option) {
 	t.Helper()
 	w := newWorld(t)
 	offers, answers := newPC(t), newPC(t)
 	channel(t, offers)
-	ctx, stop := context.WithCancel(within(t, 20*time.Second))
+	ctx := within(t, 20*time.Second)
 	offered := make(chan error, 1)
-	go func() {
-		offered <- pionsignal.Offer(ctx, offers, w.session("key", client.Offer), pionsignal.WithSeal(keys(t, "one")))
-	}()
-	if err := pionsignal.Answer(ctx, answers, w.session("key", client.Answer), opts...); !errors.Is(err, want) {
-		t.Errorf("answer: got %v, want %v", err, want)
+	go func() { offered <- pionsignal.Offer(ctx, offers, w.session("key", client.Offer), offer...) }()
+	if err := pionsignal.Answer(ctx, answers, w.session("key", client.Answer), answer...); !errors.Is(err, wantAnswer) {
+		t.Errorf("answer: got %v, want %v", err, wantAnswer)
 	}
 	if answers.RemoteDescription() != nil {
 		t.Error("the answerer applied a description that did not open")
 	}
-	stop()
-	if err := <-offered; !errors.Is(err, context.Canceled) {
-		t.Errorf("offer: got %v, want %v", err, context.Canceled)
+	if err := <-offered; !errors.Is(err, wantOffer) || ctx.Err() != nil {
+		t.Errorf("offer: got %v, want %v at once", err, wantOffer)
+	}
+	if offers.RemoteDescription() != nil {
+		t.Error("the offerer applied a refusal")
 	}
 }
 
-func TestOfAnotherSecret(t *testing.T) {
-	answerSealed(t, seal.ErrBroken, pionsignal.WithSeal(keys(t, "another")))
+// The answerer finds out, because it reads first, and refuses. So the offerer learns it too, and does not wait.
+func TestSecretsThatDiffer(t *testing.T) {
+	with := func(secret string) []pionsignal.Option {
+		return []pionsignal.Option{pionsignal.WithSeal(keys(t, secret))}
+	}
+	t.Run("another secret", func(t *testing.T) {
+		answerSealed(t, seal.ErrBroken, seal.ErrBroken, with("one"), with("another"))
+	})
+	t.Run("only the offerer has one", func(t *testing.T) {
+		answerSealed(t, seal.ErrNotSealed, pionsignal.ErrSealed, with("one"), nil)
+	})
+	t.Run("only the answerer has one", func(t *testing.T) {
+		answerSealed(t, pionsignal.ErrSealed, seal.ErrNotSealed, nil, with("one"))
+	})
 }
-
-func TestWithoutTheSecret(t *testing.T) { answerSealed(t, pionsignal.ErrSealed) }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/pion/webrtc/v4"
@@ -13,9 +14,6 @@ import (
 	"signal-server/client"
 	"signal-server/custerrors"
 )
-
-// answerWait is how long the offerer's first write waits for the answer: as long as the server allows.
-const answerWait = 30 * time.Second
 
 // signal exchanges descriptions and candidates. It returns nil when this side's end of candidates is
 // posted and the peer's is read.
@@ -26,9 +24,17 @@ func (h *handshake) signal(ctx context.Context) error {
 	} else {
 		err = h.runAnswerer(ctx)
 	}
-	if err != nil {
-		return err
+	if h.again {
+		err = h.outlast(ctx, err)
 	}
+	if isOver(err) {
+		h.opened.Store(false) // the key's next session is not this side's to end
+	}
+	return err
+}
+
+// converse sends and receives candidates, and receives the answer, until both sides have said everything.
+func (h *handshake) converse(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	after := h.inbox.Cursor()
 	group.Go(func() error { return h.send(ctx, after) })
@@ -36,78 +42,62 @@ func (h *handshake) signal(ctx context.Context) error {
 	return group.Wait()
 }
 
-// runOfferer puts the offer with the candidates that are gathered within the batch delay. If those are all, it waits for the answer
-// in the same request. Otherwise it does not, because the wait would hold up the candidates to come.
-func (h *handshake) runOfferer(ctx context.Context) error {
-	offer, err := h.pc.CreateOffer(nil)
-	if err != nil {
-		return fmt.Errorf("creating the offer: %w", err)
-	}
-	w, all, err := h.firstWrite(ctx, offer)
-	if err != nil {
-		return fmt.Errorf("applying the offer: %w", err)
-	}
-	wait, doing := time.Duration(0), "sending the offer"
-	if all {
-		wait, doing = answerWait, "sending the offer and waiting for the answer"
-	}
-	h.opened.Store(true)
-	if err := h.inbox.Exchange(ctx, w, wait); err != nil {
-		if refused := new(client.Error); errors.As(err, &refused) && refused.Msg != "" {
-			h.opened.Store(false) // this side did not open it, or it has ended already
-		}
-		return fmt.Errorf("%s: %w", doing, err)
-	}
-	h.sentAll.Store(all)
-	return nil
-}
-
-// runAnswerer waits for the offer and puts the answer. It does not wait in the same request for candidates that the offerer may
-// still gather: the connection depends on the answer's receipt.
-func (h *handshake) runAnswerer(ctx context.Context) error {
-	described := func() bool { return h.pc.RemoteDescription() != nil }
-	if err := h.receive(ctx, described); err != nil {
-		return err
-	}
-	answer, err := h.pc.CreateAnswer(nil)
-	if err != nil {
-		return fmt.Errorf("creating the answer: %w", err)
-	}
-	w, all, err := h.firstWrite(ctx, answer)
-	if err != nil {
-		return fmt.Errorf("applying the answer: %w", err)
-	}
-	if err := h.inbox.Exchange(ctx, w, 0); err != nil {
-		return fmt.Errorf("sending the answer: %w", err)
-	}
-	h.sentAll.Store(all)
-	h.exchanged.Store(true)
-	return nil
-}
-
-// firstWrite makes the description the local one, which starts gathering. It returns the description with the candidates that come
-// within the batch delay, and whether those are all.
-func (h *handshake) firstWrite(ctx context.Context, d webrtc.SessionDescription) (w client.Write, all bool, err error) {
+// describe makes the description the local one, which starts gathering, and gives it the batch delay. It returns the description as it
+// is posted.
+func (h *handshake) describe(ctx context.Context, d webrtc.SessionDescription) (text string, err error) {
 	sdp, err := json.Marshal(d)
 	if err != nil {
-		return client.Write{}, false, err
+		return "", err
 	}
 	if err := h.pc.SetLocalDescription(d); err != nil {
-		return client.Write{}, false, err
+		return "", err
 	}
 	select {
 	case <-h.out.gathered:
 	case <-time.After(h.batchDelay):
 	case <-ctx.Done():
 	}
-	if err := ctx.Err(); err != nil { // nothing is sent yet that would have to be undone
-		return client.Write{}, false, err
+	return string(sdp), ctx.Err() // nothing is sent yet that would have to be undone
+}
+
+// writeFirst seals the description and writes it, with the candidates that are gathered.
+func (h *handshake) writeFirst(ctx context.Context, description string, write func(w client.Write, all bool) error) error {
+	sdp, err := h.codec.description(description)
+	if err != nil {
+		return err
 	}
-	if w.SDP, err = h.codec.description(string(sdp)); err != nil {
-		return client.Write{}, false, err
+	return h.write(ctx, func(candidates []string, all bool) error {
+		return write(client.Write{SDP: sdp, Candidates: candidates}, all)
+	})
+}
+
+// write calls post with the candidates that wait, sealed: at most as many as there is room for, the best by priority. If the server does
+// not take so many, it has lower limits than servers have by default; then write goes on with half of them. It counts what it leaves out.
+func (h *handshake) write(ctx context.Context, post func(candidates []string, all bool) error) error {
+	for {
+		b := h.out.take(h.room)
+		n := len(b.texts)
+		if err := h.codec.candidates(b.texts); err != nil {
+			return err
+		}
+		err := post(b.texts, b.complete)
+		switch {
+		case n > 0 && (errors.Is(err, custerrors.QueueIsFull) || errors.Is(err, custerrors.BodyIsTooLong)):
+			h.codec.takeBack(n)
+			h.out.putBack(b)
+			h.limit -= h.room - n/2
+			h.room = n / 2
+			continue
+		case err != nil:
+			return err
+		}
+		h.room -= n
+		h.sentAll.Store(b.complete)
+		if b.leftOut > 0 {
+			h.log.WarnContext(ctx, "the session has no room for more candidates", "left_out", b.leftOut)
+		}
+		return nil
 	}
-	w.Candidates, all = h.out.take()
-	return w, all, h.codec.candidates(w.Candidates)
 }
 
 // send posts the candidates that are gathered after the first write, until it has posted their end. The cursor tells the server
@@ -119,22 +109,16 @@ func (h *handshake) send(ctx context.Context, after client.Cursor) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		candidates, all := h.out.take()
-		if len(candidates) == 0 {
-			continue // they went with the write before
-		}
-		if err := h.codec.candidates(candidates); err != nil {
+		err := h.write(ctx, func(candidates []string, _ bool) error {
+			if len(candidates) == 0 { // they went with the write before, or there is no room
+				return nil
+			}
+			_, err := h.session.Exchange(ctx, client.Write{Candidates: candidates}, after, 0)
 			return err
-		}
-		_, err := h.session.Exchange(ctx, client.Write{Candidates: candidates}, after, 0)
-		switch {
-		case errors.Is(err, custerrors.QueueIsFull) || errors.Is(err, custerrors.BodyIsTooLong):
-			h.log.WarnContext(ctx, "the session has no room for more candidates", "left_out", len(candidates), "error", err)
-			return nil // those that were posted may be enough
-		case err != nil:
+		})
+		if err != nil {
 			return fmt.Errorf("sending candidates: %w", err)
 		}
-		h.sentAll.Store(all)
 	}
 	return nil
 }
@@ -147,7 +131,7 @@ func (h *handshake) receive(ctx context.Context, enough func() bool) error {
 			return fmt.Errorf("waiting for %s: %w", h.awaited(), err)
 		}
 		if m.Kind == client.SDP {
-			err = h.applySDP(m.Data)
+			err = h.applySDP(ctx, m.Data)
 		} else {
 			h.applyCandidate(ctx, m.Data)
 		}
@@ -169,13 +153,16 @@ func (h *handshake) awaited() string {
 	}
 }
 
-func (h *handshake) applySDP(data string) error {
+func (h *handshake) applySDP(ctx context.Context, payload string) error {
 	want := webrtc.SDPTypeOffer
 	if h.session.Role() == client.Offer {
 		want = webrtc.SDPTypeAnswer
 	}
-	data, err := h.codec.readDescription(data)
+	data, err := h.codec.readDescription(payload)
 	if err != nil {
+		if want == webrtc.SDPTypeOffer {
+			h.refuse(ctx, payload, err)
+		}
 		return fmt.Errorf("opening the %s: %w", want, err)
 	}
 	var d webrtc.SessionDescription
@@ -197,10 +184,10 @@ func (h *handshake) applyCandidate(ctx context.Context, data string) {
 	if h.pc.RemoteDescription() == nil {
 		return // it belongs to the session before: see WithCursor
 	}
-	var c webrtc.ICECandidateInit
 	data, err := h.codec.readCandidate(data)
+	var c webrtc.ICECandidateInit
 	if err == nil {
-		err = json.Unmarshal([]byte(data), &c)
+		c, err = parseCandidate(data)
 	}
 	if err == nil {
 		if c.Candidate == "" {
@@ -211,4 +198,15 @@ func (h *handshake) applyCandidate(ctx context.Context, data string) {
 	if err != nil {
 		h.log.WarnContext(ctx, "a candidate of the peer was left out", "error", err)
 	}
+}
+
+// parseCandidate reads a candidate. JSON's null is the end of candidates, as it is in browsers (W3C WebRTC, addIceCandidate). What is no
+// JSON and begins as the attribute does (RFC 8839, Section 5.1) is the attribute alone, as Pion's example pion-to-pion posts it: one of
+// the first media section.
+func parseCandidate(text string) (c webrtc.ICECandidateInit, err error) {
+	if strings.HasPrefix(text, "candidate:") {
+		return webrtc.ICECandidateInit{Candidate: text, SDPMLineIndex: new(uint16)}, nil
+	}
+	err = json.Unmarshal([]byte(text), &c)
+	return c, err
 }

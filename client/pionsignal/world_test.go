@@ -23,6 +23,7 @@ import (
 type world struct {
 	t      *testing.T
 	server *apptest.Server
+	store  *memory.Store
 	client *client.Client
 	wire   *counter
 }
@@ -39,7 +40,7 @@ func newWorld(t *testing.T, changes ...func(*apptest.Config)) *world {
 	}
 	server := apptest.Serve(t, apptest.Listen(t), config, store)
 	transport := &http.Transport{MaxIdleConnsPerHost: 4}
-	w := &world{t: t, server: server, wire: &counter{next: transport}}
+	w := &world{t: t, server: server, store: store, wire: &counter{next: transport}}
 	t.Cleanup(func() {
 		w.client.Wait()
 		transport.CloseIdleConnections()

@@ -175,6 +175,67 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
+// A refusal is never taken for an answer, not even where it opens.
+func TestARefusalIsNoAnswer(t *testing.T) {
+	keys := keysOf(t, secret, "")
+	mine := keys.Offerer()
+	sealed, err := mine.SealSDP(offer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		of    *Keys
+		offer string
+	}{
+		"of another secret":              {keysOf(t, "7", ""), sealed},
+		"of an offer that was changed":   {keys, sealed[:len(sealed)-2] + "AA"},
+		"of an offer that is not sealed": {keys, offer},
+	} {
+		refusal, err := c.of.Refuse(c.offer)
+		if err != nil || !Sealed(refusal) {
+			t.Fatalf("%s: got %q, %v, want a sealed payload", name, refusal, err)
+		}
+		if text, err := mine.OpenSDP(refusal); !errors.Is(err, ErrBroken) {
+			t.Errorf("%s: got %q, %v, want %v", name, text, err, ErrBroken)
+		}
+	}
+	if _, err := mine.OpenSDP(Refused); !errors.Is(err, ErrNotSealed) {
+		t.Errorf("without a secret: got %v, want %v", err, ErrNotSealed)
+	}
+	refusal, err := keys.Refuse(sealed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := mine.OpenSDP(refusal); !errors.Is(err, ErrBroken) {
+		t.Errorf("of the same secret and offer: got %q, %v, want %v", text, err, ErrBroken)
+	}
+}
+
+// What was sealed and not posted leaves no gap.
+func TestTakeBack(t *testing.T) {
+	o, a := keysOf(t, secret, "").Offerer(), keysOf(t, secret, "").Answerer()
+	must := func(text string, err error) string {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	must(a.OpenSDP(must(o.SealSDP(offer))))
+	posted := must(o.SealCandidate(host))
+	must(o.SealCandidate(srflx))
+	must(o.SealCandidate(srflx))
+	o.TakeBack(2)
+	last := must(o.SealCandidate(end))
+	for _, c := range []string{posted, last} {
+		must(a.OpenCandidate(c))
+	}
+	o.TakeBack(7) // more than there are
+	if _, err := a.OpenCandidate(must(o.SealCandidate(host))); !errors.Is(err, ErrBroken) {
+		t.Errorf("in the place of the first one: got %v, want %v", err, ErrBroken)
+	}
+}
+
 func TestOrder(t *testing.T) {
 	keys := keysOf(t, secret, "")
 	e := begin(t, keys)

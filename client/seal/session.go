@@ -77,8 +77,17 @@ func (s *Session) SealCandidate(text string) (string, error) {
 	return sealed, nil
 }
 
+// TakeBack says that the last n candidates that this side has sealed were refused, and will not be posted: the next ones are sealed for
+// their places. A server that has read them could hand them out in those places, which are this side's own candidates all the same.
+func (s *Session) TakeBack(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	mine := s.progressLocked(s.role)
+	mine.candidates = max(0, mine.candidates-n)
+}
+
 // OpenSDP opens the other side's description, once. The offerer must have sealed its own before. The error is ErrNotSealed, ErrBroken or
-// ErrOrder, and leaves the Session as it was.
+// ErrOrder, and leaves the Session as it was. A refusal is ErrBroken, whether it opens or not.
 func (s *Session) OpenSDP(sealed string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -87,6 +96,9 @@ func (s *Session) OpenSDP(sealed string) (string, error) {
 		return "", ErrOrder
 	}
 	text, err := s.openLocked(0, sealed)
+	if err == nil && s.role == Offer && text == Refused { // the answerer has this secret, and got another offer than this side's
+		err = ErrBroken
+	}
 	if err != nil {
 		return "", err
 	}
@@ -109,6 +121,19 @@ func (s *Session) OpenCandidate(sealed string) (string, error) {
 	}
 	theirs.candidates++
 	return text, nil
+}
+
+// Refused is what an answerer says in place of its description when it cannot open the offer: as it stands if it has no secret, otherwise
+// sealed by Refuse.
+const Refused = "refused"
+
+// Refuse returns the payload that an answerer posts as its description if OpenSDP has failed for offer, which may be any text. No offerer
+// whose offer did not open can open it: so it learns at once that the two secrets differ. The error is that of the system's random source.
+func (k *Keys) Refuse(offer string) (string, error) { return k.Answerer().refuse(offer) }
+
+func (s *Session) refuse(offer string) (string, error) {
+	s.offer.sdp = offer // as it came: the refusal is bound to it, as an answer is
+	return s.SealSDP(Refused)
 }
 
 func (s *Session) other() Role {

@@ -296,6 +296,15 @@ func generate(t testing.TB) vectors {
 
 	_, a = stage("another secret, another key")
 	show(a.open("sdp", other.offer, given.offer, first.offer))
+
+	o, _ = stage("refusals of answerers with another secret, and without one")
+	mine = o.seal("sdp", offer)
+	_, b = cast(t, "the one with another secret", "7", "")
+	refusal, err := b.side.refuse(mine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	show(o.open("sdp", refusal, Refused))
 	return v
 }
 

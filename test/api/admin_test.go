@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +21,7 @@ import (
 
 	"signal-server/app/apptest"
 	appwire "signal-server/app/wire"
+	"signal-server/custerrors"
 	"signal-server/test/until"
 )
 
@@ -98,6 +100,83 @@ func TestAdmin(t *testing.T) {
 	}
 }
 
+// TestAdminRefusesPages asks the admin listener on loopback as an operator's browser would for pages, and as programs do.
+func TestAdminRefusesPages(t *testing.T) {
+	addr := serveAdmin(t, func(c *apptest.Config) { c.Gate.OwnNames = []string{"signal.example"} })
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		what, host, header string
+		served             bool
+	}{
+		{"a program", addr, "", true},
+		{"by localhost", "localhost:" + port, "", true},
+		{"by IPv6", "[::1]:" + port, "", true},
+		{"by a name of this server", "signal.example:" + port, "", true},
+		{"HAProxy, which tells no host", "", "", true},
+		{"the person at the browser", addr, "Sec-Fetch-Site: none", true},
+		{"a link on a page of its own", addr, "Sec-Fetch-Site: same-origin", true},
+		{"DNS rebinding", "evil.example:" + port, "", false},
+		{"a name that begins as localhost", "localhost.evil.example:" + port, "", false},
+		{"a page of another site", addr, "Origin: https://evil.example", false},
+		{"a page of a neighbour", addr, "Origin: http://localhost:3000", false},
+		{"its own page's POST", addr, "Origin: http://" + addr, false},
+		{"an image of another page", addr, "Sec-Fetch-Site: cross-site", false},
+		{"an image of a neighbour", addr, "Sec-Fetch-Site: same-site", false},
+	} {
+		for _, path := range []string{"/metrics", "/debug/pprof/", "/healthz", "/debug/pprof/profile?seconds=1"} {
+			if path != "/metrics" && row.served {
+				continue // TestAdmin asks them
+			}
+			conn, err := net.Dial("tcp", addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn.SetDeadline(time.Now().Add(20 * time.Second)) // so that a test that fails ends
+			head := "GET " + path + " HTTP/1.1\r\nHost: " + row.host + "\r\n"
+			if row.host == "" {
+				head = "GET " + path + " HTTP/1.0\r\n"
+			}
+			if row.header != "" {
+				head += row.header + "\r\n"
+			}
+			io.WriteString(conn, head+"\r\n")
+			response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Fatalf("%s: got %v, want an answer", row.what, err)
+			}
+			body, _ := io.ReadAll(io.LimitReader(response.Body, 1000))
+			conn.Close()
+			if want := map[bool]int{true: 200, false: 403}[row.served]; response.StatusCode != want {
+				t.Errorf("%s, %s: got %d, want %d", row.what, path, response.StatusCode, want)
+			}
+			if refusal := `{"msg":"` + string(custerrors.NotAllowed) + `","data":null}`; !row.served && string(body) != refusal {
+				t.Errorf("%s, %s: got %s, want %s", row.what, path, body, refusal)
+			}
+		}
+	}
+}
+
+// TestAdminElsewhere asks over what is not loopback, where programs call a machine by any name.
+func TestAdminElsewhere(t *testing.T) {
+	d := newDirect(t)
+	defer d.store.Close()
+	for header, want := range map[string]int{"": 200, "Origin": 403} {
+		r := httptest.NewRequest(http.MethodGet, "http://node1.internal:9090/metrics", nil)
+		r = r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, &net.TCPAddr{IP: net.ParseIP("10.0.0.7"), Port: 9090}))
+		if header != "" {
+			r.Header.Set(header, "http://node1.internal:9090")
+		}
+		w := httptest.NewRecorder()
+		d.server.Admin().ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("with %q: got %d, want %d", header, w.Code, want)
+		}
+	}
+}
+
 // TestAdminIsBounded checks that the admin listener cuts off slow clients and refuses long headers, and that connections beyond its bound
 // wait until others end.
 func TestAdminIsBounded(t *testing.T) {
@@ -118,13 +197,13 @@ func TestAdminIsBounded(t *testing.T) {
 	}
 	began := time.Now()
 	conn := dial()
-	fmt.Fprint(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+	fmt.Fprint(conn, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil || response.StatusCode != 200 || time.Since(began) < 300*ms {
 		t.Errorf("one beyond %d slow ones: got %v, %v after %v, want 200 when they are cut off", bound, response, err, time.Since(began))
 	}
 	conn = dial()
-	fmt.Fprintf(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\nX: %s\r\n\r\n", strings.Repeat("x", 32<<10))
+	fmt.Fprintf(conn, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: %s\r\n\r\n", strings.Repeat("x", 32<<10))
 	response, err = http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil || response.StatusCode != 431 {
 		t.Errorf("32 KiB of headers: got %v, %v, want 431", response, err)

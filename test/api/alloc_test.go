@@ -180,15 +180,19 @@ func TestAllocationsOfAForeignOrigin(t *testing.T) {
 	}
 	d := newDirect(t, allowing(listed))
 	defer d.store.Close()
-	d.set("GET /answer/candidate", hotKey, "", [2]string{"Origin", "https://evil.example"})
-	run := func() {
-		d.handle()
-		if got, want := d.ctx.Response.StatusCode(), 403; got != want {
-			t.Fatalf("got %d, want %d", got, want)
+	for _, header := range [][2]string{
+		{"Origin", "https://evil.example"}, {"Origin", "https://evil.localhost"}, {"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Mode", "no-cors"},
+	} {
+		d.set("GET /answer/candidate", hotKey, "", header)
+		run := func() {
+			d.handle()
+			if got, want := d.ctx.Response.StatusCode(), 403; got != want {
+				t.Fatalf("%s: got %d, want %d", header, got, want)
+			}
 		}
-	}
-	if got, want := testing.AllocsPerRun(5000, run), 0.0; got != want {
-		t.Errorf("allocations: got %v, want %v", got, want)
+		if got, want := testing.AllocsPerRun(5000, run), 0.0; got != want {
+			t.Errorf("%s: allocations: got %v, want %v", header, got, want)
+		}
 	}
 }
 

@@ -47,7 +47,10 @@ func newDirect(t testing.TB, changes ...func(*options)) *direct {
 // noConn stands in for the connection of a request that came over none.
 type noConn struct{ net.Conn }
 
-func (noConn) RemoteAddr() net.Addr { return &net.TCPAddr{} }
+// someone is who is at the other end.
+var someone net.Addr = &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1)}
+
+func (noConn) RemoteAddr() net.Addr { return someone }
 func (noConn) LocalAddr() net.Addr  { return &net.TCPAddr{} }
 
 // set prepares the next request.

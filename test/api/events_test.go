@@ -78,14 +78,23 @@ func event(kind, data string) string { return "event: " + kind + "|data: " + dat
 
 func end(msg custerrors.Error) string { return event("end", `"`+string(msg)+`"`) }
 
-// TestEvents opens a stream before the session, and follows it to its end.
+// TestEvents opens the answerer's stream before the session, the offerer's after it, and follows them to their end.
 func TestEvents(t *testing.T) {
 	s := serve(t)
 	for _, role := range []string{"answer", "offer"} {
 		key := newKey()
-		l := s.listen(t, "/"+role+"/events?key="+key)
+		var l *listener
+		opens := func() {
+			s.do(t, request{line: "POST /offer/messages", key: key, body: `{"sdp":"o","candidates":["o1"]}`})
+		}
+		if role == "offer" {
+			opens()
+		}
+		l = s.listen(t, "/"+role+"/events?key="+key)
 		l.want(":") // at once: it is connected
-		s.do(t, request{line: "POST /offer/messages", key: key, body: `{"sdp":"o","candidates":["o1"]}`})
+		if role == "answer" {
+			opens()
+		}
 		s.do(t, request{line: "POST /answer/candidate", key: key, body: "a1"}) // which is held back until the sdp is there
 		s.do(t, request{line: "POST /answer/sdp", key: key, body: "a"})
 		if role == "answer" {
@@ -95,6 +104,9 @@ func TestEvents(t *testing.T) {
 		}
 		s.do(t, request{line: "DELETE /session", key: key})
 		l.want(end(custerrors.KeyIsExpired), "")
+		if l.id != "end" {
+			t.Errorf("the id of the end: got %q, want end", l.id)
+		}
 		for name, want := range map[string]string{
 			"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no", "Access-Control-Allow-Origin": "*",
 		} {
@@ -171,6 +183,71 @@ func TestStreamsEndAtShutdown(t *testing.T) {
 	l.want(":")
 	s.stop()
 	l.want(end(custerrors.ServerIsShuttingDown), "")
+	if l.id != "" {
+		t.Errorf("the id of this server's end: got %q, want none, so that the reader goes on where it was", l.id)
+	}
+}
+
+// TestEventsAfterTheEnd comes back as an EventSource does, with the id of the end: by the header, and by the query. While the ended session is
+// remembered, the answerer's stream waits for the next one and follows it; the offerer's begins only if one lives.
+func TestEventsAfterTheEnd(t *testing.T) {
+	s := serve(t)
+	for how, back := range map[string]func(role, key string) (path, header string){
+		"header": func(role, key string) (string, string) {
+			return "/" + role + "/events?key=" + key + "&after=AAAAAAAAAAA", "Last-Event-ID: end"
+		},
+		"query": func(role, key string) (string, string) {
+			return "/" + role + "/events?key=" + key + "&after=end", "X: x"
+		},
+	} {
+		t.Run(how, func(t *testing.T) {
+			key := newKey()
+			s.do(t, request{line: "POST /offer/messages", key: key, body: `{"sdp":"o","candidates":["1"]}`})
+			s.do(t, request{line: "DELETE /session", key: key})
+			first := s.listen(t, "/answer/events?key="+key) // which has not seen the end yet
+			first.want(":", end(custerrors.KeyIsExpired), "")
+
+			path, header := back("answer", key)
+			l := s.listen(t, path, header)
+			l.want(":")
+			s.grow(t, key, 1, 0)
+			path, header = back("offer", key)
+			s.wantStopped(t, path, header)
+			s.do(t, request{line: "POST /offer/messages", key: key, body: `{"sdp":"p","candidates":["2"]}`})
+			l.want(event("sdp", `"p"`), event("candidate", `"2"`))
+			offerer := s.listen(t, path, header)
+			s.do(t, request{line: "POST /answer/sdp", key: key, body: "a"})
+			offerer.want(event("sdp", `"a"`))
+			s.do(t, request{line: "DELETE /session", key: key})
+			l.want(end(custerrors.KeyIsExpired), "")
+			offerer.want(end(custerrors.KeyIsExpired), "")
+			s.wantStopped(t, path, header)
+		})
+	}
+}
+
+// wantStopped wants a stream to be answered 204, so that an EventSource does not come back.
+func (s *server) wantStopped(t *testing.T, path, header string) {
+	t.Helper()
+	conn, br := s.dial(t)
+	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n", path, header)
+	a, err := http.ReadResponse(br, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := a.Header.Get("Cache-Control"); a.StatusCode != http.StatusNoContent || got != "no-store" {
+		t.Errorf("GET %s: got %d, Cache-Control %q, want 204, no-store", path, a.StatusCode, got)
+	}
+}
+
+// TestTheOfferersStreamNeedsASession ends at once a stream that nobody but its reader could give something to.
+func TestTheOfferersStreamNeedsASession(t *testing.T) {
+	s := serve(t)
+	l := s.listen(t, "/offer/events?key="+newKey())
+	l.want(":", end(custerrors.KeyNotFound), "")
+	if l.id != "end" {
+		t.Errorf("the id of the end: got %q, want end", l.id)
+	}
 }
 
 // TestAStreamThatNobodyReadsEndsWithoutAWord shuts down a reader's sending side, which counts as leaving. What comes later is not for that

@@ -2,13 +2,16 @@ package api_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"signal-server/cache"
 	"signal-server/custerrors"
+	"signal-server/test/until"
 )
 
 // takes is every request that takes a payload, and the request that posts one for it.
@@ -54,6 +57,61 @@ func TestNothingIsTakenForAClientThatHasLeft(t *testing.T) {
 	}
 }
 
+// TestNothingIsTakenForAClientThatLeftBefore lets a client leave after it has asked and before the server looks, which is busy with the request
+// before. The payload is there, and the next taker gets it.
+func TestNothingIsTakenForAClientThatLeftBefore(t *testing.T) {
+	s, g := gated(t)
+	for how, leave := range map[string]func(*peer){
+		"closed":      func(c *peer) { c.Close() },
+		"reset":       func(c *peer) { c.SetLinger(0); c.Close() },
+		"half closed": func(c *peer) { c.CloseWrite() },
+	} {
+		t.Run(how, func(t *testing.T) {
+			for _, take := range takes {
+				for _, wait := range []string{"", "?wait=30"} {
+					key, other := newKey(), newKey()
+					for _, k := range []string{key, other} {
+						s.do(t, request{line: "POST /offer/sdp", key: k, body: open("o")})
+					}
+					s.do(t, request{line: take.byLine, key: key, body: take.byBody})
+					conn, br := s.dial(t)
+					g.Lock()
+					fmt.Fprintf(conn, "GET /offer/sdp HTTP/1.1\r\nHost: x\r\nkey: %s\r\n\r\n%s%s HTTP/1.1\r\nHost: x\r\nkey: %s\r\n\r\n",
+						other, take.line, wait, key)
+					g.awaitAsking(t)
+					leave(conn)
+					g.Unlock()
+					if how == "half closed" { // nothing is said, beside the answer before
+						readAnswer(t, br, "GET").expect(t, "the request before", custerrors.SdpNoValues, "")
+						wantEnd(t, br)
+					}
+					s.client.CloseIdleConnections()
+					s.eventually(t, "signal_connections", 0)
+					s.do(t, request{line: take.line, key: key}).expect(t, take.line+wait, "", take.data)
+				}
+			}
+		})
+	}
+}
+
+// TestHalfClosedClientsAreAnswered shuts down a client's sending side behind requests that take nothing: each is answered.
+func TestHalfClosedClientsAreAnswered(t *testing.T) {
+	s := serve(t)
+	key := newKey()
+	conn, br := s.dial(t)
+	for _, r := range []struct{ line, body string }{
+		{"POST /offer/messages", `{"sdp":"o","candidates":["1"]}`}, {"POST /offer/candidate", "2"}, {"GET /answer/messages", ""}, {"DELETE /session", ""},
+	} {
+		fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: x\r\nkey: %s\r\nContent-Length: %d\r\n\r\n%s", r.line, key, len(r.body), r.body)
+	}
+	conn.CloseWrite()
+	readAnswer(t, br, "POST").expect(t, "the first", "", news())
+	readAnswer(t, br, "POST").expect(t, "the second", "", "")
+	readAnswer(t, br, "GET").expect(t, "the third", "", news("sdp o", "candidate 1", "candidate 2"))
+	readAnswer(t, br, "DELETE").expect(t, "the fourth", "", "")
+	wantEnd(t, br)
+}
+
 // TestAWaiterBehindOneThatLeft lets two clients wait. The first one leaves; the other one gets what comes.
 func TestAWaiterBehindOneThatLeft(t *testing.T) {
 	s := serve(t)
@@ -91,9 +149,24 @@ type gate struct {
 	cache.Store
 	sync.RWMutex
 	known chan struct{} // gets something once a wait knows its session
+
+	asking atomic.Int64 // calls of Take that have not returned
+}
+
+// awaitAsking returns once somebody wants to take.
+func (g *gate) awaitAsking(t *testing.T) {
+	t.Helper()
+	until.Nil(t, soon, func() error {
+		if g.asking.Load() == 0 {
+			return errors.New("got nobody who takes, want one")
+		}
+		return nil
+	})
 }
 
 func (g *gate) Take(ctx context.Context, dst []byte, t cache.Take) ([]byte, error) {
+	g.asking.Add(1)
+	defer g.asking.Add(-1)
 	g.RLock()
 	defer g.RUnlock()
 	return g.Store.Take(ctx, dst, t)

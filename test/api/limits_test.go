@@ -27,7 +27,9 @@ var fills = map[string]func(n int) string{
 }
 
 func TestPayloadBytes(t *testing.T) {
-	s := serve(t, func(o *options) { o.config.Server.BodyBytes = 1 << 20 }) // so that only the payload's own limit is met
+	s := serve(t, func(o *options) { // so that only the payload's own limit is met, which counts before escaping
+		o.config.Server.BodyBytes, o.config.Limits.SessionBytes = 1<<20, 1<<20
+	})
 	const sdp, candidate = 64 << 10, 4 << 10
 	for name, fill := range fills {
 		t.Run(name, func(t *testing.T) {
@@ -107,7 +109,7 @@ func TestSessionBytes(t *testing.T) {
 	s := serve(t)
 	for name, fill := range fills {
 		if name == "controls" || name == "quotes" {
-			continue // escaped, they would be over the body's limit first
+			continue // they are stored longer: TestSessionBytesAsStored
 		}
 		t.Run(name, func(t *testing.T) {
 			sdp, candidate := fill(64<<10), fill(4<<10)
@@ -126,6 +128,44 @@ func TestSessionBytes(t *testing.T) {
 				step{line: "GET /offer/sdp", data: quote(sdp)},
 			)
 			s.script(t, steps...)
+		})
+	}
+}
+
+// TestSessionBytesAsStored fills a session to its last byte with what is stored longer than it is sent: as text, and as JSON. Its sdp is not too
+// long for an sdp.
+func TestSessionBytesAsStored(t *testing.T) {
+	s := serve(t, func(o *options) { o.config.Server.BodyBytes = 1 << 20 }) // so that only the session's limit is met
+	const limit = 256 << 10
+	for name, each := range map[string]struct {
+		payload string
+		stored  int // bytes
+	}{"controls": {"\x01", 6}, "quotes": {`"`, 2}, "backslashes": {`\`, 2}} {
+		t.Run(name, func(t *testing.T) {
+			longest := min(limit/each.stored, 64<<10)
+			sdp, rest := strings.Repeat(each.payload, longest), limit-longest*each.stored
+			if rest > 4<<10 { // the longest sdp is not enough: an answer is the rest
+				answer := strings.Repeat(each.payload, (rest-1)/each.stored-1)
+				rest -= len(answer) * each.stored
+				s.script(t,
+					step{line: "POST /offer/sdp", body: open(sdp)},
+					step{line: "POST /answer/sdp", body: answer},
+					step{line: "POST /answer/candidate", body: strings.Repeat("x", rest+1), msg: tooLong},
+					step{line: "POST /answer/candidates", body: `["` + strings.Repeat("x", rest+1) + `"]`, msg: tooLong},
+					step{line: "POST /answer/candidate", body: strings.Repeat("x", rest)},
+					step{line: "POST /offer/candidate", body: "x", msg: tooLong},
+					step{line: "GET /offer/sdp", data: quote(answer)},
+				)
+				return
+			}
+			x := strings.Repeat("x", rest)
+			s.script(t,
+				step{line: "POST /offer/sdp", body: open(sdp + x + "x"), msg: tooLong},
+				step{line: "POST /offer/messages", body: `{"sdp":` + quote(sdp+x) + `,"candidates":["x"]}`, msg: tooLong},
+				step{line: "POST /offer/sdp", body: open(sdp + x)},
+				step{line: "POST /answer/candidate", body: "x", msg: tooLong},
+				step{line: "GET /answer/sdp", data: quote(sdp + x)},
+			)
 		})
 	}
 }

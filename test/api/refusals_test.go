@@ -89,6 +89,16 @@ func TestMetricsOfRefusals(t *testing.T) {
 			t.Errorf("a full server: got signal_ready %v, want 0", got)
 		}
 	})
+	t.Run("client_memory", func(t *testing.T) {
+		s := shared(t)
+		for i := 0; ; i++ {
+			before := scraped(t, s.app)
+			if a, _ := s.try(t.Context(), request{line: "POST /offer/sdp", key: fmt.Sprint("k", i), body: open("o")}); a.status == 429 {
+				grown(t, s.app, "an open too many", before, "signal_refusals_total", map[string]float64{`reason="client_memory"`: 1})
+				break
+			}
+		}
+	})
 	t.Run("waits", func(t *testing.T) {
 		s := serve(t, func(o *options) { o.config.Gate.MaxWaits = 1 })
 		s.listen(t, "/answer/events?key=k")

@@ -53,7 +53,10 @@ func TestKeyTTL(t *testing.T) {
 		{`,"key_ttl":1`, time.Second},
 		{`,"key_ttl":1.5`, 1500 * ms},
 		{`,"key_ttl":15e-1`, 1500 * ms},
-		{`,"key_ttl":0.002`, 2 * ms},
+		{`,"key_ttl":1.001`, 1001 * ms},
+		{`,"key_ttl":0.999`, time.Second}, // the least
+		{`,"key_ttl":0.002`, time.Second},
+		{`,"key_ttl":1e-300`, time.Second},
 	} {
 		for _, line := range []string{"POST /offer/sdp", "POST /offer/messages"} {
 			body, opened := `{"data":"o"`+test.member+`}`, ""
@@ -171,13 +174,13 @@ func TestShortTTL(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
 	short, long, used := newKey(), newKey(), newKey()
-	s.do(t, request{line: "POST /offer/sdp", key: short, body: `{"data":"o","key_ttl":0.3}`})
-	s.do(t, request{line: "POST /offer/sdp", key: used, body: `{"data":"o","key_ttl":0.3}`})
+	s.do(t, request{line: "POST /offer/sdp", key: short, body: `{"data":"o","key_ttl":0.001}`})
+	s.do(t, request{line: "POST /offer/sdp", key: used, body: `{"data":"o","key_ttl":0.001}`})
 	s.do(t, request{line: "POST /offer/sdp", key: long, body: `{"data":"o","key_ttl":3000}`})
 	for range 3 {
-		s.do(t, request{line: "POST /offer/candidate", key: used, body: "c"})
+		s.do(t, request{line: "POST /offer/candidate", key: used, body: "c"}).expect(t, "a short ttl, within the second that it has", "", "")
 	}
-	s.lapse(t, 400*ms)
+	s.lapse(t, 1100*ms)
 	for _, key := range []string{short, used} {
 		s.do(t, request{line: "GET /answer/sdp", key: key}).expect(t, "a short ttl", custerrors.KeyIsExpired, "")
 	}

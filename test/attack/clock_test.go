@@ -88,7 +88,7 @@ func TestClockSteps(t *testing.T) {
 			if err := os.WriteFile(secret, []byte(strings.Repeat("s", 32)), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			s := start(t, exec.Command(program, "--listen=127.0.0.1:0", "--admin=127.0.0.1:0", "--store="+store(t), "--ttl=4m",
+			s := start(t, exec.Command(program, "--listen=127.0.0.1:0", "--admin=127.0.0.1:0", "--store="+store(t), "--ttl=4m", anyMemory,
 				"--auth-tokens-file="+tokens, "--auth-jwt-secret-file="+secret, asMany, "--rate-wrong-keys=20/h", "--block-for=1m"))
 			bearer := "Bearer " + strings.TrimSpace(string(token))
 			c := &stepped{server: s, head: "Authorization: " + bearer + "\r\n", conn: dial(t, s.addr)}

@@ -76,11 +76,14 @@ var (
 	operators = regexp.MustCompile(`msg="serving operators" address=(\S+)`)
 )
 
+// anyMemory lets one address stand for many clients.
+const anyMemory = "--max-client-memory=0"
+
 // serve starts the program on free ports of the loopback and waits until it serves. The program ends with the test. The test fails if
 // the program does not end as it should or has logged an error.
 func serve(t testing.TB, args ...string) *server {
 	t.Helper()
-	return start(t, exec.Command(program, append([]string{"--listen=127.0.0.1:0", "--admin=127.0.0.1:0"}, args...)...))
+	return start(t, exec.Command(program, append([]string{"--listen=127.0.0.1:0", "--admin=127.0.0.1:0", anyMemory}, args...)...))
 }
 
 func start(t testing.TB, cmd *exec.Cmd) *server {

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"sync"
@@ -44,7 +45,19 @@ func connecting(t testing.TB, url string, extra http.Header) *peers {
 
 func connect(t testing.TB, url string, extra http.Header, pairs int, startsOver bool) *peers {
 	t.Helper()
-	transport := &http.Transport{MaxIdleConnsPerHost: 2 * pairs}
+	return connectOver(t, url, &http.Transport{}, extra, pairs, startsOver)
+}
+
+// connectingFrom is connecting by peers at that address of the loopback.
+func connectingFrom(t testing.TB, url, address string) *peers {
+	t.Helper()
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
+	return connectOver(t, url, &http.Transport{DialContext: d.DialContext}, nil, pairs, false)
+}
+
+func connectOver(t testing.TB, url string, transport *http.Transport, extra http.Header, pairs int, startsOver bool) *peers {
+	t.Helper()
+	transport.MaxIdleConnsPerHost = 2 * pairs
 	c, err := client.New(url, client.WithHTTPClient(&http.Client{Transport: adding{transport, extra}}))
 	if err != nil {
 		t.Fatal(err)

@@ -25,7 +25,7 @@ func (s *server) restart(t *testing.T) *server {
 	s.cmd.Process.Kill()
 	<-s.ended
 	<-time.After(300 * time.Millisecond) // a process manager takes a moment
-	return start(t, exec.Command(program, "--listen="+s.addr, "--admin="))
+	return start(t, exec.Command(program, "--listen="+s.addr, "--admin=", anyMemory))
 }
 
 // TestRestart kills the server under load, twice, and starts it again at the same address. Every handshake completes: by a repeated
@@ -107,43 +107,43 @@ func TestRestartWithPion(t *testing.T) {
 func connectPion(c *client.Client, key string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	sides := []struct {
-		role    client.Role
-		connect func(context.Context, *webrtc.PeerConnection, *client.Session, ...pionsignal.Option) error
-	}{{client.Offer, pionsignal.Offer}, {client.Answer, pionsignal.Answer}}
-	errs := make([]error, len(sides))
+	roles := []client.Role{client.Offer, client.Answer}
+	errs := make([]error, len(roles))
+	pcs := make([]*webrtc.PeerConnection, len(roles))
 	var both sync.WaitGroup
-	for i, side := range sides {
-		session, err := c.Session(key, side.role)
+	for i, role := range roles {
+		session, err := c.Session(key, role)
 		if err != nil {
 			return err
-		}
-		pc, err := loopbackPeer()
-		if err != nil {
-			return err
-		}
-		defer pc.Close()
-		if side.role == client.Offer {
-			if _, err := pc.CreateDataChannel("data", nil); err != nil {
-				return err
-			}
 		}
 		both.Go(func() {
-			if errs[i] = side.connect(ctx, pc, session); errs[i] != nil {
+			pc, err := pionsignal.Connect(ctx, session, loopbackPeer)
+			if errs[i] = err; err != nil {
 				cancel()
+				return
 			}
+			pcs[i] = pc
 		})
 	}
 	both.Wait()
+	for _, pc := range pcs {
+		if pc != nil {
+			pc.Close()
+		}
+	}
 	return errors.Join(errs...)
 }
 
-// loopbackPeer returns a PeerConnection of the loopback alone, which needs no STUN server.
-func loopbackPeer() (*webrtc.PeerConnection, error) {
+// loopbackPeer returns a PeerConnection of the loopback alone, which needs no STUN server. An offerer's has a data channel.
+func loopbackPeer(role client.Role) (*webrtc.PeerConnection, error) {
 	var s webrtc.SettingEngine
 	s.SetIncludeLoopbackCandidate(true)
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
 	s.SetIPFilter(net.IP.IsLoopback)
-	return webrtc.NewAPI(webrtc.WithSettingEngine(s)).NewPeerConnection(webrtc.Configuration{})
+	pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(s)).NewPeerConnection(webrtc.Configuration{})
+	if err == nil && role == client.Offer {
+		_, err = pc.CreateDataChannel("data", nil)
+	}
+	return pc, err
 }

@@ -190,6 +190,7 @@ func measureInMemory(what string, k *kind, procs, requests int) (r spent, err er
 // serveInMemory runs the whole server on the listener. It opens the sessions of the keys before, unless the requests do that.
 func serveInMemory(listener net.Listener, what string, k *kind, keys []string, serving chan<- error) error {
 	config := apptest.Defaults()
+	config.Limits.ClientMemory = cache.Share{}                       // the load is one client
 	config.Limits.TTL, config.Limits.Lifetime = time.Hour, time.Hour // the last sessions wait for long
 	store, err := openStore(what, config.Limits)
 	if err != nil {

@@ -35,6 +35,7 @@ func redisCallsChild(args []string) error {
 		return errors.New(usage)
 	}
 	limits := apptest.Defaults().Limits
+	limits.ClientMemory = cache.Share{}                // the load is one client
 	limits.TTL, limits.Lifetime = time.Hour, time.Hour // the session outlives this process
 	store, err := redis.Open(context.Background(), args[0], limits)
 	if err != nil {

@@ -9,7 +9,8 @@
 //	                                least recently used go first, each among their own
 //
 // A client is an IPv4 address, or a /64 of IPv6, which is the least that one customer has (RFC 6177). A number of clients bounds the
-// memory, which is allocated at the start.
+// memory, which is allocated at the start. Where keys are guessed, the /48 that a client of IPv6 is in counts as well, and all clients
+// together: guess.go says how.
 //
 // When more addresses come than are remembered, the Limiter forgets the client that it has not heard from for longest. That client
 // begins anew with full buckets. An attacker gains nothing by this: to be forgotten takes requests from as many other addresses as
@@ -22,8 +23,6 @@ import (
 	"net/netip"
 	"sync/atomic"
 	"time"
-
-	"signal-server/cache"
 )
 
 // Config says how clients are told apart and how much each may have. The zero Config limits nothing.
@@ -34,9 +33,10 @@ type Config struct {
 	Requests Rate `name:"rate-requests" default:"off" help:"Requests of one client, such as 50/s: so many at once, and again as time goes by; off: any number."`
 	Opens    Rate `name:"rate-opens" default:"off" help:"New sessions of one client, such as 60/m."`
 
-	// WrongKeys is how many different keys without a session a client may ask for. A client that asks for more is refused, whatever
-	// it asks for, until its next wrong key is due. A client that goes on all the same is blocked: for Block the first time, and twice
-	// as long each further time, up to an hour, or Block if that is longer. A block is forgiven an hour after its end.
+	// WrongKeys is how many different keys without a session a client may ask for; guess.go says what else counts. A client that asks for
+	// more is refused, whatever it asks for, until its next wrong key is due. A client that goes on all the same is blocked: for Block the
+	// first time, and twice as long each further time, up to an hour, or Block if that is longer. A block is forgiven an hour after its end.
+	// As many sessions that nobody has answered may it open; then it is refused further ones.
 	WrongKeys Rate          `name:"rate-wrong-keys" default:"off" help:"Different keys without a session that one client may ask for, such as 20/m; who asks for more is blocked for a while."`
 	Block     time.Duration `name:"block-for" default:"1m" help:"How long the first block lasts; each further one is twice as long, up to an hour."`
 
@@ -59,7 +59,7 @@ func (c *Config) Validate(wrong func(field any, format string, args ...any)) {
 	}
 }
 
-// DefaultClients is how many clients are remembered unless the Config says otherwise. They take 10.5 MiB, 168 bytes each.
+// DefaultClients is how many clients are remembered unless the Config says otherwise. They take 12.3 MiB, 196 bytes each.
 const DefaultClients = 1 << 16
 
 // Limiter counts what clients do. Its methods may be called concurrently. None allocates. None waits except for a shard's lock, and
@@ -71,8 +71,8 @@ type Limiter struct {
 	block                      time.Duration
 	base                       time.Time    // time is counted from here
 	seed                       maphash.Seed // private: no client can aim at a shard, or at another client's place in it
-	keySeed                    maphash.Seed
-	shards                     []shard // a power of two
+	shards                     []shard      // a power of two
+	guesses                    guesses
 
 	// atomic
 	refused [reasons]atomic.Int64
@@ -88,16 +88,17 @@ const (
 	WrongKeys
 	Blocked
 	Waits
+	Brake
 	reasons
 )
 
 // String returns the reason's name, as in metrics.
 func (r Reason) String() string {
-	return [...]string{"requests", "opens", "wrong_keys", "blocked", "waits"}[r]
+	return [...]string{"requests", "opens", "wrong_keys", "blocked", "waits", "brake"}[r]
 }
 
 // Reasons lists all of them.
-func Reasons() []Reason { return []Reason{Requests, Opens, WrongKeys, Blocked, Waits} }
+func Reasons() []Reason { return []Reason{Requests, Opens, WrongKeys, Blocked, Waits, Brake} }
 
 // New returns a Limiter, or nil if the config limits nothing.
 func New(config Config) *Limiter {
@@ -109,7 +110,6 @@ func New(config Config) *Limiter {
 		block:     config.Block,
 		base:      time.Now(),
 		seed:      maphash.MakeSeed(),
-		keySeed:   maphash.MakeSeed(),
 	}
 	if !l.requests.on() && !l.opens.on() && !l.wrongKeys.on() && l.waits == 0 {
 		return nil
@@ -119,6 +119,9 @@ func New(config Config) *Limiter {
 		clients = DefaultClients
 	}
 	l.shards = newShards(clients, l.hash)
+	if l.wrongKeys.on() {
+		l.guesses.init(l.wrongKeys)
+	}
 	return l
 }
 
@@ -185,35 +188,6 @@ func (l *Limiter) Open(client netip.Addr) time.Duration {
 	return 0
 }
 
-// WrongKey counts a key without a session that the client has asked for. A key that is among the client's last 16 counts no second
-// time: an answerer that comes before its offerer asks for one key over and over, and does not guess. The Limiter does not keep the
-// key, but 32 bits of its hash under a private seed.
-//
-// Call it before a request waits for that key. Otherwise many guesses could wait side by side before the first one counts. Requests
-// that were let in side by side gain nothing either, since each wrong key counts: the client pays all of them back before its next
-// request, and is blocked if they are more than twice the rate's events.
-func (l *Limiter) WrongKey(client netip.Addr, key cache.Key) {
-	if !l.wrongKeys.on() {
-		return
-	}
-	id, now := idOf(client), time.Since(l.base)
-	hash := uint32(maphash.String(l.keySeed, string(key))) | 1 // 0 is no key
-	s := l.shard(id)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.blockedLocked(id, now) > 0 {
-		return // the request was let in before the block, and one block is enough
-	}
-	st := s.meetLocked(id)
-	if st.recallLocked(hash) {
-		return
-	}
-	l.wrongKeys.take(&st.wrongKeys, now)
-	if l.wrongKeys.debt(st.wrongKeys, now) > 2*l.wrongKeys.window {
-		s.blockLocked(id, st, now, l.block)
-	}
-}
-
 // Held is a wait that counts until Release. The zero Held counts for nobody.
 type Held struct {
 	limiter *Limiter
@@ -256,7 +230,7 @@ func (h Held) Release() {
 // Refused returns how many requests were refused for that reason.
 func (l *Limiter) Refused(r Reason) int64 { return l.refused[r].Load() }
 
-// Known returns how many clients are remembered, and how many are blocked now. It is for metrics: it looks at all blocks, one shard
+// Known returns how many clients are remembered, sites among them, and how many are blocked now. It is for metrics: it looks at all blocks, one shard
 // at a time, which takes some 10 µs for each thousand.
 func (l *Limiter) Known() (clients, blocked int) {
 	now := time.Since(l.base)

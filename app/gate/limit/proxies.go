@@ -89,11 +89,32 @@ const (
 //
 // hot: every request of a server that has limits.
 func (p *Proxies) Client(from netip.Addr, forwarded ...[]byte) netip.Addr {
-	addr := from.Unmap().WithZone("")
-	believed := p.unix
-	if addr.IsValid() {
-		believed = p.trusted(addr)
+	addr, _ := p.walk(from, forwarded)
+	return identity(addr)
+}
+
+// One is Client where that is one client. It returns the zero Addr where many may be behind it: a Unix socket, or a trusted proxy that names
+// no client.
+func (p *Proxies) One(from netip.Addr, forwarded ...[]byte) netip.Addr {
+	addr, believed := p.walk(from, forwarded)
+	if believed {
+		return netip.Addr{}
 	}
+	return identity(addr)
+}
+
+// Believes reports whether Client and One look at forwarded of a request that came from there.
+func (p *Proxies) Believes(from netip.Addr) bool {
+	addr := from.Unmap().WithZone("")
+	if !addr.IsValid() {
+		return p.unix
+	}
+	return p.trusted(addr)
+}
+
+// walk returns the address that Client is about, and whether that is a proxy that is believed.
+func (p *Proxies) walk(from netip.Addr, forwarded [][]byte) (addr netip.Addr, believed bool) {
+	addr, believed = from.Unmap().WithZone(""), p.Believes(from)
 	rest, hops := []byte(nil), 0
 	for believed && hops < maxHops {
 		if rest == nil {
@@ -116,7 +137,7 @@ func (p *Proxies) Client(from netip.Addr, forwarded ...[]byte) netip.Addr {
 		}
 		addr, believed = hop, p.trusted(hop)
 	}
-	return identity(addr)
+	return addr, believed
 }
 
 // parseHop reads an address, which may have a port, or brackets, or both. It refuses a zone, which only the proxy could make sense of.

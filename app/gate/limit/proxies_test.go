@@ -63,6 +63,51 @@ func TestClient(t *testing.T) {
 	}
 }
 
+// TestOne looks at who is one client: whoever Client returns, unless many may be behind that.
+func TestOne(t *testing.T) {
+	for _, tt := range []struct{ trusted, from, forwarded, want string }{
+		{"", "192.0.2.1", "203.0.113.7", "192.0.2.1"},
+		{"", "127.0.0.1", "", "127.0.0.1"}, // loopback is a client as any other
+		{"", "2001:db8:1:2:ffff::1", "", "2001:db8:1:2::"},
+		{"", "", "", ""},
+		{"", "", "203.0.113.7", ""}, // nobody said that whoever can reach the socket is a proxy
+		{"unix", "", "", ""},
+		{"unix", "", "203.0.113.7", "203.0.113.7"},
+		{"loopback", "127.0.0.1", "", ""},
+		{"loopback", "127.0.0.1", "unknown", ""},
+		{"loopback", "127.0.0.1", "203.0.113.7", "203.0.113.7"},
+		{"loopback", "192.0.2.1", "127.0.0.1", "192.0.2.1"},
+		{"loopback", "127.0.0.1", "127.0.0.1, 203.0.113.7", "203.0.113.7"}, // a client that would rather be nobody
+		{"loopback,private", "127.0.0.1", "203.0.113.7, 10.0.0.1", "203.0.113.7"},
+		{"loopback,private", "127.0.0.1", "10.0.0.1", ""},
+		{"2001:db8:1:2::1", "2001:db8:1:2::1", "", ""}, // though its network is not believed
+		{"2001:db8:1:2::1", "2001:db8:1:2::2", "", "2001:db8:1:2::"},
+		{"private", "10.0.0.1", strings.Repeat("10.0.0.2,", 1000) + "10.0.0.3", ""},
+	} {
+		var list []string
+		if tt.trusted != "" {
+			list = strings.Split(tt.trusted, ",")
+		}
+		p, err := ParseProxies(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var from, want netip.Addr
+		if tt.from != "" {
+			from = netip.MustParseAddr(tt.from)
+		}
+		if tt.want != "" {
+			want = netip.MustParseAddr(tt.want)
+		}
+		if got := p.One(from, []byte(tt.forwarded)); got != want {
+			t.Errorf("%q, from %q for %.60q: got %v, want %v", tt.trusted, tt.from, tt.forwarded, got, want)
+		}
+		if got := p.One(from); !p.Believes(from) && got != want {
+			t.Errorf("%q, from %q, which is not believed: got %v, want %v whatever it says", tt.trusted, tt.from, got, want)
+		}
+	}
+}
+
 func TestProxiesThatAreNone(t *testing.T) {
 	_, err := ParseProxies([]string{"10.0.0.0/8", "10.0.0.0/33", "example.org", "", "fe80::1%eth0", "10.0.0.1:80"})
 	if err == nil {

@@ -69,14 +69,38 @@ func (r Rate) meter() meter {
 
 func (m meter) on() bool { return m.interval > 0 }
 
+// times returns a meter of n times as many events in the same time.
+func (m meter) times(n int) meter {
+	return meter{interval: max(m.interval/time.Duration(n), min(m.interval, 1)), window: m.window}
+}
+
 // due returns the time until the bucket has an event; 0 or less: it has one now.
 func (m meter) due(b bucket, now time.Duration) time.Duration {
 	return max(time.Duration(b)-now, 0) + m.interval - m.window
 }
 
 // take takes an event, whether or not there is one.
-func (m meter) take(b *bucket, now time.Duration) {
-	*b = bucket(max(time.Duration(*b), now) + m.interval)
+func (m meter) take(b *bucket, now time.Duration) { m.takeMany(b, 1, now) }
+
+// takeMany takes n events. Where n is less than zero, it gives them back, as far as they are missing.
+func (m meter) takeMany(b *bucket, n int, now time.Duration) {
+	*b = bucket(max(max(time.Duration(*b), now)+time.Duration(n)*m.interval, now))
+}
+
+// takeOfMany takes n events of a bucket that many clients share. What it lacks is bounded: when they stop, it is soon as it was.
+func (m meter) takeOfMany(b *bucket, n int, now time.Duration) {
+	m.takeMany(b, n, now)
+	*b = min(*b, bucket(now+2*m.window))
+}
+
+// leaveOne takes all events of the bucket but one. It reports whether there were more.
+func (m meter) leaveOne(b *bucket, now time.Duration) bool {
+	least := bucket(now + m.window - m.interval)
+	if *b >= least {
+		return false
+	}
+	*b = least
+	return true
 }
 
 // debt returns how much of the window is taken. It is more than the window if events were taken that were not there.

@@ -2,7 +2,6 @@ package limit
 
 import (
 	"math/bits"
-	"slices"
 	"sync"
 	"time"
 
@@ -24,11 +23,13 @@ type shard struct {
 // state is what is known of a client. It has no pointers, so the garbage collector does not look at it.
 type state struct {
 	requests, opens, wrongKeys bucket
+	unanswered                 bucket // of sessions that it has opened
 
 	birth   uint64 // tells the client from another one that had this place before, and from itself before it was forgotten
 	waits   int32
-	strikes int32                  // requests since the client used up its wrong keys
-	wrong   [rememberedKeys]uint32 // hashes of the client's last wrong keys, the last one first; 0: none
+	strikes int16                   // requests since the client used up its wrong keys
+	credit  uint8                   // right keys that it was served with, less the wrong ones that the brake has let pass for them
+	wrong   [rememberedKeys]guessed // the client's last wrong keys, the last one first
 }
 
 const rememberedKeys = 16
@@ -147,16 +148,4 @@ func (l *Limiter) slowedLocked(s *shard, id id, st *state, now time.Duration) ti
 		s.blockLocked(id, st, now, l.block)
 	}
 	return after
-}
-
-// recallLocked reports whether the key is among the client's last wrong ones, and makes it the last one.
-func (st *state) recallLocked(hash uint32) bool {
-	at := slices.Index(st.wrong[:], hash)
-	known := at >= 0
-	if !known {
-		at = len(st.wrong) - 1
-	}
-	copy(st.wrong[1:at+1], st.wrong[:at])
-	st.wrong[0] = hash
-	return known
 }

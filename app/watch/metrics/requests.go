@@ -185,7 +185,7 @@ const TimedShare = 16
 var (
 	requestsTotal = &Metric{
 		Name: "signal_requests_total", Kind: Counter, Labels: []string{"route", "status", "msg"},
-		Help: "Requests that came to their end, by route, status and the name of the msg (ok: done; gone, with status 499: the client had left a wait " +
+		Help: "Requests that came to their end, by route, status and the name of the msg (ok: done; gone, with status 499: the client had left " +
 			"before there was an answer). What has not happened yet is not listed, but ok and InternalError of each route.",
 	}
 	requestSeconds = &Metric{

@@ -17,7 +17,8 @@ import (
 
 // Config bounds what clients may post.
 type Config struct {
-	// SDPBytes and CandidateBytes bound one payload, in bytes before escaping. Over them: custerrors.BodyIsTooLong.
+	// SDPBytes and CandidateBytes bound one payload in bytes before escaping, as the client has it: a client can count these. What bounds
+	// memory counts the escaped form, see cache.Limits.SessionBytes. Over them: custerrors.BodyIsTooLong.
 	SDPBytes       int `name:"max-sdp" group:"Sessions" type:"bytes" default:"64KiB" help:"Size of an sdp, at the most."`
 	CandidateBytes int `name:"max-candidate" group:"Sessions" type:"bytes" default:"4KiB" help:"Size of a candidate, at the most."`
 }

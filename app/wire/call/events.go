@@ -6,6 +6,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"signal-server/app/gate"
 	"signal-server/app/link"
 	"signal-server/app/wire"
 	"signal-server/cache"
@@ -35,6 +36,10 @@ const (
 	eventComment = ":\n\n"
 	eventEnd     = "event: end\ndata: \"" // and the msg
 	eventDataEnd = "\"\n\n"
+
+	// endID is the id of an end that is final. An EventSource comes back after it, as after any, and shows that it has seen it.
+	endID      = "end"
+	eventEndID = eventID + endID + eventIDEnd
 )
 
 // formEvent writes a message as the rest of an event. The payload is a JSON string, without line breaks, so that none can
@@ -49,47 +54,75 @@ var formEvent = cache.Form{
 //
 //	@Summary		Stream the other role's messages as server-sent events
 //	@Description	Each message is an event: `id` is its cursor, `event` is `sdp` or `candidate`, `data` is the payload as a JSON string.
-//	@Description	The stream starts after `Last-Event-ID`, waits for the session if need be, sends a comment every 15 s, and ends with
-//	@Description	`event: end`, whose data is the reason's msg as a JSON string. A reader that does not keep up is cut off, and resumes
-//	@Description	by its last id.
+//	@Description	The stream starts after `Last-Event-ID`, sends a comment every 15 s, and ends with `event: end`, whose data is the
+//	@Description	reason's msg as a JSON string. The answerer's waits for the session if need be; the offerer's ends at once if there is
+//	@Description	none. `end` has the id `end`, unless it is this server that ends. Who comes back with `Last-Event-ID: end`, as an
+//	@Description	EventSource does by itself, starts afresh: the answerer's stream waits for the key's next session; the offerer is
+//	@Description	answered 204, which tells an EventSource to stop, if no session lives. A reader that does not keep up is cut off, and
+//	@Description	resumes by its last id.
 //	@Tags			messages
 //	@Produce		plain
 //	@Param			role			path		string		true	"who asks"	Enums(offer, answer)
 //	@Param			key				query		string		true	"the session's key: 1 to 32 characters; or in the header"
-//	@Param			Last-Event-ID	header		string		false	"the cursor to go on from; absent: from the beginning"
+//	@Param			Last-Event-ID	header		string		false	"the cursor to go on from, or end; absent: from the beginning"
 //	@Param			after			query		string		false	"the same, where a client cannot set headers; the header wins"
 //	@Param			X-Offer-Ticket	header		string		false	"the offerer's ticket, where the server has --role-tickets; or ticket in the query"
 //	@Param			X-Answer-Ticket	header		string		false	"the answerer's ticket, where the server has --role-tickets; or ticket in the query"
 //	@Success		200				{string}	string		"text/event-stream"
+//	@Success		204				"the offerer has come back after the end, and no session lives"
 //	@Failure		400				{object}	envelope	"KeyIsEmpty, KeyIsTooLong, CursorIsInvalid"
 //	@Failure		503				{object}	envelope	"ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router			/{role}/events [get]
 func (w *Wire) streamEvents(c *fiber.Ctx, v *wire.Visit) error {
-	after, err := wire.ParseCursor(c.Request().Header.Peek("Last-Event-ID"))
-	if err == nil && after == 0 {
-		after, err = wire.ReadCursor(c)
-	}
-	if err == nil {
+	after, anew, err := readEventID(c)
+	answers := v.Seat == cache.Answer
+	next, stops := anew && answers, anew && !answers
+	if err == nil && !next { // the ticket of a session that has ended says nothing of the next one
 		after, err = v.Cursor(after)
 	}
 	if err != nil {
 		return err
 	}
-	if v.Gate.TellsClients() { // a stream waits for a session that is not open yet: whether there is one, only a look tells
-		_, err := v.Store.Touch(c.Context(), v.Key)
+	if stops || v.Gate.TellsClients() { // whether there is a session, only a look tells
+		lease, err := v.Store.Touch(c.Context(), v.Key)
 		v.Gate.Note(&v.Pass, err)
+		over := err == custerrors.KeyNotFound || err == custerrors.KeyIsExpired || v.Session != 0 && lease.Epoch != v.Session
+		if stops && over {
+			return stop(v.Reply())
+		}
 	}
 	s := stream{
-		host: v.Host, role: v.Seat, after: after,
+		host: v.Host, pass: v.Pass, role: v.Seat, after: after,
 		buf:  v.Head(c, streamHead),
-		wait: cache.Wait{For: forever, Unopened: true},
+		wait: cache.Wait{For: forever, Unopened: answers, Anew: next},
 	}
 	return v.Detach(c, s.run)
+}
+
+// stop tells an EventSource not to come back (WHATWG HTML, Section 9.2.3). It returns nil.
+func stop(r *wire.Reply) error {
+	r.Header.Set(fiber.HeaderCacheControl, "no-store") // 204 may be kept, else (RFC 9110, Section 15.3.5)
+	r.SetStatusCode(fiber.StatusNoContent)
+	return nil
+}
+
+// readEventID returns where the reader wants to go on: after a cursor, or anew because it has seen the end of a session.
+func readEventID(c *fiber.Ctx) (after cache.Cursor, anew bool, err error) {
+	id := c.Request().Header.Peek("Last-Event-ID")
+	if len(id) == 0 {
+		id = c.Context().QueryArgs().Peek("after")
+	}
+	if string(id) == endID {
+		return 0, true, nil
+	}
+	after, err = wire.ParseCursor(id)
+	return after, false, err
 }
 
 // stream is one reader of events. It is owned by the goroutine that runs it.
 type stream struct {
 	host  *wire.Host
+	pass  gate.Pass
 	key   cache.Key
 	role  cache.Role
 	after cache.Cursor
@@ -102,10 +135,10 @@ const forever = 100 * 365 * 24 * time.Hour
 
 // run streams until the session, the connection or the server ends, and returns how many bytes it sent. The caller closes the connection.
 func (s *stream) run(conn *link.Conn, key cache.Key) (sent int) {
-	s.key = key
+	s.key, s.pass.Key = key, key
 	s.buf = append(s.buf, "\r\n"...)
 	s.buf = append(s.buf, eventComment...) // so that the reader knows at once that it is connected
-	s.wait.Present = link.Present(conn)
+	s.wait.Present, s.wait.Left = link.Present(conn), conn.Left()
 	defer s.wait.End()
 	for {
 		n, err := conn.Write(s.buf)
@@ -114,20 +147,31 @@ func (s *stream) run(conn *link.Conn, key cache.Key) (sent int) {
 			return sent // the reader has left, or was too slow and the patrol cut it off
 		}
 		s.buf = nil // most streams wait most of the time, and hold no memory then
-		switch err := s.gather(); err {
-		case nil:
-		case custerrors.SdpNoValues, custerrors.CandidateNoValues, custerrors.KeyNotFound:
+		switch err := s.gather(); {
+		case err == nil:
+			s.host.Gate.Note(&s.pass, nil)
+			s.host.Gate.Met(&s.pass)
+		case s.wait.Pending():
 			s.buf = append(s.buf, eventComment...)
-		case cache.ErrGone:
+		case err == cache.ErrGone:
 			return sent
 		default:
-			s.buf = append(s.buf, eventEnd...)
-			s.buf = append(s.buf, s.host.Msg(err)...) // no msg needs escaping, a test says
-			s.buf = append(s.buf, eventDataEnd...)
+			s.end(s.host.Msg(err))
 			conn.Write(s.buf) // the last one: what becomes of it changes nothing
 			return sent
 		}
 	}
+}
+
+// end appends the stream's end. Where this server or its store is at fault, and not the session over, it has no id: the reader resumes by
+// its last one, here or at another node.
+func (s *stream) end(msg custerrors.Error) {
+	if msg.Status() < fiber.StatusInternalServerError {
+		s.buf = append(s.buf, eventEndID...)
+	}
+	s.buf = append(s.buf, eventEnd...)
+	s.buf = append(s.buf, msg...) // no msg needs escaping, a test says
+	s.buf = append(s.buf, eventDataEnd...)
 }
 
 // gather appends what is there, about streamBatch bytes at the most, after waiting for the first message. It returns why

@@ -67,6 +67,7 @@ func (w *Wire) getMessages(c *fiber.Ctx, v *wire.Visit) error {
 //	@Failure		413				{object}	envelope			"BodyIsTooLong"
 //	@Failure		422				{object}	envelope			"IdempotencyKeyIsReused"
 //	@Failure		429				{object}	envelope			"QueueIsFull"
+//	@Failure		429				{object}	envelope			"QueueIsFull; TooManyRequests: this client has its share of the memory"
 //	@Failure		503				{object}	envelope			"CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable"
 //	@Header			200				{string}	X-Offer-Ticket		"with --role-tickets: what the offerer shows from now on"
 //	@Header			200				{string}	X-Answer-Ticket		"with --role-tickets: what the answerer shows from now on"

@@ -188,7 +188,7 @@ func readTTL(r *text.Reader) time.Duration {
 	if seconds <= 0 || seconds >= math.MaxInt64/float64(time.Second) {
 		return 0
 	}
-	return max(1, time.Duration(seconds*float64(time.Second))) // what is asked for is not "the maximum", however short
+	return max(1, time.Duration(seconds*float64(time.Second))) // which is not "the maximum", however short; the store knows the least
 }
 
 // msgOf says in the client's terms why a JSON text was not taken.

@@ -16,7 +16,7 @@ type envelope struct {
 type offer struct {
 	// The text to relay, whatever it holds.
 	Data string `json:"data" example:"v=0 …" binding:"required"`
-	// Seconds. Absent, 0, negative or above the server's maximum: the maximum.
+	// Seconds. Absent, 0, negative or above the server's maximum: the maximum; below 1 s: 1 s.
 	KeyTTL float64 `json:"key_ttl" example:"30"`
 } // @name Offer
 

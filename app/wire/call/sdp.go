@@ -12,7 +12,7 @@ import (
 //	@Summary		Open a session and put the offer's sdp
 //	@Description	The one request that opens a session; it may reuse the key of a session that has ended. `data` is the text to relay,
 //	@Description	whatever it holds: usually the JSON of a session description, as a string. `key_ttl` is in seconds: the session ends
-//	@Description	when nobody uses it that long. Absent, 0, negative or above the server's maximum, it means the maximum.
+//	@Description	when nobody uses it that long. Absent, 0, negative or above the server's maximum, it means the maximum; below 1 s, 1 s.
 //	@Tags			classic
 //	@Accept			json
 //	@Produce		json
@@ -23,6 +23,7 @@ import (
 //	@Failure		400				{object}	envelope		"KeyIsEmpty, KeyIsTooLong, DataIsEmpty, BodyIsNotJSON, BodyIsNotUTF8, IdempotencyKeyIsInvalid"
 //	@Failure		413				{object}	envelope		"BodyIsTooLong"
 //	@Failure		422				{object}	envelope		"IdempotencyKeyIsReused"
+//	@Failure		429				{object}	envelope		"TooManyRequests: this client has its share of the memory"
 //	@Failure		503				{object}	envelope		"CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable"
 //	@Header			200				{string}	X-Offer-Ticket	"with --role-tickets: what the offerer shows from now on"
 //	@Router			/offer/sdp [post]

@@ -129,8 +129,14 @@ func (s *served) do(what string, r Request) Answer {
 // want checks that the answer refuses with the msg as the wire does or, if that is empty, that it does not refuse.
 func (r *rig) want(what string, a Answer, msg custerrors.Error) {
 	r.Helper()
+	r.wantFrom(what, a, msg, "*")
+}
+
+// wantFrom is want where only pages of that origin may read the answer; "": nobody's may.
+func (r *rig) wantFrom(what string, a Answer, msg custerrors.Error, origin string) {
+	r.Helper()
 	if msg != "" {
-		r.wantForm(what, a, r.h.Refusal(msg))
+		r.wantRefused(what, a, r.h.Refusal(msg), origin)
 		return
 	}
 	for _, no := range custerrors.All() { // a refusal may be 200
@@ -144,6 +150,12 @@ func (r *rig) want(what string, a Answer, msg custerrors.Error) {
 // wantForm checks that the answer is a refusal of this form, with the headers that its status asks for.
 func (r *rig) wantForm(what string, a Answer, want Form) {
 	r.Helper()
+	r.wantRefused(what, a, want, "*")
+}
+
+// wantRefused is wantForm where only pages of that origin may read the answer; "": nobody's may.
+func (r *rig) wantRefused(what string, a Answer, want Form, origin string) {
+	r.Helper()
 	if got := (Form{a.Status, a.Header.Get("Content-Type"), a.Body}); got != want {
 		r.Errorf("%s: got %d %s %q, want %d %s %q", what, got.Status, got.Type, got.Body, want.Status, want.Type, want.Body)
 	}
@@ -154,8 +166,8 @@ func (r *rig) wantForm(what string, a Answer, want Form) {
 	if got := a.Header.Get("WWW-Authenticate") != ""; got != (want.Status == http.StatusUnauthorized) {
 		r.Errorf("%s: got %d with the WWW-Authenticate %q, want one with 401 only", what, a.Status, a.Header.Get("WWW-Authenticate"))
 	}
-	if got := a.Header.Get("Access-Control-Allow-Origin"); got != "*" {
-		r.Errorf("%s: got the Access-Control-Allow-Origin %q, want *", what, got)
+	if got := a.Header.Get("Access-Control-Allow-Origin"); got != origin {
+		r.Errorf("%s: got the Access-Control-Allow-Origin %q, want %q", what, got, origin)
 	}
 }
 

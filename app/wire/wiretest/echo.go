@@ -100,7 +100,7 @@ func (Echo) live(c *fiber.Ctx, v *wire.Visit) error {
 	host, seat, after := v.Host, v.Seat, cache.NewCursor(v.Session, 0)
 	out := append(v.Head(c, liveHead), "\r\n"...)
 	return v.Detach(c, func(conn *link.Conn, key cache.Key) (sent int) {
-		wait := cache.Wait{For: time.Hour, Present: link.Present(conn)}
+		wait := cache.Wait{For: time.Hour, Present: link.Present(conn), Left: conn.Left()}
 		defer wait.End()
 		for {
 			n, err := conn.Write(out)

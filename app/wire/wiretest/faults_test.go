@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -80,6 +81,58 @@ func (b *broken) streams(run func(host *wire.Host, conn *link.Conn, key cache.Ke
 			}
 		}
 	}
+}
+
+// waitsBlind waits, in the handler, and takes whether or not its client is still there.
+func waitsBlind(c *fiber.Ctx, v *wire.Visit) error {
+	var wait cache.Wait
+	if err := v.ReadWait(c, &wait); err != nil {
+		return err
+	}
+	defer wait.End()
+	if wait.For > 0 {
+		hold, err := v.Gate.Hold(&v.Pass)
+		if err != nil {
+			return err
+		}
+		defer hold.Release()
+	}
+	body, _, err := v.Mail.Take(c.Context(), nil, cache.Take{Key: v.Key, To: v.Seat, Kind: cache.Candidate, Limit: cache.MaxLog, Form: &lines.Form}, &wait)
+	if err == nil {
+		v.Reply().Fill(lines.Type, body)
+	}
+	return err
+}
+
+// inTurn returns a handler that lets one wait after the other.
+func inTurn() wire.Handler {
+	var turn sync.Mutex
+	return func(c *fiber.Ctx, v *wire.Visit) error {
+		if c.Query("wait") == "" {
+			return Echo{}.hear(c, v)
+		}
+		hold, err := v.Gate.Hold(&v.Pass)
+		if err != nil {
+			return err
+		}
+		defer hold.Release()
+		turn.Lock()
+		defer turn.Unlock()
+		return untilTold(c, v)
+	}
+}
+
+// answersRaw writes an answer to the connection by itself at the end, and forgets to say that it is the last one.
+func answersRaw(c *fiber.Ctx, v *wire.Visit) error {
+	if c.Query("wait") != "" || !v.Leaving() {
+		return Echo{}.hear(c, v)
+	}
+	const answer = "HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nAccess-Control-Allow-Origin: *\r\nContent-Length: 25\r\n\r\n" +
+		"sorry: CandidateNoValues\n"
+	return v.Detach(c, func(conn *link.Conn, _ cache.Key) int {
+		conn.Write([]byte(answer))
+		return len(answer)
+	})
 }
 
 // writesPast returns a handler that writes to the store without a word to the gate.
@@ -203,14 +256,14 @@ var faults = []fault{
 			return nil
 		})
 	}},
-	{"an error is logged", "want no error", []string{"the end: half a request is not waited for"}, func(_ *testing.T, b *broken, _ *Harness) {
+	{"an error is logged", "want no error", []string{"the end: a request that has begun is served"}, func(_ *testing.T, b *broken, _ *Harness) {
 		b.before(func(_ *fiber.Ctx, v *wire.Visit) error {
 			v.Watch.Log().Error("a visit")
 			return nil
 		})
 	}},
 	{"the gate is not asked", "got 404", []string{
-		"limit: wrong keys of a client", "tokens: one for a key is good for that key",
+		"limit: wrong keys of a client", "pages: an image of the API is refused", "pages: where origins are listed, a page of another site is refused", "tokens: one for a key is good for that key",
 	}, func(_ *testing.T, b *broken, _ *Harness) {
 		b.route = func(r *wire.Route) {
 			r.Free = true
@@ -221,10 +274,25 @@ var faults = []fault{
 			}
 		}
 	}},
-	{"opening is not counted", "one more: got 200", []string{"limit: sessions that a client opens"}, func(_ *testing.T, b *broken, _ *Harness) {
+	{"opening is not counted", "one more: got 200", []string{
+		"limit: sessions that a client opens", "limit: sessions that nobody answers, where wrong keys are limited",
+	}, func(_ *testing.T, b *broken, _ *Harness) {
 		b.route = func(r *wire.Route) {
 			if r.Method == fiber.MethodPut {
 				r.Handle = writesPast(cache.SDP)
+			}
+		}
+	}},
+	{"a refusal is passed off as an answer", "afterwards: got 204", []string{"limit: keys that are taken"}, func(_ *testing.T, b *broken, _ *Harness) {
+		b.route = func(r *wire.Route) {
+			handle := r.Handle
+			r.Handle = func(c *fiber.Ctx, v *wire.Visit) error {
+				err := handle(c, v)
+				if err == custerrors.SdpAlreadyExist { // of which the gate does not learn then
+					b.Refuse(v.Reply(), custerrors.SdpAlreadyExist)
+					return nil
+				}
+				return err
 			}
 		}
 	}},
@@ -258,8 +326,24 @@ var faults = []fault{
 		"a client that leaves a wait that has just begun takes nothing", "a client that leaves a wait that is parked takes nothing",
 		"a client that leaves a wait leaves others waiting",
 	}, func(_ *testing.T, b *broken, _ *Harness) {
-		b.hears(waitsWith(func(w *cache.Wait) { w.Present = nil }))
+		b.hears(waitsBlind)
 	}},
+	{"a take is done for a client that has left", "want an answer", []string{
+		"a client that has left before its take is looked at takes nothing",
+	}, func(_ *testing.T, b *broken, _ *Harness) { b.hears(waitsBlind) }},
+	{"a wait does not see its client leave", "as signal_waits, want 0", []string{
+		"a client that leaves a wait that has just begun is let go", "a client that leaves a wait that is parked is let go",
+	}, func(_ *testing.T, b *broken, _ *Harness) { b.hears(waitsBlind) }},
+	{
+		"the first to wait is told", "want an answer",
+		[]string{"of two that wait the last to begin is told"},
+		func(_ *testing.T, b *broken, _ *Harness) { b.hears(inTurn()) },
+	},
+	{
+		"an answer does not say that it is the last", "got no Connection: close",
+		[]string{"the end: from its first moment each answer is the last"},
+		func(_ *testing.T, b *broken, _ *Harness) { b.hears(answersRaw) },
+	},
 	{"a wait keeps its place", "as signal_waits, want", []string{"a client that leaves after its wait costs nothing"}, func(_ *testing.T, b *broken, _ *Harness) {
 		wait := waitsWith(func(*cache.Wait) {})
 		b.hears(func(c *fiber.Ctx, v *wire.Visit) error {
@@ -277,7 +361,7 @@ var faults = []fault{
 	}},
 	{
 		"a request that was served is refused at the end", "got 503",
-		[]string{"the end: a request that is served is answered"},
+		[]string{"the end: a request that is served is answered", "the end: a request that has begun is served"},
 		func(_ *testing.T, b *broken, _ *Harness) {
 			b.hears(func(c *fiber.Ctx, v *wire.Visit) error {
 				err := Echo{}.hear(c, v)

@@ -2,6 +2,7 @@ package wiretest
 
 import (
 	"io"
+	"time"
 )
 
 // farewells are the ways in which a client leaves.
@@ -76,6 +77,48 @@ var goneChecks = []check{
 			s.wantLeftFor(how, w)
 		},
 	)},
+	{name: "a client that has left before its take is looked at takes nothing", needs: waits, run: each(
+		func(r *rig, s *served, how string, leave func(*conn)) {
+			w, other := s.opened(), s.opened()
+			r.want(how, s.do(how, r.h.Tells(w)), "")
+			release := s.store.hold()
+			c := s.dial().send(r.h.Asks(other)).send(r.h.Waits.Ask(w))
+			s.awaitAsking(how, 1) // the one before it
+			leave(c)
+			release()
+			s.await(how, count{"signal_connections", 0})
+			s.wantTold(how+", the next client", s.do(how, r.h.Waits.Ask(w)), w)
+		},
+	)},
+	{name: "a client that leaves a wait that has just begun is let go", needs: waits, run: each(
+		func(r *rig, s *served, how string, leave func(*conn)) {
+			touched := s.store.touched.Load()
+			c := s.dial().send(r.h.Waits.Ask(s.opened()))
+			s.awaitAsleep(how, 1, touched)
+			s.wantLetGo(how, c, leave)
+		},
+	)},
+	{name: "a client that leaves a wait that is parked is let go", needs: waits, run: each(
+		func(r *rig, s *served, how string, leave func(*conn)) {
+			c := s.dial().send(r.h.Waits.Ask(s.opened()))
+			s.await(how, count{"signal_waits", 1})
+			s.wantLetGo(how, c, leave)
+		},
+	)},
+	{name: "of two that wait the last to begin is told", needs: waits, run: func(r *rig) {
+		s := r.serve()
+		for range 5 {
+			w := s.opened()
+			first := s.dial().send(r.h.Waits.Ask(w))
+			s.await("the first", count{"signal_waits", 1})
+			last := s.dial().send(r.h.Waits.Ask(w))
+			s.await("both", count{"signal_waits", 2})
+			r.want("news", s.do("news", r.h.Tells(w)), "")
+			s.wantTold("the last", last.answer("the last"), w)
+			first.Close()
+			s.await("none", count{"signal_waits", 0})
+		}
+	}},
 	{name: "a client that leaves a wait leaves others waiting", needs: waits, run: each(
 		func(r *rig, s *served, how string, leave func(*conn)) {
 			w, other := s.opened(), s.opened()
@@ -103,10 +146,41 @@ var goneChecks = []check{
 			w := s.opened()
 			c := s.dial().stream(how, r.h.Streams.Ask(w))
 			s.await(how, count{"signal_streams", 1})
+			left := time.Now()
 			leave(c.conn)
-			r.want(how, s.do(how, r.h.Tells(w)), "") // by then at the latest the server notices
+			s.wantFree(how)
+			s.wantNoticed(how, left)
 		},
 	)},
+}
+
+// noticed bounds how long it may take until a client that has left counts for nothing: a second, and what a busy machine adds.
+const noticed = 3 * time.Second
+
+func (s *served) wantNoticed(how string, left time.Time) {
+	s.rig.Helper()
+	if took := time.Since(left); took > noticed {
+		s.rig.Errorf("%s: got it noticed after %v, want a second", how, took)
+	}
+}
+
+// wantLetGo lets the only client that waits leave: it counts for nothing soon, although nothing happens. One that has shut down only its sending
+// side is told nothing, or what is true: what it waits for is not there.
+func (s *served) wantLetGo(how string, c *conn, leave func(*conn)) {
+	s.rig.Helper()
+	left := time.Now()
+	leave(c)
+	s.wantFree(how)
+	s.wantNoticed(how, left)
+	a, err := c.try()
+	if err != nil {
+		return
+	}
+	s.rig.want(how, a, s.rig.h.Nothing)
+	if !a.Last {
+		s.rig.Errorf("%s: got no Connection: close, want it", how)
+	}
+	c.wantEnd(how)
 }
 
 // wantLeftFor has somebody write the payload, once the only client that waited for it has left: the wait ends, and the payload is there

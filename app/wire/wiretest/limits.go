@@ -1,6 +1,7 @@
 package wiretest
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -44,6 +45,25 @@ var limitChecks = []check{
 			r.want(request.name+", afterwards", s.do(request.name, request.Request), custerrors.TooManyRequests)
 		}
 	}},
+	{name: "limit: keys that are taken", run: func(r *rig) {
+		s := r.serve(func(c *apptest.Config) { c.Clients.WrongKeys, c.Proxies = seldom, loopback(r) })
+		theirs, mine := r.who(), r.who()
+		r.want("opening", s.do("opening", from("192.0.2.1", r.h.Opens(theirs))), "")
+		r.want("opening once more, the answer being lost", s.do("again", from("192.0.2.1", r.h.Opens(theirs))), custerrors.SdpAlreadyExist)
+		r.want("going on", s.do("going on", from("192.0.2.1", r.h.Asks(theirs))), r.h.Nothing)
+		r.want("opening what another client has opened", s.do("opening", from("192.0.2.2", r.h.Opens(theirs))), custerrors.SdpAlreadyExist)
+		r.want("afterwards", s.do("afterwards", from("192.0.2.2", r.h.Opens(mine))), custerrors.TooManyRequests)
+		r.want("a third client", s.do("a third client", from("192.0.2.3", r.h.Opens(mine))), "")
+	}},
+	{name: "limit: sessions that nobody answers, where wrong keys are limited", run: func(r *rig) {
+		s := r.serve(func(c *apptest.Config) { c.Clients.WrongKeys = seldom })
+		var w Who
+		for range allowed {
+			w = s.opened()
+		}
+		r.want("one more", s.do("one more", r.h.Opens(r.who())), custerrors.TooManyRequests)
+		r.want("what opens nothing", s.do("what opens nothing", r.h.Asks(w)), r.h.Nothing)
+	}},
 	{name: "limit: waits of a client", needs: holds, run: holdCheck(custerrors.TooManyRequests, func(c *apptest.Config) { c.Clients.Waits = allowed })},
 	{name: "limit: waits of all", needs: holds, run: holdCheck(custerrors.ServerIsOverloaded, func(c *apptest.Config) { c.Gate.MaxWaits = allowed })},
 	{name: "limit: connections", run: func(r *rig) {
@@ -74,6 +94,27 @@ var limitChecks = []check{
 		c.wantEnd("a byte longer")
 		s.wantServing("afterwards")
 	}},
+}
+
+// loopback are the proxies that are believed where a check is several clients.
+func loopback(r *rig) limit.Proxies {
+	r.Helper()
+	proxies, err := limit.ParseProxies([]string{"loopback"})
+	if err != nil {
+		r.Fatalf("ParseProxies: got %v, want proxies", err)
+	}
+	return proxies
+}
+
+// from returns the request as that client's.
+func from(client string, request Request) Request {
+	return with(request, "X-Forwarded-For", client)
+}
+
+// with returns the request with one header more.
+func with(request Request, name, value string) Request {
+	request.Header = append(slices.Clip(request.Header), [2]string{name, value})
+	return request
 }
 
 // holdCheck checks that so many may wait or have a stream, and how one more is refused.

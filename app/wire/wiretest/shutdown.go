@@ -3,7 +3,9 @@ package wiretest
 import (
 	"io"
 	"net/http"
+	"time"
 
+	"signal-server/app/apptest"
 	"signal-server/custerrors"
 )
 
@@ -24,20 +26,45 @@ var shutdownChecks = []check{
 		c.wantEnd("between two requests")
 		silent.wantLateOrEnd("before the first request")
 	}},
-	{name: "the end: half a request is not waited for", run: func(r *rig) {
+	{name: "the end: a request that has begun is served", run: func(r *rig) {
 		s := r.serve()
 		w := s.opened()
 		head, body := r.h.Asks(w).head(0), r.h.Opens(r.who())
-		half, behind, unfinished := s.dial(), s.dial(), s.dial()
+		idle, half, behind, unfinished := s.dial().send(r.h.Asks(w)), s.dial(), s.dial(), s.dial()
+		r.want("before", idle.answer("before"), r.h.Nothing)
 		io.WriteString(half, head[:len(head)/2])
 		io.WriteString(behind, head+head[:len(head)/2])
 		r.want("a whole one before", behind.answer("a whole one before"), r.h.Nothing)
-		io.WriteString(unfinished, body.head(len(body.Body)+1)+body.Body)
-		s.await("all connections", count{"signal_connections", 3})
-		s.end()
-		half.wantLateOrEnd("half a head")
-		behind.wantLateOrEnd("half a head behind a request")
-		unfinished.wantLateOrEnd("a body that lacks a byte")
+		whole := body.head(len(body.Body)) + body.Body
+		io.WriteString(unfinished, whole[:len(whole)-1])
+		s.await("all connections", count{"signal_connections", 4})
+		ended := s.ending()
+		idle.wantEnd("an idle one") // by then all connections have been looked at
+		for what, c := range map[string]*conn{"half a head": half, "half a head behind a request": behind} {
+			io.WriteString(c, head[len(head)/2:])
+			c.wantAnsweredLast(what, r.h.Nothing)
+		}
+		io.WriteString(unfinished, whole[len(whole)-1:])
+		unfinished.wantAnsweredLast("a body that lacked a byte", "")
+		<-ended
+	}},
+	{name: "the end: from its first moment each answer is the last", run: func(r *rig) {
+		s := r.serve(func(c *apptest.Config) { c.Server.ShutdownDelay = time.Second })
+		w := s.opened()
+		kept := s.dial().send(r.h.Asks(w))
+		r.want("before", kept.answer("before"), r.h.Nothing)
+		var waiting *conn
+		if r.h.Waits != nil {
+			waiting = s.dial().send(r.h.Waits.Ask(w))
+			s.await("a wait", count{"signal_waits", 1})
+		}
+		ended := s.ending()
+		kept.send(r.h.Asks(w)).wantAnsweredLast("a connection that was kept", r.h.Nothing)
+		if waiting != nil {
+			r.want("a word", s.do("a word", r.h.Tells(w)), "")
+			waiting.wantAnsweredLast("a wait", "")
+		}
+		<-ended
 	}},
 	{name: "the end: a request that is served is answered", run: func(r *rig) {
 		s := r.serve()
@@ -131,8 +158,14 @@ func (s *served) ending() <-chan struct{} {
 // that has nothing to ask.
 func (c *conn) wantLast(what string) {
 	c.rig.Helper()
+	c.wantAnsweredLast(what, ending)
+}
+
+// wantAnsweredLast checks that the request is answered, with a refusal of this msg if there is one, and that the answer ends the connection.
+func (c *conn) wantAnsweredLast(what string, msg custerrors.Error) {
+	c.rig.Helper()
 	a := c.answer(what)
-	c.rig.want(what, a, ending)
+	c.rig.want(what, a, msg)
 	if !a.Last {
 		c.rig.Errorf("%s: got no Connection: close, want it", what)
 	}

@@ -50,6 +50,8 @@ func echoes(w wire.Wire) Harness {
 			switch msg {
 			case custerrors.KeyNotFound, custerrors.SdpNoValues, custerrors.CandidateNoValues:
 				status = http.StatusNotFound
+			case custerrors.SdpAlreadyExist:
+				status = http.StatusConflict
 			}
 			return Form{status, "text/plain", "sorry: " + msg.Name() + "\n"}
 		},

@@ -6,7 +6,7 @@
 -- them, because Redis hashes each byte of a string that Lua sees.
 --
 -- Field m of the session is packed: epoch (4 and 2 bytes, as in a cursor), end and tombstone's end (Unix ms), ttl (ms), bytes of
--- payload before escaping, room (see write.lua); for each role flags, candidates, candidates taken, chunks; then for each role,
+-- payload in wire form, room (see write.lua); for each role flags, candidates, candidates taken, chunks; then for each role,
 -- 2 bytes a chunk, the number of the candidate that the chunk begins with.
 local SDP, TAKEN = 1, 2 -- flags: sums of these
 local META = '<I4I2ddI4I4I4I1I2I2I2I1I2I2I2'

@@ -13,6 +13,7 @@ elseif seen then refused = REUSED
 elseif wanted and flags ~= SDP then refused = NO_SDP
 elseif not wanted and taken == n then refused = NO_CANDIDATE end
 if refused then return refused end
+if limit == 0 then return {} end -- there is something to take
 local first, upto = taken, wanted and taken or math.min(n, taken + limit)
 if again then
   first, upto = struct.unpack('<I2I2', seen, 17)

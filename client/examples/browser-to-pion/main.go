@@ -13,6 +13,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"embed"
 	"errors"
@@ -55,12 +56,7 @@ func run(ctx context.Context, server, listen, stun string) error {
 	defer calls.wait()
 	defer cancel()
 
-	mux := http.NewServeMux()
-	mux.Handle("GET /", http.FileServerFS(files))
-	mux.HandleFunc("GET /signal.js", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
-		w.Write(js.Signal)
-	})
+	mux := newPages()
 	mux.HandleFunc("POST /call", calls.serve)
 
 	listener, err := net.Listen("tcp", listen)
@@ -74,4 +70,16 @@ func run(ctx context.Context, server, listen, stun string) error {
 		return err
 	}
 	return nil
+}
+
+// newPages serves the page and what it loads: the browser client with its source map.
+func newPages() *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.Handle("GET /", http.FileServerFS(files))
+	for path, file := range map[string][]byte{"/signal.js": js.Signal, "/signal.js.map": js.SourceMap} {
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
+			http.ServeContent(w, r, path, time.Time{}, bytes.NewReader(file))
+		})
+	}
+	return mux
 }

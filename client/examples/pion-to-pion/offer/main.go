@@ -1,5 +1,5 @@
 // Command offer calls command answer: it opens a data channel to it through a signaling server, and says something random
-// every few seconds. Start both with the same key, in either order:
+// every few seconds. Start both with the same key, in either order. One that was killed before they were connected can be started again:
 //
 //	go run ./client/examples/pion-to-pion/answer -key K
 //	go run ./client/examples/pion-to-pion/offer -key K
@@ -47,32 +47,40 @@ func call(ctx context.Context, server, key, stun string) error {
 	if stun != "" {
 		config.ICEServers = []webrtc.ICEServer{{URLs: []string{stun}}}
 	}
-	pc, err := webrtc.NewPeerConnection(config)
+	lost, hangUp := context.WithCancel(ctx)
+	defer hangUp()
+	pc, err := pionsignal.Connect(ctx, session, func(client.Role) (*webrtc.PeerConnection, error) {
+		pc, err := webrtc.NewPeerConnection(config)
+		if err != nil {
+			return nil, err
+		}
+		channel, err := pc.CreateDataChannel("data", nil)
+		if err != nil {
+			return nil, err
+		}
+		channel.OnMessage(func(m webrtc.DataChannelMessage) { fmt.Printf("received %s\n", m.Data) })
+		channel.OnOpen(func() { go chat(lost, channel) })
+		return pc, nil
+	})
 	if err != nil {
 		return err
 	}
 	defer pc.Close()
+	untilLost(pc, hangUp)
+	<-lost.Done()
+	return nil
+}
 
-	lost, hangUp := context.WithCancel(ctx)
-	defer hangUp()
-	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
+// untilLost tells the state of a connected PeerConnection, and calls hangUp when the connection is lost.
+func untilLost(pc *webrtc.PeerConnection, hangUp func()) {
+	tell := func(s webrtc.PeerConnectionState) {
 		fmt.Println("connection:", s)
 		if s == webrtc.PeerConnectionStateFailed || s == webrtc.PeerConnectionStateClosed {
 			hangUp()
 		}
-	})
-	channel, err := pc.CreateDataChannel("data", nil)
-	if err != nil {
-		return err
 	}
-	channel.OnMessage(func(m webrtc.DataChannelMessage) { fmt.Printf("received %s\n", m.Data) })
-	channel.OnOpen(func() { go chat(lost, channel) })
-
-	if err := pionsignal.Offer(ctx, pc, session); err != nil {
-		return err
-	}
-	<-lost.Done()
-	return nil
+	pc.OnConnectionStateChange(tell)
+	tell(pc.ConnectionState()) // which may have changed before the handler was set
 }
 
 // chat sends something random every few seconds until the connection is lost.
