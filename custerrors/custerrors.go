@@ -73,6 +73,9 @@ const (
 	WaitIsInvalid Error = "wait无效"
 	// IdempotencyKeyIsInvalid says that Idempotency-Key is not 1 to 64 visible ASCII characters.
 	IdempotencyKeyIsInvalid Error = "Idempotency-Key无效，必须是1到64个可见ASCII字符"
+	// IdempotencyKeyIsReused says that this role has used the Idempotency-Key in this session for another route or another body; nothing was
+	// done.
+	IdempotencyKeyIsReused Error = "Idempotency-Key已用于其他请求"
 	// RequestIsInvalid says that the request is not well-formed HTTP.
 	RequestIsInvalid Error = "请求格式错误"
 	// RequestIsTooSlow says that the request did not arrive whole in time.
@@ -124,6 +127,8 @@ func (e Error) Status() int {
 		return 413
 	case BodyIsCompressed:
 		return 415
+	case IdempotencyKeyIsReused:
+		return 422
 	case QueueIsFull, TooManyRequests:
 		return 429
 	case HeaderIsTooLong:

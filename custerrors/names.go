@@ -28,6 +28,7 @@ var names = [...]struct {
 	{CursorIsInvalid, "CursorIsInvalid"},
 	{WaitIsInvalid, "WaitIsInvalid"},
 	{IdempotencyKeyIsInvalid, "IdempotencyKeyIsInvalid"},
+	{IdempotencyKeyIsReused, "IdempotencyKeyIsReused"},
 	{RequestIsInvalid, "RequestIsInvalid"},
 	{RequestIsTooSlow, "RequestIsTooSlow"},
 	{HeaderIsTooLong, "HeaderIsTooLong"},

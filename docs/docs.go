@@ -91,6 +91,12 @@ const docTemplate = `{
                             "$ref": "#/definitions/Envelope"
                         }
                     },
+                    "422": {
+                        "description": "IdempotencyKeyIsReused",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
                     "503": {
                         "description": "CacheOverrunMaxCost, ServerIsOverloaded, ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
@@ -187,6 +193,12 @@ const docTemplate = `{
                             "$ref": "#/definitions/Envelope"
                         }
                     },
+                    "422": {
+                        "description": "IdempotencyKeyIsReused",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
                     "429": {
                         "description": "TooManyRequests: this client has its share of the memory",
                         "schema": {
@@ -275,7 +287,7 @@ const docTemplate = `{
         },
         "/{role}/candidate": {
             "get": {
-                "description": "Destructive: each candidate goes to one taker, once.",
+                "description": "Destructive: each candidate goes to one taker, once; with an Idempotency-Key to that taker as often as it asks.",
                 "produces": [
                     "application/json"
                 ],
@@ -301,6 +313,12 @@ const docTemplate = `{
                         "name": "key",
                         "in": "header",
                         "required": true
+                    },
+                    {
+                        "type": "string",
+                        "description": "1 to 64 visible ASCII characters: a repetition gets what the first one got; or idempotency_key in the query",
+                        "name": "Idempotency-Key",
+                        "in": "header"
                     },
                     {
                         "type": "number",
@@ -341,13 +359,19 @@ const docTemplate = `{
                         }
                     },
                     "400": {
-                        "description": "KeyIsEmpty, KeyIsTooLong, WaitIsInvalid",
+                        "description": "KeyIsEmpty, KeyIsTooLong, WaitIsInvalid, IdempotencyKeyIsInvalid",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
+                    "422": {
+                        "description": "IdempotencyKeyIsReused",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
                     },
                     "503": {
-                        "description": "ServerIsShuttingDown, StoreIsUnavailable",
+                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
@@ -437,6 +461,12 @@ const docTemplate = `{
                             "$ref": "#/definitions/Envelope"
                         }
                     },
+                    "422": {
+                        "description": "IdempotencyKeyIsReused",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
                     "429": {
                         "description": "QueueIsFull",
                         "schema": {
@@ -454,7 +484,7 @@ const docTemplate = `{
         },
         "/{role}/candidates": {
             "get": {
-                "description": "Destructive: each candidate goes to one taker, once.",
+                "description": "Destructive: each candidate goes to one taker, once; with an Idempotency-Key to that taker as often as it asks.",
                 "produces": [
                     "application/json"
                 ],
@@ -480,6 +510,12 @@ const docTemplate = `{
                         "name": "key",
                         "in": "header",
                         "required": true
+                    },
+                    {
+                        "type": "string",
+                        "description": "1 to 64 visible ASCII characters: a repetition gets what the first one got; or idempotency_key in the query",
+                        "name": "Idempotency-Key",
+                        "in": "header"
                     },
                     {
                         "type": "number",
@@ -523,13 +559,19 @@ const docTemplate = `{
                         }
                     },
                     "400": {
-                        "description": "KeyIsEmpty, KeyIsTooLong, WaitIsInvalid",
+                        "description": "KeyIsEmpty, KeyIsTooLong, WaitIsInvalid, IdempotencyKeyIsInvalid",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
+                    "422": {
+                        "description": "IdempotencyKeyIsReused",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
                     },
                     "503": {
-                        "description": "ServerIsShuttingDown, StoreIsUnavailable",
+                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
@@ -618,6 +660,12 @@ const docTemplate = `{
                     },
                     "415": {
                         "description": "BodyIsCompressed",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
+                    "422": {
+                        "description": "IdempotencyKeyIsReused",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
@@ -921,6 +969,12 @@ const docTemplate = `{
                             "$ref": "#/definitions/Envelope"
                         }
                     },
+                    "422": {
+                        "description": "IdempotencyKeyIsReused",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
                     "429": {
                         "description": "QueueIsFull; TooManyRequests: this client has its share of the memory",
                         "schema": {
@@ -1027,7 +1081,7 @@ const docTemplate = `{
         },
         "/{role}/sdp": {
             "get": {
-                "description": "Destructive: the sdp goes to one taker, once. The answerer may wait before the session is opened.",
+                "description": "Destructive: the sdp goes to one taker, once; with an Idempotency-Key to that taker as often as it asks. The answerer may wait before the session is opened.",
                 "produces": [
                     "application/json"
                 ],
@@ -1053,6 +1107,12 @@ const docTemplate = `{
                         "name": "key",
                         "in": "header",
                         "required": true
+                    },
+                    {
+                        "type": "string",
+                        "description": "1 to 64 visible ASCII characters: a repetition gets what the first one got; or idempotency_key in the query",
+                        "name": "Idempotency-Key",
+                        "in": "header"
                     },
                     {
                         "type": "number",
@@ -1093,13 +1153,19 @@ const docTemplate = `{
                         }
                     },
                     "400": {
-                        "description": "KeyIsEmpty, KeyIsTooLong, WaitIsInvalid",
+                        "description": "KeyIsEmpty, KeyIsTooLong, WaitIsInvalid, IdempotencyKeyIsInvalid",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
+                    "422": {
+                        "description": "IdempotencyKeyIsReused",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
                     },
                     "503": {
-                        "description": "ServerIsShuttingDown, StoreIsUnavailable",
+                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }

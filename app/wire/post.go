@@ -1,9 +1,6 @@
 package wire
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
-
 	"github.com/gofiber/fiber/v2"
 
 	"signal-server/cache"
@@ -19,10 +16,9 @@ type Post struct {
 	Body []byte
 	// Batch is what is written, made of Body by the handler; empty at first.
 	Batch cache.Batch
-	// Write says how. Its token is the request's.
+	// Write says how. Its token is the request's, and bound to the request's route and body.
 	Write cache.Write
 
-	bound [maxToken]byte // what the token is kept in, if it is not the request's
 	begun bool
 }
 
@@ -30,19 +26,20 @@ type Post struct {
 // key. The error is custerrors.IdempotencyKeyIsInvalid, or one of Visit.Body.
 func (v *Visit) ReadPost(c *fiber.Ctx) (err error) {
 	p := &v.Post
-	token, err := tokenOf(c)
+	token, err := ReadToken(c)
 	if err != nil {
 		return err
 	}
 	p.begun = true
-	p.Write = cache.Write{Key: v.Key, From: v.Seat, Token: token, Batch: &p.Batch}
 	p.Body, err = v.Body(c)
+	p.Write = cache.Write{Key: v.Key, From: v.Seat, Token: token, Route: v.route.asked, Body: p.Body, Batch: &p.Batch}
 	return err
 }
 
-// tokenOf returns the Idempotency-Key, or the empty token if the request has none: from the header or, so that a page of another
-// origin needs no preflight, from the query as idempotency_key. The header wins.
-func tokenOf(c *fiber.Ctx) (cache.Token, error) {
+// ReadToken returns the Idempotency-Key, or the empty token if the request has none: from the header or, so that a page of another
+// origin needs no preflight, from the query as idempotency_key. The header wins. It lives as long as the request. The error is
+// custerrors.IdempotencyKeyIsInvalid.
+func ReadToken(c *fiber.Ctx) (cache.Token, error) {
 	text := c.Request().Header.PeekBytes(headerIdempotency)
 	if text == nil && hasQuery(c) {
 		text = c.Context().QueryArgs().Peek("idempotency_key")
@@ -75,7 +72,6 @@ func (v *Visit) enterSession(c *fiber.Ctx) (err error) {
 	if !v.Gate.WantsTickets() {
 		return nil
 	}
-	v.Post.bindToken()
 	if w.Opens {
 		return nil // the session is to come
 	}
@@ -88,7 +84,8 @@ func (v *Visit) enterSession(c *fiber.Ctx) (err error) {
 	return err
 }
 
-// earn notes that a post was done, and that the answer bears the ticket which it has earned. next is a cursor of its session.
+// earn notes that a post was done, and that the answer bears the ticket which it has earned. next is a cursor of its session. A client that
+// repeats the post gets the ticket again. It has to know all of it: the store binds the Idempotency-Key to route and body.
 func (v *Visit) earn(next cache.Cursor) {
 	v.Gate.Note(&v.Pass, nil)
 	if v.Gate.WantsTickets() && v.Post.Batch.HasSDP() {
@@ -139,18 +136,6 @@ func (v *Visit) Exchange(c *fiber.Ctx, shape *Shape, wait *cache.Wait) error {
 		return nil
 	}
 	return v.finish(shape, body, at, next, err)
-}
-
-// bindToken makes the Idempotency-Key of a write that puts an sdp one of the whole write. A client that repeats it gets the ticket
-// again, so it has to know all of it: it is not enough to guess the Idempotency-Key, nor to have used it before for something else.
-func (p *Post) bindToken() {
-	if p.Write.Token == "" || !p.Batch.HasSDP() {
-		return
-	}
-	var text [sha256.Size + maxToken]byte
-	sum := sha256.Sum256(p.Batch.Frames())
-	sum = sha256.Sum256(append(append(text[:0], sum[:]...), p.Write.Token...))
-	p.Write.Token = cache.Token(unsafeString(base64.RawURLEncoding.AppendEncode(p.bound[:0], sum[:])))
 }
 
 // keepBatch is how much memory a batch may take back to the pool: what four fifths of all sdp need.

@@ -63,6 +63,8 @@ type Route struct {
 
 	// Handle answers a request that was let in, or returns why it cannot, which is refused then, or ErrLater.
 	Handle Handler
+
+	asked string // the method and the path, set by Mount: what an Idempotency-Key is bound to
 }
 
 // Handler answers a request. v is the request's; it is not used after the handler has returned.
@@ -155,6 +157,7 @@ func (h *Host) Mount(router fiber.Router, w Wire) error {
 			return fmt.Errorf("the wires %s and %s both answer %s", owner, w.Name(), route)
 		}
 		h.owners[route] = w.Name()
+		r.asked = route
 		if r.Label == "" {
 			r.Label = route
 		}

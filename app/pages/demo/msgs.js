@@ -23,6 +23,7 @@ const MSGS = {
   'cursor无效': 'The place to read on from does not belong to this session.',
   'wait无效': 'The time to wait is not a number of seconds.',
   'Idempotency-Key无效，必须是1到64个可见ASCII字符': 'The token that makes a repeated request harmless is not valid.',
+  'Idempotency-Key已用于其他请求': 'The token that makes a repeated request harmless was used for another request.',
   '请求格式错误': 'The request did not arrive as well-formed HTTP.',
   '请求超时': 'The request took too long to arrive.',
   '请求头太长': 'The address and headers of the request are too long.',

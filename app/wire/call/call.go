@@ -103,7 +103,11 @@ func (w *Wire) take(c *fiber.Ctx, v *wire.Visit, kind cache.Kind, limit int, sha
 	if err := readWait(c, v, &wait); err != nil {
 		return err
 	}
-	return v.Ask(c, &wire.Ask{Kind: kind, Limit: limit, After: cache.NewCursor(v.Session, 0), Shape: shape}, &wait)
+	token, err := wire.ReadToken(c)
+	if err != nil {
+		return err
+	}
+	return v.Ask(c, &wire.Ask{Kind: kind, Limit: limit, After: cache.NewCursor(v.Session, 0), Token: token, Shape: shape}, &wait)
 }
 
 // put writes the visit's post, and says that it is done. The offer's sdp opens the session.

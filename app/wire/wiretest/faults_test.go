@@ -98,7 +98,7 @@ func waitsBlind(c *fiber.Ctx, v *wire.Visit) error {
 		}
 		defer hold.Release()
 	}
-	body, _, err := v.Mail.Take(c.Context(), nil, v.Key, v.Seat, cache.Candidate, cache.MaxLog, &lines.Form, 0, &wait)
+	body, _, err := v.Mail.Take(c.Context(), nil, cache.Take{Key: v.Key, To: v.Seat, Kind: cache.Candidate, Limit: cache.MaxLog, Form: &lines.Form}, &wait)
 	if err == nil {
 		v.Reply().Fill(lines.Type, body)
 	}
@@ -171,7 +171,7 @@ func untilTold(c *fiber.Ctx, v *wire.Visit) error {
 	defer tick.Stop()
 	for range 300 { // 3 s: longer than the drain
 		<-tick.C
-		body, err := v.Store.Take(c.Context(), nil, v.Key, v.Seat, cache.Candidate, 1, &lines.Form, 0)
+		body, err := v.Store.Take(c.Context(), nil, cache.Take{Key: v.Key, To: v.Seat, Kind: cache.Candidate, Limit: 1, Form: &lines.Form})
 		if err == nil {
 			v.Reply().Fill(lines.Type, body)
 			return nil

@@ -24,6 +24,7 @@ const MSGS = {
   CursorIsInvalid: ['cursor无效', 'The place to go on reading from is not one of this session.'],
   WaitIsInvalid: ['wait无效', 'The time to wait is not a number of seconds.'],
   IdempotencyKeyIsInvalid: ['Idempotency-Key无效，必须是1到64个可见ASCII字符', 'The token of the request is not valid.'],
+  IdempotencyKeyIsReused: ['Idempotency-Key已用于其他请求', 'The token of the request was used for another request.'],
   RequestIsInvalid: ['请求格式错误', 'The request did not arrive as well-formed HTTP.'],
   RequestIsTooSlow: ['请求超时', 'The request took too long to arrive.'],
   HeaderIsTooLong: ['请求头太长', 'The address and headers of the request are too long.'],
