@@ -113,6 +113,8 @@ func TestClaims(t *testing.T) {
 		{what: "a blank key", gate: nobody, claim: Claim{Key: " \t"}, want: custerrors.KeyIsEmpty},
 		{what: "a key of 32", gate: nobody, claim: Claim{Key: k("钥", 32)}},
 		{what: "a key of 33", gate: nobody, claim: Claim{Key: k("钥", 33)}, want: custerrors.KeyIsTooLong},
+		{what: "a key of two", gate: nobody, claim: Claim{Key: "k", Keys: true}, want: custerrors.RequestIsInvalid},
+		{what: "a key of two, and its token", gate: guarded, claim: Claim{Key: "k", Keys: true, Token: w.all}, want: custerrors.RequestIsInvalid},
 		{what: "a token where none is asked for", gate: nobody, claim: Claim{Key: "k", Token: []byte("x")}},
 		{what: "a ticket where there are none", gate: nobody, claim: Claim{Key: "k", Seat: offer, Tickets: asOffer([]byte("x"))}},
 
