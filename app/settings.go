@@ -78,11 +78,12 @@ func (s *settings) validate(wrong *flag.Mistakes, names flag.Names) {
 func (s *settings) checkRoom(wrong *flag.Mistakes, names flag.Names) map[any]bool {
 	told := make(map[any]bool)
 	payload := max(s.Call.SDPBytes, s.Call.CandidateBytes)
-	for _, room := range []*int{&s.Limits.SessionBytes, &s.Server.BodyBytes} {
+	for _, room := range []*int{&s.Limits.SessionBytes, &s.Wire.BodyBytes} {
 		if *room < payload || *room > cache.MaxSessionBytes {
 			wrong.Wrong(names, room, "is %d, must be what one payload may have (%d) or more, up to %d", *room, payload, cache.MaxSessionBytes)
 			told[room] = true
 		}
 	}
+	told[&s.Wire.BodiesBytes] = told[&s.Wire.BodyBytes] // which are a multiple of it
 	return told
 }

@@ -129,17 +129,19 @@ type Form struct {
 // that opens one fails: with custerrors.KeyIsExpired within Grace of the end of the key's latest session, and with custerrors.KeyNotFound
 // otherwise. A store whose memory for ended sessions is full forgets the oldest of them before its time.
 //
-// No method keeps anything that its arguments point to. An error that is not of custerrors means the store itself failed.
+// No method keeps anything that its arguments point to. An error that is not of custerrors means the store itself failed. After
+// custerrors.StoreIsUnavailable a call may have been carried out or not, but it is not carried out any more.
 type Store interface {
 	// Write adds w.Batch to the log of role w.From, sdp before candidates, and then reads as Read does for the same role, all in one step:
 	// one trip to a store that is elsewhere. With w.Opens it opens the session first. If this role has already written to the live session
-	// with the same token, Write adds nothing, whatever the batch holds, and goes on to read.
+	// with the same token, route and body, Write adds nothing, and goes on to read.
 	//
 	// The write is all or nothing. After one of these errors nothing is written, and dst and the cursor come back as they were. If several
 	// apply, Write returns the first:
 	//   - KeyIsExpired, KeyNotFound: no session lives, and either w does not open one or w.After is not zero.
 	//   - KeyIsExpired: w.After is of a session of that key that has ended, even if another one lives.
 	//   - CursorIsInvalid: w.After lies beyond the last message of the log that it reads.
+	//   - IdempotencyKeyIsReused: this role has used the token in the live session, for another route or another body, or for a Take.
 	//   - SdpAlreadyExist: w opens a session and one lives, or the batch has an sdp and so has the log.
 	//   - QueueIsFull: the log would have more than Limits.Candidates candidates.
 	//   - BodyIsTooLong: the session would have more than Limits.SessionBytes bytes of payload, as stored.
@@ -159,12 +161,18 @@ type Store interface {
 	// session that was written to.
 	Write(ctx context.Context, dst []byte, w Write) ([]byte, Cursor, error)
 
-	// Take takes what role to has not taken yet, by kind: the sdp, or the oldest candidates, at most limit of them. It appends
-	// them to dst in that form. Each payload is handed to one taker only. With limit zero it takes nothing, and no error means that there
-	// is something to take. in is the epoch of the session that is meant; zero means whichever lives. On an error dst comes back as it was:
+	// Take takes what role t.To has not taken yet, by kind: the sdp, or the oldest candidates, at most t.Limit of them. It appends them to
+	// dst in t.Form. Each payload is handed to one taker only. But if this role has already taken something of the live session with the
+	// same token and route, Take takes nothing, and appends that again. A take that got nothing leaves its token free. With t.Limit zero it
+	// takes and appends nothing, and no error means that there is something to take.
+	//
+	// On an error nothing is taken, and dst comes back as it was. If several apply, Take returns the first:
+	//   - KeyIsExpired, KeyNotFound: no session lives.
+	//   - KeyIsExpired: a session of that key lives, but it is not the one of the epoch t.In.
+	//   - IdempotencyKeyIsReused: this role has used the token in the live session for another route, or for a Write.
 	//   - SdpNoValues, CandidateNoValues: there is nothing to take.
-	//   - KeyIsExpired: a session of that key lives, but it is not the one of the epoch in.
-	Take(ctx context.Context, dst []byte, key Key, to Role, kind Kind, limit int, form *Form, in uint64) ([]byte, error)
+	//   - TooManyRequests, CacheOverrunMaxCost: no memory is left to remember what the token got, as after a Write.
+	Take(ctx context.Context, dst []byte, t Take) ([]byte, error)
 
 	// Read appends to dst, in that form, what the log that role to reads holds after the cursor, at most limit messages (1 or more), and
 	// returns the cursor behind them. It removes nothing, and what was taken can still be read. Candidates are held back until their sdp is

@@ -57,20 +57,20 @@ func (m *Mailroom) Closing() <-chan struct{} { return m.closing }
 // ErrGone says that the client has left: nobody reads the answer, and nothing was taken for it.
 var ErrGone = errors.New("the client has left")
 
-// Take is Store.Take for a client that is still there, and waits while there is nothing to take. It waits for a session that is not open yet only with w.Unopened. A wait
-// keeps the session alive and ends at once when the session does: it never takes from a later one of the same key. in is zero, or a cursor
-// of the session that is meant. Take returns a cursor of the session that it looked at, so that the next call goes on with that one. The
-// cursor is zero as long as the session is not known.
-func (m *Mailroom) Take(ctx context.Context, dst []byte, key Key, to Role, kind Kind, limit int, form *Form, in Cursor, w *Wait,
-) ([]byte, Cursor, error) {
+// Take is Store.Take for a client that is still there, and waits while there is nothing to take. It waits for a session that is not open yet
+// only with w.Unopened. A wait keeps the session alive and ends at once when the session does: it never takes from a later one of the same
+// key. Take returns a cursor of the session that it looked at, so that the next call goes on with that one. The cursor is zero as long as the
+// session is not known.
+func (m *Mailroom) Take(ctx context.Context, dst []byte, t Take, w *Wait) ([]byte, Cursor, error) {
 	if w.For <= 0 {
-		out, err := m.take(ctx, dst, key, to, kind, limit, form, in.Epoch(), w)
-		return out, in, err
+		out, err := m.take(ctx, dst, &t, w)
+		return out, NewCursor(t.In, 0), err
 	}
 	out := dst
-	epoch, err := m.wait(ctx, key, to, kind, in.Epoch(), w, func(epoch uint64) (err error) {
+	epoch, err := m.wait(ctx, t.Key, t.To, t.Kind, t.In, w, func(epoch uint64) (err error) {
 		w.news = News{} // only the store can hand out what each taker gets once
-		out, err = m.take(ctx, dst, key, to, kind, limit, form, epoch, w)
+		t.In = epoch
+		out, err = m.take(ctx, dst, &t, w)
 		return w.note(err)
 	})
 	return out, NewCursor(epoch, 0), err
@@ -80,18 +80,19 @@ func (m *Mailroom) Take(ctx context.Context, dst []byte, key Key, to Role, kind 
 // so where looks cost less it is asked for only if there is something to take.
 //
 // hot: an empty poll and a take come here.
-func (m *Mailroom) take(ctx context.Context, dst []byte, key Key, to Role, kind Kind, limit int, form *Form, in uint64, w *Wait,
-) ([]byte, error) {
+func (m *Mailroom) take(ctx context.Context, dst []byte, t *Take, w *Wait) ([]byte, error) {
 	first := w.place == nil || m.takers.first(w.place)
 	if !first || w.Present != nil && !m.tells {
-		if _, err := m.store.Take(ctx, dst, key, to, kind, 0, form, in); err != nil || !first {
-			return dst, cmp.Or(err, kind.nothing())
+		look := *t
+		look.Limit = 0
+		if _, err := m.store.Take(ctx, dst, look); err != nil || !first {
+			return dst, cmp.Or(err, t.Kind.nothing())
 		}
 	}
 	if w.gone() {
 		return dst, ErrGone
 	}
-	return m.store.Take(ctx, dst, key, to, kind, limit, form, in)
+	return m.store.Take(ctx, dst, *t)
 }
 
 // Read is Store.Read, but waits as Take does while there is nothing to read.

@@ -49,8 +49,10 @@ const (
 	DataIsEmpty Error = "data为空"
 	// BodyIsEmpty says that the body, or a payload in it, is missing or blank (white space only).
 	BodyIsEmpty Error = "body为空"
-	// BodyIsNotUTF8 says that the body, or a payload in it, is not valid UTF-8 text, or is compressed.
+	// BodyIsNotUTF8 says that the body, or a payload in it, is not valid UTF-8 text.
 	BodyIsNotUTF8 Error = "body不是有效的UTF-8"
+	// BodyIsCompressed says that the body has a Content-Encoding other than identity. This server takes none.
+	BodyIsCompressed Error = "body被压缩"
 	// BodyIsNotJSON says that the body is not the JSON that this route asks for.
 	BodyIsNotJSON Error = "body不是有效的JSON"
 	// BodyIsTooLong says that the body, a payload in it, or the session with it, is over its limit of bytes.
@@ -71,6 +73,9 @@ const (
 	WaitIsInvalid Error = "wait无效"
 	// IdempotencyKeyIsInvalid says that Idempotency-Key is not 1 to 64 visible ASCII characters.
 	IdempotencyKeyIsInvalid Error = "Idempotency-Key无效，必须是1到64个可见ASCII字符"
+	// IdempotencyKeyIsReused says that this role has used the Idempotency-Key in this session for another route or another body; nothing was
+	// done.
+	IdempotencyKeyIsReused Error = "Idempotency-Key已用于其他请求"
 	// RequestIsInvalid says that the request is not well-formed HTTP.
 	RequestIsInvalid Error = "请求格式错误"
 	// RequestIsTooSlow says that the request did not arrive whole in time.
@@ -120,6 +125,10 @@ func (e Error) Status() int {
 		return 408
 	case BodyIsTooLong:
 		return 413
+	case BodyIsCompressed:
+		return 415
+	case IdempotencyKeyIsReused:
+		return 422
 	case QueueIsFull, TooManyRequests:
 		return 429
 	case HeaderIsTooLong:

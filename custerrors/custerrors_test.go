@@ -56,7 +56,7 @@ func TestFixedTexts(t *testing.T) {
 }
 
 func TestEveryConstant(t *testing.T) {
-	statuses := []int{200, 400, 401, 403, 404, 405, 408, 413, 429, 431, 500, 503}
+	statuses := []int{200, 400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 431, 500, 503}
 	names := make(map[string]string) // by text
 	for _, spec := range constants(t) {
 		name := spec.Names[0].Name

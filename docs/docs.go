@@ -85,8 +85,20 @@ const docTemplate = `{
                             "$ref": "#/definitions/Envelope"
                         }
                     },
+                    "415": {
+                        "description": "BodyIsCompressed",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
+                    "422": {
+                        "description": "IdempotencyKeyIsReused",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
                     "503": {
-                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
+                        "description": "CacheOverrunMaxCost, ServerIsOverloaded, ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
@@ -175,6 +187,18 @@ const docTemplate = `{
                             "$ref": "#/definitions/Envelope"
                         }
                     },
+                    "415": {
+                        "description": "BodyIsCompressed",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
+                    "422": {
+                        "description": "IdempotencyKeyIsReused",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
                     "429": {
                         "description": "TooManyRequests: this client has its share of the memory",
                         "schema": {
@@ -182,7 +206,7 @@ const docTemplate = `{
                         }
                     },
                     "503": {
-                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
+                        "description": "CacheOverrunMaxCost, ServerIsOverloaded, ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
@@ -263,7 +287,7 @@ const docTemplate = `{
         },
         "/{role}/candidate": {
             "get": {
-                "description": "Destructive: each candidate goes to one taker, once.",
+                "description": "Destructive: each candidate goes to one taker, once; with an Idempotency-Key to that taker as often as it asks.",
                 "produces": [
                     "application/json"
                 ],
@@ -289,6 +313,12 @@ const docTemplate = `{
                         "name": "key",
                         "in": "header",
                         "required": true
+                    },
+                    {
+                        "type": "string",
+                        "description": "1 to 64 visible ASCII characters: a repetition gets what the first one got; or idempotency_key in the query",
+                        "name": "Idempotency-Key",
+                        "in": "header"
                     },
                     {
                         "type": "number",
@@ -329,13 +359,19 @@ const docTemplate = `{
                         }
                     },
                     "400": {
-                        "description": "KeyIsEmpty, KeyIsTooLong, WaitIsInvalid",
+                        "description": "KeyIsEmpty, KeyIsTooLong, WaitIsInvalid, IdempotencyKeyIsInvalid",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
+                    "422": {
+                        "description": "IdempotencyKeyIsReused",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
                     },
                     "503": {
-                        "description": "ServerIsShuttingDown, StoreIsUnavailable",
+                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
@@ -419,6 +455,18 @@ const docTemplate = `{
                             "$ref": "#/definitions/Envelope"
                         }
                     },
+                    "415": {
+                        "description": "BodyIsCompressed",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
+                    "422": {
+                        "description": "IdempotencyKeyIsReused",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
                     "429": {
                         "description": "QueueIsFull",
                         "schema": {
@@ -426,7 +474,7 @@ const docTemplate = `{
                         }
                     },
                     "503": {
-                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
+                        "description": "CacheOverrunMaxCost, ServerIsOverloaded, ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
@@ -436,7 +484,7 @@ const docTemplate = `{
         },
         "/{role}/candidates": {
             "get": {
-                "description": "Destructive: each candidate goes to one taker, once.",
+                "description": "Destructive: each candidate goes to one taker, once; with an Idempotency-Key to that taker as often as it asks.",
                 "produces": [
                     "application/json"
                 ],
@@ -462,6 +510,12 @@ const docTemplate = `{
                         "name": "key",
                         "in": "header",
                         "required": true
+                    },
+                    {
+                        "type": "string",
+                        "description": "1 to 64 visible ASCII characters: a repetition gets what the first one got; or idempotency_key in the query",
+                        "name": "Idempotency-Key",
+                        "in": "header"
                     },
                     {
                         "type": "number",
@@ -505,13 +559,19 @@ const docTemplate = `{
                         }
                     },
                     "400": {
-                        "description": "KeyIsEmpty, KeyIsTooLong, WaitIsInvalid",
+                        "description": "KeyIsEmpty, KeyIsTooLong, WaitIsInvalid, IdempotencyKeyIsInvalid",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
+                    "422": {
+                        "description": "IdempotencyKeyIsReused",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
                     },
                     "503": {
-                        "description": "ServerIsShuttingDown, StoreIsUnavailable",
+                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
@@ -598,6 +658,18 @@ const docTemplate = `{
                             "$ref": "#/definitions/Envelope"
                         }
                     },
+                    "415": {
+                        "description": "BodyIsCompressed",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
+                    "422": {
+                        "description": "IdempotencyKeyIsReused",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
                     "429": {
                         "description": "QueueIsFull",
                         "schema": {
@@ -605,7 +677,7 @@ const docTemplate = `{
                         }
                     },
                     "503": {
-                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
+                        "description": "CacheOverrunMaxCost, ServerIsOverloaded, ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
@@ -891,6 +963,18 @@ const docTemplate = `{
                             "$ref": "#/definitions/Envelope"
                         }
                     },
+                    "415": {
+                        "description": "BodyIsCompressed",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
+                    "422": {
+                        "description": "IdempotencyKeyIsReused",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
                     "429": {
                         "description": "QueueIsFull; TooManyRequests: this client has its share of the memory",
                         "schema": {
@@ -898,7 +982,7 @@ const docTemplate = `{
                         }
                     },
                     "503": {
-                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
+                        "description": "CacheOverrunMaxCost, ServerIsOverloaded, ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
@@ -974,6 +1058,18 @@ const docTemplate = `{
                             "$ref": "#/definitions/Envelope"
                         }
                     },
+                    "413": {
+                        "description": "BodyIsTooLong",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
+                    "415": {
+                        "description": "BodyIsCompressed",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
                     "503": {
                         "description": "ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
@@ -985,7 +1081,7 @@ const docTemplate = `{
         },
         "/{role}/sdp": {
             "get": {
-                "description": "Destructive: the sdp goes to one taker, once. The answerer may wait before the session is opened.",
+                "description": "Destructive: the sdp goes to one taker, once; with an Idempotency-Key to that taker as often as it asks. The answerer may wait before the session is opened.",
                 "produces": [
                     "application/json"
                 ],
@@ -1011,6 +1107,12 @@ const docTemplate = `{
                         "name": "key",
                         "in": "header",
                         "required": true
+                    },
+                    {
+                        "type": "string",
+                        "description": "1 to 64 visible ASCII characters: a repetition gets what the first one got; or idempotency_key in the query",
+                        "name": "Idempotency-Key",
+                        "in": "header"
                     },
                     {
                         "type": "number",
@@ -1051,13 +1153,19 @@ const docTemplate = `{
                         }
                     },
                     "400": {
-                        "description": "KeyIsEmpty, KeyIsTooLong, WaitIsInvalid",
+                        "description": "KeyIsEmpty, KeyIsTooLong, WaitIsInvalid, IdempotencyKeyIsInvalid",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        }
+                    },
+                    "422": {
+                        "description": "IdempotencyKeyIsReused",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }
                     },
                     "503": {
-                        "description": "ServerIsShuttingDown, StoreIsUnavailable",
+                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         }

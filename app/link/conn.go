@@ -2,7 +2,6 @@ package link
 
 import (
 	"crypto/tls"
-	"errors"
 	"io"
 	"net"
 	"net/netip"
@@ -37,12 +36,14 @@ type Conn struct {
 	// owned by the goroutine that serves it: reads and writes alternate
 	begun   bool   // a request has begun: a byte of it has come
 	fresh   bool   // the first request has not begun
+	held    bool   // nothing can be read but what fasthttp has in its buffer
+	unread  bool   // the request has a body that was not read to its end
+	interim uint8  // what becomes of the interim answer
 	taken   bool   // it is not fasthttp's: what comes is no request
 	plain   bool   // the head of the request was surveyed, and needs no second look
 	unsound bool   // what came is no head, or no sound one
 	head    place  // where a head that comes in pieces goes on
-	dry     bool   // nothing can be read but what fasthttp has in its buffer
-	left    []byte // what was in that buffer
+	left    []byte // what was in fasthttp's buffer
 
 	presence *presence     // asks for the client; nil until somebody asks
 	stirs    chan struct{} // see Left; nil until the connection is watched
@@ -113,14 +114,14 @@ const (
 func (c *Conn) enter(phase int64)  { c.state.Store(c.patrol.round.Load()<<phaseBits | phase) }
 func (c *Conn) become(phase int64) { c.state.Store(c.state.Load()&^phaseMask | phase) }
 
-// wake ends a phase of reading. It reports whether what was read is served: either it or shut comes first.
+// wake ends a phase of reading: what is left is phaseServing, which is 0. It reports whether what was read is served: either it or shut comes first.
 func (c *Conn) wake() bool {
 	for {
 		state := c.state.Load()
 		if state&phaseMask == phaseShut {
 			return false
 		}
-		if c.state.CompareAndSwap(state, state&^phaseMask|phaseServing) {
+		if c.state.CompareAndSwap(state, state&^phaseMask) {
 			return true
 		}
 	}
@@ -152,8 +153,8 @@ func (c *Conn) claim(state int64) bool {
 // hot: every request.
 func (c *Conn) Read(b []byte) (int, error) {
 	switch {
-	case c.dry:
-		return 0, errDry
+	case c.held:
+		return 0, errHeld
 	case c.unsound:
 		return 0, errHead
 	case len(c.left) > 0:
@@ -212,6 +213,9 @@ func (c *Conn) follow(b []byte) {
 //
 // hot: every answer.
 func (c *Conn) Write(b []byte) (int, error) {
+	if c.interim == interimDue {
+		return c.withoutInterim(b)
+	}
 	before := c.state.Load()
 	c.enter(phaseReply)
 	n, err := c.Conn.Write(b)
@@ -236,7 +240,7 @@ func Follow(nc net.Conn, state fasthttp.ConnState) {
 		c.begun, c.fresh = true, false
 		c.enter(phaseServing)
 	case fasthttp.StateIdle:
-		c.begun, c.plain = false, false
+		c.begun, c.plain, c.held, c.unread, c.interim = false, false, false, false, interimNone
 	case fasthttp.StateClosed:
 		if c.unhanded != nil {
 			c.unhanded()
@@ -297,5 +301,3 @@ const (
 	lingerFor   = 2 * time.Second
 	lingerBytes = 16 << 20
 )
-
-var errDry = errors.New("nothing is left in the buffer")

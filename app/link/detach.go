@@ -15,11 +15,11 @@ type Detached struct{ count atomic.Int64 }
 
 // Detach takes the request's connection away from fasthttp. Once the handler has returned, run owns the connection, in a goroutine of
 // its own: it closes the connection, or serves it further by Served. It finds the connection closed if it broke before. Detach reports
-// whether it can; if it cannot, run is not called.
+// whether it can; if it cannot, run is not called. It cannot before the request's body has been read.
 func (d *Detached) Detach(c *fasthttp.RequestCtx, run func(*Conn)) bool {
 	conn := Of(c.Conn())
-	if conn == nil {
-		return false // a connection of a test, not under patrol
+	if conn == nil || conn.unread {
+		return false // a connection of a test, not under patrol; or what is left of the body would be taken for the next request
 	}
 	d.count.Add(1)
 	own := func() {
@@ -58,7 +58,7 @@ func (d *Detached) Drain(ctx context.Context) (left int64) {
 func (c *Conn) keep(hijacked net.Conn) {
 	c.kept.Add(1)
 	c.begun, c.plain, c.taken = false, false, true
-	c.dry = true
+	c.held = true
 	var left []byte
 	var b [512]byte
 	for {
@@ -69,5 +69,5 @@ func (c *Conn) keep(hijacked net.Conn) {
 		}
 	}
 	c.left = append(left, c.left...) // which came after it
-	c.dry = false
+	c.held = false
 }

@@ -72,13 +72,16 @@ func (peers) Connects(client netip.Addr) time.Duration {
 	return 0
 }
 
-func serve(t *testing.T, c Config, handle fasthttp.RequestHandler) *served {
+func serve(t *testing.T, c Config, handle fasthttp.RequestHandler, tune ...func(*fasthttp.Server)) *served {
 	t.Helper()
 	raw, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &served{server: &fasthttp.Server{Handler: handle, ConnState: Follow, CloseOnShutdown: true}}
+	for _, tune := range tune {
+		tune(s.server)
+	}
 	s.Listener = Listen(raw, c, peers{}, Refusals{Full: full, TooMany: tooMany}, &s.counts, slog.New(slog.DiscardHandler))
 	ended := make(chan error, 1)
 	go func() { ended <- s.server.Serve(s.Listener) }()

@@ -17,9 +17,9 @@ import (
 	"signal-server/app/wire"
 )
 
-// asset is a file that does not change while the program runs, in each coding that it is sent in. The first request for it makes them.
-// From then on it is sent from the same memory to everybody: a client that reads slowly holds nothing of its own.
-type asset [len(codings)]coded
+// asset is a file that does not change while the program runs, in each coding that it may be sent in. The first request for a coding makes
+// it. From then on it is sent from the same memory to everybody: a client that reads slowly holds nothing of its own.
+type asset [len(codings)]func() coded
 
 // coded is a file in one coding.
 type coded struct {
@@ -59,24 +59,29 @@ func encode(number int, content []byte) []byte {
 	return bytes.Clone(b.Bytes()) // without the room to grow
 }
 
-// newAsset codes a file. A coding that does not make it smaller is left out.
-func newAsset(content []byte) (a asset) {
+// newAsset returns the file that read reads. A coding that does not make it smaller is left out.
+func newAsset(read func() []byte) (a asset) {
+	read = sync.OnceValue(read)
 	for i, coding := range codings {
-		c := encode(i, content)
-		if coding.name != "" && len(c) >= len(content) {
-			continue
-		}
-		sum := sha256.Sum256(c)
-		a[i] = coded{c, []byte(`"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`)}
+		a[i] = sync.OnceValue(func() coded {
+			content := encode(i, read())
+			if coding.name != "" && len(content) >= len(read()) {
+				return coded{}
+			}
+			sum := sha256.Sum256(content)
+			return coded{content, []byte(`"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`)}
+		})
 	}
 	return a
 }
 
-// pick returns the best coding that the client takes, and its number.
-func (a *asset) pick(accepts []byte) (c *coded, number int) {
-	for i := range a {
-		if a[i].content != nil && (codings[i].name == "" || takes(accepts, codings[i].name)) {
-			return &a[i], i
+// pick returns the file in the best coding that the client takes, and the coding's name; "": none.
+func (a *asset) pick(accepts []byte) (c coded, coding string) {
+	for i, coding := range codings {
+		if coding.name == "" || takes(accepts, coding.name) {
+			if c := a[i](); c.content != nil {
+				return c, coding.name
+			}
 		}
 	}
 	panic("BUG: an asset has no content")
@@ -115,12 +120,9 @@ func file(route, name string, read func() []byte, head func(*fasthttp.ResponseHe
 	if folder := path.Dir(route); folder != "/" {
 		label = fiber.MethodGet + " " + folder + "/*"
 	}
-	made := sync.OnceValue(func() *asset {
-		a := newAsset(read())
-		return &a
-	})
+	asset := newAsset(read)
 	return page(route, label, true, func(c *fiber.Ctx, _ *wire.Visit) error {
-		coded, number := made().pick(c.Request().Header.Peek(fasthttp.HeaderAcceptEncoding))
+		coded, coding := asset.pick(c.Request().Header.Peek(fasthttp.HeaderAcceptEncoding))
 		h := &c.Response().Header
 		head(h)
 		h.Set(fasthttp.HeaderCacheControl, caching)
@@ -132,8 +134,8 @@ func file(route, name string, read func() []byte, head func(*fasthttp.ResponseHe
 			return nil
 		}
 		h.SetContentType(contentType)
-		if name := codings[number].name; name != "" {
-			h.Set(fasthttp.HeaderContentEncoding, name)
+		if coding != "" {
+			h.Set(fasthttp.HeaderContentEncoding, coding)
 		}
 		c.Response().SetBodyRaw(coded.content)
 		return nil

@@ -9,9 +9,6 @@ type Config struct {
 	// each held 21.1 KiB with 8 KiB, 21.0 with 4, and 41 once it had sent a head of 8 KiB.
 	HeaderBytes int `name:"max-header" group:"Sessions" type:"bytes" default:"8KiB" help:"Size of the request line and headers, at the most."` // 6 KiB of cookies or of a token, and what browsers add
 
-	// BodyBytes bounds a request's body. Over it: custerrors.BodyIsTooLong, and the connection is closed.
-	BodyBytes int `name:"max-body" group:"Sessions" type:"bytes" default:"256KiB" help:"Size of a request's body, at the most."`
-
 	// ShutdownDelay is how long the server serves on after it was told to end, while /readyz fails: load balancers need that long
 	// to see it and to send nobody here any more.
 	ShutdownDelay time.Duration `name:"shutdown-delay" group:"Operation" default:"0s" help:"How long to serve on after SIGTERM while /readyz fails, so that load balancers notice."`
@@ -20,8 +17,7 @@ type Config struct {
 	Drain time.Duration `name:"drain" group:"Operation" default:"8s" help:"How long what runs may take at the end."` // of the 10 s that process managers commonly give
 }
 
-// Validate calls wrong with a pointer to each field that cannot be used, and says why. How large a body must be able to be, the caller
-// knows.
+// Validate calls wrong with a pointer to each field that cannot be used, and says why.
 func (c *Config) Validate(wrong func(field any, format string, args ...any)) {
 	if c.HeaderBytes < minHeader || c.HeaderBytes > maxHeader {
 		wrong(&c.HeaderBytes, "is %d, must be %d to %d", c.HeaderBytes, minHeader, maxHeader)

@@ -29,8 +29,14 @@ var (
 	waitsNow = &metrics.Metric{
 		Name: "signal_waits", Help: "Requests that are held by ?wait now, for longer than 25 ms.", Kind: metrics.Gauge,
 	}
-	streamsNow  = &metrics.Metric{Name: "signal_streams", Help: "Event streams that are open now.", Kind: metrics.Gauge}
-	waitsLimit  = &metrics.Metric{Name: "signal_waits_limit", Help: "Waits and streams at once, at the most (--max-waits); 0: no limit.", Kind: metrics.Gauge}
+	streamsNow = &metrics.Metric{Name: "signal_streams", Help: "Event streams that are open now.", Kind: metrics.Gauge}
+	waitsLimit = &metrics.Metric{Name: "signal_waits_limit", Help: "Waits and streams at once, at the most (--max-waits); 0: no limit.", Kind: metrics.Gauge}
+	bodiesNow  = &metrics.Metric{
+		Name: "signal_bodies_bytes", Help: "Memory that bodies of requests take now that are larger than 4 KiB.", Kind: metrics.Gauge,
+	}
+	bodiesLimit = &metrics.Metric{
+		Name: "signal_bodies_limit_bytes", Help: "Memory that such bodies may take (--max-bodies).", Kind: metrics.Gauge,
+	}
 	connections = &metrics.Metric{
 		Name: "signal_connections", Help: "Connections that are open now.", Kind: metrics.Gauge,
 	}
@@ -72,7 +78,8 @@ var (
 // Metrics implements metrics.Source.
 func (n numbers) Metrics() []*metrics.Metric {
 	return []*metrics.Metric{
-		waitsNow, streamsNow, waitsLimit, connections, connectionsLimit, clientConnectionsLimit, connectionsAccepted, connectionsTurnedAway,
+		waitsNow, streamsNow, waitsLimit, bodiesNow, bodiesLimit, connections, connectionsLimit, clientConnectionsLimit, connectionsAccepted,
+		connectionsTurnedAway,
 		acceptErrors, refusals, clientsKnown, readyNow,
 	}
 }
@@ -84,6 +91,9 @@ func (n numbers) Report(to metrics.Sink) {
 	to.Value(streamsNow, float64(streams))
 	to.Value(waitsNow, float64(max(waits-streams, 0))) // the two are not read at one moment
 	to.Value(waitsLimit, float64(waitsMax))
+	bodies, bodiesMax := n.host.Bodies()
+	to.Value(bodiesNow, float64(bodies))
+	to.Value(bodiesLimit, float64(bodiesMax))
 
 	open, share := 0, 0
 	if api := n.api.Load(); api != nil {

@@ -32,7 +32,6 @@ func (s *Server) newRedirect(to Redirect) *fasthttp.Server {
 	server := &fasthttp.Server{
 		Handler:               s.redirectHandler(to),
 		ErrorHandler:          s.refuseBroken,
-		MaxRequestBodySize:    s.config.BodyBytes, // what is refused is read, so that the refusal is read too
 		NoDefaultServerHeader: true,
 	}
 	s.tune(server)
@@ -54,7 +53,7 @@ func (s *Server) redirectHandler(to Redirect) fasthttp.RequestHandler {
 			return
 		}
 		c.SetConnectionClose()
-		reads := c.IsGet() || c.IsHead()
+		reads := (c.IsGet() || c.IsHead()) && !link.TellsBody(&c.Request.Header)
 		switch {
 		case reads && challenges != nil && bytes.HasPrefix(c.Path(), acmePath):
 			challenges(c)

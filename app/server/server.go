@@ -67,12 +67,10 @@ type Server struct {
 func New(p Parts) (*Server, error) {
 	s := &Server{config: p.Config, bounds: p.Link, gate: p.Gate, watch: p.Watch, store: p.Store}
 	s.fiber = fiber.New(fiber.Config{
-		AppName:                      "signal-server",
-		DisableStartupMessage:        true,
-		CaseSensitive:                true,
-		BodyLimit:                    p.Config.BodyBytes,
-		DisablePreParseMultipartForm: true, // a body is opaque text, whatever its Content-Type says
-		ErrorHandler:                 s.refuseRouting,
+		AppName:               "signal-server",
+		DisableStartupMessage: true,
+		CaseSensitive:         true,
+		ErrorHandler:          s.refuseRouting,
 	})
 	server := s.fiber.Server()
 	s.host = wire.New(p.Wire, wire.Parts{Gate: p.Gate, Watch: p.Watch, Store: p.Store, Limits: p.Limits, Resume: server.ServeConn})
@@ -96,6 +94,7 @@ func New(p Parts) (*Server, error) {
 func (s *Server) tune(server *fasthttp.Server) {
 	server.ReadBufferSize = s.config.HeaderBytes // a head has to fit into it
 	server.ConnState = link.Follow
+	link.HoldBodies(server)
 	server.Logger = quiet{}
 	server.LazyRequestTime = true // nothing here asks when a request came
 	server.Concurrency = unbounded
@@ -120,6 +119,10 @@ func (s *Server) Handle(c *fasthttp.RequestCtx) {
 		fasthttp.MethodPut, fasthttp.MethodPatch:
 		s.route(c)
 	case fasthttp.MethodOptions:
+		if link.TellsBody(&c.Request.Header) { // a browser's has none (Fetch, Section 4.8)
+			s.refuse(c, custerrors.BodyIsTooLong)
+			return
+		}
 		s.preflight(c)
 		s.host.Count(c, s.otherRoute, s.watch.Requests.OfStatus(fasthttp.StatusNoContent))
 	case fasthttp.MethodConnect: // which has no path
@@ -166,8 +169,6 @@ func (s *Server) refuseBroken(c *fasthttp.RequestCtx, err error) {
 		msg = custerrors.RequestIsTooSlow
 	case errors.As(err, &header):
 		msg = custerrors.HeaderIsTooLong
-	case errors.Is(err, fasthttp.ErrBodyTooLarge):
-		msg = custerrors.BodyIsTooLong
 	}
 	s.host.Count(c, s.otherRoute, s.host.RefuseUnknown(c, msg))
 }

@@ -46,6 +46,7 @@ type Ask struct {
 	Kind  cache.Kind   // what is taken; none: messages are read
 	Limit int          // of what is taken
 	After cache.Cursor // of what is read; of what is taken only its session counts
+	Token cache.Token  // with which what is taken may be asked for again; bound to the request's route
 	Shape *Shape       // of the answer
 }
 
@@ -60,10 +61,10 @@ func (v *Visit) Ask(c *fiber.Ctx, ask *Ask, wait *cache.Wait) error {
 		wait.Present = link.Present(c.Context().Conn())
 	}
 	wait.Stay = stayFor
-	q := question{Ask: *ask, key: v.Key, to: v.Seat}
+	q := question{Ask: *ask, key: v.Key, to: v.Seat, route: v.route.asked}
 	body, at, err := v.find(c.Context(), v.reply.Reuse(), &q, wait)
 	if wait.Pending() {
-		v.Gate.Note(&v.Pass, err)
+		v.Gate.Note(&v.Pass, err) // the end of the visit notes what comes of it
 		held, full := v.Gate.Hold(&v.Pass)
 		if full != nil {
 			wait.End()
@@ -96,9 +97,10 @@ func (v *Visit) finish(shape *Shape, body []byte, at int, next cache.Cursor, err
 
 // question is an Ask of somebody.
 type question struct {
-	Ask // After is moved on by find, so that a wait that goes on asks the same session
-	key cache.Key
-	to  cache.Role
+	Ask   // After is moved on by find, so that a wait that goes on asks the same session
+	key   cache.Key
+	to    cache.Role
+	route string
 }
 
 // find appends the beginning of an answer and what is asked for to dst, without the end.
@@ -109,7 +111,9 @@ func (h *Host) find(ctx context.Context, dst []byte, q *question, wait *cache.Wa
 	if q.Kind == 0 {
 		dst, q.After, err = h.Mail.Read(ctx, dst, q.key, q.to, q.After, noLimit, &q.Shape.Form, wait)
 	} else {
-		dst, q.After, err = h.Mail.Take(ctx, dst, q.key, q.to, q.Kind, q.Limit, &q.Shape.Form, q.After, wait)
+		dst, q.After, err = h.Mail.Take(ctx, dst, cache.Take{
+			Key: q.key, To: q.to, Kind: q.Kind, Limit: q.Limit, Form: &q.Shape.Form, In: q.After.Epoch(), Token: q.Token, Route: q.route,
+		}, wait)
 	}
 	return dst, at, err
 }

@@ -53,6 +53,7 @@ func (v *Visit) park(c *fiber.Ctx, q *question, wait *cache.Wait, hold gate.Hold
 		passage: v.passage,
 	}
 	p.question.key = cache.Key(strings.Clone(string(q.key)))
+	p.question.Token = cache.Token(strings.Clone(string(q.Token)))
 	p.pass = v.Pass
 	p.pass.Key = p.question.key
 	return v.detached.Detach(c.Context(), func(conn *link.Conn) { // without v, which is soon somebody else's

@@ -1,10 +1,6 @@
 package wire
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/base64"
-
 	"github.com/gofiber/fiber/v2"
 
 	"signal-server/cache"
@@ -16,34 +12,34 @@ const maxToken = 64
 
 // Post is what a request writes. ReadPost begins it; it ends with the visit.
 type Post struct {
-	// Body is the request's, as it came. It lives as long as the request.
+	// Body is the request's, as Visit.Body returns it.
 	Body []byte
 	// Batch is what is written, made of Body by the handler; empty at first.
 	Batch cache.Batch
-	// Write says how. Its token is the request's.
+	// Write says how. Its token is the request's, and bound to the request's route and body.
 	Write cache.Write
 
-	bound [maxToken]byte // what the token is kept in, if it is not the request's
 	begun bool
 }
 
-// ReadPost reads what all requests that write have in common: the body and the Idempotency-Key. The write is by the visit's seat, to its
-// key. The error is custerrors.IdempotencyKeyIsInvalid or BodyIsNotUTF8.
+// ReadPost reads what all requests that write have in common: the Idempotency-Key and the body. The write is by the visit's seat, to its
+// key. The error is custerrors.IdempotencyKeyIsInvalid, or one of Visit.Body.
 func (v *Visit) ReadPost(c *fiber.Ctx) (err error) {
 	p := &v.Post
-	token, err := tokenOf(c)
+	token, err := ReadToken(c)
 	if err != nil {
 		return err
 	}
 	p.begun = true
-	p.Write = cache.Write{Key: v.Key, From: v.Seat, Token: token, Batch: &p.Batch}
-	p.Body, err = BodyOf(c)
+	p.Body, err = v.Body(c)
+	p.Write = cache.Write{Key: v.Key, From: v.Seat, Token: token, Route: v.route.asked, Body: p.Body, Batch: &p.Batch}
 	return err
 }
 
-// tokenOf returns the Idempotency-Key, or the empty token if the request has none: from the header or, so that a page of another
-// origin needs no preflight, from the query as idempotency_key. The header wins.
-func tokenOf(c *fiber.Ctx) (cache.Token, error) {
+// ReadToken returns the Idempotency-Key, or the empty token if the request has none: from the header or, so that a page of another
+// origin needs no preflight, from the query as idempotency_key. The header wins. It lives as long as the request. The error is
+// custerrors.IdempotencyKeyIsInvalid.
+func ReadToken(c *fiber.Ctx) (cache.Token, error) {
 	text := c.Request().Header.PeekBytes(headerIdempotency)
 	if text == nil && hasQuery(c) {
 		text = c.Context().QueryArgs().Peek("idempotency_key")
@@ -64,17 +60,6 @@ func tokenOf(c *fiber.Ctx) (cache.Token, error) {
 
 var headerIdempotency = []byte("Idempotency-Key")
 
-// BodyOf returns the request's body as it came. It lives as long as the request. A compressed one is refused with
-// custerrors.BodyIsNotUTF8: it would be inflated past its limit, and it is not the text that the other side should get.
-func BodyOf(c *fiber.Ctx) ([]byte, error) {
-	switch encoding := c.Request().Header.ContentEncoding(); {
-	case len(encoding) > 0 && !bytes.EqualFold(encoding, []byte("identity")):
-		return nil, custerrors.BodyIsNotUTF8
-	default:
-		return c.Request().Body(), nil
-	}
-}
-
 // enterSession counts a session that the post opens, and says who pays, and in which session it writes and reads otherwise.
 func (v *Visit) enterSession(c *fiber.Ctx) (err error) {
 	w := &v.Post.Write
@@ -87,7 +72,6 @@ func (v *Visit) enterSession(c *fiber.Ctx) (err error) {
 	if !v.Gate.WantsTickets() {
 		return nil
 	}
-	v.Post.bindToken()
 	if w.Opens {
 		return nil // the session is to come
 	}
@@ -100,9 +84,10 @@ func (v *Visit) enterSession(c *fiber.Ctx) (err error) {
 	return err
 }
 
-// earn notes that a post was done, and that the answer bears the ticket which it has earned. next is a cursor of its session.
+// earn notes that a post was done, and that the answer bears the ticket which it has earned. next is a cursor of its session. A client that
+// repeats the post gets the ticket again. It has to know all of it: the store binds the Idempotency-Key to route and body.
 func (v *Visit) earn(next cache.Cursor) {
-	v.Gate.Note(&v.Pass, nil)
+	v.Note(nil)
 	if v.Gate.WantsTickets() && v.Post.Batch.HasSDP() {
 		v.granted = next.Epoch()
 	}
@@ -141,7 +126,7 @@ func (v *Visit) Exchange(c *fiber.Ctx, shape *Shape, wait *cache.Wait) error {
 		v.earn(next)
 	}
 	if nothing && wait.For > 0 {
-		v.Post.end() // the wait needs none of it
+		v.endPost() // the wait needs none of it
 		v.reply.SwapBody(body)
 		return v.Ask(c, &Ask{After: next, Shape: shape}, wait)
 	}
@@ -153,22 +138,15 @@ func (v *Visit) Exchange(c *fiber.Ctx, shape *Shape, wait *cache.Wait) error {
 	return v.finish(shape, body, at, next, err)
 }
 
-// bindToken makes the Idempotency-Key of a write that puts an sdp one of the whole write. A client that repeats it gets the ticket
-// again, so it has to know all of it: it is not enough to guess the Idempotency-Key, nor to have used it before for something else.
-func (p *Post) bindToken() {
-	if p.Write.Token == "" || !p.Batch.HasSDP() {
-		return
-	}
-	var text [sha256.Size + maxToken]byte
-	sum := sha256.Sum256(p.Batch.Frames())
-	sum = sha256.Sum256(append(append(text[:0], sum[:]...), p.Write.Token...))
-	p.Write.Token = cache.Token(unsafeString(base64.RawURLEncoding.AppendEncode(p.bound[:0], sum[:])))
-}
-
 // keepBatch is how much memory a batch may take back to the pool: what four fifths of all sdp need.
 const keepBatch = 16 << 10
 
-// end empties the post. It may be called twice, and where there is none.
+// endPost empties the post, and gives back the memory of the body. It may be called twice, and where there is none.
+func (v *Visit) endPost() {
+	v.body.end(v.Host)
+	v.Post.end()
+}
+
 func (p *Post) end() {
 	if !p.begun {
 		return

@@ -115,6 +115,7 @@ func (h *Host) RefuseUnknown(c *fasthttp.RequestCtx, msg custerrors.Error) metri
 }
 
 func (h *Host) refuseOther(c *fasthttp.RequestCtx, m marks, msg custerrors.Error) metrics.Ending {
+	link.LeaveBody(c)
 	m.set(&c.Response.Header)
 	r := Reply{Response: &c.Response, get: c.IsGet()}
 	Envelope{}.Refuse(&r, msg)

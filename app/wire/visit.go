@@ -7,6 +7,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"signal-server/app/gate"
+	"signal-server/app/link"
 	"signal-server/app/watch"
 	"signal-server/app/watch/metrics"
 	"signal-server/cache"
@@ -25,10 +26,12 @@ type Visit struct {
 	claim     gate.Claim
 	passage   watch.Passage
 	reply     Reply
+	body      body
 
 	// Post is what the request writes, if it does.
 	Post Post
 
+	noted   bool   // the gate knows what the visit was told
 	granted uint64 // the epoch of the session whose ticket of this seat the answer bears; 0: it bears none
 }
 
@@ -42,18 +45,28 @@ func (h *Host) serve(w Wire, r *Route) fiber.Handler {
 	number := h.Watch.Requests.Route(r.Label)
 	return func(c *fiber.Ctx) error {
 		v, _ := h.visits.Get().(*Visit) // one that panics does not come back
-		v.wire, v.route, v.Pass, v.granted = w, r, gate.Pass{}, 0
+		v.wire, v.route, v.Pass, v.granted, v.noted = w, r, gate.Pass{}, 0, false
 		v.reply = Reply{Response: c.Response(), get: c.Context().IsGet()}
 		h.Mark(c.Context())
 		h.begin(c.Context(), number, &v.passage)
+		whole := false // the visit came to its end
+		defer func() {
+			if !whole {
+				v.endPost() // of one that panics, the budget of bodies is still everybody's
+			}
+		}()
 		err := v.enter(c)
+		if err == nil && c.Request().BodyStream() != nil {
+			err = v.boundBody(c)
+		}
 		if err == nil {
 			err = r.Handle(c, v)
 		}
 		if err != ErrLater {
 			v.end(c, err)
 		}
-		v.Post.end()
+		v.endPost()
+		whole = true
 		h.visits.Put(v)
 		return nil
 	}
@@ -91,6 +104,13 @@ func (v *Visit) MayAct(c *fiber.Ctx) error {
 	return v.Act(v.Store.Touch(c.Context(), v.Key))
 }
 
+// Note tells the gate what the visit is told of its session, nil if it is served with it. The end of a visit does so, unless somebody has: a handler
+// whose answer does not say what the store has said.
+func (v *Visit) Note(err error) {
+	v.noted = true
+	v.Gate.Note(&v.Pass, err)
+}
+
 // end finishes the answer of a request that its handler has answered or, if err is not nil, refused; and settles it.
 //
 // hot: every request that is not answered later.
@@ -105,12 +125,13 @@ func (v *Visit) end(c *fiber.Ctx, err error) {
 	case !v.route.hasKey():
 		end = v.Watch.Requests.OfStatus(v.reply.StatusCode())
 	}
-	if v.route.hasKey() {
-		v.Gate.Note(&v.Pass, err)
+	if v.route.hasKey() && (err != nil || !v.noted) {
+		v.Note(err)
 	}
 	if v.granted != 0 {
 		v.grant(&v.reply, v.Key, v.Seat, v.granted)
 	}
+	link.LeaveBody(c.Context())
 	if v.passage.Timed() && !asksToWait(c) {
 		v.Watch.Took(&v.passage)
 	}
@@ -126,9 +147,7 @@ func (h *Host) begin(c *fasthttp.RequestCtx, route metrics.Route, p *watch.Passa
 		return
 	}
 	if h.Watch.NamesClients() {
-		p.Describe(len(c.Request.Body()), h.clientOf(c))
-	} else {
-		p.Describe(len(c.Request.Body()), noClient)
+		p.Client(h.clientOf(c))
 	}
 }
 

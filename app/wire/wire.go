@@ -52,6 +52,8 @@ type Route struct {
 	Keyless bool
 	// Safe says that HEAD runs the handler, too. Otherwise HEAD does nothing, because a GET may take.
 	Safe bool
+	// Body bounds the request's body, in bytes, within Config.BodyBytes; 0: there is none. Over it: custerrors.BodyIsTooLong.
+	Body int
 	// Puts says that the request may put an sdp, which needs no ticket of its seat: a session takes one of each role.
 	Puts bool
 
@@ -61,6 +63,8 @@ type Route struct {
 
 	// Handle answers a request that was let in, or returns why it cannot, which is refused then, or ErrLater.
 	Handle Handler
+
+	asked string // the method and the path, set by Mount: what an Idempotency-Key is bound to
 }
 
 // Handler answers a request. v is the request's; it is not used after the handler has returned.
@@ -70,14 +74,22 @@ type Handler func(c *fiber.Ctx, v *Visit) error
 type Config struct {
 	// MaxWait bounds ?wait; a longer one is cut to it.
 	MaxWait time.Duration `name:"wait" group:"Sessions" default:"30s" help:"How long a request may wait, at the most."`
+	// BodyBytes bounds a request's body, BodiesBytes the memory of all of them that are larger than 4 KiB and arrive or are worked on. Over
+	// them: custerrors.BodyIsTooLong, and ServerIsOverloaded.
+	BodyBytes   int `name:"max-body" group:"Sessions" type:"bytes" default:"256KiB" help:"Size of a request's body, at the most."`
+	BodiesBytes int `name:"max-bodies" group:"How much" type:"bytes" default:"64MiB" help:"Memory for bodies of requests over 4 KiB, of all clients at once; when it is used up more of them are refused."` // 256 of the largest
 	// HSTS is how long browsers that were answered over TLS insist on it; 0: they are not told to.
 	HSTS time.Duration `name:"hsts" group:"TLS" default:"4320h" help:"How long browsers are to insist on HTTPS once they were here; 0s: they are not told to."` // outlasts a holiday, and the time of a mistake is not a year
 }
 
-// Validate calls wrong with a pointer to each field that cannot be used, and says why.
+// Validate calls wrong with a pointer to each field that cannot be used, and says why. How large a body must be able to be, the caller
+// knows.
 func (c *Config) Validate(wrong func(field any, format string, args ...any)) {
 	if c.MaxWait < 0 {
 		wrong(&c.MaxWait, "is %v, must be 0 or more", c.MaxWait)
+	}
+	if c.BodiesBytes < c.BodyBytes {
+		wrong(&c.BodiesBytes, "is %d, must be what one body may have (%d) or more", c.BodiesBytes, c.BodyBytes)
 	}
 	if c.HSTS != 0 && c.HSTS < time.Second {
 		wrong(&c.HSTS, "is %v, must be 0 or 1s or more", c.HSTS)
@@ -115,6 +127,7 @@ type Host struct {
 	// atomic
 	leaving    atomic.Bool  // the server was told to end
 	streams    atomic.Int64 // connections that were taken by Detach
+	bodies     atomic.Int64 // bytes of memory that bodies take, see body
 	sharesTold atomic.Bool  // see tellShare
 	detached   link.Detached
 }
@@ -144,9 +157,11 @@ func (h *Host) Mount(router fiber.Router, w Wire) error {
 			return fmt.Errorf("the wires %s and %s both answer %s", owner, w.Name(), route)
 		}
 		h.owners[route] = w.Name()
+		r.asked = route
 		if r.Label == "" {
 			r.Label = route
 		}
+		r.Body = min(r.Body, h.config.BodyBytes)
 		router.Add(r.Method, r.Path, h.serve(w, &r))
 		if r.Method != fiber.MethodGet {
 			continue

@@ -84,7 +84,7 @@ func argumentsNotKept(r *rig) {
 	})
 	call("Touch", nil, func(key cache.Key) error { _, err := r.node().Touch(r.ctx, key); return err })
 	call("Take", nil, func(key cache.Key) error {
-		_, err := r.node().Take(r.ctx, nil, key, cache.Answer, cache.SDP, 1, form(), 0)
+		_, err := r.node().Take(r.ctx, nil, cache.Take{Key: key, To: cache.Answer, Kind: cache.SDP, Limit: 1, Form: form()})
 		return err
 	})
 	r.wantTake("some key", cache.Answer, cache.Candidate, 9, cand("0"))

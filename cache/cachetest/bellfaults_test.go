@@ -172,11 +172,11 @@ var timeFaults = []fault{
 	{
 		name: "only writes renew",
 		breaks: func(b *broken) {
-			b.take = func(dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int, form *cache.Form, in uint64) ([]byte, error) {
+			b.take = func(dst []byte, t cache.Take) ([]byte, error) {
 				var was time.Time
-				b.in(key, func(s *session) { was = s.renewed })
-				out, err := b.model.Take(ctx, dst, key, to, kind, limit, form, in)
-				b.in(key, func(s *session) { s.renewed = was })
+				b.in(t.Key, func(s *session) { was = s.renewed })
+				out, err := b.model.Take(ctx, dst, t)
+				b.in(t.Key, func(s *session) { s.renewed = was })
 				return out, err
 			}
 			b.touch = func(key cache.Key) (lease cache.Lease, err error) {
@@ -248,12 +248,12 @@ var raceFaults = []fault{
 	{
 		name: "takes what another taker has just seen, too",
 		breaks: func(b *broken) {
-			b.take = func(dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int, form *cache.Form, in uint64) ([]byte, error) {
+			b.take = func(dst []byte, t cache.Take) ([]byte, error) {
 				var was sessionLog
-				b.in(key, func(s *session) { was = *s.logs[to.Other()] })
+				b.in(t.Key, func(s *session) { was = *s.logs[t.To.Other()] })
 				yield()
-				b.in(key, func(s *session) { l := s.logs[to.Other()]; l.sdpTaken, l.taken = was.sdpTaken, was.taken })
-				return b.model.Take(ctx, dst, key, to, kind, limit, form, in)
+				b.in(t.Key, func(s *session) { l := s.logs[t.To.Other()]; l.sdpTaken, l.taken = was.sdpTaken, was.taken })
+				return b.model.Take(ctx, dst, t)
 			}
 		},
 		foundBy: []string{"parallel/8 takers, 4 posters, each payload once", "parallel/the sdp goes to one taker", "linear/calls on one session"},
@@ -281,7 +281,7 @@ var raceFaults = []fault{
 			limit := b.limits.Candidates
 			b.append = func(dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
 				has, applied := 0, false
-				b.in(w.Key, func(s *session) { has, applied = len(s.logs[w.From].candidates), s.written[stamp{w.From, w.Token}] })
+				b.in(w.Key, func(s *session) { has, applied = len(s.logs[w.From].candidates), s.has(w.From, w.Token) })
 				if applied {
 					return refused(dst, w, nil)
 				}
@@ -292,7 +292,7 @@ var raceFaults = []fault{
 				mu.Lock()
 				defer mu.Unlock()
 				b.limits.Candidates = cache.MaxLog
-				b.in(w.Key, func(s *session) { delete(s.written, stamp{w.From, w.Token}) })
+				b.in(w.Key, func(s *session) { delete(s.used, stamp{w.From, w.Token}) })
 				return b.model.write(dst, w)
 			}
 		},

@@ -82,7 +82,7 @@ type broken struct {
 	open   writing // a Write that opens and reads nothing
 	append writing // a Write that appends and reads nothing
 	swap   writing // a Write that reads, too
-	take   func(dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int, form *cache.Form, in uint64) ([]byte, error)
+	take   func(dst []byte, t cache.Take) ([]byte, error)
 	read   func(dst []byte, key cache.Key, to cache.Role, after cache.Cursor, limit int, form *cache.Form) ([]byte, cache.Cursor, error)
 	touch  func(key cache.Key) (cache.Lease, error)
 	end    func(key cache.Key) error
@@ -136,12 +136,11 @@ func (b *broken) Write(_ context.Context, dst []byte, w cache.Write) ([]byte, ca
 	return out, next, b.rings(err, what, w.Key, roles...)
 }
 
-func (b *broken) Take(_ context.Context, dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int, form *cache.Form, in uint64,
-) ([]byte, error) {
+func (b *broken) Take(_ context.Context, dst []byte, t cache.Take) ([]byte, error) {
 	if b.take != nil {
-		return b.take(dst, key, to, kind, limit, form, in)
+		return b.take(dst, t)
 	}
-	return b.model.Take(ctx, dst, key, to, kind, limit, form, in)
+	return b.model.Take(ctx, dst, t)
 }
 
 func (b *broken) Read(_ context.Context, dst []byte, key cache.Key, to cache.Role, after cache.Cursor, limit int,
@@ -203,4 +202,10 @@ func (m *model) in(key cache.Key, f func(*session)) {
 	if s := m.sessions[key]; s != nil {
 		f(s)
 	}
+}
+
+// has reports whether the role has used the token.
+func (s *session) has(by cache.Role, token cache.Token) bool {
+	_, ok := s.used[stamp{by, token}]
+	return ok
 }

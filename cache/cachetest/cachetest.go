@@ -59,7 +59,7 @@ func usual() cache.Limits {
 // checks returns the suite.
 func checks() []check {
 	return slices.Concat(
-		openChecks, appendChecks, tokenChecks, takeChecks, readChecks, exchangeChecks, payloadChecks, bellChecks,
+		openChecks, appendChecks, tokenChecks, receiptChecks, takeChecks, readChecks, exchangeChecks, payloadChecks, bellChecks,
 		virtualTimeChecks, actualTimeChecks, mailroomChecks, takerChecks, lostWakeupChecks, parallelChecks, fullChecks,
 		modelChecks, linearChecks, statsChecks, payerChecks,
 	)

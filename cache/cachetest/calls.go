@@ -105,7 +105,7 @@ func (r *rig) wantAppend(want error, key cache.Key, from cache.Role, token cache
 
 func (r *rig) take(key cache.Key, to cache.Role, kind cache.Kind, limit int) (string, error) {
 	r.Helper()
-	out, err := r.node().Take(r.ctx, dst(), key, to, kind, limit, &plain, 0)
+	out, err := r.node().Take(r.ctx, dst(), cache.Take{Key: key, To: to, Kind: kind, Limit: limit, Form: &plain})
 	return r.appended("Take", out, err), err
 }
 

@@ -47,9 +47,9 @@ func (b *broken) looks(fault func(key cache.Key)) {
 		fault(w.Key)
 		return b.model.write(dst, w)
 	}
-	b.take = func(dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int, form *cache.Form, in uint64) ([]byte, error) {
-		fault(key)
-		return b.model.Take(ctx, dst, key, to, kind, limit, form, in)
+	b.take = func(dst []byte, t cache.Take) ([]byte, error) {
+		fault(t.Key)
+		return b.model.Take(ctx, dst, t)
 	}
 	b.read = func(dst []byte, key cache.Key, to cache.Role, after cache.Cursor, limit int, form *cache.Form) ([]byte, cache.Cursor, error) {
 		fault(key)
@@ -64,6 +64,7 @@ func (b *broken) looks(fault func(key cache.Key)) {
 // faults are the ways in which a store may be wrong.
 var faults = slices.Concat(
 	openFaults, writeFaults, exchangeFaults, readFaults, epochFaults, bellFaults, newsFaults, timeFaults, raceFaults, statsFaults, payerFaults,
+	tokenFaults,
 )
 
 type fault struct {
@@ -317,7 +318,7 @@ var writeFaults = []fault{
 		breaks: func(b *broken) {
 			b.append = func(dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
 				applied := false
-				b.in(w.Key, func(s *session) { applied = s.written[stamp{w.From.Other(), w.Token}] })
+				b.in(w.Key, func(s *session) { applied = s.has(w.From.Other(), w.Token) })
 				if applied {
 					return refused(dst, w, nil)
 				}
@@ -332,7 +333,7 @@ var writeFaults = []fault{
 			b.append = func(dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
 				dst, next, err := b.model.write(dst, w)
 				if w.Token != "" {
-					b.in(w.Key, func(s *session) { s.written[stamp{w.From, w.Token}] = true })
+					b.in(w.Key, func(s *session) { s.used[stamp{w.From, w.Token}] = use{} })
 				}
 				return dst, next, err
 			}

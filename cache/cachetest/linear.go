@@ -29,6 +29,15 @@ type op struct {
 	cands int        // and how many candidates
 	id    string     // what its payloads begin with
 	token string
+	body  string // what the token of a write is bound to
+}
+
+// route is what the token is bound to, beside the body. A Take's tells the kind.
+func (o op) route() string {
+	if o.name == "Take" {
+		return fmt.Sprint("GET ", o.kind)
+	}
+	return "POST"
 }
 
 // outcome is what came of a call.
@@ -55,7 +64,27 @@ type order struct {
 	sdpTaken     [3]bool
 	cands        [3]string // each with a space behind it
 	taken        [3]int    // bytes of cands
-	tokens       [3]string // each with a space behind it
+	tokens       [3]string // a line for each: token, what it is bound to, and what a take got
+}
+
+// used returns what the token of the call got, if it was used before, and whether it was bound to something else.
+func (s order) used(o op) (got string, again, reused bool) {
+	if o.token == "" {
+		return "", false, false
+	}
+	for line := range strings.Lines(s.tokens[o.role]) {
+		if fields := strings.Split(strings.TrimSuffix(line, "\n"), "\t"); fields[0] == o.token {
+			return fields[2], true, fields[1] != o.route()+o.body
+		}
+	}
+	return "", false, false
+}
+
+// use notes what the token of the call was used for.
+func (s *order) use(o op, got string) {
+	if o.token != "" {
+		s.tokens[o.role] += o.token + "\t" + o.route() + o.body + "\t" + got + "\n"
+	}
 }
 
 func (s order) step(o op) (order, outcome) {
@@ -83,11 +112,18 @@ func (s order) stepOne(o op) (order, outcome) {
 	case !s.live:
 		return s, outcome{err: custerrors.KeyNotFound}
 	}
+	if o.name == "Write" || o.name == "Take" {
+		got, again, reused := s.used(o)
+		if reused {
+			return s, outcome{err: custerrors.IdempotencyKeyIsReused}
+		}
+		if again {
+			return s, outcome{text: got}
+		}
+	}
 	switch o.name {
 	case "Write":
 		switch {
-		case o.token != "" && strings.Contains(" "+s.tokens[from], " "+o.token+" "):
-			return s, outcome{}
 		case another, o.sdp && s.sdp[from] != "":
 			return s, outcome{err: custerrors.SdpAlreadyExist}
 		case strings.Count(s.cands[from], " ")+o.cands > maxCandidates:
@@ -100,16 +136,16 @@ func (s order) stepOne(o op) (order, outcome) {
 				s.cands[from] += string(f.Wire) + " "
 			}
 		}
-		if o.token != "" {
-			s.tokens[from] += o.token + " "
-		}
+		s.use(o, "")
 	case "Take":
 		if o.kind == cache.SDP {
 			if s.sdp[to] == "" || s.sdpTaken[to] {
 				return s, outcome{err: custerrors.SdpNoValues}
 			}
 			s.sdpTaken[to] = true
-			return s, outcome{text: text(sdp(s.sdp[to]))}
+			got := text(sdp(s.sdp[to]))
+			s.use(o, got)
+			return s, outcome{text: got}
 		}
 		left := strings.Fields(s.cands[to][s.taken[to]:])
 		if len(left) == 0 {
@@ -119,7 +155,9 @@ func (s order) stepOne(o op) (order, outcome) {
 		for _, c := range left {
 			s.taken[to] += len(c) + 1
 		}
-		return s, outcome{text: text(cands(left...)...)}
+		got := text(cands(left...)...)
+		s.use(o, got)
+		return s, outcome{text: got}
 	case "Read":
 		if s.sdp[to] == "" {
 			return s, outcome{err: custerrors.SdpNoValues}
@@ -137,13 +175,18 @@ func call(r *rig, store cache.Store, key cache.Key, o op) outcome {
 	var err error
 	switch o.name {
 	case "Write", "Exchange":
-		w := cache.Write{Key: key, From: o.role, Opens: o.opens, Token: cache.Token(o.token), Batch: batch(o.frames()...)}
+		w := cache.Write{
+			Key: key, From: o.role, Opens: o.opens, Batch: batch(o.frames()...),
+			Token: cache.Token(o.token), Route: o.route(), Body: []byte(o.body),
+		}
 		if o.name == "Exchange" {
 			w.Limit, w.Form = cache.MaxLog, &plain
 		}
 		out, _, err = store.Write(r.ctx, nil, w)
 	case "Take":
-		out, err = store.Take(r.ctx, nil, key, o.role, o.kind, 2, &plain, 0)
+		out, err = store.Take(r.ctx, nil, cache.Take{
+			Key: key, To: o.role, Kind: o.kind, Limit: 2, Form: &plain, Token: cache.Token(o.token), Route: o.route(),
+		})
 	case "Read":
 		out, _, err = store.Read(r.ctx, nil, key, o.role, 0, cache.MaxLog, &plain)
 	case "End":
@@ -156,6 +199,10 @@ func randomOp(random *rand.Rand, id string) op {
 	o := op{role: cache.Roles[random.IntN(2)], kind: cache.SDP + cache.Kind(random.IntN(2)), id: id}
 	if random.IntN(3) == 0 {
 		o.token = fmt.Sprintf("token%d", random.IntN(2))
+	}
+	body := ""
+	if random.IntN(4) == 0 {
+		body = "another body"
 	}
 	switch n := random.IntN(20); {
 	case n < 4:
@@ -174,6 +221,9 @@ func randomOp(random *rand.Rand, id string) op {
 		o.name = "Read"
 	default:
 		o.name = "End"
+	}
+	if o.name != "Take" {
+		o.body = body
 	}
 	return o
 }

@@ -141,6 +141,17 @@ func token(t *rapid.T) cache.Token {
 	return rapid.SampledFrom([]cache.Token{"", "", "t", "tt", "T"}).Draw(t, "token")
 }
 
+// asks draws a token and what it is bound to.
+func asks(t *rapid.T, w cache.Write) cache.Write {
+	w.Token, w.Route = token(t), route(t)
+	w.Body = []byte(rapid.SampledFrom([]string{"", "", "", "body"}).Draw(t, "body"))
+	return w
+}
+
+func route(t *rapid.T) string {
+	return rapid.SampledFrom([]string{"/a", "/a", "/a", "/b"}).Draw(t, "route")
+}
+
 // batch draws one that may break any limit.
 func (m *machine) batch(t *rapid.T, sdp bool) *cache.Batch {
 	var frames []cache.Frame
@@ -179,13 +190,13 @@ func (m *machine) ttl(t *rapid.T) time.Duration {
 }
 
 func (m *machine) open(t *rapid.T) {
-	key, from, token, ttl := m.key(t), role(t), token(t), m.ttl(t)
-	m.write(cursors{}, cache.Write{Key: key, From: from, Opens: true, TTL: ttl, Token: token, Batch: m.batch(t, true)})
+	key, from, ttl := m.key(t), role(t), m.ttl(t)
+	m.write(cursors{}, asks(t, cache.Write{Key: key, From: from, Opens: true, TTL: ttl, Batch: m.batch(t, true)}))
 }
 
 func (m *machine) append(t *rapid.T) {
-	key, from, token := m.key(t), role(t), token(t)
-	m.write(cursors{}, cache.Write{Key: key, From: from, Token: token, Batch: m.batch(t, rapid.Bool().Draw(t, "sdp"))})
+	key, from := m.key(t), role(t)
+	m.write(cursors{}, asks(t, cache.Write{Key: key, From: from, Batch: m.batch(t, rapid.Bool().Draw(t, "sdp"))}))
 }
 
 func (m *machine) take(t *rapid.T) {
@@ -196,8 +207,11 @@ func (m *machine) take(t *rapid.T) {
 	if rapid.Bool().Draw(t, "of a session") {
 		in = m.place(t)
 	}
-	got, err := m.node().Take(m.ctx, dst(), key, to, kind, limit, &plain, in.store.Epoch())
-	want, wantErr := m.model.Take(m.ctx, dst(), key, to, kind, limit, &plain, in.model.Epoch())
+	take := cache.Take{Key: key, To: to, Kind: kind, Limit: limit, Form: &plain, Token: token(t), Route: route(t)}
+	take.In = in.store.Epoch()
+	got, err := m.node().Take(m.ctx, dst(), take)
+	take.In = in.model.Epoch()
+	want, wantErr := m.model.Take(m.ctx, dst(), take)
 	m.same("Take", key, err, wantErr, m.alsoOf(in, wantErr)...)
 	if string(got) != string(want) {
 		m.fail("Take: got %.200q, want %.200q", got, want)
@@ -228,14 +242,14 @@ func (m *machine) read(t *rapid.T) {
 }
 
 func (m *machine) exchange(t *rapid.T) {
-	key, from, token, after, ttl := m.key(t), role(t), token(t), m.place(t), m.ttl(t)
+	key, from, after, ttl := m.key(t), role(t), m.place(t), m.ttl(t)
 	b := m.batch(t, rapid.Bool().Draw(t, "sdp"))
 	opens := b.HasSDP() && rapid.Bool().Draw(t, "opens")
 	if m.heldBack(key, from, after.model) {
 		return // the contract leaves open whether the cursor lies behind the end, and so whether anything is written
 	}
 	limit := rapid.IntRange(0, 4).Draw(t, "limit")
-	m.write(after, cache.Write{Key: key, From: from, Opens: opens, TTL: ttl, Token: token, Batch: b, Limit: limit, Form: &plain})
+	m.write(after, asks(t, cache.Write{Key: key, From: from, Opens: opens, TTL: ttl, Batch: b, Limit: limit, Form: &plain}))
 }
 
 // write makes the Write after that place.

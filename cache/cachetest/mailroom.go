@@ -60,7 +60,7 @@ func (m *mailroom) awaitTakeIn(key cache.Key, to cache.Role, kind cache.Kind, in
 	m.r.background(func() {
 		start := time.Now()
 		defer w.End()
-		out, next, err := m.Take(m.r.ctx, dst(), key, to, kind, 10, &plain, in, &w)
+		out, next, err := m.Take(m.r.ctx, dst(), cache.Take{Key: key, To: to, Kind: kind, Limit: 10, Form: &plain, In: in.Epoch()}, &w)
 		letters <- letter{text: m.r.appended("Take", out, err), next: next, err: err, took: time.Since(start)}
 	})
 	return letters
@@ -274,7 +274,7 @@ func waitContext(r *rig) {
 		start := time.Now()
 		w := cache.Wait{For: long}
 		defer w.End()
-		out, _, err := m.Take(ctx, dst(), "k", cache.Offer, cache.SDP, 1, &plain, 0, &w)
+		out, _, err := m.Take(ctx, dst(), cache.Take{Key: "k", To: cache.Offer, Kind: cache.SDP, Limit: 1, Form: &plain}, &w)
 		letters <- letter{text: r.appended("Take", out, err), err: err, took: time.Since(start)}
 	})
 	r.settle()

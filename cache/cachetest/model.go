@@ -36,12 +36,7 @@ type session struct {
 	renewed time.Time
 	size    int
 	logs    map[cache.Role]*sessionLog
-	written map[stamp]bool // never without a token
-}
-
-type stamp struct {
-	by    cache.Role
-	token cache.Token
+	used    map[stamp]use // never without a token
 }
 
 type sessionLog struct {
@@ -108,8 +103,8 @@ func (m *model) refusal(s *session, l *sessionLog, b *cache.Batch) error {
 	}
 }
 
-func (s *session) add(from cache.Role, token cache.Token, b *cache.Batch) {
-	l := s.logs[from]
+func (s *session) add(w cache.Write) {
+	l, b := s.logs[w.From], w.Batch
 	for f, rest, ok := cache.NextFrame(b.Frames()); ok; f, rest, ok = cache.NextFrame(rest) {
 		wire := string(f.Wire)
 		if f.Kind == cache.SDP {
@@ -118,9 +113,7 @@ func (s *session) add(from cache.Role, token cache.Token, b *cache.Batch) {
 			l.candidates = append(l.candidates, wire)
 		}
 	}
-	if token != "" {
-		s.written[stamp{from, cache.Token(strings.Clone(string(token)))}] = true
-	}
+	s.use(w.From, w.Token, use{route: w.Route, body: string(w.Body)})
 }
 
 func (m *model) Write(_ context.Context, dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
@@ -143,14 +136,15 @@ func (m *model) Write(_ context.Context, dst []byte, w cache.Write) ([]byte, cac
 
 func (m *model) openLocked(w cache.Write) error {
 	if s, _ := m.findLocked(w.Key); s != nil {
-		if s.written[stamp{w.From, w.Token}] {
-			return nil
+		applied, err := s.applied(w)
+		if err == nil && !applied {
+			err = custerrors.SdpAlreadyExist
 		}
-		return custerrors.SdpAlreadyExist
+		return err
 	}
 	now := time.Now()
 	s := &session{
-		epoch: cache.NewEpoch(), ttl: w.TTL, opened: now, renewed: now, written: make(map[stamp]bool),
+		epoch: cache.NewEpoch(), ttl: w.TTL, opened: now, renewed: now, used: make(map[stamp]use),
 		logs: map[cache.Role]*sessionLog{cache.Offer: {}, cache.Answer: {}},
 	}
 	switch {
@@ -179,8 +173,8 @@ func (m *model) appendLocked(w cache.Write) error {
 	if err != nil {
 		return err
 	}
-	if s.written[stamp{w.From, w.Token}] {
-		return nil
+	if applied, err := s.applied(w); applied || err != nil {
+		return err
 	}
 	if err := m.refusal(s, s.logs[w.From], w.Batch); err != nil {
 		return err
@@ -195,46 +189,12 @@ func (m *model) appendLocked(w cache.Write) error {
 
 // addLocked adds the batch, and counts the session as answered if that is the answer's sdp.
 func (m *model) addLocked(s *session, w cache.Write) {
-	s.add(w.From, w.Token, w.Batch)
+	s.add(w)
 	s.size += m.sizeOf(w.Batch)
 	if w.From == cache.Answer && w.Batch.HasSDP() {
 		m.stats.Answered++
 		m.answers.Observe(time.Since(s.opened))
 	}
-}
-
-func (m *model) Take(_ context.Context, dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int,
-	form *cache.Form, in uint64,
-) ([]byte, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	s, err := m.findLocked(key)
-	if err != nil {
-		return dst, err
-	}
-	if in != 0 && in != s.epoch {
-		return dst, custerrors.KeyIsExpired
-	}
-	l := s.logs[to.Other()]
-	if kind == cache.SDP {
-		if l.sdp == nil || l.sdpTaken {
-			return dst, custerrors.SdpNoValues
-		}
-		if limit == 0 {
-			return dst, nil
-		}
-		l.sdpTaken = true
-		m.giveLocked(s, l)
-		return form.End(append(form.Begin(dst, kind, true), *l.sdp...)), nil
-	}
-	if l.taken == len(l.candidates) {
-		return dst, custerrors.CandidateNoValues
-	}
-	for i := 0; i < limit && l.taken < len(l.candidates); i++ {
-		dst = form.End(append(form.Begin(dst, kind, i == 0), l.candidates[l.taken]...))
-		l.taken++
-	}
-	return dst, nil
 }
 
 func (m *model) Read(_ context.Context, dst []byte, key cache.Key, to cache.Role, after cache.Cursor, limit int,

@@ -57,7 +57,7 @@ func parallelTakers(r *rig) {
 		}
 		for {
 			last := posted.Load() == posters // before the look, which finds all that is posted by then
-			out, err := r.node().Take(r.ctx, nil, "k", cache.Answer, cache.Candidate, 1+i%3, &lines, 0)
+			out, err := r.node().Take(r.ctx, nil, cache.Take{Key: "k", To: cache.Answer, Kind: cache.Candidate, Limit: 1 + i%3, Form: &lines})
 			switch {
 			case err == nil:
 				taken[i-posters] = append(taken[i-posters], strings.Fields(string(out))...)

@@ -56,11 +56,11 @@ func formFields(r *rig) {
 		want("Read after the sdp", got, err, log[1:3]...)
 		got, _, err = r.node().Read(r.ctx, nil, key, cache.Answer, next, 2, &form)
 		want("Read the last", got, err, log[3])
-		got, err = r.node().Take(r.ctx, nil, key, cache.Answer, cache.SDP, 1, &form, 0)
+		got, err = r.node().Take(r.ctx, nil, cache.Take{Key: key, To: cache.Answer, Kind: cache.SDP, Limit: 1, Form: &form})
 		want("Take sdp", got, err, log[0])
-		got, err = r.node().Take(r.ctx, nil, key, cache.Answer, cache.Candidate, 2, &form, 0)
+		got, err = r.node().Take(r.ctx, nil, cache.Take{Key: key, To: cache.Answer, Kind: cache.Candidate, Limit: 2, Form: &form})
 		want("Take two", got, err, log[1:3]...)
-		got, err = r.node().Take(r.ctx, nil, key, cache.Answer, cache.Candidate, 2, &form, 0)
+		got, err = r.node().Take(r.ctx, nil, cache.Take{Key: key, To: cache.Answer, Kind: cache.Candidate, Limit: 2, Form: &form})
 		want("Take the last", got, err, log[3])
 	}
 }

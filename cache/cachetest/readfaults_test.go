@@ -15,12 +15,12 @@ func (b *broken) reads(change func(dst, out []byte, after, next cache.Cursor, er
 
 // untake makes Take hand out what it has taken again, if again says so.
 func (b *broken) untake(again func() bool) {
-	b.take = func(dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int, form *cache.Form, in uint64) ([]byte, error) {
+	b.take = func(dst []byte, t cache.Take) ([]byte, error) {
 		var was sessionLog
-		b.in(key, func(s *session) { was = *s.logs[to.Other()] })
-		out, err := b.model.Take(ctx, dst, key, to, kind, limit, form, in)
+		b.in(t.Key, func(s *session) { was = *s.logs[t.To.Other()] })
+		out, err := b.model.Take(ctx, dst, t)
 		if again() {
-			b.in(key, func(s *session) { l := s.logs[to.Other()]; l.sdpTaken, l.taken = was.sdpTaken, was.taken })
+			b.in(t.Key, func(s *session) { l := s.logs[t.To.Other()]; l.sdpTaken, l.taken = was.sdpTaken, was.taken })
 		}
 		return out, err
 	}
@@ -72,7 +72,7 @@ var exchangeFaults = []fault{
 		breaks: func(b *broken) {
 			b.swap = func(dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
 				repeated := false
-				b.in(w.Key, func(s *session) { repeated = s.written[stamp{w.From, w.Token}] })
+				b.in(w.Key, func(s *session) { repeated = s.has(w.From, w.Token) })
 				if repeated {
 					return dst, w.After, custerrors.CandidateNoValues
 				}
@@ -118,8 +118,9 @@ var readFaults = []fault{
 	{
 		name: "a take has no limit",
 		breaks: func(b *broken) {
-			b.take = func(dst []byte, key cache.Key, to cache.Role, kind cache.Kind, _ int, form *cache.Form, in uint64) ([]byte, error) {
-				return b.model.Take(ctx, dst, key, to, kind, cache.MaxLog, form, in)
+			b.take = func(dst []byte, t cache.Take) ([]byte, error) {
+				t.Limit = cache.MaxLog
+				return b.model.Take(ctx, dst, t)
 			}
 		},
 		foundBy: []string{
@@ -130,11 +131,11 @@ var readFaults = []fault{
 	{
 		name: "a take waits for the sdp",
 		breaks: func(b *broken) {
-			b.take = func(dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int, form *cache.Form, in uint64) ([]byte, error) {
-				if _, _, err := b.model.Read(ctx, nil, key, to, 0, 1, form); err != nil {
+			b.take = func(dst []byte, t cache.Take) ([]byte, error) {
+				if _, _, err := b.model.Read(ctx, nil, t.Key, t.To, 0, 1, t.Form); err != nil {
 					return dst, err
 				}
-				return b.model.Take(ctx, dst, key, to, kind, limit, form, in)
+				return b.model.Take(ctx, dst, t)
 			}
 		},
 		foundBy: []string{"take/candidates do not wait for their sdp"},
@@ -142,9 +143,9 @@ var readFaults = []fault{
 	{
 		name: "what is taken is gone, and leaves room",
 		breaks: func(b *broken) {
-			b.take = func(dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int, form *cache.Form, in uint64) ([]byte, error) {
-				out, err := b.model.Take(ctx, dst, key, to, kind, limit, form, in)
-				b.in(key, func(s *session) { l := s.logs[to.Other()]; l.candidates, l.taken = l.candidates[l.taken:], 0 })
+			b.take = func(dst []byte, t cache.Take) ([]byte, error) {
+				out, err := b.model.Take(ctx, dst, t)
+				b.in(t.Key, func(s *session) { l := s.logs[t.To.Other()]; l.candidates, l.taken = l.candidates[l.taken:], 0 })
 				return out, err
 			}
 		},
@@ -153,10 +154,10 @@ var readFaults = []fault{
 	{
 		name: "a failed take leaves something in dst",
 		breaks: func(b *broken) {
-			b.take = func(dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int, form *cache.Form, in uint64) ([]byte, error) {
-				out, err := b.model.Take(ctx, dst, key, to, kind, limit, form, in)
+			b.take = func(dst []byte, t cache.Take) ([]byte, error) {
+				out, err := b.model.Take(ctx, dst, t)
 				if err != nil {
-					out = append(out, form.SDP...)
+					out = append(out, t.Form.SDP...)
 				}
 				return out, err
 			}
@@ -290,8 +291,9 @@ var epochFaults = []fault{
 	{
 		name: "a take minds no epoch",
 		breaks: func(b *broken) {
-			b.take = func(dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int, form *cache.Form, _ uint64) ([]byte, error) {
-				return b.model.Take(ctx, dst, key, to, kind, limit, form, 0)
+			b.take = func(dst []byte, t cache.Take) ([]byte, error) {
+				t.In = 0
+				return b.model.Take(ctx, dst, t)
 			}
 		},
 		foundBy: []string{
@@ -302,8 +304,9 @@ var epochFaults = []fault{
 	{
 		name: "all sessions of a key are one",
 		breaks: func(b *broken) {
-			b.take = func(dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int, form *cache.Form, _ uint64) ([]byte, error) {
-				return b.model.Take(ctx, dst, key, to, kind, limit, form, 0)
+			b.take = func(dst []byte, t cache.Take) ([]byte, error) {
+				t.In = 0
+				return b.model.Take(ctx, dst, t)
 			}
 			b.read = func(dst []byte, key cache.Key, to cache.Role, after cache.Cursor, limit int, form *cache.Form) ([]byte, cache.Cursor, error) {
 				b.in(key, func(s *session) { after = cache.NewCursor(s.epoch, after.Position()) })

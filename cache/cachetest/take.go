@@ -62,7 +62,7 @@ func takeNone(r *rig) {
 // refuseTakeNone wants a Take of at most no sdp by the offerer to fail.
 func (r *rig) refuseTakeNone(want error, key cache.Key) {
 	r.Helper()
-	out, err := r.node().Take(r.ctx, dst(), key, cache.Offer, cache.SDP, 0, &plain, 0)
+	out, err := r.node().Take(r.ctx, dst(), cache.Take{Key: key, To: cache.Offer, Kind: cache.SDP, Form: &plain})
 	r.appended("Take of none", out, err)
 	r.wantError("Take of none", err, want)
 }
@@ -105,7 +105,7 @@ func (r *rig) epoch(key cache.Key) uint64 {
 
 func (r *rig) takeIn(in uint64, key cache.Key, to cache.Role, kind cache.Kind) (string, error) {
 	r.Helper()
-	out, err := r.node().Take(r.ctx, dst(), key, to, kind, 9, &plain, in)
+	out, err := r.node().Take(r.ctx, dst(), cache.Take{Key: key, To: to, Kind: kind, Limit: 9, Form: &plain, In: in})
 	return r.appended("Take", out, err), err
 }
 

@@ -46,7 +46,7 @@ func wakeupPingPong(r *rig) {
 			}
 			start := time.Now()
 			w := cache.Wait{For: long}
-			out, _, err := m.Take(ctx, dst(), "k", self, cache.Candidate, 1, &plain, 0, &w)
+			out, _, err := m.Take(ctx, dst(), cache.Take{Key: "k", To: self, Kind: cache.Candidate, Limit: 1, Form: &plain}, &w)
 			w.End()
 			if err != nil && ctx.Err() != nil && i < rounds-1 {
 				return

@@ -37,7 +37,7 @@ func hot(t testing.TB, s *Store) map[string]func() {
 		"open, append, take, end": func() {
 			check(put(s, cache.Write{Key: "p", From: cache.Offer, Opens: true, Batch: offer}), nil)
 			check(put(s, cache.Write{Key: "p", From: cache.Answer, Batch: one}), nil)
-			_, err := s.Take(ctx, buf, "p", cache.Offer, cache.Candidate, 1, &lines, 0)
+			_, err := s.Take(ctx, buf, cache.Take{Key: "p", To: cache.Offer, Kind: cache.Candidate, Limit: 1, Form: &lines})
 			check(err, nil)
 			check(s.End(ctx, "p"), nil)
 		},
@@ -47,7 +47,7 @@ func hot(t testing.TB, s *Store) map[string]func() {
 			check(s.End(ctx, "x"), nil)
 		},
 		"empty take": func() {
-			_, err := s.Take(ctx, buf, "o", cache.Offer, cache.SDP, 1, &lines, 0)
+			_, err := s.Take(ctx, buf, cache.Take{Key: "o", To: cache.Offer, Kind: cache.SDP, Limit: 1, Form: &lines})
 			if err == nil {
 				t.Fatal("got an sdp, want none")
 			}

@@ -20,7 +20,8 @@ const (
 // fullEntries returns the most bytes that the entries of one session can take.
 func fullEntries(l *cache.Limits) int {
 	messages := len(cache.Roles) * (1 + l.Candidates)
-	return l.SessionBytes + (messages+l.SessionBytes/maxFragment)*(headerBytes+tokenBytes+queueBytes)
+	receipts := 2 * messages // of who writes each of them, and of who takes it
+	return l.SessionBytes + (messages+l.SessionBytes/maxFragment)*(headerBytes+queueBytes) + receipts*receiptBytes
 }
 
 // clientShare returns how many bytes the sessions of one payer may take of the budget; 0: any number.

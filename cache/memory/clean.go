@@ -44,7 +44,7 @@ func (s *stripe) cleanLocked(steps int) (done bool) {
 // moveLocked moves the oldest entry, e, which is alive and of this record, to the new end of the ring.
 func (s *stripe) moveLocked(r *record, e entry) {
 	l := r.log(e.role())
-	in := l.list(e.kind())
+	in := e.list(l)
 	var before position
 	old := in.first
 	for {

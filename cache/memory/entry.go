@@ -6,27 +6,25 @@ import (
 	"signal-server/cache"
 )
 
-// An entry of the ring is one fragment of one message; most messages are one fragment. The header:
+// An entry of the ring is one fragment of one message, or a receipt; most messages are one fragment. The header:
 //
 //	offset  bytes
 //	     0      4  slot of the session's record
 //	     4      4  generation of that slot: with another one in the record, the entry is dead
 //	     8      8  position of the next entry of the same list, 0 at its end
 //	    16      1  flags
-//	    17      8  hash of the write's token, only with flagToken
 //
-// and then the payload's bytes in wire form. A list is the sdp or the candidates of one log.
+// and then the payload's bytes in wire form, or what the receipt holds. A list is the sdp, the candidates or the receipts of one log.
 const (
 	offSlot       = 0
 	offGeneration = 4
 	offNext       = 8
 	offFlags      = 16
 	headerBytes   = 17
-	tokenBytes    = 8
 
 	// maxFragment bounds an entry, so that the unused end of a chunk stays small beside the chunk, and one step of cleaning stays short.
 	maxFragment = 8 << 10
-	maxEntry    = headerBytes + tokenBytes + maxFragment
+	maxEntry    = headerBytes + maxFragment
 
 	// queueBytes is what the BytesQueue puts before each entry: its length as an uvarint.
 	queueBytes = 2
@@ -36,7 +34,7 @@ const (
 	flagAnswer    = 1 << iota // in the log of answer, else of offer
 	flagSDP                   // an sdp, else a candidate
 	flagContinues             // the next entry of the list goes on with the same message
-	flagToken                 // the header has a token
+	flagReceipt               // a receipt, and no message
 )
 
 type entry []byte
@@ -56,48 +54,38 @@ func (e entry) role() cache.Role {
 	return cache.Offer
 }
 
-func (e entry) kind() cache.Kind {
-	if e.is(flagSDP) {
-		return cache.SDP
+// list returns the list that the entry is in.
+func (e entry) list(l *log) *list {
+	switch {
+	case e.is(flagReceipt):
+		return &l.receipts
+	case e.is(flagSDP):
+		return &l.sdp
+	default:
+		return &l.trickle
 	}
-	return cache.Candidate
 }
 
-// token returns the hash of the token of the write that began with this entry, or 0.
-func (e entry) token() uint64 {
-	if !e.is(flagToken) {
-		return 0
-	}
-	return binary.LittleEndian.Uint64(e[headerBytes:])
-}
+func (e entry) payload() []byte { return e[headerBytes:] }
 
-func (e entry) payload() []byte {
-	if e.is(flagToken) {
-		return e[headerBytes+tokenBytes:]
+func roleFlag(role cache.Role) byte {
+	if role == cache.Answer {
+		return flagAnswer
 	}
-	return e[headerBytes:]
+	return 0
 }
 
 // appendEntry appends a whole entry without successor to dst.
-func appendEntry(dst []byte, slot, generation uint32, flags byte, token uint64, payload []byte) entry {
+func appendEntry(dst []byte, slot, generation uint32, flags byte, payload []byte) entry {
 	dst = binary.LittleEndian.AppendUint32(dst, slot)
 	dst = binary.LittleEndian.AppendUint32(dst, generation)
 	dst = binary.LittleEndian.AppendUint64(dst, 0)
-	if token != 0 {
-		dst = append(dst, flags|flagToken)
-		dst = binary.LittleEndian.AppendUint64(dst, token)
-	} else {
-		dst = append(dst, flags)
-	}
+	dst = append(dst, flags)
 	return append(dst, payload...)
 }
 
 // entryBytes returns what a batch takes in the ring.
-func entryBytes(b *cache.Batch, token uint64) int {
-	n := 0
-	if token != 0 {
-		n = tokenBytes
-	}
+func entryBytes(b *cache.Batch) (n int) {
 	for frames := b.Frames(); ; {
 		f, rest, ok := cache.NextFrame(frames)
 		if !ok {

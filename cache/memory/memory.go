@@ -129,23 +129,15 @@ func (s *Store) locate(key cache.Key) (id, *stripe) {
 // now is the time since the store was made.
 func (s *Store) now() time.Duration { return time.Since(s.base) }
 
-// hash returns the token's hash, which is 0 only for no token.
-func (s *Store) hash(token cache.Token) uint64 {
-	if token == "" {
-		return 0
-	}
-	return maphash.String(s.tokens, string(token)) | 1
-}
-
 // Write implements cache.Store.
 //
 // hot: no allocation but growth of dst, and a new chunk of the ring every few hundred messages of a store that grows.
 func (s *Store) Write(_ context.Context, dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
 	k, stripe := s.locate(w.Key)
-	hash, now := s.hash(w.Token), s.now()
+	st, now := s.stamp(w.Token, w.Route, w.Body), s.now()
 
 	stripe.mu.Lock()
-	r, err := stripe.putLocked(k, now, hash, &w, &s.limits)
+	r, err := stripe.putLocked(k, now, st, &w, &s.limits)
 	if err != nil {
 		stripe.mu.Unlock()
 		return dst, w.After, err
@@ -163,11 +155,9 @@ func (s *Store) Write(_ context.Context, dst []byte, w cache.Write) ([]byte, cac
 // Take implements cache.Store.
 //
 // hot: no allocation but growth of dst.
-func (s *Store) Take(_ context.Context, dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int,
-	form *cache.Form, in uint64,
-) ([]byte, error) {
-	k, stripe := s.locate(key)
-	now := s.now()
+func (s *Store) Take(_ context.Context, dst []byte, t cache.Take) ([]byte, error) {
+	k, stripe := s.locate(t.Key)
+	st, now := s.stamp(t.Token, t.Route, nil), s.now()
 
 	stripe.mu.Lock()
 	defer stripe.mu.Unlock()
@@ -175,14 +165,10 @@ func (s *Store) Take(_ context.Context, dst []byte, key cache.Key, to cache.Role
 	if err != nil {
 		return dst, err
 	}
-	if in != 0 && in != r.epoch {
+	if t.In != 0 && t.In != r.epoch {
 		return dst, custerrors.KeyIsExpired
 	}
-	l := r.log(to.Other())
-	if kind == cache.SDP {
-		return stripe.takeSDPLocked(dst, r, l, limit, form)
-	}
-	return stripe.takeCandidatesLocked(dst, l, limit, form)
+	return stripe.takeLocked(dst, r, &t, st)
 }
 
 // Read implements cache.Store.

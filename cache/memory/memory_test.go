@@ -187,7 +187,7 @@ func TestTakesSurviveTheCleaner(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		got, err := s.Take(ctx, nil, "k", cache.Answer, cache.Candidate, 1, &lines, 0)
+		got, err := s.Take(ctx, nil, cache.Take{Key: "k", To: cache.Answer, Kind: cache.Candidate, Limit: 1, Form: &lines})
 		if want := fmt.Sprintf("c:%-100d\n", i); string(got) != want || err != nil {
 			t.Fatalf("take %d: got %q, %v, want %q", i, got, err, want)
 		}
@@ -268,7 +268,7 @@ func TestTokensAreFoundAfterMoves(t *testing.T) {
 			t.Errorf("the same Open again: got %v, want nil", err)
 		}
 	}
-	got, err := s.Take(ctx, nil, "k", cache.Answer, cache.Candidate, 9, &lines, 0)
+	got, err := s.Take(ctx, nil, cache.Take{Key: "k", To: cache.Answer, Kind: cache.Candidate, Limit: 9, Form: &lines})
 	if want := fmt.Sprintf("c:%-50d\n", 0); string(got) != want || err != nil {
 		t.Errorf("candidates: got %q, %v, want %q, applied once", got, err, want)
 	}

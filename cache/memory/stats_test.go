@@ -12,7 +12,7 @@ import (
 func TestCompleted(t *testing.T) {
 	s := newStore(t, MinMemory)
 	take := func(k cache.Key, to cache.Role) {
-		if _, err := s.Take(ctx, nil, k, to, cache.SDP, 1, &lines, 0); err != nil {
+		if _, err := s.Take(ctx, nil, cache.Take{Key: k, To: to, Kind: cache.SDP, Limit: 1, Form: &lines}); err != nil {
 			t.Errorf("Take by %v: got %v, want the sdp", to, err)
 		}
 	}

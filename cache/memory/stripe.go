@@ -79,7 +79,7 @@ func (s *stripe) visitLocked(k id, now time.Duration) (*record, error) {
 }
 
 // putLocked does all that the write asks for except the reading, and returns the session's record.
-func (s *stripe) putLocked(k id, now time.Duration, token uint64, w *cache.Write, limits *cache.Limits) (*record, error) {
+func (s *stripe) putLocked(k id, now time.Duration, st stamp, w *cache.Write, limits *cache.Limits) (*record, error) {
 	if w.After != 0 {
 		r, err := s.visitLocked(k, now)
 		if err == nil {
@@ -90,18 +90,22 @@ func (s *stripe) putLocked(k id, now time.Duration, token uint64, w *cache.Write
 		}
 	}
 	if w.Opens {
-		return s.openLocked(k, now, token, w, limits)
+		return s.openLocked(k, now, st, w, limits)
 	}
-	return s.appendLocked(k, now, token, w, limits)
+	return s.appendLocked(k, now, st, w, limits)
 }
 
-func (s *stripe) openLocked(k id, now time.Duration, token uint64, w *cache.Write, limits *cache.Limits) (*record, error) {
+func (s *stripe) openLocked(k id, now time.Duration, st stamp, w *cache.Write, limits *cache.Limits) (*record, error) {
 	if r := s.findLocked(k, now); r != nil {
 		r.renew(now)
-		if s.appliedLocked(r.log(w.From), token) {
-			return r, nil
+		applied, err := s.appliedLocked(r.log(w.From), st)
+		if err == nil && !applied {
+			err = custerrors.SdpAlreadyExist
 		}
-		return nil, custerrors.SdpAlreadyExist
+		if err != nil {
+			return nil, err
+		}
+		return r, nil
 	}
 	b := w.Batch
 	if b.Candidates() > limits.Candidates {
@@ -110,7 +114,7 @@ func (s *stripe) openLocked(k id, now time.Duration, token uint64, w *cache.Writ
 	if b.Size() > limits.SessionBytes {
 		return nil, custerrors.BodyIsTooLong
 	}
-	first := entryBytes(b, token)
+	first := entryBytes(b) + st.bytes()
 	reserved := cache.SetAside(first, s.full)
 	if err := s.chargeLocked(w.Payer, int64(reserved)+recordCost, s.budget.open); err != nil {
 		return nil, err
@@ -125,18 +129,20 @@ func (s *stripe) openLocked(k id, now time.Duration, token uint64, w *cache.Writ
 	r.renew(now)
 	s.index[k] = r.slot
 	s.counts.opened++
-	s.writeLocked(r, w.From, token, b, first)
+	s.writeLocked(r, w.From, st, b, first)
 	s.answeredLocked(r, now, w, limits)
 	return r, nil
 }
 
-func (s *stripe) appendLocked(k id, now time.Duration, token uint64, w *cache.Write, limits *cache.Limits) (*record, error) {
+func (s *stripe) appendLocked(k id, now time.Duration, st stamp, w *cache.Write, limits *cache.Limits) (*record, error) {
 	r, err := s.visitLocked(k, now)
 	if err != nil {
 		return nil, err
 	}
 	l, b := r.log(w.From), w.Batch
-	if s.appliedLocked(l, token) {
+	if applied, err := s.appliedLocked(l, st); err != nil {
+		return nil, err
+	} else if applied {
 		return r, nil
 	}
 	if b.HasSDP() && l.sdp.first != 0 {
@@ -148,14 +154,11 @@ func (s *stripe) appendLocked(k id, now time.Duration, token uint64, w *cache.Wr
 	if int(r.size)+b.Size() > limits.SessionBytes {
 		return nil, custerrors.BodyIsTooLong
 	}
-	more := entryBytes(b, token)
-	beyond := int(max(r.stored, r.reserved)) // what is in the budget already
-	if grow := int(r.stored) + more - beyond; grow > 0 {
-		if err := s.chargeLocked(r.payer, int64(grow), s.budget.total); err != nil {
-			return nil, err
-		}
+	more := entryBytes(b) + st.bytes()
+	if err := s.growLocked(r, more); err != nil {
+		return nil, err
 	}
-	s.writeLocked(r, w.From, token, b, more)
+	s.writeLocked(r, w.From, st, b, more)
 	s.answeredLocked(r, now, w, limits)
 	return r, nil
 }
@@ -168,37 +171,24 @@ func (s *stripe) answeredLocked(r *record, now time.Duration, w *cache.Write, li
 	}
 }
 
-// appliedLocked reports whether a write with this token is in the log.
-func (s *stripe) appliedLocked(l *log, token uint64) bool {
-	if token == 0 {
-		return false
+// growLocked charges what n more bytes need beyond what is there for the session already.
+func (s *stripe) growLocked(r *record, n int) error {
+	grow := int(r.stored) + n - int(max(r.stored, r.reserved))
+	if grow <= 0 {
+		return nil
 	}
-	for _, first := range [...]position{l.sdp.first, l.trickle.first} {
-		for p := first; p != 0; {
-			e := entry(s.ring.get(p))
-			if e.token() == token {
-				return true
-			}
-			p = e.next()
-		}
-	}
-	return false
+	return s.chargeLocked(r.payer, int64(grow), s.budget.total)
 }
 
-// writeLocked stores the batch, whose entries take n bytes.
-func (s *stripe) writeLocked(r *record, from cache.Role, token uint64, b *cache.Batch, n int) {
+// writeLocked stores the batch, and a receipt if there is a token. Together they take n bytes.
+func (s *stripe) writeLocked(r *record, from cache.Role, st stamp, b *cache.Batch, n int) {
 	l := r.log(from)
-	var role byte
-	if from == cache.Answer {
-		role = flagAnswer
-	}
 	for f, rest, ok := cache.NextFrame(b.Frames()); ok; f, rest, ok = cache.NextFrame(rest) {
-		flags := role
+		flags := roleFlag(from)
 		if f.Kind == cache.SDP {
 			flags |= flagSDP
 		}
-		first := s.linkLocked(r, l.list(f.Kind), flags, token, f.Wire)
-		token = 0 // only the first entry of a write bears it
+		first := s.linkLocked(r, l.list(f.Kind), flags, f.Wire)
 		if f.Kind == cache.Candidate {
 			l.count++
 			if l.untaken == 0 {
@@ -206,14 +196,20 @@ func (s *stripe) writeLocked(r *record, from cache.Role, token uint64, b *cache.
 			}
 		}
 	}
+	s.keepLocked(r, from, receipt{stamp: st})
 	r.size += uint32(b.Size())
+	s.storedLocked(r, n)
+}
+
+// storedLocked counts n bytes that were stored.
+func (s *stripe) storedLocked(r *record, n int) {
 	r.stored += uint32(n)
 	s.live += n
 	s.cleanLocked(cleanPerCall)
 }
 
 // linkLocked pushes one message as one or more entries at the end of the list and returns the position of the first.
-func (s *stripe) linkLocked(r *record, to *list, flags byte, token uint64, wire []byte) (first position) {
+func (s *stripe) linkLocked(r *record, to *list, flags byte, wire []byte) (first position) {
 	for {
 		fragment := wire[:min(len(wire), maxFragment)]
 		wire = wire[len(fragment):]
@@ -221,8 +217,7 @@ func (s *stripe) linkLocked(r *record, to *list, flags byte, token uint64, wire 
 		if len(wire) > 0 {
 			f |= flagContinues
 		}
-		s.scratch = appendEntry(s.scratch[:0], r.slot, r.generation, f, token, fragment)
-		token = 0
+		s.scratch = appendEntry(s.scratch[:0], r.slot, r.generation, f, fragment)
 		p := s.ring.push(s.scratch)
 		if to.last == 0 {
 			to.first = p
@@ -251,32 +246,6 @@ func (s *stripe) messageLocked(dst []byte, p position) ([]byte, position) {
 	}
 }
 
-func (s *stripe) takeSDPLocked(dst []byte, r *record, l *log, limit int, form *cache.Form) ([]byte, error) {
-	switch {
-	case l.sdp.first == 0 || l.sdpTaken:
-		return dst, custerrors.SdpNoValues
-	case limit == 0:
-		return dst, nil
-	}
-	l.sdpTaken = true
-	s.counts.give(r, l)
-	dst = form.Begin(dst, cache.SDP, true)
-	dst, _ = s.messageLocked(dst, l.sdp.first)
-	return form.End(dst), nil
-}
-
-func (s *stripe) takeCandidatesLocked(dst []byte, l *log, limit int, form *cache.Form) ([]byte, error) {
-	if l.untaken == 0 {
-		return dst, custerrors.CandidateNoValues
-	}
-	for n := 0; n < limit && l.untaken != 0; n++ {
-		dst = form.Begin(dst, cache.Candidate, n == 0)
-		dst, l.untaken = s.messageLocked(dst, l.untaken)
-		dst = form.End(dst)
-	}
-	return dst, nil
-}
-
 // readLocked appends at most limit messages that the session's role to can read behind the cursor.
 func (s *stripe) readLocked(dst []byte, r *record, to cache.Role, after cache.Cursor, limit int, form *cache.Form,
 ) ([]byte, cache.Cursor, error) {
@@ -293,24 +262,9 @@ func (s *stripe) readLocked(dst []byte, r *record, to cache.Role, after cache.Cu
 	case begin == total:
 		return dst, after, custerrors.CandidateNoValues
 	}
-	n := begin
-	if n == 0 {
-		dst = form.Begin(dst, cache.SDP, true)
-		dst, _ = s.messageLocked(dst, l.sdp.first)
-		dst = form.End(dst)
+	if begin == 0 {
 		s.counts.give(r, l)
-		n++
 	}
-	p := l.trickle.first
-	for skip := n - 1; skip > 0; p = entry(s.ring.get(p)).next() {
-		if !entry(s.ring.get(p)).is(flagContinues) {
-			skip--
-		}
-	}
-	for ; n < total && n-begin < limit; n++ {
-		dst = form.Begin(dst, cache.Candidate, n == begin)
-		dst, p = s.messageLocked(dst, p)
-		dst = form.End(dst)
-	}
-	return dst, cache.NewCursor(r.epoch, n), nil
+	end := begin + min(limit, total-begin)
+	return s.messagesLocked(dst, l, begin, end, form), cache.NewCursor(r.epoch, end), nil
 }

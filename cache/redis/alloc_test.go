@@ -40,13 +40,17 @@ func TestAllocs(t *testing.T) {
 		{"Touch", 2, func() { _, _ = s.Touch(ctx, "k") }},
 		{"Read, nothing new", 2, func() { _, _, _ = s.Read(ctx, dst, "k", cache.Answer, end, math.MaxInt, &benchForm) }},
 		{"Read, an sdp and candidates", 5, func() { _, _, _ = s.Read(ctx, dst, "k", cache.Answer, 0, math.MaxInt, &benchForm) }},
-		{"Take, nothing there", 1, func() { _, _ = s.Take(ctx, dst, "k", cache.Offer, cache.SDP, 1, &benchForm, 0) }},
+		{"Take, nothing there", 1, func() {
+			_, _ = s.Take(ctx, dst, cache.Take{Key: "k", To: cache.Offer, Kind: cache.SDP, Limit: 1, Form: &benchForm})
+		}},
 		{"Open, it lives", 1, func() { _ = put(s, cache.Write{Key: "k", From: cache.Offer, Opens: true, Batch: offer}) }},
 		{"Open, repeated", 1, func() {
 			_ = put(s, cache.Write{Key: "k", From: cache.Offer, Opens: true, Token: "token", Batch: offer})
 		}},
 		{"Append of a candidate", 1, func() { _ = put(s, cache.Write{Key: "k", From: cache.Answer, Batch: candidate}) }},
-		{"Take of a candidate", 3, func() { _, _ = s.Take(ctx, dst, "k", cache.Offer, cache.Candidate, 1, &benchForm, 0) }},
+		{"Take of a candidate", 3, func() {
+			_, _ = s.Take(ctx, dst, cache.Take{Key: "k", To: cache.Offer, Kind: cache.Candidate, Limit: 1, Form: &benchForm})
+		}},
 	}
 	for _, c := range calls {
 		if got := testing.AllocsPerRun(1000, c.call); got != c.want {

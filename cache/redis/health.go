@@ -26,7 +26,11 @@ func (s *Store) check(ctx context.Context) error {
 	}
 	var errs []error
 	for address, node := range s.routes.masters() {
-		if err := s.checkServer(ctx, node); err != nil {
+		err := s.checkServer(ctx, node)
+		if err == nil {
+			err = s.askTime(ctx, address, node)
+		}
+		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", address, err))
 		}
 	}
@@ -53,6 +57,18 @@ func (s *Store) checkServer(ctx context.Context, node rueidis.Client) error {
 	}
 	if policy := field(info, "maxmemory_policy"); policy != "noeviction" {
 		return fmt.Errorf("its maxmemory-policy is %q, must be noeviction: it would forget sessions that live", policy)
+	}
+	return nil
+}
+
+// askTime learns the server's clock, so that no first call has to.
+func (s *Store) askTime(ctx context.Context, address string, node rueidis.Client) error {
+	answer, err := node.Do(ctx, node.B().Time().Build()).AsIntSlice()
+	if err != nil {
+		return err
+	}
+	if len(answer) == 2 {
+		s.routes.clockOf(address).learn(answer[0]*1000+answer[1]/1000, s.deadlines.now().Milliseconds()+1, false)
 	}
 	return nil
 }
@@ -90,7 +106,7 @@ func (s *Store) rehearse() error {
 			return err
 		}},
 		{"take", func() error {
-			_, err := s.Take(ctx, nil, key, cache.Answer, cache.SDP, 1, &cache.Form{}, 0)
+			_, err := s.Take(ctx, nil, cache.Take{Key: key, To: cache.Answer, Kind: cache.SDP, Limit: 1, Form: &cache.Form{}})
 			return err
 		}},
 		{"read", func() error {

@@ -18,7 +18,7 @@ import (
 //
 //	hang ─────▶ SSUBSCRIBE, over the line to the channel's server, unless it is subscribed already
 //	server ───▶ line ───▶ bells                                (the connection's reader rings)
-//	tender ───▶ each second: SUNSUBSCRIBE what is idle; subscribe again to what is not heard, and ring it
+//	tender ───▶ each second: SUNSUBSCRIBE what is idle; subscribe again to what is not heard, and ring it; ring what is on the move
 //
 // However many callers wait, there is one connection for each server, and no goroutine for each caller.
 type news struct {
@@ -30,6 +30,9 @@ type news struct {
 	kick      chan struct{}
 	stopping  chan struct{}
 	stopped   sync.WaitGroup
+
+	// owned by the tender
+	moves moves
 
 	mu sync.Mutex
 	// guarded by mu
@@ -213,6 +216,29 @@ func (n *news) mend() {
 				n.ringBoth(channel)
 			}
 		}
+	}
+	n.ringMoving()
+}
+
+// ringMoving rings the bells of those who wait for sessions whose slots are on the move: see moves.
+func (n *news) ringMoving() {
+	if !n.routes.cluster {
+		return
+	}
+	n.moves.look(n.deadlines.context(), n.routes.masters())
+	if len(n.moves.slots) == 0 {
+		return
+	}
+	var moving []string
+	n.mu.Lock()
+	for channel, t := range n.topics {
+		if !t.idle() && n.moves.has(slotOf(channel)) {
+			moving = append(moving, channel)
+		}
+	}
+	n.mu.Unlock()
+	for _, channel := range moving {
+		n.ringBoth(channel)
 	}
 }
 

@@ -7,7 +7,7 @@
 //	key ─SHA-256, 128 bits─▶ signal:{id}     m   packed: epoch, end, ttl, counts      (expires with the session)
 //	                                         s1  the offer's sdp       c11 c12 …  its candidates, a chunk for each write
 //	                                         s2  the answer's sdp      c21 c22 …  its candidates
-//	                                         t1… t2…  idempotency tokens, by role
+//	                                         t1… t2…  idempotency tokens, by role: what each is bound to, and has taken
 //	                         signal:{id}-    the tombstone, cache.Grace longer
 //	                         signal:{id}     the channel: who has news, and which: see heard
 //
@@ -18,8 +18,8 @@
 // server. News may be missed while a server fails. When the subscription is whole again, every bell that may have missed some is
 // rung.
 //
-// A call ends within the timeout of the URL, whatever the servers do. It does not look at its Context: a server that shuts down
-// ends the Contexts of requests under way, although these should be finished; and a command that was sent is run all the same.
+// A call ends within the timeout of the URL, whatever the servers do. Nothing is done later than that: see clock. It does not look at its
+// Context: a server that shuts down ends the Contexts of requests under way, although these should be finished.
 //
 // It knows no HTTP, knows roles only by number, and writes nothing to a log.
 package redis
@@ -141,14 +141,8 @@ func (s *Store) Write(_ context.Context, dst []byte, w cache.Write) ([]byte, cac
 // Take implements cache.Store.
 //
 // hot: an empty poll and a take come here.
-func (s *Store) Take(_ context.Context, dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int,
-	form *cache.Form, in uint64,
-) ([]byte, error) {
-	var packed header
-	b := append(packed[:0], byte(to), byte(kind))
-	b = appendEpoch(binary.LittleEndian.AppendUint16(b, clampLimit(limit)), in)
-	var text strings.Builder
-	answer, err := s.do(scriptTake, s.newRequest(key, b, 0, &text))
+func (s *Store) Take(_ context.Context, dst []byte, t cache.Take) ([]byte, error) {
+	answer, err := s.do(scriptTake, s.newTake(&t))
 	if err != nil {
 		return dst, err
 	}
@@ -156,10 +150,10 @@ func (s *Store) Take(_ context.Context, dst []byte, key cache.Key, to cache.Role
 	if err != nil {
 		return dst, errDamaged
 	}
-	if kind == cache.SDP && limit > 0 {
-		s.counts.gave(to)
+	if t.Kind == cache.SDP && t.Limit > 0 {
+		s.counts.gave(t.To)
 	}
-	return appendFrames(dst, runs, form)
+	return appendFrames(dst, runs, t.Form)
 }
 
 // Read implements cache.Store.
@@ -172,7 +166,7 @@ func (s *Store) Read(_ context.Context, dst []byte, key cache.Key, to cache.Role
 	b := binary.LittleEndian.AppendUint64(append(packed[:0], byte(to)), uint64(after))
 	b = binary.LittleEndian.AppendUint16(b, clampLimit(limit))
 	var text strings.Builder
-	answer, err := s.do(scriptRead, s.newRequest(key, b, 0, &text))
+	answer, err := s.do(scriptRead, s.newRequest(scriptRead, key, b, 0, &text))
 	if err != nil {
 		return dst, after, err
 	}
@@ -192,7 +186,7 @@ func (s *Store) answer(dst []byte, answer rueidis.RedisMessage, to cache.Role, a
 // Touch implements cache.Store.
 func (s *Store) Touch(_ context.Context, key cache.Key) (cache.Lease, error) {
 	var text strings.Builder
-	answer, err := s.do(scriptTouch, s.newRequest(key, nil, 0, &text))
+	answer, err := s.do(scriptTouch, s.newRequest(scriptTouch, key, nil, 0, &text))
 	if err != nil {
 		return cache.Lease{}, err
 	}
@@ -211,7 +205,7 @@ func (s *Store) Touch(_ context.Context, key cache.Key) (cache.Lease, error) {
 // End implements cache.Store.
 func (s *Store) End(_ context.Context, key cache.Key) error {
 	var text strings.Builder
-	r := s.newRequest(key, nil, 0, &text)
+	r := s.newRequest(scriptEnd, key, nil, 0, &text)
 	_, err := s.do(scriptEnd, r)
 	if err == nil {
 		s.counts.ended.Add(1)

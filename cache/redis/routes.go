@@ -17,13 +17,43 @@ type routes struct {
 	client  rueidis.Client
 	cluster bool
 
+	// atomic inside
+	only clock // of the server that serves, outside of a cluster
+
 	mu sync.Mutex
 	// guarded by mu
-	slots map[uint16]string // slot → address, in a cluster
+	slots  map[uint16]string // slot → address, in a cluster
+	clocks map[string]*clock // by address, in a cluster
 }
 
 func newRoutes(client rueidis.Client) *routes {
-	return &routes{client: client, cluster: client.Mode() == rueidis.ClientModeCluster}
+	return &routes{client: client, cluster: client.Mode() == rueidis.ClientModeCluster, clocks: make(map[string]*clock)}
+}
+
+// clock returns the clock of the server that has the session of that name. While a slot moves, or another server takes one over, it may be
+// another one's: then the server says so.
+//
+// hot: every call that changes something comes here.
+func (r *routes) clock(name []byte) *clock {
+	if !r.cluster {
+		return &r.only
+	}
+	return r.clockOf(r.address(unsafeString(name)))
+}
+
+// clockOf returns the clock of the server at that address.
+func (r *routes) clockOf(address string) *clock {
+	if !r.cluster {
+		return &r.only
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c := r.clocks[address]
+	if c == nil {
+		c = new(clock)
+		r.clocks[address] = c
+	}
+	return c
 }
 
 // find returns the server that has the channel, and its address; nil if it is not known.
@@ -128,7 +158,15 @@ func slotOf(name string) uint16 {
 	tag, _, _ = strings.Cut(tag, "}")
 	var crc uint16
 	for i := range len(tag) {
-		crc ^= uint16(tag[i]) << 8
+		crc = crc<<8 ^ crcOf[byte(crc>>8)^tag[i]]
+	}
+	return crc % slotCount
+}
+
+// crcOf is the CRC16 of each byte.
+var crcOf = func() (table [256]uint16) {
+	for i := range table {
+		crc := uint16(i) << 8
 		for range 8 {
 			if crc&0x8000 != 0 {
 				crc = crc<<1 ^ 0x1021
@@ -136,6 +174,7 @@ func slotOf(name string) uint16 {
 				crc <<= 1
 			}
 		}
+		table[i] = crc
 	}
-	return crc % slotCount
-}
+	return table
+}()

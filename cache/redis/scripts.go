@@ -10,8 +10,9 @@ import (
 
 // script is one operation, which the server runs in one step.
 type script struct {
-	text string
-	sha  string // what EVALSHA calls it by
+	text    string
+	sha     string // what EVALSHA calls it by
+	changes bool   // it writes or takes, and so must not run when its time is over
 }
 
 // newScript puts a script together. Each part is the name of a file that holds Lua, or Lua itself.
@@ -30,37 +31,39 @@ func newScript(parts ...string) *script {
 //go:embed lua/*.lua
 var lua embed.FS
 
+// change is newScript for one that writes or takes.
+func change(parts ...string) *script {
+	sc := newScript(parts...)
+	sc.changes = true
+	return sc
+}
+
 // How the scripts are put together.
 var (
-	scriptWrite = newScript(getSeen, "session", "write", "renew", "written", "answer", "fetch", answerAll)
+	scriptWrite = change("seen", "session", "late", "write", "renew", "written", "answer", "fetch", answerAll)
 	scriptRead  = newScript(get, "session", "gone", "renew", "read", "answer", "fetch", answerAll)
-	scriptTake  = newScript(get, "session", "gone", "renew", "take", "fetch", "taken")
+	scriptTake  = change("seen", "session", "late", "gone", "renew", "take", "fetch", "taken")
 	scriptTouch = newScript(get, "session", "gone", "renew", "touch")
-	scriptEnd   = newScript(get, "session", "gone", "end")
+	scriptEnd   = change(get, "session", "late", "gone", "end")
 )
 
 const (
-	get     = "local m = redis.call('HGET', KEYS[1], 'm')\n"
-	getSeen = `
-local m, seen, token
-if ARGV[4] == '' then
-  m = redis.call('HGET', KEYS[1], 'm')
-else
-  token = 't' .. string.byte(ARGV[1]) .. ARGV[4]
-  local got = redis.call('HMGET', KEYS[1], 'm', token)
-  m, seen = got[1], got[2]
-end
-`
+	get       = "local m = redis.call('HGET', KEYS[1], 'm')\n"
 	answerAll = "table.insert(v, 1, cursor)\nreturn v\n"
 )
 
 // epochs is what a script adds to an epoch that it answers with as a number. Smaller numbers are refusals.
 const epochs = 16
 
+const (
+	codeNotFound = 1
+	codeOverrun  = 9
+)
+
 // refusals are the errors of the contract, by the number that a script answers with: see session.lua.
 var refusals = [...]error{
 	nil,
-	custerrors.KeyNotFound,
+	codeNotFound: custerrors.KeyNotFound,
 	custerrors.KeyIsExpired,
 	custerrors.SdpNoValues,
 	custerrors.CandidateNoValues,
@@ -68,5 +71,6 @@ var refusals = [...]error{
 	custerrors.QueueIsFull,
 	custerrors.BodyIsTooLong,
 	custerrors.CursorIsInvalid,
-	custerrors.CacheOverrunMaxCost,
+	codeOverrun: custerrors.CacheOverrunMaxCost,
+	custerrors.IdempotencyKeyIsReused,
 }

@@ -46,6 +46,10 @@ const (
 	connBuffer = 128 << 10 // bytes, for each direction of a connection: a few dozen sdps
 	replicated = 128       // connections for calls that wait for replicas, for each server
 
+	// redirections is how often a call follows a slot that is on the move. Two servers may each name the other for it, after a move that
+	// was broken off on one side only.
+	redirections = 8
+
 	// topologyRefresh is how often the sentinels or the cluster are asked who serves, in addition to what errors tell.
 	topologyRefresh = 5 * time.Second
 )
@@ -193,7 +197,7 @@ func (p *parser) options(scheme, hosts string, u *url.URL) options {
 		BlockingPoolSize:    replicated,
 		BlockingPoolMinSize: 1,
 		BlockingPoolCleanup: time.Minute,
-		ClusterOption:       rueidis.ClusterOption{ShardsRefreshInterval: topologyRefresh},
+		ClusterOption:       rueidis.ClusterOption{ShardsRefreshInterval: topologyRefresh, MaxMovedRedirections: redirections},
 	}
 	p.server(&o.client, scheme, hosts)
 	p.security(&o.client, scheme)

@@ -107,7 +107,7 @@ func isOver(err error) bool {
 func isRefusal(err error) bool {
 	switch custerrors.Of(err) {
 	case custerrors.SdpAlreadyExist, custerrors.QueueIsFull, custerrors.BodyIsTooLong, custerrors.BodyIsEmpty,
-		custerrors.DataIsEmpty, custerrors.BodyIsNotUTF8, custerrors.BodyIsNotJSON, custerrors.NotAllowed:
+		custerrors.DataIsEmpty, custerrors.BodyIsNotUTF8, custerrors.BodyIsCompressed, custerrors.BodyIsNotJSON, custerrors.NotAllowed:
 		return true
 	default:
 		return false

@@ -322,9 +322,11 @@ export class SignalError extends Error {
 export type SignalCode =
   | 'KeyIsEmpty' | 'KeyIsTooLong' | 'KeyNotFound' | 'KeyIsExpired' | 'CtxIsEmpty'
   | 'CacheOverrunMaxCost' | 'CacheOnEvictNoGetKey' | 'QueueNewFailBecauseAlreadyExists' | 'QueueGetFailBecauseNotExists'
-  | 'QueueIsFull' | 'DataIsEmpty' | 'BodyIsEmpty' | 'BodyIsNotUTF8' | 'BodyIsNotJSON' | 'BodyIsTooLong'
+  | 'QueueIsFull' | 'DataIsEmpty' | 'BodyIsEmpty' | 'BodyIsNotUTF8' | 'BodyIsCompressed' | 'BodyIsNotJSON'
+  | 'BodyIsTooLong'
   | 'SdpNoValues' | 'SdpAlreadyExist' | 'CandidateNoValues'
-  | 'CursorIsInvalid' | 'WaitIsInvalid' | 'IdempotencyKeyIsInvalid' | 'RequestIsInvalid' | 'RequestIsTooSlow'
+  | 'CursorIsInvalid' | 'WaitIsInvalid' | 'IdempotencyKeyIsInvalid' | 'IdempotencyKeyIsReused' | 'RequestIsInvalid'
+  | 'RequestIsTooSlow'
   | 'HeaderIsTooLong' | 'RouteNotFound' | 'MethodNotAllowed' | 'NotAuthenticated' | 'NotAllowed' | 'HTTPSIsRequired'
   | 'TooManyRequests'
   | 'ServerIsOverloaded' | 'ServerIsShuttingDown' | 'StoreIsUnavailable' | 'InternalError'

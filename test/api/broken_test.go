@@ -101,21 +101,36 @@ var broken = map[string]struct {
 	"a chunk's length that is none": {sent: post("Transfer-Encoding: chunked", "g\r\nx\r\n0\r\n\r\n"), want: one(invalid)},
 	"a chunk's length below 0":      {sent: post("Transfer-Encoding: chunked", "-1\r\nx\r\n0\r\n\r\n"), want: one(invalid)},
 	"a chunk that is longer":        {sent: post("Transfer-Encoding: chunked", "1\r\nxyz\r\n0\r\n\r\n"), want: one(invalid)},
-	"a chunk over the limit":        {sent: post("Transfer-Encoding: chunked", "40001\r\nx"), want: one(tooLong)},
-	"a chunk's length over 2^64":    {sent: post("Transfer-Encoding: chunked", "fffffffffffffffffff\r\nx"), want: one(invalid)},
-	"a path that is none":           {sent: "GET x HTTP/1.1\r\nHost: x\r\n\r\n", want: one(invalid)},
-	"an absolute path":              {sent: "GET http://h/answer/sdp HTTP/1.1\r\nHost: x\r\nkey: k\r\n\r\n", want: one(notFound), open: true},
-	"a path of another scheme":      {sent: "GET ftp://h/x HTTP/1.1\r\nHost: x\r\n\r\n", want: one(noRoute), open: true},
-	"CONNECT":                       {sent: "CONNECT example.org:443 HTTP/1.1\r\nHost: x\r\n\r\n", want: one(custerrors.MethodNotAllowed), open: true},
-	"no Host":                       {sent: "GET /answer/sdp HTTP/1.1\r\nkey: k\r\n\r\n", want: one(invalid)},
-	"HTTP/1.0":                      {sent: "GET /answer/sdp HTTP/1.0\r\nkey: k\r\n\r\n", want: one(notFound)},
-	"HTTP/1.0 that asks for more":   {sent: "GET /answer/sdp HTTP/1.0\r\nConnection: keep-alive\r\nkey: k\r\n\r\n", want: one(notFound), open: true},
-	"empty lines first":             {sent: "\r\n\r\nGET /answer/sdp HTTP/1.1\r\nHost: x\r\nkey: k\r\n\r\n", want: one(notFound), open: true},
+	"a chunk over the limit":        {sent: post("Transfer-Encoding: chunked", "40001\r\n"+strings.Repeat("x", 4097)), want: one(tooLong)},
+	"a chunk of a byte too much": {
+		sent: post("Transfer-Encoding: chunked", "1001\r\n"+strings.Repeat("x", 4097)+"\r\n0\r\n\r\n"), want: one(tooLong),
+	},
+	"a chunk's length over 2^64":  {sent: post("Transfer-Encoding: chunked", "fffffffffffffffffff\r\nx"), want: one(invalid)},
+	"a path that is none":         {sent: "GET x HTTP/1.1\r\nHost: x\r\n\r\n", want: one(invalid)},
+	"an absolute path":            {sent: "GET http://h/answer/sdp HTTP/1.1\r\nHost: x\r\nkey: k\r\n\r\n", want: one(notFound), open: true},
+	"a path of another scheme":    {sent: "GET ftp://h/x HTTP/1.1\r\nHost: x\r\n\r\n", want: one(noRoute), open: true},
+	"CONNECT":                     {sent: "CONNECT example.org:443 HTTP/1.1\r\nHost: x\r\n\r\n", want: one(custerrors.MethodNotAllowed), open: true},
+	"no Host":                     {sent: "GET /answer/sdp HTTP/1.1\r\nkey: k\r\n\r\n", want: one(invalid)},
+	"HTTP/1.0":                    {sent: "GET /answer/sdp HTTP/1.0\r\nkey: k\r\n\r\n", want: one(notFound)},
+	"HTTP/1.0 that asks for more": {sent: "GET /answer/sdp HTTP/1.0\r\nConnection: keep-alive\r\nkey: k\r\n\r\n", want: one(notFound), open: true},
+	"empty lines first":           {sent: "\r\n\r\nGET /answer/sdp HTTP/1.1\r\nHost: x\r\nkey: k\r\n\r\n", want: one(notFound), open: true},
 	"the end of the connection wanted": {
 		sent: "GET /answer/sdp HTTP/1.1\r\nHost: x\r\nkey: k\r\nConnection: close\r\n\r\n", want: one(notFound),
 	},
 	"a body that a GET has": {
-		sent: "GET /answer/sdp HTTP/1.1\r\nHost: x\r\nkey: k\r\nContent-Length: 3\r\n\r\nabc", want: one(notFound), open: true,
+		sent: "GET /answer/sdp HTTP/1.1\r\nHost: x\r\nkey: k\r\nContent-Length: 3\r\n\r\nabc", want: one(tooLong), open: true,
+	},
+	"a body that a GET has, and that does not come": {
+		sent: "GET /answer/sdp HTTP/1.1\r\nHost: x\r\nkey: k\r\nContent-Length: 3\r\n\r\nab", want: one(tooLong),
+	},
+	"chunks that a GET has": {
+		sent: "GET /answer/sdp HTTP/1.1\r\nHost: x\r\nkey: k\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", want: one(tooLong),
+	},
+	"no chunks that a GET has": {
+		sent: "GET /answer/sdp HTTP/1.1\r\nHost: x\r\nkey: k\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", want: one(notFound), open: true,
+	},
+	"no body that a GET has": {
+		sent: "GET /answer/sdp HTTP/1.1\r\nHost: x\r\nkey: k\r\nContent-Length: 0\r\n\r\n", want: one(notFound), open: true,
 	},
 	"three in a row": {
 		sent: post("Content-Length: 1", "x") + post("Transfer-Encoding: chunked", "1\r\nx\r\n0\r\n\r\n") +
@@ -131,8 +146,23 @@ var broken = map[string]struct {
 	"100-continue": {
 		sent: post("Expect: 100-continue\r\nContent-Length: 1", "x"), want: []custerrors.Error{"continue", notFound}, open: true,
 	},
+	"100-continue behind another one": {
+		sent: post("Content-Length: 1", "x") + post("Expect: 100-continue\r\nContent-Length: 1", "x"),
+		want: []custerrors.Error{notFound, "continue", notFound}, open: true,
+	},
+	"100-continue in chunks": {
+		sent: post("Expect: 100-continue\r\nTransfer-Encoding: chunked", "1\r\nx\r\n0\r\n\r\n"),
+		want: []custerrors.Error{"continue", notFound}, open: true,
+	},
 	"100-continue for too much": {
-		sent: post("Expect: 100-continue\r\nContent-Length: 262145", ""), want: []custerrors.Error{"continue", tooLong},
+		sent: post("Expect: 100-continue\r\nContent-Length: 4097", ""), want: one(tooLong),
+	},
+	"100-continue for nothing": {
+		sent: "POST /none HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n", want: one(noRoute),
+	},
+	"100-continue without a key": {
+		sent: "POST /offer/candidate HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n",
+		want: one(custerrors.KeyIsEmpty),
 	},
 }
 

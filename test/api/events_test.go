@@ -270,7 +270,7 @@ func TestAStreamThatNobodyReadsEndsWithoutAWord(t *testing.T) {
 func TestAReaderThatDoesNotKeepUpIsCutOff(t *testing.T) {
 	s := serve(t, holdingLittle, func(o *options) {
 		o.config.Link.ReadTimeout = 300 * ms // bounds a write, too
-		o.config.Call.SDPBytes, o.config.Server.BodyBytes, o.config.Limits.SessionBytes = 16<<20, 17<<20, 32<<20
+		o.config.Call.SDPBytes, o.config.Wire.BodyBytes, o.config.Limits.SessionBytes = 16<<20, 17<<20, 32<<20
 		o.memory = 256 << 20
 	})
 	key := newKey()

@@ -164,13 +164,12 @@ func (g *gate) awaitAsking(t *testing.T) {
 	})
 }
 
-func (g *gate) Take(ctx context.Context, dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int, form *cache.Form, in uint64,
-) ([]byte, error) {
+func (g *gate) Take(ctx context.Context, dst []byte, t cache.Take) ([]byte, error) {
 	g.asking.Add(1)
 	defer g.asking.Add(-1)
 	g.RLock()
 	defer g.RUnlock()
-	return g.Store.Take(ctx, dst, key, to, kind, limit, form, in)
+	return g.Store.Take(ctx, dst, t)
 }
 
 func (g *gate) Touch(ctx context.Context, key cache.Key) (cache.Lease, error) {

@@ -176,7 +176,12 @@ func TestRetriesKeepTheTicket(t *testing.T) {
 			if tt.name == answerTicket {
 				s.do(t, request{line: "POST /offer/sdp", key: key, body: open("o")}).expect(t, "the offer", "", "")
 				// A stranger that comes before the answer must not be able to prepare a repetition of it.
-				s.do(t, request{line: "POST /answer/candidate", key: key, body: "c", header: token("t")}).expect(t, "a candidate", "", "")
+				s.do(t, request{line: "POST /answer/candidate", key: key, body: "c", header: token("s")}).expect(t, "a candidate", "", "")
+				r := tt.r
+				r.key, r.header = key, token("s")
+				a := s.do(t, r)
+				a.expect(t, "with the token of a candidate", custerrors.IdempotencyKeyIsReused, "")
+				a.wantNoTicket(t, "with the token of a candidate")
 			}
 			tt.r.key, tt.r.header = key, token("t")
 			var ticket string
@@ -200,7 +205,7 @@ func TestRetriesKeepTheTicket(t *testing.T) {
 			}
 			r.header, r.body = token("t"), tt.another // of somebody who has guessed the token
 			a := s.do(t, r)
-			a.expect(t, "with another body", exists, "")
+			a.expect(t, "with another body", custerrors.IdempotencyKeyIsReused, "")
 			a.wantNoTicket(t, "with another body")
 		})
 	}
@@ -228,7 +233,7 @@ func TestOneAnswererWins(t *testing.T) {
 				ticket := a.granted(t, "the winner", answerTicket)
 				s.do(t, request{line: "GET /answer/sdp", key: key, header: showing(answerTicket, ticket)}).expect(t, "the winner", "", `"o"`)
 			} else {
-				a.expect(t, "a loser", custerrors.SdpAlreadyExist, "")
+				a.expect(t, "a loser", custerrors.IdempotencyKeyIsReused, "")
 				a.wantNoTicket(t, "a loser")
 			}
 		}

@@ -33,7 +33,7 @@ var fills = map[string]func(n int) string{
 
 func TestPayloadBytes(t *testing.T) {
 	s := serve(t, func(o *options) { // so that only the payload's own limit is met, which counts before escaping
-		o.config.Server.BodyBytes, o.config.Limits.SessionBytes = 1<<20, 1<<20
+		o.config.Wire.BodyBytes, o.config.Limits.SessionBytes = 1<<20, 1<<20
 	})
 	const sdp, candidate = 64 << 10, 4 << 10
 	for name, fill := range fills {
@@ -140,7 +140,7 @@ func TestSessionBytes(t *testing.T) {
 // TestSessionBytesAsStored fills a session to its last byte with what is stored longer than it is sent: as text, and as JSON. Its sdp is not too
 // long for an sdp.
 func TestSessionBytesAsStored(t *testing.T) {
-	s := serve(t, func(o *options) { o.config.Server.BodyBytes = 1 << 20 }) // so that only the session's limit is met
+	s := serve(t, func(o *options) { o.config.Wire.BodyBytes = 1 << 20 }) // so that only the session's limit is met
 	const limit = 256 << 10
 	for name, each := range map[string]struct {
 		payload string

@@ -227,7 +227,11 @@ func TestIdempotency(t *testing.T) {
 			{line: "POST /offer/messages", body: `{"candidates":["c"]}`, header: k("é"), msg: invalid},
 			{line: "POST /answer/sdp", body: "c", header: k("é"), msg: invalid},
 			{line: "POST /offer/sdp", body: open("c"), header: k("é"), msg: invalid},
-			{line: "GET /answer/candidates", header: k("é"), data: `["1","2","3","4"]`}, // only a POST has a token
+			{line: "GET /answer/messages", header: k("é"), data: news("sdp o", "candidate 1", "candidate 2", "candidate 3", "candidate 4")}, // only what a POST or a take has is looked at
+			{line: "GET /answer/candidates", header: k("é"), msg: invalid},
+			{line: "GET /answer/candidate", header: k(""), msg: invalid},
+			{line: "GET /answer/sdp?wait=5", header: k("a b"), msg: invalid},
+			{line: "GET /answer/candidates", data: `["1","2","3","4"]`},
 		},
 	} {
 		t.Run(name, func(t *testing.T) { s.script(t, steps...) })

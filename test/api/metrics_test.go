@@ -87,7 +87,12 @@ func TestMetricsOfRequests(t *testing.T) {
 		{request{line: "PUT /offer/sdp"}, `msg="MethodNotAllowed",route="other",status="405"`},
 		{request{line: "OPTIONS /offer/sdp"}, `msg="ok",route="other",status="204"`},
 		{request{line: "HEAD /offer/sdp", key: key}, `msg="ok",route="HEAD",status="200"`},
-		{request{line: "POST /offer/sdp", body: string(make([]byte, 300<<10))}, `msg="BodyIsTooLong",route="other",status="413"`},
+		{request{line: "POST /offer/sdp", body: string(make([]byte, 300<<10))}, `msg="KeyIsEmpty",route="POST /offer/sdp",status="400"`},
+		{request{line: "POST /offer/sdp", key: key, body: string(make([]byte, 300<<10))}, `msg="BodyIsTooLong",route="POST /offer/sdp",status="413"`},
+		{
+			request{line: "POST /offer/candidate", key: key, body: "x", header: [][2]string{{"Content-Encoding", "br"}}},
+			`msg="BodyIsCompressed",route="POST /offer/candidate",status="415"`,
+		},
 		{request{line: "DELETE /session", key: key}, `msg="ok",route="DELETE /session",status="200"`},
 		{request{line: "DELETE /session", key: key}, `msg="KeyIsExpired",route="DELETE /session",status="200"`},
 	} {
@@ -302,8 +307,11 @@ func TestMetricsOfPanics(t *testing.T) {
 		o.wrap = func(store cache.Store) cache.Store { return &faulty{store, aPanic} }
 	})
 	before := scraped(t, s.app)
-	s.try(t.Context(), request{line: "POST /offer/candidate", key: "k", body: "c"})
+	s.try(t.Context(), request{line: "POST /offer/candidates", key: "k", body: `["` + strings.Repeat("c", 4000) + `","` + strings.Repeat("d", 4000) + `"]`})
 	grown(t, s.app, "a panic", before, "signal_panics_total", map[string]float64{"": 1})
+	if got := scraped(t, s.app)["signal_bodies_bytes"]; got != 0 {
+		t.Errorf("a panic: got %v bytes of bodies left, want 0", got)
+	}
 	grown(t, s.app, "a panic", before, "signal_requests_total", map[string]float64{`msg="InternalError",route="other",status="500"`: 1})
 	s.log.Drain()
 }

@@ -251,13 +251,11 @@ func buggy(t testing.TB, fails func() error) (*server, *bugLater) {
 func aPanic() error  { panic("a secret") }
 func anError() error { return errors.New("a secret") }
 
-func (b *bugLater) Take(ctx context.Context, dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int,
-	form *cache.Form, in uint64,
-) ([]byte, error) {
+func (b *bugLater) Take(ctx context.Context, dst []byte, t cache.Take) ([]byte, error) {
 	if b.armed.Load() {
 		return dst, b.fails()
 	}
-	return b.Store.Take(ctx, dst, key, to, kind, limit, form, in)
+	return b.Store.Take(ctx, dst, t)
 }
 
 func (b *bugLater) Read(ctx context.Context, dst []byte, key cache.Key, to cache.Role, after cache.Cursor, limit int, form *cache.Form,

@@ -75,6 +75,18 @@ func TestPlainRedirectsPages(t *testing.T) {
 	}
 }
 
+// TestPlainWaitsForNoBody checks that a body that is told and does not come holds nothing.
+func TestPlainWaitsForNoBody(t *testing.T) {
+	s := servePlain(t, appserver.Redirect{Port: 443, Challenges: http.NotFoundHandler()})
+	for _, line := range []string{"GET /", "POST /offer/sdp", "GET /.well-known/acme-challenge/x", "OPTIONS /offer/sdp"} {
+		conn, br := s.dial(t)
+		io.WriteString(conn, line+" HTTP/1.1\r\nHost: x\r\nContent-Length: 262144\r\n\r\nx")
+		a := readAnswer(t, br, http.MethodPost)
+		a.expect(t, line, custerrors.HTTPSIsRequired, "")
+		wantEnd(t, br)
+	}
+}
+
 // TestPlainRefusesTheRest checks that a client that sends a key in the clear learns that it must not.
 func TestPlainRefusesTheRest(t *testing.T) {
 	s := servePlain(t, appserver.Redirect{Port: 443})

@@ -85,10 +85,9 @@ func (w *watched) Unhang(key cache.Key, to cache.Role, bell cache.Bell) {
 	w.count(key, -1)
 }
 
-func (w *watched) Take(ctx context.Context, dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int, form *cache.Form, in uint64,
-) ([]byte, error) {
-	defer w.look(key)
-	return w.Store.Take(ctx, dst, key, to, kind, limit, form, in)
+func (w *watched) Take(ctx context.Context, dst []byte, t cache.Take) ([]byte, error) {
+	defer w.look(t.Key)
+	return w.Store.Take(ctx, dst, t)
 }
 
 func (w *watched) Read(ctx context.Context, dst []byte, key cache.Key, to cache.Role, after cache.Cursor, limit int, form *cache.Form,

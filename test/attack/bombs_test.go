@@ -44,9 +44,9 @@ func TestBombs(t *testing.T) {
 		"the same member again":      {post(messages, "", `{`+strings.Repeat(`"sdp":"a",`, limit/12)+`"sdp":"a"}`), "400"},
 		"unknown members":            {post(messages, "", `{`+numbered(`"x%d":"a",`, limit/14)+`"y":1}`), "400"},
 		"thousands of candidates":    {post("/offer/candidates", "", `[`+strings.Repeat(`"a",`, limit/4-2)+`"a"]`), "429"},
-		"a gzip bomb":                {post(messages, "Content-Encoding: gzip\r\n", zipped.String()), "400"},
+		"a gzip bomb":                {post(messages, "Content-Encoding: gzip\r\n", zipped.String()), "415"},
 		"a body that says too much":  {"POST /offer/messages HTTP/1.1\r\nHost: x\r\nkey: k\r\nContent-Length: 99999999999\r\n\r\nx", "413"},
-		"a chunk that says too much": {"POST /offer/messages HTTP/1.1\r\nHost: x\r\nkey: k\r\nTransfer-Encoding: chunked\r\n\r\nfffffff\r\nx", "413"},
+		"a chunk that says too much": {"POST /offer/messages HTTP/1.1\r\nHost: x\r\nkey: k\r\nTransfer-Encoding: chunked\r\n\r\nfffffff\r\n" + strings.Repeat("x", 300<<10), "413"},
 		"a chunk beyond all numbers": {"POST /offer/messages HTTP/1.1\r\nHost: x\r\nkey: k\r\nTransfer-Encoding: chunked\r\n\r\n" + strings.Repeat("f", 64) + "\r\nx", "400"},
 	} {
 		t.Run(name, func(t *testing.T) {

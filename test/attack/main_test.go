@@ -144,14 +144,18 @@ func (s *server) end(t testing.TB) {
 	}
 }
 
-// resident returns how many bytes of the server are in memory.
-func (s *server) resident(t testing.TB) int {
+// resident returns how many bytes of the server are in memory, most how many were at the most.
+func (s *server) resident(t testing.TB) int { return s.status(t, "VmRSS:") }
+func (s *server) most(t testing.TB) int     { return s.status(t, "VmHWM:") }
+
+// status returns a number of bytes that the system tells of the server's process (proc_pid_status(5)).
+func (s *server) status(t testing.TB, name string) int {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(string(status), "VmRSS:")
+	_, rest, _ := strings.Cut(string(status), name)
 	kib, err := strconv.Atoi(strings.Fields(rest)[0])
 	if err != nil {
 		t.Fatal(err)

@@ -28,11 +28,18 @@ type slowness struct {
 	begin string // is sent at once
 	then  string // is sent once a second after that
 	reads bool   // takes a byte of the answer now and then
+	bar   int    // bytes of the server that one may hold, at the most; 0: any number
 }
+
+// perBody is how much a connection may hold that has told of a body and sends little of it: the connection's own buffers and the
+// goroutine that reads.
+const perBody = 32 << 10
 
 var slow = map[string]slowness{
 	"headers": {begin: "GET /answer/sdp HTTP/1.1\r\nHost: x\r\nkey: k\r\nX: ", then: "y"},
-	"bodies":  {begin: "POST /offer/sdp HTTP/1.1\r\nHost: x\r\nkey: k\r\nContent-Length: 200000\r\n\r\n{\"data\":\"", then: "z"},
+	"bodies":  {begin: "POST /offer/sdp HTTP/1.1\r\nHost: x\r\nkey: k\r\nContent-Length: 200000\r\n\r\n{\"data\":\"", then: "z", bar: perBody},
+	"tellers": {begin: "POST /offer/messages HTTP/1.1\r\nHost: x\r\nkey: k\r\nContent-Length: 262144\r\n\r\n{", bar: perBody},
+	"lost":    {begin: "GET /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 262144\r\n\r\nx", bar: perBody},
 	"readers": {begin: strings.Repeat("GET /answer/messages HTTP/1.1\r\nHost: x\r\nkey: long\r\n\r\n", 20), reads: true},
 	"silent":  {},
 }
@@ -54,6 +61,7 @@ func TestSlow(t *testing.T) {
 			c.CloseIdleConnections()
 
 			p := connecting(t, s.url(), nil)
+			alone := s.most(t)
 			var coming figures // while the attackers connect
 			var held string
 			before, in := p.during(t, func() {
@@ -67,7 +75,11 @@ func TestSlow(t *testing.T) {
 				}
 				end()
 			})
-			t.Logf("%d slow %s: before %v; while they connect %v; in it %v; resident %d MB%s", crowd(), name, before, coming, in, s.resident(t)>>20, held)
+			each := (s.most(t) - alone) / crowd()
+			if attacker.bar > 0 && each > attacker.bar {
+				t.Errorf("slow %s: got %d bytes of the server held by each, want %d at most", name, each, attacker.bar)
+			}
+			t.Logf("%d slow %s: before %v; while they connect %v; in it %v; resident %d MB at the most, %d KiB each%s", crowd(), name, before, coming, in, s.most(t)>>20, each>>10, held)
 		})
 	}
 }

@@ -199,7 +199,7 @@ func TestClients(t *testing.T) {
 func TestBodies(t *testing.T) {
 	each(t, func(t *testing.T, start func(t *testing.T, byKey bool, servers ...string) proxy) {
 		c := browser(t, start(t, false, serve(t, limit.Config{}).addr), someone)
-		most := apptest.Defaults().Server.BodyBytes
+		most := apptest.Defaults().Wire.BodyBytes
 		candidates := func(size int) string {
 			text := `["` + strings.Repeat(strings.Repeat("c", 4000)+`","`, size/4100) + `"]`
 			return text + strings.Repeat(" ", size-len(text))

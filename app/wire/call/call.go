@@ -63,14 +63,15 @@ func (w *Wire) Routes() (all []wire.Route) {
 		on(fiber.MethodGet, "/candidates", w.takeCandidates)
 		on(fiber.MethodGet, "/messages", w.getMessages)
 		on(fiber.MethodGet, "/events", w.streamEvents)
-		on(fiber.MethodPost, "/candidate", w.postCandidate)
-		on(fiber.MethodPost, "/candidates", w.postCandidates)
-		on(fiber.MethodPost, "/messages", w.postMessages).Puts = true
-		on(fiber.MethodPost, "/outcome", w.postOutcome)
+		on(fiber.MethodPost, "/candidate", w.postCandidate).Body = w.config.CandidateBytes
+		on(fiber.MethodPost, "/candidates", w.postCandidates).Body = wire.AnyBody
+		messages := on(fiber.MethodPost, "/messages", w.postMessages)
+		messages.Puts, messages.Body = true, wire.AnyBody
+		on(fiber.MethodPost, "/outcome", w.postOutcome).Body = outcomeBytes
 	}
 	return append(all,
-		wire.Route{Method: fiber.MethodPost, Path: "/offer/sdp", Seat: cache.Offer, Puts: true, Handle: w.postOffer},
-		wire.Route{Method: fiber.MethodPost, Path: "/answer/sdp", Seat: cache.Answer, Puts: true, Handle: w.postAnswer},
+		wire.Route{Method: fiber.MethodPost, Path: "/offer/sdp", Seat: cache.Offer, Puts: true, Body: wire.AnyBody, Handle: w.postOffer},
+		wire.Route{Method: fiber.MethodPost, Path: "/answer/sdp", Seat: cache.Answer, Puts: true, Body: w.config.SDPBytes, Handle: w.postAnswer},
 		wire.Route{Method: fiber.MethodDelete, Path: "/session", Handle: w.deleteSession},
 	)
 }
@@ -102,7 +103,11 @@ func (w *Wire) take(c *fiber.Ctx, v *wire.Visit, kind cache.Kind, limit int, sha
 	if err := readWait(c, v, &wait); err != nil {
 		return err
 	}
-	return v.Ask(c, &wire.Ask{Kind: kind, Limit: limit, After: cache.NewCursor(v.Session, 0), Shape: shape}, &wait)
+	token, err := wire.ReadToken(c)
+	if err != nil {
+		return err
+	}
+	return v.Ask(c, &wire.Ask{Kind: kind, Limit: limit, After: cache.NewCursor(v.Session, 0), Token: token, Shape: shape}, &wait)
 }
 
 // put writes the visit's post, and says that it is done. The offer's sdp opens the session.

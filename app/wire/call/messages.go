@@ -65,8 +65,10 @@ func (w *Wire) getMessages(c *fiber.Ctx, v *wire.Visit) error {
 //	@Success		200				{object}	envelope{data=newsData}	"the messages; or SdpAlreadyExist (nothing was written), SdpNoValues, CandidateNoValues, KeyNotFound, KeyIsExpired with data null"
 //	@Failure		400				{object}	envelope			"KeyIsEmpty, KeyIsTooLong, BodyIsEmpty, BodyIsNotJSON, BodyIsNotUTF8, CursorIsInvalid, WaitIsInvalid, IdempotencyKeyIsInvalid"
 //	@Failure		413				{object}	envelope			"BodyIsTooLong"
+//	@Failure		415				{object}	envelope			"BodyIsCompressed"
+//	@Failure		422				{object}	envelope			"IdempotencyKeyIsReused"
 //	@Failure		429				{object}	envelope			"QueueIsFull; TooManyRequests: this client has its share of the memory"
-//	@Failure		503				{object}	envelope			"CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable"
+//	@Failure		503				{object}	envelope			"CacheOverrunMaxCost, ServerIsOverloaded, ServerIsShuttingDown, StoreIsUnavailable"
 //	@Header			200				{string}	X-Offer-Ticket		"with --role-tickets: what the offerer shows from now on"
 //	@Header			200				{string}	X-Answer-Ticket		"with --role-tickets: what the answerer shows from now on"
 //	@Router			/{role}/messages [post]

@@ -31,10 +31,12 @@ import (
 //	@Param			X-Answer-Ticket	header		string		false	"the answerer's ticket, where the server has --role-tickets; or ticket in the query"
 //	@Success		200				{object}	envelope	"done (msg empty), or KeyNotFound"
 //	@Failure		400				{object}	envelope	"KeyIsEmpty, KeyIsTooLong, BodyIsEmpty, BodyIsNotJSON, BodyIsNotUTF8"
+//	@Failure		413				{object}	envelope	"BodyIsTooLong"
+//	@Failure		415				{object}	envelope	"BodyIsCompressed"
 //	@Failure		503				{object}	envelope	"ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router			/{role}/outcome [post]
 func (w *Wire) postOutcome(c *fiber.Ctx, v *wire.Visit) error {
-	body, err := wire.BodyOf(c)
+	body, err := v.Body(c)
 	if err != nil {
 		return err
 	}
@@ -46,12 +48,16 @@ func (w *Wire) postOutcome(c *fiber.Ctx, v *wire.Visit) error {
 	if err != nil && err != custerrors.KeyIsExpired {
 		return err
 	}
+	v.Note(err)
 	if v.Session != 0 {
 		lease.Epoch = v.Session // which may have ended, and another one of the key live
 	}
 	w.outcomes.add(v.Watch.Now(), v.Key, v.Seat, lease.Epoch, out, took)
 	return w.Done(v.Reply())
 }
+
+// outcomeBytes bounds a report: the longest that our clients send has 60 bytes.
+const outcomeBytes = 1 << 10
 
 // maxOutcome bounds the time of a report, so that one of an absurd length does not drown all others in their sum.
 const maxOutcome = time.Hour

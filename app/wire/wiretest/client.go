@@ -25,15 +25,24 @@ type Request struct {
 
 // head returns the request without its body, as if that had n bytes.
 func (r Request) head(n int) string {
+	b := r.lines()
+	if n > 0 || r.Method == http.MethodPost || r.Method == http.MethodPut {
+		b += fmt.Sprintf("Content-Length: %d\r\n", n)
+	}
+	return b + "\r\n"
+}
+
+// chunkedHead returns the request without its body, which comes in chunks.
+func (r Request) chunkedHead() string { return r.lines() + "Transfer-Encoding: chunked\r\n\r\n" }
+
+// lines returns the lines of the head, without those that tell of the body.
+func (r Request) lines() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: x\r\n", r.Method, r.Path)
 	for _, h := range r.Header {
 		fmt.Fprintf(&b, "%s: %s\r\n", h[0], h[1])
 	}
-	if n > 0 || r.Method == http.MethodPost || r.Method == http.MethodPut {
-		fmt.Fprintf(&b, "Content-Length: %d\r\n", n)
-	}
-	return b.String() + "\r\n"
+	return b.String()
 }
 
 // Answer is one answer, whole.

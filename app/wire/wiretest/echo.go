@@ -32,8 +32,8 @@ func (e Echo) Routes() (all []wire.Route) {
 	for _, role := range cache.Roles {
 		path := "/echo/:key/" + role.String()
 		all = append(all,
-			wire.Route{Method: fiber.MethodPut, Path: path, Seat: role, Puts: true, Claim: keyInPath, Handle: e.sit},
-			wire.Route{Method: fiber.MethodPost, Path: path, Seat: role, Claim: keyInPath, Handle: e.say},
+			wire.Route{Method: fiber.MethodPut, Path: path, Seat: role, Puts: true, Body: wire.AnyBody, Claim: keyInPath, Handle: e.sit},
+			wire.Route{Method: fiber.MethodPost, Path: path, Seat: role, Body: wire.AnyBody, Claim: keyInPath, Handle: e.say},
 			wire.Route{Method: fiber.MethodGet, Path: path, Seat: role, Claim: keyInPath, Handle: e.hear},
 			wire.Route{Method: fiber.MethodGet, Path: path + "/live", Seat: role, Claim: keyInPath, Handle: e.live},
 		)

@@ -2,7 +2,6 @@ package wiretest
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"signal-server/app/apptest"
@@ -73,22 +72,6 @@ var limitChecks = []check{
 	{name: "limit: connections of a client", run: connectionCheck(custerrors.TooManyRequests, func(c *link.Config) {
 		c.MaxClientConnections = link.Share{Number: allowed}
 	})},
-	{name: "limit: the body", run: func(r *rig) {
-		const bytes = 4 << 10
-		s := r.serve(func(c *apptest.Config) { c.Server.BodyBytes = bytes })
-		// sized returns a request whose body has n bytes.
-		sized := func(n int) Request {
-			w := r.who()
-			w.Payload += strings.Repeat("x", n-len(r.h.Opens(w).Body))
-			return r.h.Opens(w)
-		}
-		r.want("as long as may be", s.do("as long as may be", sized(bytes)), "")
-		c := s.dial().send(sized(bytes + 1))
-		// fasthttp reads a body before anybody knows whose it is: this is refused as the server does.
-		r.wantForm("a byte longer", c.answer("a byte longer"), Enveloped(custerrors.BodyIsTooLong))
-		c.wantEnd("a byte longer")
-		s.wantServing("afterwards")
-	}},
 }
 
 // loopback are the proxies that are believed where a check is several clients.

@@ -43,10 +43,9 @@ func (w *watched) Write(ctx context.Context, dst []byte, write cache.Write) ([]b
 }
 
 // Take implements cache.Store.
-func (w *watched) Take(ctx context.Context, dst []byte, key cache.Key, to cache.Role, kind cache.Kind, limit int, form *cache.Form, in uint64,
-) ([]byte, error) {
+func (w *watched) Take(ctx context.Context, dst []byte, t cache.Take) ([]byte, error) {
 	defer w.enter()()
-	return w.Store.Take(ctx, dst, key, to, kind, limit, form, in)
+	return w.Store.Take(ctx, dst, t)
 }
 
 // Read implements cache.Store.

@@ -136,7 +136,7 @@ type check struct {
 
 // checks returns the suite.
 func checks() []check {
-	return slices.Concat(shutdownChecks, goneChecks, limitChecks, entryChecks, pageChecks, secretChecks)
+	return slices.Concat(shutdownChecks, goneChecks, limitChecks, bodyChecks, entryChecks, pageChecks, secretChecks)
 }
 
 // Run runs the suite, one subtest for each promise.

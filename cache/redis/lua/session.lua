@@ -1,4 +1,5 @@
--- Unpacks m, which the script has read: what is known of the session. KEYS[1] is the session, KEYS[2] its tombstone. This server's
+-- Unpacks m, which the script has read: what is known of the session. KEYS[1] is the session, KEYS[2] its tombstone. While a cluster moves
+-- the slot, the two may be on two servers: then the script names the session alone, and its node sees to the tombstone. This server's
 -- clock counts.
 --
 -- The scripts have no functions, because each call of a script would make them anew. They hand payloads on and make no strings of
@@ -10,7 +11,7 @@
 local SDP, TAKEN = 1, 2 -- flags: sums of these
 local META = '<I4I2ddI4I4I4I1I2I2I2I1I2I2I2'
 local META_SIZE = 48
-local NOT_FOUND, EXPIRED, NO_SDP, NO_CANDIDATE, SDP_EXISTS, FULL, TOO_LONG, BAD_CURSOR, OVERRUN = 1, 2, 3, 4, 5, 6, 7, 8, 9
+local NOT_FOUND, EXPIRED, NO_SDP, NO_CANDIDATE, SDP_EXISTS, FULL, TOO_LONG, BAD_CURSOR, OVERRUN, REUSED = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 local EPOCHS = 16 -- is added to an epoch that is the answer; smaller numbers are the refusals above
 local GRACE = 30000 -- ms: cache.Grace
 local SLACK = 1000 -- ms that a tombstone may outlive it, so that not each renewal has to move it
