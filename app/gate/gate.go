@@ -224,7 +224,7 @@ func (g *Gate) Opens(p *Pass) error {
 	return nil
 }
 
-// takenCosts is how many guesses it costs to be told by custerrors.SdpAlreadyExist that a key has a session: more than a wrong one, because
+// takenCosts is how many guesses it costs to be told by custerrors.SdpAlreadyExist, or IdempotencyKeyIsReused, that a key has a session: more than a wrong one, because
 // that is what a guesser looks for, and a peer that has come to the right place is seldom told.
 const takenCosts = 3
 
@@ -251,7 +251,7 @@ func (g *Gate) Note(p *Pass, err error) {
 		if !p.Held {
 			l.OthersKey(p.Client, p.Key, 1)
 		}
-	case custerrors.SdpAlreadyExist:
+	case custerrors.SdpAlreadyExist, custerrors.IdempotencyKeyIsReused:
 		if !p.Held {
 			l.OthersKey(p.Client, p.Key, takenCosts)
 		}

@@ -282,6 +282,7 @@ func TestLimits(t *testing.T) {
 		}, nil, nil},
 		{"keys that ended", 0, guesses, told(custerrors.KeyIsExpired), TooFast(1), nil},
 		{"keys that are taken, of which each counts as three", 0, limit.Config{WrongKeys: limit.Rate{Events: 3 * n, Per: time.Hour}, Block: time.Minute}, told(custerrors.SdpAlreadyExist), TooFast(1), nil},
+		{"keys whose tokens are taken, too", 0, limit.Config{WrongKeys: limit.Rate{Events: 3 * n, Per: time.Hour}, Block: time.Minute}, told(custerrors.IdempotencyKeyIsReused), TooFast(1), nil},
 		{"keys that are taken, by tickets", 0, guesses, func(g *Gate, client netip.Addr, i int) error {
 			p := Pass{Key: cache.Key(rune('a' + i)), Client: client, Held: true}
 			g.Note(&p, custerrors.SdpAlreadyExist)
