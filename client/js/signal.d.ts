@@ -262,9 +262,10 @@ export interface SessionOptions {
   role: Role;
   /**
    * Where requests carry the key. By default it is in the header, where access logs do not show it, if the server is of the page's
-   * own origin. Otherwise it is in the query, because a header would cost a preflight for every request: browsers remember preflights
-   * per URL. In exchange the key is in the access logs of the server and of proxies before it, and of use to their readers as long as
-   * the session lives, seconds as a rule. A key that is not ASCII is always in the query. A role's ticket goes where the key goes.
+   * own origin, or as soon as this role has a ticket of its session. Otherwise it is in the query, because a header would cost a preflight
+   * for every request: browsers remember preflights per URL. In exchange the key is in the access logs of the server and of proxies before it,
+   * and of use to their readers as long as the session lives, seconds as a rule. A key that is not ASCII is always in the query. A role's
+   * ticket is in the query only if this says so.
    */
   keyIn?: 'header' | 'query';
   /** Replaces `fetch`. */

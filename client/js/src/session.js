@@ -226,7 +226,8 @@ export class Session {
    * On a page of another origin a request avoids what needs a preflight: its parameters are in the query, it has no header of its
    * own, and its body is text/plain, which the server reads whatever its type. A browser remembers a preflight per URL, query
    * included, and these URLs differ from one session to the next. DELETE is preflighted anyway. Its key and ticket are in headers,
-   * so that all sessions share one URL and the browser asks once.
+   * so that all sessions share one URL and the browser asks once. A ticket makes who reads it a peer, so it is worth the preflights
+   * to keep it, and the key that it belongs to, out of URLs.
    */
   #send({ method, path, after, wait, body, opens, keepalive = false }, token, signal) {
     const url = new URL(this.#base);
@@ -234,12 +235,12 @@ export class Session {
     const headers = {};
     if (after) url.searchParams.set('after', after);
     if (wait > 0) url.searchParams.set('wait', seconds(wait).toFixed(3));
-    if (this.#placeOf(method) === 'query' || !isHeaderText(this.#key)) url.searchParams.set('key', this.#key);
+    const ticket = opens ? '' : this.#ticket;
+    const place = this.#keyIn ?? (this.#isCrossOrigin && method !== 'DELETE' && !ticket ? 'query' : 'header');
+    if (place === 'query' || !isHeaderText(this.#key)) url.searchParams.set('key', this.#key);
     else headers.key = this.#key;
-    if (this.#ticket && !opens) {
-      if (this.#placeOf(method) === 'query') url.searchParams.set('ticket', this.#ticket);
-      else headers[TICKET_HEADER[this.#role]] = this.#ticket;
-    }
+    if (ticket && place === 'query') url.searchParams.set('ticket', ticket);
+    else if (ticket) headers[TICKET_HEADER[this.#role]] = ticket;
     if (token && this.#isCrossOrigin) url.searchParams.set('idempotency_key', token);
     else if (token) headers['Idempotency-Key'] = token;
     return this.#fetch(url.href, {
@@ -251,11 +252,6 @@ export class Session {
       redirect: 'error', // it would take the key, a secret of the peers, along
       referrerPolicy: 'no-referrer',
     });
-  }
-
-  /** Returns where a request carries its key and ticket. */
-  #placeOf(method) {
-    return this.#keyIn ?? (this.#isCrossOrigin && method !== 'DELETE' ? 'query' : 'header');
   }
 
   /** Yields the messages of one event stream, until it breaks. */

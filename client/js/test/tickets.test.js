@@ -116,7 +116,7 @@ describe('role tickets', { concurrency: true }, () => {
   }
 });
 
-test('a page of another origin shows it in the query, where it needs no preflight, but for DELETE, which has one anyway', async (t) => {
+test('a page of another origin shows it in a header, and the key with it, unless it is told otherwise', async (t) => {
   t.after(() => { delete globalThis.location; });
   globalThis.location = { origin: 'https://page.example', href: 'https://page.example/' };
   const server = withTickets();
@@ -125,8 +125,15 @@ test('a page of another origin shows it in the query, where it needs no prefligh
   await offer.addCandidate('o1');
   await offer.end();
   const [, add, end] = server.requests;
-  assert.deepEqual([add.headers, add.query.ticket], [{}, '1.offer.1']);
+  assert.deepEqual([add.headers, add.query.key, add.query.ticket], [{ key: 'k', 'X-Offer-Ticket': '1.offer.1' }, undefined, undefined]);
   assert.deepEqual([end.headers, end.query], [{ key: 'k', 'X-Offer-Ticket': '1.offer.1' }, {}]);
+
+  const told = sessionOf(server, 'offer', { keyIn: 'query' });
+  await told.exchange({ sdp: 'the offer' });
+  await told.addCandidate('o1');
+  const { headers: none, query: shown } = server.requests.at(-1);
+  assert.deepEqual([none, shown.key, shown.ticket], [{}, 'k', '1.offer.2']);
+  await told.end();
 
   const stream = sessionOf(server, 'offer', { keyIn: 'header' });
   await stream.exchange({ sdp: 'the offer' });
@@ -134,7 +141,7 @@ test('a page of another origin shows it in the query, where it needs no prefligh
   events.next().catch(() => {});
   await pause(20);
   const { headers, query } = server.requests.at(-1);
-  assert.deepEqual([headers, query], [{ key: 'k', 'X-Offer-Ticket': '1.offer.2' }, {}]);
+  assert.deepEqual([headers, query], [{ key: 'k', 'X-Offer-Ticket': '1.offer.3' }, {}]);
   server.cutStreams();
   server.restart();
 });
