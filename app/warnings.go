@@ -17,7 +17,7 @@ func (s *settings) warnOfStrangers(log *slog.Logger, p parts, api net.Listener) 
 	if !ok || tcp.IP.IsLoopback() || p.guard != nil && p.guard.Required() || limit.New(s.Clients) != nil {
 		return
 	}
-	log.Warn("anybody who reaches this server may use it, at any rate: set --rate-requests=50/s --rate-opens=60/m --rate-wrong-keys=20/m"+
+	log.Warn("anybody who reaches this server may use it, at any rate: set --rate-connections=20/s --rate-requests=50/s --rate-opens=60/m --rate-wrong-keys=20/m"+
 		" --max-client-waits=100, or --auth-tokens-file; docs/security.md says more", "address", tcp)
 }
 

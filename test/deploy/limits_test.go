@@ -25,7 +25,7 @@ func TestLimitsAreTheSame(t *testing.T) {
 		if want == nil {
 			want = got
 		}
-		for _, name := range []string{"SIGNAL_RATE_REQUESTS", "SIGNAL_RATE_OPENS", "SIGNAL_RATE_WRONG_KEYS", "SIGNAL_MAX_CLIENT_WAITS"} {
+		for _, name := range []string{"SIGNAL_RATE_CONNECTIONS", "SIGNAL_RATE_REQUESTS", "SIGNAL_RATE_OPENS", "SIGNAL_RATE_WRONG_KEYS", "SIGNAL_MAX_CLIENT_WAITS"} {
 			if got[name] == "" {
 				t.Errorf("%s: got no %s, want it", path, name)
 			}
