@@ -53,7 +53,9 @@ type settings struct {
 }
 
 // textTypes are the types of settings that read themselves.
-var textTypes = []flag.TextType{flag.Text[limit.Rate], flag.Text[listen.Mode], flag.Text[accesslog.Share], flag.Text[cache.Share]}
+var textTypes = []flag.TextType{
+	flag.Text[limit.Rate], flag.Text[link.Share], flag.Text[listen.Mode], flag.Text[accesslog.Share], flag.Text[cache.Share],
+}
 
 // validate collects what is wrong with the settings of parts that need no files.
 func (s *settings) validate(wrong *flag.Mistakes, names flag.Names) {

@@ -14,6 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"signal-server/app/flag"
+	"signal-server/app/link"
 	"signal-server/cache"
 )
 
@@ -64,9 +65,11 @@ func TestDefaults(t *testing.T) {
 		{"candidates a role", s.Limits.Candidates, 128},
 		{"a session", s.Limits.SessionBytes, 256 << 10},
 		{"request body", s.Wire.BodyBytes, 256 << 10},
+		{"request line and headers", s.Server.HeaderBytes, 8 << 10},
 		{"wait", s.Wire.MaxWait, 30 * time.Second},
 		{"TTL", s.Limits.TTL, 30 * time.Second},
 		{"absolute lifetime", s.Limits.Lifetime, 5 * time.Minute},
+		{"connections of one client", s.Link.MaxClientConnections, link.Share{Part: 4}},
 		{"memory for sessions", s.Memory.Memory, int64(1 << 30)},
 		{"of which one client", s.Limits.ClientMemory, cache.Share{Part: 8}},
 	}
@@ -170,6 +173,8 @@ func TestMistakesInTheSettings(t *testing.T) {
 		"--max-candidate":     func(s *settings) { s.Call.CandidateBytes = 0 },
 		"--max-body":          func(s *settings) { s.Wire.BodyBytes = s.Call.SDPBytes - 1 },
 		"--max-client-memory": func(s *settings) { s.Limits.ClientMemory.Bytes = -1 },
+		"--max-header":        func(s *settings) { s.Server.HeaderBytes = 1<<10 - 1 },
+		"--max-header ":       func(s *settings) { s.Server.HeaderBytes = 1<<20 + 1 },
 		"--wait":              func(s *settings) { s.Wire.MaxWait = -1 },
 		"--hsts":              func(s *settings) { s.Wire.HSTS = time.Second - 1 },
 		"--read-timeout":      func(s *settings) { s.Link.ReadTimeout = 0 },

@@ -47,7 +47,8 @@ type Config struct {
 
 // Defaults returns what a server is told that is told nothing.
 func Defaults() (c Config) {
-	flag.Defaults([]flag.TextType{flag.Text[limit.Rate], flag.Text[cache.Share]}, &c.Server, &c.Link, &c.Wire, &c.Gate, &c.Call, &c.Clients, &c.Limits)
+	flag.Defaults([]flag.TextType{flag.Text[limit.Rate], flag.Text[link.Share], flag.Text[cache.Share]},
+		&c.Server, &c.Link, &c.Wire, &c.Gate, &c.Call, &c.Clients, &c.Limits)
 	return c
 }
 

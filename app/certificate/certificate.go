@@ -12,13 +12,15 @@ import (
 	"net/http"
 	"net/mail"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
 
 // Source is where a certificate comes from. Its methods may be called concurrently.
 type Source interface {
-	// Server returns the configuration of a server that uses this Source's certificate: HTTP/1.1 over TLS 1.2 or newer. A new
+	// Server returns the configuration of a server that uses this Source's certificate: HTTP/1.1 over TLS 1.2 or newer, by suites that
+	// encrypt and authenticate in one (AEAD) with keys that are forgotten. A new
 	// certificate is used from the next handshake on; open connections are not touched. The caller owns the configuration.
 	Server() *tls.Config
 
@@ -123,9 +125,21 @@ func Open(config Config, log *slog.Logger) (Source, error) {
 func server(get func(*tls.ClientHelloInfo) (*tls.Certificate, error), more ...string) *tls.Config {
 	return &tls.Config{
 		MinVersion:     tls.VersionTLS12,
+		CipherSuites:   slices.Clone(suites),
 		NextProtos:     append([]string{"http/1.1"}, more...),
 		GetCertificate: get,
 	}
+}
+
+// suites are those of TLS 1.2; those of 1.3 are as good and not for choosing. Go's own choice has ones with CBC too, which were broken again and
+// again (RFC 9325, Section 4.2).
+var suites = []uint16{
+	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+	tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+	tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+	tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+	tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
 }
 
 // warnOfEnd logs a certificate that has ended, or whose end is so near that it should have been renewed: programs renew a certificate

@@ -1,12 +1,15 @@
 package certificate_test
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"errors"
 	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -181,6 +184,45 @@ func TestVersions(t *testing.T) {
 	a, b := source.Server(), source.Server()
 	if a.NextProtos[0] = "mine"; b.NextProtos[0] != "http/1.1" {
 		t.Error("two configs share their protocols: want each its caller's")
+	}
+}
+
+// TestSuites shakes hands in TLS 1.2 by each suite that Go knows, with a certificate of ECDSA and with one of RSA. Only those are taken that have
+// keys of the moment and an AEAD.
+func TestSuites(t *testing.T) {
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	for kind, certified := range map[string]pair{"ECDSA": certify(t, 1, day), "RSA": certifyKey(t, private, 1, now.Add(-day), now.Add(day))} {
+		d := newDisk(t)
+		d.write(t, certified)
+		source := open(t, d.config(), new(journal))
+		taken := 0
+		var cbc []uint16
+		for _, suite := range append(tls.CipherSuites(), tls.InsecureCipherSuites()...) {
+			if !slices.Contains(suite.SupportedVersions, tls.VersionTLS12) {
+				continue
+			}
+			want := regexp.MustCompile("^TLS_ECDHE_" + kind + "_WITH_(AES_(128|256)_GCM_|CHACHA20_POLY1305_)").MatchString(suite.Name)
+			_, err := shake(source, &tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{suite.ID}})
+			if got := err == nil; got != want {
+				t.Errorf("%s with a certificate of %s: got %v, want it taken: %v", suite.Name, kind, err, want)
+			}
+			if want {
+				taken++
+			}
+			if strings.Contains(suite.Name, "_CBC_") {
+				cbc = append(cbc, suite.ID)
+			}
+		}
+		if taken != 3 || len(cbc) < 6 {
+			t.Errorf("%s: got %d suites taken and %d of CBC, want 3, and 6 or more", kind, taken, len(cbc))
+		}
+		if _, err := shake(source, &tls.Config{MaxVersion: tls.VersionTLS12, CipherSuites: cbc}); err == nil {
+			t.Errorf("%s: got a client taken that offers CBC only, want it refused", kind)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package certificate_test
 
 import (
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -43,10 +44,16 @@ func certifyFrom(t *testing.T, serial int64, from, until time.Time) pair {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return certifyKey(t, private, serial, from, until)
+}
+
+// certifyKey makes a certificate of that key.
+func certifyKey(t *testing.T, private crypto.Signer, serial int64, from, until time.Time) pair {
+	t.Helper()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "test"}, DNSNames: []string{name}, NotBefore: from, NotAfter: until,
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -82,6 +82,7 @@ func New(c Config, parts Parts) *Gate {
 // call only.
 type Claim struct {
 	Key  string     // as it came
+	Keys bool       // another key came with it, and somebody in between may go by that one
 	Seat cache.Role // the role whose path it came by; none: a path of both roles
 
 	// How a browser says that it asks (Fetch Metadata Request Headers, Sections 2.2 and 2.3); nil: it says nothing, as most programs.
@@ -132,8 +133,8 @@ func (TooFast) Error() string { return string(custerrors.TooManyRequests) }
 // Unwrap returns custerrors.TooManyRequests.
 func (TooFast) Unwrap() error { return custerrors.TooManyRequests }
 
-// Enter lets a claim in and fills p, which is zero, or says why not: TooFast, or custerrors.KeyIsEmpty, KeyIsTooLong, NotAuthenticated or
-// NotAllowed. It looks first at what costs least, and counts nothing of what a page of a stranger has a browser ask.
+// Enter lets a claim in and fills p, which is zero, or says why not: TooFast, or custerrors.RequestIsInvalid, KeyIsEmpty, KeyIsTooLong,
+// NotAuthenticated or NotAllowed. It looks first at what costs least, and counts nothing of what a page of a stranger has a browser ask.
 //
 // hot: every request that names a key passes here, once.
 func (g *Gate) Enter(c *Claim, p *Pass) (err error) {
@@ -143,6 +144,9 @@ func (g *Gate) Enter(c *Claim, p *Pass) (err error) {
 	p.Seat, p.Client = c.Seat, c.Client
 	if err := g.Pace(c.Client); err != nil {
 		return err
+	}
+	if c.Keys {
+		return custerrors.RequestIsInvalid
 	}
 	if p.Key, err = cache.ParseKey(c.Key); err != nil {
 		return err
@@ -192,6 +196,18 @@ func (g *Gate) Payer(from netip.Addr, forwarded ...[]byte) cache.Payer {
 	return cache.PayerOf(g.parts.Proxies.One(from, forwarded...))
 }
 
+// Peer returns the client whose connections come from an address, or the zero Addr where many may be behind it: a proxy that is believed, or a
+// Unix socket.
+func (g *Gate) Peer(from netip.Addr) netip.Addr { return g.parts.Proxies.One(from) }
+
+// Connects counts a connection that a client makes. It returns 0, or the time until the client may make the next one.
+func (g *Gate) Connects(client netip.Addr) time.Duration {
+	if g.parts.Limiter == nil {
+		return 0
+	}
+	return g.parts.Limiter.Connect(client)
+}
+
 // Opens counts a session that the pass's client is about to open. The error is TooFast.
 func (g *Gate) Opens(p *Pass) error {
 	l := g.parts.Limiter
@@ -208,7 +224,7 @@ func (g *Gate) Opens(p *Pass) error {
 	return nil
 }
 
-// takenCosts is how many guesses it costs to be told by custerrors.SdpAlreadyExist that a key has a session: more than a wrong one, because
+// takenCosts is how many guesses it costs to be told by custerrors.SdpAlreadyExist, or IdempotencyKeyIsReused, that a key has a session: more than a wrong one, because
 // that is what a guesser looks for, and a peer that has come to the right place is seldom told.
 const takenCosts = 3
 
@@ -235,7 +251,7 @@ func (g *Gate) Note(p *Pass, err error) {
 		if !p.Held {
 			l.OthersKey(p.Client, p.Key, 1)
 		}
-	case custerrors.SdpAlreadyExist:
+	case custerrors.SdpAlreadyExist, custerrors.IdempotencyKeyIsReused:
 		if !p.Held {
 			l.OthersKey(p.Client, p.Key, takenCosts)
 		}

@@ -113,6 +113,8 @@ func TestClaims(t *testing.T) {
 		{what: "a blank key", gate: nobody, claim: Claim{Key: " \t"}, want: custerrors.KeyIsEmpty},
 		{what: "a key of 32", gate: nobody, claim: Claim{Key: k("钥", 32)}},
 		{what: "a key of 33", gate: nobody, claim: Claim{Key: k("钥", 33)}, want: custerrors.KeyIsTooLong},
+		{what: "a key of two", gate: nobody, claim: Claim{Key: "k", Keys: true}, want: custerrors.RequestIsInvalid},
+		{what: "a key of two, and its token", gate: guarded, claim: Claim{Key: "k", Keys: true, Token: w.all}, want: custerrors.RequestIsInvalid},
 		{what: "a token where none is asked for", gate: nobody, claim: Claim{Key: "k", Token: []byte("x")}},
 		{what: "a ticket where there are none", gate: nobody, claim: Claim{Key: "k", Seat: offer, Tickets: asOffer([]byte("x"))}},
 
@@ -280,6 +282,7 @@ func TestLimits(t *testing.T) {
 		}, nil, nil},
 		{"keys that ended", 0, guesses, told(custerrors.KeyIsExpired), TooFast(1), nil},
 		{"keys that are taken, of which each counts as three", 0, limit.Config{WrongKeys: limit.Rate{Events: 3 * n, Per: time.Hour}, Block: time.Minute}, told(custerrors.SdpAlreadyExist), TooFast(1), nil},
+		{"keys whose tokens are taken, too", 0, limit.Config{WrongKeys: limit.Rate{Events: 3 * n, Per: time.Hour}, Block: time.Minute}, told(custerrors.IdempotencyKeyIsReused), TooFast(1), nil},
 		{"keys that are taken, by tickets", 0, guesses, func(g *Gate, client netip.Addr, i int) error {
 			p := Pass{Key: cache.Key(rune('a' + i)), Client: client, Held: true}
 			g.Note(&p, custerrors.SdpAlreadyExist)

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -17,7 +18,8 @@ type Conn struct {
 	socket   net.Conn // what lies below it: the same, or what TLS is spoken on
 	tls      *tls.Conn
 	patrol   *patrol
-	notTLS   []byte // Refusals.NotTLS
+	notTLS   []byte     // Refusals.NotTLS
+	client   netip.Addr // whose connection it counts as; zero: nobody's
 
 	// What the connection does and since which round: phase in the lowest bits, the round above.
 	state atomic.Int64
@@ -37,6 +39,10 @@ type Conn struct {
 	held    bool   // nothing can be read but what fasthttp has in its buffer
 	unread  bool   // the request has a body that was not read to its end
 	interim uint8  // what becomes of the interim answer
+	taken   bool   // it is not fasthttp's: what comes is no request
+	plain   bool   // the head of the request was surveyed, and needs no second look
+	unsound bool   // what came is no head, or no sound one
+	head    place  // where a head that comes in pieces goes on
 	left    []byte // what was in fasthttp's buffer
 
 	presence *presence     // asks for the client; nil until somebody asks
@@ -68,8 +74,10 @@ func Of(nc net.Conn) *Conn {
 	return nil
 }
 
-// Served returns the connection as fasthttp needs it: fasthttp tells by the methods of a connection whether TLS is spoken on it.
+// Served returns the connection for fasthttp to serve, or to serve on: fasthttp tells by the methods of a connection whether TLS is spoken
+// on it.
 func (c *Conn) Served() net.Conn {
+	c.taken = false
 	if c.tls != nil {
 		return overTLS{c}
 	}
@@ -144,12 +152,15 @@ func (c *Conn) claim(state int64) bool {
 //
 // hot: every request.
 func (c *Conn) Read(b []byte) (int, error) {
-	if c.held {
+	switch {
+	case c.held:
 		return 0, errHeld
-	}
-	if len(c.left) > 0 {
+	case c.unsound:
+		return 0, errHead
+	case len(c.left) > 0:
 		n := copy(b, c.left)
 		c.left = c.left[n:]
+		c.follow(b[:n])
 		return n, nil
 	}
 	switch {
@@ -166,6 +177,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 	if !c.wake() {
 		return 0, io.EOF
 	}
+	c.follow(b[:n])
 	switch {
 	case err == io.EOF && c.begun:
 		err = io.ErrUnexpectedEOF // fasthttp gives no answer to a client that shut down its side halfway
@@ -173,6 +185,28 @@ func (c *Conn) Read(b []byte) (int, error) {
 		err = io.EOF // nor should it to one that was idle for too long, but after a wait it takes it for a new one
 	}
 	return n, err
+}
+
+// follow looks at what was read, if it is of a head. When that is none, the next Read fails: fasthttp reads on only if it does not see so by
+// itself. A head whose beginning came together with the request before it is not followed.
+//
+// hot: every request.
+func (c *Conn) follow(b []byte) {
+	switch {
+	case c.taken:
+		return
+	case !c.begun:
+		plain, coded := survey(b)
+		c.plain, c.head = plain && !coded, outside
+		if plain {
+			return
+		}
+		c.head = start
+	case c.head == outside:
+		return // a body
+	}
+	c.head = c.head.pass(b)
+	c.unsound = c.head == wrong
 }
 
 // Write implements net.Conn.
@@ -206,7 +240,7 @@ func Follow(nc net.Conn, state fasthttp.ConnState) {
 		c.begun, c.fresh = true, false
 		c.enter(phaseServing)
 	case fasthttp.StateIdle:
-		c.begun, c.held, c.unread, c.interim = false, false, false, interimNone
+		c.begun, c.plain, c.held, c.unread, c.interim = false, false, false, false, interimNone
 	case fasthttp.StateClosed:
 		if c.unhanded != nil {
 			c.unhanded()

@@ -18,6 +18,9 @@ type Config struct {
 	// MaxConnections bounds how many connections of a Listener are open at once. One more is given Refusals.Full, and closed.
 	MaxConnections int `name:"max-connections" group:"Where" default:"0" help:"Connections at once, at the most; 0: as many as there are descriptors."`
 
+	// MaxClientConnections bounds how many of them one client may have. One more is given Refusals.TooMany, and closed.
+	MaxClientConnections Share `name:"max-client-connections" group:"How much" default:"1/4" help:"Connections of one client at once: a part of --max-connections (where that is 0, of the descriptors), or a number; 0: any number."` // three others have room beside it
+
 	// ReadTimeout bounds how long one request may take to arrive whole, and one answer to be taken. IdleTimeout bounds how long a
 	// connection may stay open between two requests. A request that waits is under neither.
 	ReadTimeout time.Duration `name:"read-timeout" group:"Operation" default:"10s" help:"How long a request may take to arrive."`                    // a body of 256 KiB at 200 kbit/s
@@ -42,6 +45,9 @@ type Refusals struct {
 	// Full is for a client that comes when MaxConnections others are there. Several ask in turn for different pauses, so that clients
 	// that were refused together do not come back together. Over TLS nothing is said: a handshake costs more than most requests.
 	Full [][]byte
+	// TooMany makes an answer for a client that has, or makes, more connections than one client may, and can have another one after
+	// that time. Over TLS nothing is said. It is called by one goroutine.
+	TooMany func(after time.Duration) []byte
 	// NotTLS is for a client that speaks HTTP where TLS is spoken.
 	NotTLS []byte
 }
@@ -49,6 +55,20 @@ type Refusals struct {
 // Counts are what became of the connections of one or more listeners.
 type Counts struct {
 	Accepted   atomic.Int64 // to be served
-	TurnedAway atomic.Int64 // MaxConnections others were open
+	TurnedAway [Reasons]atomic.Int64
 	Failed     atomic.Int64 // accepting failed, mostly because no descriptor was free; it was tried again
 }
+
+// Reason is why a connection is turned away.
+type Reason int
+
+// The reasons.
+const (
+	Full    Reason = iota // MaxConnections others are open
+	Client                // the client has as many as one may have
+	Rate                  // the client connects too often
+	Reasons               // how many there are
+)
+
+// String returns the reason's name, as in metrics.
+func (r Reason) String() string { return [...]string{"full", "client", "rate"}[r] }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"testing"
 	"time"
@@ -42,6 +43,35 @@ var full = [][]byte{
 	[]byte("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"),
 }
 
+// tooMany is an answer to a client that has too many connections.
+func tooMany(after time.Duration) []byte {
+	return fmt.Appendf(nil, "HTTP/1.1 429 Too Many Requests\r\nRetry-After: %d\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", after/time.Second)
+}
+
+// peers takes each address for a client, but for that of a proxy, and lets no client connect whose address is hasty.
+type peers struct{}
+
+var (
+	proxy = netip.MustParseAddr("127.0.0.9")
+	hasty = netip.MustParseAddr("127.0.0.7")
+)
+
+const hastyFor = 7 * time.Second
+
+func (peers) Peer(from netip.Addr) netip.Addr {
+	if from = from.Unmap(); from == proxy {
+		return netip.Addr{}
+	}
+	return from
+}
+
+func (peers) Connects(client netip.Addr) time.Duration {
+	if client == hasty {
+		return hastyFor
+	}
+	return 0
+}
+
 func serve(t *testing.T, c Config, handle fasthttp.RequestHandler, tune ...func(*fasthttp.Server)) *served {
 	t.Helper()
 	raw, err := net.Listen("tcp", "127.0.0.1:0")
@@ -52,7 +82,7 @@ func serve(t *testing.T, c Config, handle fasthttp.RequestHandler, tune ...func(
 	for _, tune := range tune {
 		tune(s.server)
 	}
-	s.Listener = Listen(raw, c, Refusals{Full: full}, &s.counts, slog.New(slog.DiscardHandler))
+	s.Listener = Listen(raw, c, peers{}, Refusals{Full: full, TooMany: tooMany}, &s.counts, slog.New(slog.DiscardHandler))
 	ended := make(chan error, 1)
 	go func() { ended <- s.server.Serve(s.Listener) }()
 	stopped := false
@@ -78,9 +108,13 @@ type client struct {
 	r *bufio.Reader
 }
 
-func (s *served) dial(t *testing.T) *client {
+func (s *served) dial(t *testing.T) *client { return s.dialFrom(t, "127.0.0.1") }
+
+// dialFrom connects from an address of the loopback.
+func (s *served) dialFrom(t *testing.T, from string) *client {
 	t.Helper()
-	c, err := net.Dial("tcp", s.Addr().String())
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+	c, err := d.Dial("tcp", s.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +180,7 @@ func TestMaxConnections(t *testing.T) {
 		t.Errorf("two that were turned away: got %v, want them to be sent away for different times", told)
 	}
 	s.awaitOpen(t, 2)
-	if got := s.counts.TurnedAway.Load(); got != 2 {
+	if got := s.counts.TurnedAway[Full].Load(); got != 2 {
 		t.Errorf("turned away: got %d, want 2", got)
 	}
 	first.Close()
@@ -178,7 +212,7 @@ func TestStop(t *testing.T) {
 	s.awaitOpen(t, 3)
 	away := s.dial(t)
 	until.Nil(t, patience, func() error {
-		if s.counts.TurnedAway.Load() == 0 {
+		if s.counts.TurnedAway[Full].Load() == 0 {
 			return errors.New("got nobody turned away, want one")
 		}
 		return nil

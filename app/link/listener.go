@@ -11,13 +11,15 @@ import (
 	"time"
 )
 
-// Listener hands out connections that are under patrol, at most Config.MaxConnections at once. A failure to accept does not end it,
+// Listener hands out connections that are under patrol, at most Config.MaxConnections at once, and of one client at most its share. A failure to accept does not end it,
 // unless the listener below is closed. Listen makes one, Stop ends it.
 type Listener struct {
 	// set at construction
 	net.Listener
 	patrol   *patrol
 	limit    int
+	share    int // of one client; 0: any number
+	peers    Peers
 	refusals Refusals
 	counts   *Counts
 	log      *slog.Logger
@@ -27,19 +29,23 @@ type Listener struct {
 
 	// owned by Accept
 	logged time.Time
+	warned bool // of a client that has its share
 }
 
 // Listen puts the connections of l under patrol, which begins at once. The caller must Stop the Listener.
-func Listen(l net.Listener, c Config, refusals Refusals, counts *Counts, log *slog.Logger) *Listener {
+func Listen(l net.Listener, c Config, peers Peers, refusals Refusals, counts *Counts, log *slog.Logger) *Listener {
 	return &Listener{
 		Listener: l, patrol: newPatrol(c.ReadTimeout, c.IdleTimeout, c.ReadTimeout), limit: c.MaxConnections,
-		refusals: refusals, counts: counts, log: log,
+		share: c.MaxClientConnections.of(c.MaxConnections), peers: peers, refusals: refusals, counts: counts, log: log,
 		closed: make(chan struct{}),
 	}
 }
 
 // Open returns how many connections are open, without those that are turned away.
 func (l *Listener) Open() int { return l.patrol.open() }
+
+// Share returns how many connections one client may have at once; 0: any number.
+func (l *Listener) Share() int { return l.share }
 
 // Leave says that the server is about to end. From then on a connection that is closed lingers, so that the client reads its answer
 // whatever it is sending (RFC 9112, Section 9.6). The caller has answers say that they are the last ones.
@@ -96,12 +102,11 @@ func (l *Listener) Accept() (net.Conn, error) {
 		case err == nil:
 			pause = 0
 			c := newConn(raw, l.patrol, l.refusals.NotTLS)
-			if l.patrol.admit(c, l.limit) {
+			if l.admit(c) {
 				l.counts.Accepted.Add(1)
 				boundSilence(c, l.patrol.silence)
 				return c.Served(), nil
 			}
-			l.turnAway(c)
 		case !passes(err):
 			return nil, err
 		default:
@@ -149,9 +154,38 @@ func (l *Listener) failed(err error, pause time.Duration) {
 	}
 }
 
-// turnAway tells a client that there is no room, and closes its connection.
-func (l *Listener) turnAway(c *Conn) {
-	answer := l.refusals.Full[l.counts.TurnedAway.Add(1)%int64(len(l.refusals.Full))]
+// admit takes a connection under patrol, or turns it away.
+func (l *Listener) admit(c *Conn) bool {
+	c.client = l.peers.Peer(Address(c.socket.RemoteAddr()))
+	if c.client.IsValid() {
+		if after := l.peers.Connects(c.client); after > 0 {
+			l.turnAway(c, Rate, after)
+			return false
+		}
+	}
+	why, admitted := l.patrol.admit(c, l.limit, l.share)
+	if !admitted {
+		l.turnAway(c, why, time.Second)
+	}
+	return admitted
+}
+
+// turnAway tells a client why it is not served, and that it may be after that time, and closes its connection.
+func (l *Listener) turnAway(c *Conn, why Reason, after time.Duration) {
+	n := l.counts.TurnedAway[why].Add(1)
+	var answer []byte
+	switch {
+	case c.tls != nil: // a handshake costs more than most requests
+	case why == Full:
+		answer = l.refusals.Full[n%int64(len(l.refusals.Full))]
+	default:
+		answer = l.refusals.TooMany(after)
+	}
+	if why == Client && !l.warned {
+		l.warned = true // once: it may go on for as long as the client likes
+		l.log.Warn("a client has as many connections as one may have; if it is a proxy of many clients, it has to be trusted",
+			"client", c.client, "connections", l.share)
+	}
 	if c.tls == nil && l.patrol.turnAway(c, func(c *Conn) { c.tell(answer) }) {
 		return
 	}

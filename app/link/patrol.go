@@ -1,6 +1,7 @@
 package link
 
 import (
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,8 +30,9 @@ type patrol struct {
 	mu sync.Mutex
 	// guarded by mu
 	conns     map[*Conn]struct{}
-	watched   []glance // of conns, those whose client is watched
-	away      int      // of conns, those that are turned away
+	watched   []glance           // of conns, those whose client is watched
+	away      int                // of conns, those that are turned away
+	clients   map[netip.Addr]int // how many of the others each client has, who has any
 	ended     bool
 	lingering sync.WaitGroup // added to under mu, before ended
 }
@@ -45,6 +47,7 @@ func newPatrol(request, idle, reply time.Duration) *patrol {
 		every:    every,
 		stopping: make(chan struct{}),
 		conns:    make(map[*Conn]struct{}),
+		clients:  make(map[netip.Addr]int),
 	}
 	p.stopped.Go(p.walk)
 	return p
@@ -79,15 +82,42 @@ func (p *patrol) stop() {
 	p.lingering.Wait()
 }
 
-// admit takes the connection under patrol, unless that would make more than limit; 0 means none.
-func (p *patrol) admit(c *Conn, limit int) bool {
+// admit takes the connection under patrol, unless that would make more than share of its client, or more than limit of all; 0 means none.
+// Otherwise it says why not.
+func (p *patrol) admit(c *Conn, limit, share int) (why Reason, admitted bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if limit > 0 && len(p.conns)-p.away >= limit {
-		return false
+	switch {
+	case share > 0 && c.client.IsValid() && p.clients[c.client] >= share:
+		return Client, false
+	case limit > 0 && len(p.conns)-p.away >= limit:
+		return Full, false
 	}
 	p.conns[c] = struct{}{}
-	return true
+	if share == 0 {
+		c.client = netip.Addr{} // nobody asks
+	}
+	if c.client.IsValid() {
+		p.clients[c.client]++
+	}
+	return 0, true
+}
+
+// removeLocked takes a connection out of the patrol, if it is there.
+func (p *patrol) removeLocked(c *Conn) {
+	if _, there := p.conns[c]; !there {
+		return
+	}
+	delete(p.conns, c)
+	switch {
+	case c.away:
+		p.away--
+	case !c.client.IsValid():
+	case p.clients[c.client] > 1:
+		p.clients[c.client]--
+	default:
+		delete(p.clients, c.client)
+	}
 }
 
 // open returns how many connections are open, those that are turned away left out.
@@ -115,7 +145,7 @@ func (p *patrol) dismiss(c *Conn) (lingers bool) {
 		p.lingering.Go(c.linger)
 		return true
 	}
-	delete(p.conns, c)
+	p.removeLocked(c)
 	return false
 }
 
@@ -123,10 +153,7 @@ func (p *patrol) dismiss(c *Conn) (lingers bool) {
 func (p *patrol) forget(c *Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.conns, c)
-	if c.away {
-		p.away--
-	}
+	p.removeLocked(c)
 }
 
 // turnAway lets a connection linger that admit has not taken, and calls tell meanwhile. It reports whether it may: only so many clients

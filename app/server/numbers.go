@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"signal-server/app/gate/limit"
+	"signal-server/app/link"
 	"signal-server/app/watch"
 	"signal-server/app/watch/metrics"
 	"signal-server/custerrors"
@@ -43,12 +44,17 @@ var (
 		Name: "signal_connections_limit", Help: "Connections at once, at the most (--max-connections); 0: as many as there are descriptors.",
 		Kind: metrics.Gauge,
 	}
+	clientConnectionsLimit = &metrics.Metric{
+		Name: "signal_client_connections_limit", Help: "Connections of one client at once, at the most (--max-client-connections); 0: any number.",
+		Kind: metrics.Gauge,
+	}
 	connectionsAccepted = &metrics.Metric{
 		Name: "signal_connections_accepted_total", Help: "Connections that were accepted and served.", Kind: metrics.Counter,
 	}
 	connectionsTurnedAway = &metrics.Metric{
-		Name: "signal_connections_turned_away_total", Help: "Connections refused because there were as many as --max-connections.",
-		Kind: metrics.Counter,
+		Name: "signal_connections_turned_away_total", Kind: metrics.Counter, Labels: []string{"reason"},
+		Help: "Connections refused because there were as many as --max-connections (full), or their client had as many as " +
+			"--max-client-connections (client), or made more than --rate-connections (rate).",
 	}
 	acceptErrors = &metrics.Metric{
 		Name: "signal_accept_errors_total", Help: "Failures to accept a connection, for want of descriptors mostly; each is tried again.",
@@ -72,7 +78,8 @@ var (
 // Metrics implements metrics.Source.
 func (n numbers) Metrics() []*metrics.Metric {
 	return []*metrics.Metric{
-		waitsNow, streamsNow, waitsLimit, bodiesNow, bodiesLimit, connections, connectionsLimit, connectionsAccepted, connectionsTurnedAway,
+		waitsNow, streamsNow, waitsLimit, bodiesNow, bodiesLimit, connections, connectionsLimit, clientConnectionsLimit, connectionsAccepted,
+		connectionsTurnedAway,
 		acceptErrors, refusals, clientsKnown, readyNow,
 	}
 }
@@ -88,14 +95,17 @@ func (n numbers) Report(to metrics.Sink) {
 	to.Value(bodiesNow, float64(bodies))
 	to.Value(bodiesLimit, float64(bodiesMax))
 
-	open := 0
+	open, share := 0, 0
 	if api := n.api.Load(); api != nil {
-		open = api.Open()
+		open, share = api.Open(), api.Share()
 	}
 	to.Value(connections, float64(open))
 	to.Value(connectionsLimit, float64(n.bounds.MaxConnections))
+	to.Value(clientConnectionsLimit, float64(share))
 	to.Value(connectionsAccepted, float64(n.counts.Accepted.Load()))
-	to.Value(connectionsTurnedAway, float64(n.counts.TurnedAway.Load()))
+	for r := range link.Reasons {
+		to.Value(connectionsTurnedAway, float64(n.counts.TurnedAway[r].Load()), r.String())
+	}
 	to.Value(acceptErrors, float64(n.counts.Failed.Load()))
 
 	n.reportRefusals(to)

@@ -34,7 +34,7 @@ func (s *Server) newRedirect(to Redirect) *fasthttp.Server {
 		ErrorHandler:          s.refuseBroken,
 		NoDefaultServerHeader: true,
 	}
-	tune(server)
+	s.tune(server)
 	return server
 }
 
@@ -48,6 +48,10 @@ func (s *Server) redirectHandler(to Redirect) fasthttp.RequestHandler {
 	}
 	return func(c *fasthttp.RequestCtx) {
 		defer s.finish(c)
+		if !link.Sound(c) {
+			s.refuseUnsound(c)
+			return
+		}
 		c.SetConnectionClose()
 		reads := (c.IsGet() || c.IsHead()) && !link.TellsBody(&c.Request.Header)
 		switch {

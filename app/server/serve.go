@@ -36,7 +36,7 @@ type door struct {
 // doors returns a door for each listener that there is.
 func (s *Server) doors(l Listeners) (all []door) {
 	linked := func(what string, listener net.Listener, server *fasthttp.Server) {
-		guarded := link.Listen(listener, s.bounds, s.refusals(), &s.counts, s.watch.Log())
+		guarded := link.Listen(listener, s.bounds, s.gate, s.refusals(), &s.counts, s.watch.Log())
 		// Not fasthttp's own shutdown: it drops a request that begins as it closes the connection, and knows of none that has not.
 		all = append(all, door{what, func() error { return server.Serve(guarded) }, guarded.Drain, guarded})
 	}

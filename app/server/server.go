@@ -7,11 +7,13 @@
 package server
 
 import (
+	"bytes"
 	"errors"
 	"math"
 	"net"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
@@ -81,7 +83,7 @@ func New(p Parts) (*Server, error) {
 		}
 	}
 	s.route = s.fiber.Handler()
-	tune(server)
+	s.tune(server)
 	server.Handler = s.Handle
 	server.ErrorHandler = s.refuseBroken
 	s.admin = s.newAdmin()
@@ -89,7 +91,8 @@ func New(p Parts) (*Server, error) {
 }
 
 // tune sets what all servers of fasthttp here have in common.
-func tune(server *fasthttp.Server) {
+func (s *Server) tune(server *fasthttp.Server) {
+	server.ReadBufferSize = s.config.HeaderBytes // a head has to fit into it
 	server.ConnState = link.Follow
 	link.HoldBodies(server)
 	server.Logger = quiet{}
@@ -103,6 +106,10 @@ func tune(server *fasthttp.Server) {
 // hot: every request passes here.
 func (s *Server) Handle(c *fasthttp.RequestCtx) {
 	defer s.finish(c)
+	if !link.Sound(c) {
+		s.refuseUnsound(c)
+		return
+	}
 	if s.gate.ListsOrigins() && !s.gate.Admits(c.Request.Header.Peek(fasthttp.HeaderOrigin), c.Host()) {
 		s.refuse(c, custerrors.NotAllowed)
 		return
@@ -166,14 +173,30 @@ func (s *Server) refuseBroken(c *fasthttp.RequestCtx, err error) {
 	s.host.Count(c, s.otherRoute, s.host.RefuseUnknown(c, msg))
 }
 
+// refuseUnsound refuses a request whose head fasthttp takes and others may not, or not in the same way.
+func (s *Server) refuseUnsound(c *fasthttp.RequestCtx) {
+	if conn := link.Of(c.Conn()); conn != nil {
+		conn.Refused()
+	}
+	c.SetConnectionClose()
+	s.host.Count(c, s.otherRoute, s.host.RefuseUnknown(c, custerrors.RequestIsInvalid))
+}
+
 // refusals returns what listeners say by themselves.
 func (s *Server) refusals() link.Refusals {
 	a := link.Refusals{NotTLS: s.wholeRefusal(custerrors.RequestIsInvalid, "")}
 	for _, seconds := range []string{"1", "2", "3"} {
 		a.Full = append(a.Full, s.wholeRefusal(custerrors.ServerIsOverloaded, seconds))
 	}
+	head, rest, _ := bytes.Cut(s.wholeRefusal(custerrors.TooManyRequests, someRetryAfter), []byte(someRetryAfter))
+	a.TooMany = func(after time.Duration) []byte {
+		return append(wire.AppendRetryAfter(bytes.Clone(head), after, true), rest...)
+	}
 	return a
 }
+
+// someRetryAfter stands for a Retry-After that is not known yet. It is nowhere else in an answer.
+const someRetryAfter = "987654321"
 
 // wholeRefusal returns a refusal, head and all, that ends a connection before there is a request.
 func (s *Server) wholeRefusal(msg custerrors.Error, retryAfter string) []byte {

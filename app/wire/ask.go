@@ -64,7 +64,7 @@ func (v *Visit) Ask(c *fiber.Ctx, ask *Ask, wait *cache.Wait) error {
 	q := question{Ask: *ask, key: v.Key, to: v.Seat, route: v.route.asked}
 	body, at, err := v.find(c.Context(), v.reply.Reuse(), &q, wait)
 	if wait.Pending() {
-		v.Gate.Note(&v.Pass, err)
+		v.Gate.Note(&v.Pass, err) // the end of the visit notes what comes of it
 		held, full := v.Gate.Hold(&v.Pass)
 		if full != nil {
 			wait.End()

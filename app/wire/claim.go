@@ -2,13 +2,13 @@ package wire
 
 import (
 	"bytes"
-	"net"
 	"net/netip"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
 	"signal-server/app/gate"
+	"signal-server/app/link"
 	"signal-server/cache"
 )
 
@@ -18,7 +18,8 @@ import (
 // hot: every request that names a key passes here, once.
 func (v *Visit) readClaim(c *fiber.Ctx) {
 	claim := &v.claim
-	*claim = gate.Claim{Key: keyOf(c), Seat: v.route.Seat}
+	key, one := keyOf(c)
+	*claim = gate.Claim{Key: key, Keys: !one, Seat: v.route.Seat}
 	if h := &c.Request().Header; v.listed {
 		claim.Site = h.PeekBytes(headerFetchSite)
 		if claim.Site != nil {
@@ -48,15 +49,19 @@ func (v *Visit) readClaim(c *fiber.Ctx) {
 }
 
 // keyOf returns what names the session: the header "key" or, where a client cannot set headers, the query's. The header wins, unless it
-// is blank. It lives as long as the request.
+// is blank. The key lives as long as the request. one says that there is no second header.
 //
 // hot: every request that names a key passes here, once.
-func keyOf(c *fiber.Ctx) string {
-	key := c.Request().Header.PeekBytes(headerKey)
+func keyOf(c *fiber.Ctx) (text string, one bool) {
+	var key []byte
+	all := c.Request().Header.PeekAll(headerKey)
+	if len(all) > 0 {
+		key = all[0]
+	}
 	if hasQuery(c) && len(bytes.TrimSpace(key)) == 0 {
 		key = c.Context().QueryArgs().Peek("key")
 	}
-	return unsafeString(key)
+	return unsafeString(key), len(all) < 2
 }
 
 // bearerOf returns the request's token: from the header (RFC 6750, Section 2.1) or, as an EventSource cannot set headers, from the
@@ -76,16 +81,11 @@ func bearerOf(c *fiber.Ctx) []byte {
 
 // clientOf returns who asks, as far as proxies are believed.
 func (h *Host) clientOf(c *fasthttp.RequestCtx) netip.Addr {
-	return h.Gate.Client(addressOf(c.RemoteAddr()), allOf(c, fasthttp.HeaderXForwardedFor)...)
+	return h.Gate.Client(link.Address(c.RemoteAddr()), allOf(c, fasthttp.HeaderXForwardedFor)...)
 }
 
-// addressOf returns the address of a peer, or the zero Addr of one that has none.
-func addressOf(a net.Addr) netip.Addr {
-	if tcp, ok := a.(*net.TCPAddr); ok {
-		return tcp.AddrPort().Addr()
-	}
-	return netip.Addr{}
-}
+// noClient is the client of a request that nobody wants to know the client of.
+var noClient netip.Addr
 
 // allOf returns all headers of that name, which most requests have none of. They live as long as the request.
 func allOf(c *fasthttp.RequestCtx, name string) [][]byte {
@@ -96,8 +96,9 @@ func allOf(c *fasthttp.RequestCtx, name string) [][]byte {
 }
 
 // Headers of a claim, as fasthttp normalizes their names.
+const headerKey = "Key"
+
 var (
-	headerKey       = []byte("Key")
 	headerFetchSite = []byte("Sec-Fetch-Site")
 	headerFetchMode = []byte("Sec-Fetch-Mode")
 	headerTicket    = [...][]byte{cache.Offer: []byte("X-Offer-Ticket"), cache.Answer: []byte("X-Answer-Ticket")}

@@ -3,6 +3,7 @@ package wire
 import (
 	"github.com/valyala/fasthttp"
 
+	"signal-server/app/link"
 	"signal-server/cache"
 	"signal-server/custerrors"
 )
@@ -11,7 +12,7 @@ import (
 //
 // hot: every request that writes.
 func (h *Host) payerOf(c *fasthttp.RequestCtx) cache.Payer {
-	from := addressOf(c.RemoteAddr())
+	from := link.Address(c.RemoteAddr())
 	if !h.Gate.Believes(from) { // to look for a header costs more than all the rest
 		return cache.PayerOf(from)
 	}

@@ -87,7 +87,7 @@ func (v *Visit) enterSession(c *fiber.Ctx) (err error) {
 // earn notes that a post was done, and that the answer bears the ticket which it has earned. next is a cursor of its session. A client that
 // repeats the post gets the ticket again. It has to know all of it: the store binds the Idempotency-Key to route and body.
 func (v *Visit) earn(next cache.Cursor) {
-	v.Gate.Note(&v.Pass, nil)
+	v.Note(nil)
 	if v.Gate.WantsTickets() && v.Post.Batch.HasSDP() {
 		v.granted = next.Epoch()
 	}

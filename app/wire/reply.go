@@ -150,15 +150,20 @@ func spreads(msg custerrors.Error) bool {
 	return msg != custerrors.StoreIsUnavailable && msg != custerrors.ServerIsShuttingDown
 }
 
-// setRetryAfter tells a client that is refused for now how long to wait, in whole seconds (RFC 9110, Section 10.2.3). With
+// AppendRetryAfter appends how long a client that is refused for now is told to wait, in whole seconds (RFC 9110, Section 10.2.3). With
 // spread it is up to half as long again, 2 s at the least, so that clients that were refused together do not come back together.
-func setRetryAfter(r *Reply, after time.Duration, spread bool) {
+func AppendRetryAfter(dst []byte, after time.Duration, spread bool) []byte {
 	seconds := int64((after + time.Second - 1) / time.Second)
 	if spread {
 		seconds += rand.Int64N(max(seconds/2, 2) + 1) // #nosec G404 -- spreads clients, hides nothing
 	}
+	return strconv.AppendInt(dst, seconds, 10)
+}
+
+// setRetryAfter tells a client how long to wait, and lets pages read it.
+func setRetryAfter(r *Reply, after time.Duration, spread bool) {
 	var digits [20]byte
-	r.Header.SetCanonical(headerRetryAfter, strconv.AppendInt(digits[:0], seconds, 10))
+	r.Header.SetCanonical(headerRetryAfter, AppendRetryAfter(digits[:0], after, spread))
 	r.Header.AddBytesKV(headerExpose, headerRetryAfter) // beside a ticket's
 }
 

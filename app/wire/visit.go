@@ -31,6 +31,7 @@ type Visit struct {
 	// Post is what the request writes, if it does.
 	Post Post
 
+	noted   bool   // the gate knows what the visit was told
 	granted uint64 // the epoch of the session whose ticket of this seat the answer bears; 0: it bears none
 }
 
@@ -44,7 +45,7 @@ func (h *Host) serve(w Wire, r *Route) fiber.Handler {
 	number := h.Watch.Requests.Route(r.Label)
 	return func(c *fiber.Ctx) error {
 		v, _ := h.visits.Get().(*Visit) // one that panics does not come back
-		v.wire, v.route, v.Pass, v.granted = w, r, gate.Pass{}, 0
+		v.wire, v.route, v.Pass, v.granted, v.noted = w, r, gate.Pass{}, 0, false
 		v.reply = Reply{Response: c.Response(), get: c.Context().IsGet()}
 		h.Mark(c.Context())
 		h.begin(c.Context(), number, &v.passage)
@@ -103,6 +104,13 @@ func (v *Visit) MayAct(c *fiber.Ctx) error {
 	return v.Act(v.Store.Touch(c.Context(), v.Key))
 }
 
+// Note tells the gate what the visit is told of its session, nil if it is served with it. The end of a visit does so, unless somebody has: a handler
+// whose answer does not say what the store has said.
+func (v *Visit) Note(err error) {
+	v.noted = true
+	v.Gate.Note(&v.Pass, err)
+}
+
 // end finishes the answer of a request that its handler has answered or, if err is not nil, refused; and settles it.
 //
 // hot: every request that is not answered later.
@@ -117,8 +125,8 @@ func (v *Visit) end(c *fiber.Ctx, err error) {
 	case !v.route.hasKey():
 		end = v.Watch.Requests.OfStatus(v.reply.StatusCode())
 	}
-	if v.route.hasKey() {
-		v.Gate.Note(&v.Pass, err)
+	if v.route.hasKey() && (err != nil || !v.noted) {
+		v.Note(err)
 	}
 	if v.granted != 0 {
 		v.grant(&v.reply, v.Key, v.Seat, v.granted)

@@ -38,6 +38,7 @@ func TestWhatIsDoneAtTheEndIsAnswered(t *testing.T) {
 	for range rounds {
 		w := new(writes)
 		s := serve(t, func(o *options) {
+			o.config.Limits.ClientMemory = cache.Share{} // all of them are one client
 			o.wrap = func(store cache.Store) cache.Store {
 				w.Store = store
 				return w

@@ -82,7 +82,7 @@ func TestGolden(t *testing.T) {
 	}
 	for name, sent := range map[string]string{
 		"400 of what is not HTTP": "garbage\r\n\r\n",
-		"431":                     "GET /" + strings.Repeat("x", 5000) + " HTTP/1.1\r\nHost: x\r\n\r\n",
+		"431":                     "GET /" + strings.Repeat("x", 9000) + " HTTP/1.1\r\nHost: x\r\n\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn, _ := s.dial(t)

@@ -1,13 +1,18 @@
 package api_test
 
 import (
+	"crypto/sha256"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"signal-server/app/gate/auth"
 	"signal-server/custerrors"
 )
 
@@ -227,8 +232,15 @@ func TestLargeBodiesAreAnswered(t *testing.T) {
 }
 
 func TestHeaderBytes(t *testing.T) {
-	s := serve(t)
-	const limit = 4 << 10 // request line and headers, with the empty line
+	headerBytes(t, 8<<10)
+	const other = 1 << 10
+	headerBytes(t, other, func(o *options) { o.config.Server.HeaderBytes = other })
+}
+
+// headerBytes checks that the request line and headers, with the empty line, may have so many bytes, and no more.
+func headerBytes(t *testing.T, limit int, changes ...func(*options)) {
+	t.Helper()
+	s := serve(t, changes...)
 	for name, test := range map[string]struct{ before, after string }{
 		"in a header": {"GET /answer/sdp HTTP/1.1\r\nHost: x\r\nkey: " + newKey() + "\r\nX: ", "\r\n\r\n"},
 		"in the path": {"GET /answer/sdp?x=", " HTTP/1.1\r\nHost: x\r\nkey: " + newKey() + "\r\n\r\n"},
@@ -250,6 +262,36 @@ func TestHeaderBytes(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestLongHeadsOfBrowsersAndTokens sends 6 KiB of cookies, as other programs of the same site may have made them, and the longest token.
+func TestLongHeadsOfBrowsersAndTokens(t *testing.T) {
+	token := strings.Repeat("x", auth.MaxTokenLength)
+	tokens := filepath.Join(t.TempDir(), "tokens")
+	if err := os.WriteFile(tokens, fmt.Appendf(nil, "sha256:%x\n", sha256.Sum256([]byte(token))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	guard, err := auth.Open(t.Context(), auth.Config{TokensFile: tokens}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer guard.Close()
+	s := serve(t, func(o *options) { o.config.Guard = guard })
+	browser := [][2]string{
+		{"Cookie", "session=" + strings.Repeat("c", 6<<10)},
+		{"Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"},
+		{"User-Agent", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/149.0.0.0 Safari/537.36"},
+	}
+	if a, err := s.try(t.Context(), request{line: "GET /", header: browser}); err != nil || a.status != http.StatusOK {
+		t.Errorf("the page with 6 KiB of cookies: got %d, %v, want 200", a.status, err)
+	}
+	for what, r := range map[string]request{
+		"in the header": {line: "GET /answer/sdp", header: [][2]string{{"Authorization", "Bearer " + token}, browser[1], browser[2]}},
+		"in the query":  {line: "GET /answer/sdp?access_token=" + token, header: browser[1:]},
+	} {
+		r.key = newKey()
+		s.do(t, r).expect(t, "a token of 6 KiB "+what, custerrors.KeyNotFound, "")
 	}
 }
 

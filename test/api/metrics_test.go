@@ -317,12 +317,12 @@ func TestMetricsOfPanics(t *testing.T) {
 }
 
 func TestMetricsOfConnections(t *testing.T) {
-	s := serve(t, func(o *options) { o.config.Link.MaxConnections = 1 })
+	s := serve(t, share(0), func(o *options) { o.config.Link.MaxConnections = 1 })
 	before := scraped(t, s.app)
 	s.do(t, request{line: "GET /healthz"}) // its connection stays
 	_, br := s.dial(t)
 	br.ReadByte() // returns when a connection that is turned away ends, or says something before
-	s.eventually(t, "signal_connections_turned_away_total", 1)
+	s.eventually(t, `signal_connections_turned_away_total{reason="full"}`, 1)
 	grown(t, s.app, "two connections", before, "signal_connections_accepted_total", map[string]float64{"": 1})
 	after := scraped(t, s.app)
 	if after["signal_connections"] != 1 || after["signal_connections_limit"] != 1 || after["signal_accept_errors_total"] != 0 {
@@ -357,7 +357,7 @@ func TestMetricsOfAcceptErrors(t *testing.T) {
 	})
 	s.do(t, request{line: "GET /healthz"})
 	for series, want := range map[string]float64{
-		"signal_accept_errors_total": times, "signal_connections_accepted_total": 1, "signal_connections_turned_away_total": 0,
+		"signal_accept_errors_total": times, "signal_connections_accepted_total": 1, `signal_connections_turned_away_total{reason="full"}`: 0,
 	} {
 		if got := scraped(t, s.app)[series]; got != want {
 			t.Errorf("%s: got %v, want %v", series, got, want)

@@ -56,6 +56,9 @@ func TestOver(t *testing.T) {
 				"events resume":   TestEventsResume,
 				"events' end":     TestStreamsEndAtShutdown,
 				"one round trip":  TestOneRoundTrip,
+				"a Unix socket":   TestAUnixSocketIsNotOneClient,
+				"too many":        TestTooManyOverTLS,
+				"no requests":     TestWhatIsNoRequestIsRefusedAtOnce,
 			} {
 				t.Run(name, test)
 			}

@@ -89,7 +89,8 @@ func serve(t testing.TB, args ...string) *server {
 func start(t testing.TB, cmd *exec.Cmd) *server {
 	t.Helper()
 	s := &server{cmd: cmd, log: new(testlog.Log), ended: make(chan error, 1)}
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+	// One address stands for many clients, unless the arguments say otherwise.
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "SIGNAL_MAX_CLIENT_CONNECTIONS=0"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	stderr, err := cmd.StderrPipe()
 	if err != nil {

@@ -65,7 +65,7 @@ func TestSlow(t *testing.T) {
 			var coming figures // while the attackers connect
 			var held string
 			before, in := p.during(t, func() {
-				said, end := attack(t, name, s.addr)
+				said, end := attack(t, "TestAttackers", fmt.Sprintf("%s %s %d", name, s.addr, crowd()))
 				nextLine(t, said)
 				coming = p.take(t)
 				// A reader goes on reading what its kernel has buffered long after the server has hung up.
@@ -84,12 +84,13 @@ func TestSlow(t *testing.T) {
 	}
 }
 
-// attack starts the attackers of that name in a process of their own. They stand for machines elsewhere, so that process leaves the
-// cores to the server and the peers. It prints a line when all attackers are there, and one when the last is gone.
-func attack(t testing.TB, name, addr string) (said *bufio.Scanner, end func()) {
+// attack starts attackers in a process of their own: the test that is their side, which finds in attackVariable what it is to do. They
+// stand for machines elsewhere, so that process leaves the cores to the server and the peers. It prints a line when all attackers are
+// there, and one when the last is gone.
+func attack(t testing.TB, test, what string) (said *bufio.Scanner, end func()) {
 	t.Helper()
-	cmd := exec.Command("nice", "-n", "19", os.Args[0], "-test.run=^TestAttackers$", "-test.count=1")
-	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %s %d", attackVariable, name, addr, crowd()))
+	cmd := exec.Command("nice", "-n", "19", os.Args[0], "-test.run=^"+test+"$", "-test.count=1")
+	cmd.Env = append(os.Environ(), attackVariable+"="+what)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
@@ -115,7 +116,7 @@ func nextLine(t testing.TB, lines *bufio.Scanner) string {
 	return lines.Text()
 }
 
-// attackVariable makes the test binary be attackers: it has their name, the address that they attack, and their number.
+// attackVariable makes the test binary be attackers: it says what they do, and where.
 const attackVariable = "SIGNAL_ATTACK"
 
 // TestAttackers is the attackers' side of TestSlow, in a process of its own.

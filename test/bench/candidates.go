@@ -86,7 +86,7 @@ func built(name, program string, env ...string) candidate {
 	return candidate{
 		name: name,
 		argv: func(port string) []string { return []string{program, "--listen=127.0.0.1:" + port, "--admin="} },
-		env:  append([]string{"SIGNAL_MAX_CLIENT_MEMORY=0"}, env...),
+		env:  append([]string{"SIGNAL_MAX_CLIENT_MEMORY=0", "SIGNAL_MAX_CLIENT_CONNECTIONS=0"}, env...),
 	}
 }
 

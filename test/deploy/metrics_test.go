@@ -132,7 +132,8 @@ const well = `load 1m
   signal_store_budget_bytes{job="signal-server",instance="a"} 100x30
   signal_panics_total{job="signal-server",instance="a"} 3x30
   signal_accept_errors_total{job="signal-server",instance="a"} 3x30
-  signal_connections_turned_away_total{job="signal-server",instance="a"} 3x30
+  signal_connections_turned_away_total{job="signal-server",instance="a",reason="full"} 3x30
+  signal_connections_turned_away_total{job="signal-server",instance="a",reason="client"} 0+10x30
   signal_log_lines_lost_total{job="signal-server",instance="a",log="server"} 3x30
   signal_requests_total{job="signal-server",instance="a",route="GET /offer/sdp",status="200",msg="ok"} 0+600x30
   signal_requests_total{job="signal-server",instance="a",route="GET /offer/sdp",status="500",msg="InternalError"} 0x30
@@ -165,7 +166,7 @@ var ill = map[string][][2]string{
 	"SignalServerStoreFails":       {{`signal_store_errors_total{`, "0+20x30"}},
 	"SignalServerStoreSlow":        {{`signal_store_call_seconds_bucket{job="signal-server",instance="a",le="0.003"`, "0+98x30"}},
 	"SignalServerOutOfDescriptors": {{`process_open_fds{`, "910x30"}},
-	"SignalServerTurnsAway":        {{`signal_connections_turned_away_total{`, "0+1x30"}},
+	"SignalServerTurnsAway":        {{`reason="full"`, "0+1x30"}},
 	"SignalServerGuessing":         {{`reason="blocked"`, "0+100x30"}},
 	"SignalServerTokensRefused":    {{`reason="authentication"`, "0+400x30"}},
 	"SignalServerLogLost":          {{`signal_log_lines_lost_total{`, "3x25 4x4"}},

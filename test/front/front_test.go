@@ -221,7 +221,7 @@ func TestBodies(t *testing.T) {
 	})
 }
 
-// TestTLS checks which versions of TLS are spoken, and that requests without TLS are redirected to it.
+// TestTLS checks which versions of TLS are spoken, and that none is by suites with CBC, that requests without TLS are redirected to it.
 func TestTLS(t *testing.T) {
 	each(t, func(t *testing.T, start func(t *testing.T, byKey bool, servers ...string) proxy) {
 		p := start(t, false, serve(t, limit.Config{}).addr)
@@ -239,6 +239,18 @@ func TestTLS(t *testing.T) {
 					t.Errorf("Strict-Transport-Security: got %q, want half a year", got)
 				}
 			}
+		}
+		old := browser(t, p, someone)
+		config := old.Transport.(*http.Transport).TLSClientConfig
+		config.MaxVersion = tls.VersionTLS12
+		for _, suite := range append(tls.CipherSuites(), tls.InsecureCipherSuites()...) {
+			if strings.Contains(suite.Name, "_CBC_") {
+				config.CipherSuites = append(config.CipherSuites, suite.ID)
+			}
+		}
+		if response, err := old.Get("https://" + host + "/healthz"); err == nil {
+			response.Body.Close()
+			t.Error("suites with CBC only: got an answer, want it refused")
 		}
 		response, err := browser(t, p, someone).Get("http://" + host + "/offer/sdp?wait=1")
 		if err != nil {

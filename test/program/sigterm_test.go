@@ -79,7 +79,7 @@ func TestSIGTERMUnderLoad(t *testing.T) {
 			if got := answered.Load(); done == 0 || done > got {
 				t.Errorf("got %d posts done and %d answered, want every one answered that was done", done, got)
 			}
-			if last.Load() == 0 {
+			if delay > 0 && last.Load() == 0 { // without it there may be no request under way
 				t.Error("got no answer that says that it is the last one, want them after the signal")
 			}
 			if got := kept.Load(); got > 0 {

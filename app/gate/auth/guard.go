@@ -11,8 +11,9 @@ import (
 	"signal-server/custerrors"
 )
 
-// MaxTokenLength bounds a token, in bytes. A JWT with a dozen claims and an RSA signature has about one KiB.
-const MaxTokenLength = 8 << 10
+// MaxTokenLength bounds a token, in bytes. A JWT with a dozen claims and an RSA signature has about one KiB. The longest fits into a head
+// of 8 KiB with what else clients send there.
+const MaxTokenLength = 6 << 10
 
 // Guard checks tokens. All its methods may be called concurrently.
 type Guard struct {

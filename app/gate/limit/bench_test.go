@@ -77,7 +77,7 @@ func TestMemory(t *testing.T) {
 	if clients != DefaultClients {
 		t.Errorf("clients: got %d, want %d", clients, DefaultClients)
 	}
-	if limit := uint64(DefaultClients * 195); got > limit {
+	if limit := uint64(DefaultClients * 203); got > limit {
 		t.Errorf("heap: got %d bytes, want %d at the most", got, limit)
 	}
 }

@@ -1,4 +1,4 @@
-// Package limit says how much one client may ask for: requests, new sessions, wrong keys, waits at once. It knows addresses and
+// Package limit says how much one client may ask for: connections, requests, new sessions, wrong keys, waits at once. It knows addresses and
 // rates, not what a request is.
 //
 //	peer, X-Forwarded-For ──Proxies──▶ client ──Limiter──▶ how long to wait before asking again; 0: go on
@@ -29,6 +29,9 @@ import (
 type Config struct {
 	// TrustedProxies is what ParseProxies reads.
 	TrustedProxies []string `name:"trusted-proxies" placeholder:"CIDR,…" help:"Proxies whose X-Forwarded-For is believed: addresses, networks, loopback, private, unix."`
+
+	// Connections counts before anything is read, and before TLS.
+	Connections Rate `name:"rate-connections" default:"off" help:"Connections that one client makes, such as 20/s; over TLS each costs more than most requests."`
 
 	Requests Rate `name:"rate-requests" default:"off" help:"Requests of one client, such as 50/s: so many at once, and again as time goes by; off: any number."`
 	Opens    Rate `name:"rate-opens" default:"off" help:"New sessions of one client, such as 60/m."`
@@ -66,13 +69,14 @@ const DefaultClients = 1 << 16
 // whoever holds that only counts. A client is an address as Proxies.Client returns it.
 type Limiter struct {
 	// set at construction
-	requests, opens, wrongKeys meter
-	waits                      int32
-	block                      time.Duration
-	base                       time.Time    // time is counted from here
-	seed                       maphash.Seed // private: no client can aim at a shard, or at another client's place in it
-	shards                     []shard      // a power of two
-	guesses                    guesses
+	connections, requests, opens, wrongKeys meter
+
+	waits   int32
+	block   time.Duration
+	base    time.Time    // time is counted from here
+	seed    maphash.Seed // private: no client can aim at a shard, or at another client's place in it
+	shards  []shard      // a power of two
+	guesses guesses
 
 	// atomic
 	refused [reasons]atomic.Int64
@@ -103,15 +107,16 @@ func Reasons() []Reason { return []Reason{Requests, Opens, WrongKeys, Blocked, W
 // New returns a Limiter, or nil if the config limits nothing.
 func New(config Config) *Limiter {
 	l := &Limiter{
-		requests:  config.Requests.meter(),
-		opens:     config.Opens.meter(),
-		wrongKeys: config.WrongKeys.meter(),
-		waits:     int32(min(max(config.Waits, 0), 1<<30)),
-		block:     config.Block,
-		base:      time.Now(),
-		seed:      maphash.MakeSeed(),
+		connections: config.Connections.meter(),
+		requests:    config.Requests.meter(),
+		opens:       config.Opens.meter(),
+		wrongKeys:   config.WrongKeys.meter(),
+		waits:       int32(min(max(config.Waits, 0), 1<<30)),
+		block:       config.Block,
+		base:        time.Now(),
+		seed:        maphash.MakeSeed(),
 	}
-	if !l.requests.on() && !l.opens.on() && !l.wrongKeys.on() && l.waits == 0 {
+	if !l.connections.on() && !l.requests.on() && !l.opens.on() && !l.wrongKeys.on() && l.waits == 0 {
 		return nil
 	}
 	clients := config.Clients
@@ -123,6 +128,25 @@ func New(config Config) *Limiter {
 		l.guesses.init(l.wrongKeys)
 	}
 	return l
+}
+
+// Connect counts a connection that the client makes. It returns 0 if the connection may be served, and otherwise the time until the
+// client may make the next one. Whoever turns it away counts that: it is no request that is refused. Who is blocked may connect, and is told
+// when it asks.
+func (l *Limiter) Connect(client netip.Addr) time.Duration {
+	if !l.connections.on() {
+		return 0
+	}
+	id, now := idOf(client), time.Since(l.base)
+	s := l.shard(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.meetLocked(id)
+	if after := l.connections.due(st.connections, now); after > 0 {
+		return after
+	}
+	l.connections.take(&st.connections, now)
+	return 0
 }
 
 // Request counts a request of the client. It returns 0 if the request may be served, and otherwise the time until the client may ask

@@ -69,6 +69,41 @@ func TestRates(t *testing.T) {
 	}
 }
 
+// TestRateOfConnections connects as often as one client may, and once more. A client that is refused is told when to come back, and
+// counts as none whose request was refused.
+func TestRateOfConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := New(Config{Connections: Rate{2, time.Second}})
+		for i := range 2 {
+			if got := l.Connect(alice); got != 0 {
+				t.Errorf("number %d: got refused for %v, want served", i+1, got)
+			}
+		}
+		wait := l.Connect(alice)
+		if wait != 500*time.Millisecond {
+			t.Errorf("number 3: got %v, want 500 ms, when the next is due", wait)
+		}
+		if got := l.Connect(bob); got != 0 {
+			t.Errorf("somebody else: got refused for %v, want served", got)
+		}
+		if got := l.Request(alice); got != 0 {
+			t.Errorf("a request over a connection: got refused for %v, want served", got)
+		}
+		synctime.Pass(wait)
+		if got := l.Connect(alice); got != 0 {
+			t.Errorf("when it is due: got refused for %v, want served", got)
+		}
+		for _, r := range Reasons() {
+			if got := l.Refused(r); got != 0 {
+				t.Errorf("requests refused for %v: got %d, want none", r, got)
+			}
+		}
+	})
+	if got := New(Config{Requests: Rate{1, time.Second}}).Connect(alice); got != 0 {
+		t.Errorf("without such a rate: got refused for %v, want served", got)
+	}
+}
+
 func TestWaits(t *testing.T) {
 	l := New(Config{Waits: 2})
 	first, ok1 := l.Wait(alice)

@@ -223,6 +223,29 @@ func FuzzForwardedFor(f *testing.F) {
 	})
 }
 
+// TestPeers says whose connections count together.
+func TestPeers(t *testing.T) {
+	p, err := ParseProxies([]string{"10.0.0.0/8", "fd00::/8", "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for from, want := range map[string]string{
+		"192.0.2.1": "192.0.2.1", "::ffff:192.0.2.1": "192.0.2.1", "127.0.0.1": "127.0.0.1", "::1": "::",
+		"2001:db8::1:2:3:4": "2001:db8::", "2001:db8:0:1::9": "2001:db8:0:1::", "fe80::1%eth0": "fe80::",
+		"10.1.2.3": "", "::ffff:10.1.2.3": "", "fd12::7": "",
+	} {
+		got := p.One(netip.MustParseAddr(from))
+		if want == "" && got.IsValid() || want != "" && got != netip.MustParseAddr(want) {
+			t.Errorf("%s: got %v, want %q", from, got, want)
+		}
+	}
+	for _, p := range []Proxies{p, {}} {
+		if got := p.One(netip.Addr{}); got.IsValid() {
+			t.Errorf("a Unix socket: got %v, want no one client", got)
+		}
+	}
+}
+
 // naive walks the entries from the right. It reads an entry by taking every way of writing an address in turn.
 func naive(p *Proxies, addr netip.Addr, header string) netip.Addr {
 	entries := strings.Split(header, ",")

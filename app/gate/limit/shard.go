@@ -22,8 +22,8 @@ type shard struct {
 
 // state is what is known of a client. It has no pointers, so the garbage collector does not look at it.
 type state struct {
-	requests, opens, wrongKeys bucket
-	unanswered                 bucket // of sessions that it has opened
+	connections, requests, opens, wrongKeys bucket
+	unanswered                              bucket // of sessions that it has opened
 
 	birth   uint64 // tells the client from another one that had this place before, and from itself before it was forgotten
 	waits   int32

@@ -85,7 +85,7 @@ func (w *Wire) streamEvents(c *fiber.Ctx, v *wire.Visit) error {
 	}
 	if stops || v.Gate.TellsClients() { // whether there is a session, only a look tells
 		lease, err := v.Store.Touch(c.Context(), v.Key)
-		v.Gate.Note(&v.Pass, err)
+		v.Note(err)
 		over := err == custerrors.KeyNotFound || err == custerrors.KeyIsExpired || v.Session != 0 && lease.Epoch != v.Session
 		if stops && over {
 			return stop(v.Reply())

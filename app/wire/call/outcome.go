@@ -48,6 +48,7 @@ func (w *Wire) postOutcome(c *fiber.Ctx, v *wire.Visit) error {
 	if err != nil && err != custerrors.KeyIsExpired {
 		return err
 	}
+	v.Note(err)
 	if v.Session != 0 {
 		lease.Epoch = v.Session // which may have ended, and another one of the key live
 	}

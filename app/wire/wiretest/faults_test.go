@@ -376,7 +376,7 @@ var faults = []fault{
 	},
 	{
 		"each answer ends its connection", "want",
-		[]string{"limit: connections"},
+		[]string{"limit: connections", "limit: connections of a client"},
 		func(_ *testing.T, b *broken, _ *Harness) {
 			b.before(func(_ *fiber.Ctx, v *wire.Visit) error {
 				v.Reply().SetConnectionClose()

@@ -6,6 +6,7 @@ import (
 
 	"signal-server/app/apptest"
 	"signal-server/app/gate/limit"
+	"signal-server/app/link"
 	"signal-server/custerrors"
 )
 
@@ -65,18 +66,12 @@ var limitChecks = []check{
 	}},
 	{name: "limit: waits of a client", needs: holds, run: holdCheck(custerrors.TooManyRequests, func(c *apptest.Config) { c.Clients.Waits = allowed })},
 	{name: "limit: waits of all", needs: holds, run: holdCheck(custerrors.ServerIsOverloaded, func(c *apptest.Config) { c.Gate.MaxWaits = allowed })},
-	{name: "limit: connections", run: func(r *rig) {
-		s := r.serve(func(c *apptest.Config) { c.Link.MaxConnections = allowed })
-		w := r.who()
-		first, second := s.dial().send(r.h.Opens(w)), s.dial()
-		r.want("the first", first.answer("the first"), "")
-		r.want("the second", second.send(r.h.Asks(w)).answer("the second"), r.h.Nothing)
-		// Whose wire it would be asked by, a connection does not tell: this is refused as the server does.
-		r.wantForm("one more", s.do("one more", r.h.Asks(w)), Enveloped(custerrors.ServerIsOverloaded))
-		first.Close()
-		s.await("one has ended", count{"signal_connections", 1})
-		r.want("one that comes then", s.do("one that comes then", r.h.Asks(w)), r.h.Nothing)
-	}},
+	{name: "limit: connections", run: connectionCheck(custerrors.ServerIsOverloaded, func(c *link.Config) {
+		c.MaxConnections, c.MaxClientConnections = allowed, link.Share{}
+	})},
+	{name: "limit: connections of a client", run: connectionCheck(custerrors.TooManyRequests, func(c *link.Config) {
+		c.MaxClientConnections = link.Share{Number: allowed}
+	})},
 }
 
 // loopback are the proxies that are believed where a check is several clients.
@@ -139,5 +134,21 @@ func holdCheck(msg custerrors.Error, change func(*apptest.Config)) func(*rig) {
 		}
 		s.await("one has ended", count{"signal_waits", waiting}, count{"signal_streams", streaming})
 		another()
+	}
+}
+
+// connectionCheck opens as many connections as are allowed, and one more, which is refused with msg.
+func connectionCheck(msg custerrors.Error, limit func(*link.Config)) func(*rig) {
+	return func(r *rig) {
+		s := r.serve(func(c *apptest.Config) { limit(&c.Link) })
+		w := r.who()
+		first, second := s.dial().send(r.h.Opens(w)), s.dial()
+		r.want("the first", first.answer("the first"), "")
+		r.want("the second", second.send(r.h.Asks(w)).answer("the second"), r.h.Nothing)
+		// Whose wire it would be asked by, a connection does not tell: this is refused as the server does.
+		r.wantForm("one more", s.do("one more", r.h.Asks(w)), Enveloped(msg))
+		first.Close()
+		s.await("one has ended", count{"signal_connections", 1})
+		r.want("one that comes then", s.do("one that comes then", r.h.Asks(w)), r.h.Nothing)
 	}
 }

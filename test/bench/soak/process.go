@@ -70,7 +70,7 @@ func (s *soak) start(ctx context.Context) (*process, error) {
 	// In a short run sessions live shorter too. Otherwise the run would end while abandoned sessions still became more.
 	ttl := min(30*time.Second, s.duration/12)
 	p := &process{
-		cmd:   exec.Command(program, "--listen=127.0.0.1:0", "--admin=127.0.0.1:0", "--ttl="+ttl.String(), "--max-client-memory=0"),
+		cmd:   exec.Command(program, "--listen=127.0.0.1:0", "--admin=127.0.0.1:0", "--ttl="+ttl.String(), "--max-client-memory=0", "--max-client-connections=0"),
 		http:  &http.Client{Timeout: patience, Transport: &http.Transport{MaxConnsPerHost: 1}},
 		ended: make(chan error, 1),
 	}

@@ -1,0 +1,5 @@
+//go:build !unix
+
+package link
+
+func descriptors() int { return 0 }
