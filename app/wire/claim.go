@@ -84,9 +84,6 @@ func (h *Host) clientOf(c *fasthttp.RequestCtx) netip.Addr {
 	return h.Gate.Client(link.Address(c.RemoteAddr()), allOf(c, fasthttp.HeaderXForwardedFor)...)
 }
 
-// noClient is the client of a request that nobody wants to know the client of.
-var noClient netip.Addr
-
 // allOf returns all headers of that name, which most requests have none of. They live as long as the request.
 func allOf(c *fasthttp.RequestCtx, name string) [][]byte {
 	if c.Request.Header.Peek(name) == nil {
