@@ -112,9 +112,15 @@ func TestAnOffererDoesNotEndTheNextSession(t *testing.T) {
 	offers := newPC(t)
 	channel(t, offers)
 	offered := make(chan error, 1)
-	go func() { offered <- pionsignal.Offer(within(t, 2*time.Second), offers, w.session("key", client.Offer)) }()
+	go func() { offered <- pionsignal.Offer(within(t, 5*time.Second), offers, w.session("key", client.Offer)) }()
 	answer, next := w.session("key", client.Answer), w.session("key", client.Offer)
 	hand{t, answer}.putAnswer(nowhere)
+	until.Nil(t, 10*time.Second, func() error { // or to the offerer its session would be over before the answer
+		if offers.SignalingState() != webrtc.SignalingStateStable || offers.RemoteDescription() == nil {
+			return errors.New("the offerer has not read the answer")
+		}
+		return nil
+	})
 	if err := answer.End(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -18,10 +18,12 @@ func (c *check) failures(t *testing.T, h Harness) []string {
 	})
 }
 
+func allFaults() []fault { return slices.Concat(faults, bodyFaults) }
+
 // TestEachCheckHasAFault wants every check to find a fault in TestBrokenWires.
 func TestEachCheckHasAFault(t *testing.T) {
 	for _, c := range checks() {
-		if !slices.ContainsFunc(faults, func(f fault) bool { return slices.Contains(f.foundBy, c.name) }) {
+		if !slices.ContainsFunc(allFaults(), func(f fault) bool { return slices.Contains(f.foundBy, c.name) }) {
 			t.Errorf("%s: got no fault that it is shown to find, want one", c.name)
 		}
 	}
@@ -29,7 +31,7 @@ func TestEachCheckHasAFault(t *testing.T) {
 
 // TestBrokenWires wants the checks that are named with a fault to find it.
 func TestBrokenWires(t *testing.T) {
-	for _, f := range faults {
+	for _, f := range allFaults() {
 		t.Run(f.name, func(t *testing.T) {
 			for _, name := range f.foundBy {
 				i := slices.IndexFunc(checks(), func(c check) bool { return c.name == name })
