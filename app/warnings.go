@@ -7,14 +7,12 @@ import (
 	"os"
 
 	"github.com/alecthomas/kong"
-
-	"signal-server/app/gate/limit"
 )
 
 // warnOfStrangers says, if other machines reach the API, that there is nothing that bounds them.
 func (s *settings) warnOfStrangers(log *slog.Logger, p parts, api net.Listener) {
 	tcp, ok := api.Addr().(*net.TCPAddr)
-	if !ok || tcp.IP.IsLoopback() || p.guard != nil && p.guard.Required() || limit.New(s.Clients) != nil {
+	if !ok || tcp.IP.IsLoopback() || p.guard != nil && p.guard.Required() || s.Clients.Limits() {
 		return
 	}
 	log.Warn("anybody who reaches this server may use it, at any rate: set --rate-connections=20/s --rate-requests=50/s --rate-opens=60/m --rate-wrong-keys=20/m"+

@@ -96,7 +96,7 @@ const (
 	// TooManyRequests says that the client asks too often, or has as many sessions as one client has memory for; Retry-After says when to ask
 	// again.
 	TooManyRequests Error = "请求太频繁"
-	// ServerIsOverloaded says that this server has as many connections or waiting requests as it takes; ask again soon.
+	// ServerIsOverloaded says that this server has as many connections, waiting requests or large bodies as it takes; ask again soon.
 	ServerIsOverloaded Error = "服务过载"
 	// ServerIsShuttingDown says that this server ends; ask again, and another one may answer.
 	ServerIsShuttingDown Error = "服务正在关闭"

@@ -70,7 +70,8 @@ type Gate struct {
 	maxWaits int64
 
 	// atomic
-	waits atomic.Int64
+	waits   atomic.Int64
+	refused atomic.Int64 // waits, because there were maxWaits
 }
 
 // New returns a Gate with a Config that Validate has passed.
@@ -288,6 +289,7 @@ func (g *Gate) Hold(p *Pass) (Hold, error) {
 	}
 	if n := g.waits.Add(1); g.maxWaits > 0 && n > g.maxWaits {
 		h.Release()
+		g.refused.Add(1)
 		return Hold{}, custerrors.ServerIsOverloaded
 	}
 	return h, nil
@@ -299,8 +301,9 @@ func (h Hold) Release() {
 	h.client.Release()
 }
 
-// Waits returns how many requests wait and streams are open now, and how many may; 0: any number.
-func (g *Gate) Waits() (now, limit int64) { return g.waits.Load(), g.maxWaits }
+// Waits returns how many requests wait and streams are open now, how many may (0: any number), and how many were refused because there were as
+// many.
+func (g *Gate) Waits() (now, limit, refused int64) { return g.waits.Load(), g.maxWaits, g.refused.Load() }
 
 // Limiter returns what bounds clients, for its numbers; nil: nothing does.
 func (g *Gate) Limiter() *limit.Limiter { return g.parts.Limiter }

@@ -385,11 +385,11 @@ func TestRelease(t *testing.T) {
 					t.Errorf("%s: got a second place, want none", name)
 				}
 			}
-			if got, _ := g.Waits(); got != 1 {
+			if got, _, _ := g.Waits(); got != 1 {
 				t.Errorf("%s: got %d waits, want 1", name, got)
 			}
 			h.Release()
-			if got, _ := g.Waits(); got != 0 {
+			if got, _, _ := g.Waits(); got != 0 {
 				t.Errorf("%s, released: got %d waits, want none", name, got)
 			}
 		}

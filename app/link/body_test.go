@@ -145,6 +145,32 @@ func TestContinueIsSaidWhenTheBodyIsWanted(t *testing.T) {
 	c.wantEnd(t, "what was refused")
 }
 
+// TestContinueIsSaidOncePerWish detaches a request that says it waits for a word and has no body. The next one on the connection does not wait.
+func TestContinueIsSaidOncePerWish(t *testing.T) {
+	var d Detached
+	resume := make(chan func(net.Conn) error, 1)
+	s := serve(t, Config{ReadTimeout: patience, IdleTimeout: patience}, func(c *fasthttp.RequestCtx) {
+		if c.IsPost() {
+			reads(c)
+			return
+		}
+		serveOn := <-resume
+		d.Detach(c, func(conn *Conn) {
+			io.WriteString(conn, "HTTP/1.1 204 No Content\r\n\r\n")
+			serveOn(conn.Served())
+		})
+	}, HoldBodies, func(server *fasthttp.Server) { resume <- server.ServeConn })
+	c := s.dial(t)
+	c.say(t, "GET / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\r\n")
+	if a := c.answer(t, "what is detached"); a.StatusCode != http.StatusNoContent {
+		t.Fatalf("got %d, want 204", a.StatusCode)
+	}
+	c.say(t, told, 3, "", "abc")
+	if line, _ := c.r.ReadString('\n'); line != "HTTP/1.1 200 OK\r\n" {
+		t.Errorf("to a client that does not wait for a word: got %q, want its answer", line)
+	}
+}
+
 // TestInterimAnswers checks what of fasthttp's writes is kept back.
 func TestInterimAnswers(t *testing.T) {
 	for _, tt := range []struct {

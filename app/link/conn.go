@@ -240,13 +240,16 @@ func Follow(nc net.Conn, state fasthttp.ConnState) {
 		c.begun, c.fresh = true, false
 		c.enter(phaseServing)
 	case fasthttp.StateIdle:
-		c.begun, c.plain, c.held, c.unread, c.interim = false, false, false, false, interimNone
+		c.endRequest()
 	case fasthttp.StateClosed:
 		if c.unhanded != nil {
 			c.unhanded()
 		}
 	}
 }
+
+// endRequest forgets the request that was answered, or is answered elsewhere.
+func (c *Conn) endRequest() { c.begun, c.plain, c.held, c.unread, c.interim = false, false, false, false, interimNone }
 
 // SetDeadline does nothing where fasthttp, at a hijack, lifts deadlines that it has not set.
 func (c *Conn) SetDeadline(t time.Time) error {

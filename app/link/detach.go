@@ -57,8 +57,8 @@ func (d *Detached) Drain(ctx context.Context) (left int64) {
 // client has sent already, a next request, is kept too.
 func (c *Conn) keep(hijacked net.Conn) {
 	c.kept.Add(1)
-	c.begun, c.plain, c.taken = false, false, true
-	c.held = true
+	c.endRequest()
+	c.taken, c.held = true, true
 	var left []byte
 	var b [512]byte
 	for {

@@ -63,7 +63,7 @@ var (
 	refusals = &metrics.Metric{
 		Name: "signal_refusals_total", Kind: metrics.Counter, Labels: []string{"reason"},
 		Help: "Requests that a limit refused: of one client requests, opens, wrong_keys, blocked (for wrong keys), client_waits, client_memory; of the server " +
-			"waits, memory, brake (on wrong keys); of a session queue, bytes; and authentication (no good token), permission (a token for something else, a foreign " +
+			"waits, bodies (--max-bodies), memory, brake (on wrong keys); of a session queue, bytes; and authentication (no good token), permission (a token for something else, a foreign " +
 			"origin), slow (it did not arrive in time), shutdown, store (it is not available).",
 	}
 	clientsKnown = &metrics.Metric{
@@ -87,11 +87,11 @@ func (n numbers) Metrics() []*metrics.Metric {
 // Report implements metrics.Source.
 func (n numbers) Report(to metrics.Sink) {
 	streams := n.host.Streams()
-	waits, waitsMax := n.gate.Waits()
+	waits, waitsMax, waitsRefused := n.gate.Waits()
 	to.Value(streamsNow, float64(streams))
 	to.Value(waitsNow, float64(max(waits-streams, 0))) // the two are not read at one moment
 	to.Value(waitsLimit, float64(waitsMax))
-	bodies, bodiesMax := n.host.Bodies()
+	bodies, bodiesMax, bodiesRefused := n.host.Bodies()
 	to.Value(bodiesNow, float64(bodies))
 	to.Value(bodiesLimit, float64(bodiesMax))
 
@@ -108,6 +108,8 @@ func (n numbers) Report(to metrics.Sink) {
 	}
 	to.Value(acceptErrors, float64(n.counts.Failed.Load()))
 
+	to.Value(refusals, float64(waitsRefused), "waits")
+	to.Value(refusals, float64(bodiesRefused), "bodies")
 	n.reportRefusals(to)
 	ready := 0.0
 	if n.readiness(context.Background()) == "" {
@@ -121,7 +123,6 @@ var refusedBy = []struct {
 	reason string
 	msg    custerrors.Error
 }{
-	{"waits", custerrors.ServerIsOverloaded}, // of requests; connections are turned away before they are one
 	{"memory", custerrors.CacheOverrunMaxCost},
 	{"queue", custerrors.QueueIsFull},
 	{"bytes", custerrors.BodyIsTooLong},

@@ -117,6 +117,7 @@ func (b *body) charge(bytes int, h *Host) bool {
 	more := int64(bytes - b.charged)
 	if h.bodies.Add(more) > int64(h.config.BodiesBytes) {
 		h.bodies.Add(-more)
+		h.bodiesRefused.Add(1)
 		return false
 	}
 	b.charged = bytes
@@ -134,5 +135,8 @@ func (b *body) end(h *Host) {
 	}
 }
 
-// Bodies returns how many bytes of memory bodies take now that are larger than 4 KiB, and how many they may.
-func (h *Host) Bodies() (now, most int64) { return h.bodies.Load(), int64(h.config.BodiesBytes) }
+// Bodies returns how many bytes of memory bodies take now that are larger than 4 KiB, how many they may, and how many bodies were refused for
+// want of it.
+func (h *Host) Bodies() (now, most, refused int64) {
+	return h.bodies.Load(), int64(h.config.BodiesBytes), h.bodiesRefused.Load()
+}

@@ -27,11 +27,11 @@ func TestBodyGrowsAsBytesCome(t *testing.T) {
 		if got, most := cap(b.read), max(2*n, firstBody); got > most {
 			t.Errorf("%d bytes: got memory of %d, want %d at the most", n, got, most)
 		}
-		if got, _ := h.Bodies(); n > smallBody && (got < int64(n) || got > int64(2*n)) || n < smallBody && got != 0 {
+		if got, _, _ := h.Bodies(); n > smallBody && (got < int64(n) || got > int64(2*n)) || n < smallBody && got != 0 {
 			t.Errorf("%d bytes: got %d charged, want none of a small one, and no more than twice of others", n, got)
 		}
 		b.end(h)
-		if got, _ := h.Bodies(); got != 0 || cap(b.read) > keepBody {
+		if got, _, _ := h.Bodies(); got != 0 || cap(b.read) > keepBody {
 			t.Errorf("%d bytes: got %d charged at the end, and memory of %d, want 0, and %d at the most", n, got, cap(b.read), keepBody)
 		}
 		b = body{}
@@ -58,7 +58,7 @@ func TestBodyBounds(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", tt.what, err, tt.want)
 		}
 		b.end(h)
-		if got, _ := h.Bodies(); got != 0 {
+		if got, _, _ := h.Bodies(); got != 0 {
 			t.Errorf("%s: got %d charged at the end, want 0", tt.what, got)
 		}
 	}

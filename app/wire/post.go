@@ -69,11 +69,8 @@ func (v *Visit) enterSession(c *fiber.Ctx) (err error) {
 			return err
 		}
 	}
-	if !v.Gate.WantsTickets() {
-		return nil
-	}
-	if w.Opens {
-		return nil // the session is to come
+	if w.Opens || !v.Gate.WantsTickets() {
+		return nil // of one that opens, the session is to come
 	}
 	if v.route.Puts && !v.Post.Batch.HasSDP() {
 		if err := v.MayAct(c); err != nil {

@@ -125,11 +125,12 @@ type Host struct {
 	owners map[string]string // the wire of each route
 
 	// atomic
-	leaving    atomic.Bool  // the server was told to end
-	streams    atomic.Int64 // connections that were taken by Detach
-	bodies     atomic.Int64 // bytes of memory that bodies take, see body
-	sharesTold atomic.Bool  // see tellShare
-	detached   link.Detached
+	leaving       atomic.Bool  // the server was told to end
+	streams       atomic.Int64 // connections that were taken by Detach
+	bodies        atomic.Int64 // bytes of memory that bodies take, see body
+	bodiesRefused atomic.Int64 // because there was no room for them
+	sharesTold    atomic.Bool  // see tellShare
+	detached      link.Detached
 }
 
 // New returns a Host without wires.

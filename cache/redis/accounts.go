@@ -104,6 +104,7 @@ func (a *accounts) charge(r *request, w *cache.Write) (b bill, ok bool) {
 	if at, known := a.places[b.id]; known && !w.Opens {
 		c := &a.all[at]
 		b.payer, b.epoch = c.payer, c.epoch
+		b.bytes = min(b.bytes, max(int64(a.full)-c.bytes, 0)) // a repeated write is charged, but no session takes more than a full one
 		return b, a.growLocked(c, b.bytes)
 	}
 	b.bytes += sessionCost
@@ -144,7 +145,7 @@ func (a *accounts) cancel(b *bill) {
 }
 
 // settle keeps what a write was charged that succeeded in the session of that epoch. A repeated write that opens is free; one that appends is
-// charged again, because only the server knows that it was repeated.
+// charged again, up to what a full session takes, because only the server knows that it was repeated.
 func (a *accounts) settle(b *bill, epoch uint64) {
 	if a == nil {
 		return

@@ -209,3 +209,23 @@ func TestMemoryOfServers(t *testing.T) {
 		t.Error("a part of a memory that is not known: got accounts, want none")
 	}
 }
+
+// TestRepeatsChargeNoMoreThanASession repeats one write, as the peer of whoever pays can: only the server tells that nothing was stored. A write
+// that fails then gives back what it was charged, and no more.
+func TestRepeatsChargeNoMoreThanASession(t *testing.T) {
+	a := newAccounts(limitsOf(1<<20), 0)
+	a.pay(named(1), written(alice, true), 7)
+	large := written(bob, false)
+	large.Batch.Add(cache.Frame{Kind: cache.SDP, Size: 1, Wire: make([]byte, 20<<10)})
+	for n := range 100 {
+		if !a.pay(named(1), large, 7) {
+			t.Fatalf("repetition %d: got it refused, want it let in", n)
+		}
+	}
+	a.want(t, "a full session", map[cache.Payer]int64{alice: int64(a.full)})
+	b, _ := a.charge(named(1), large)
+	a.cancel(&b)
+	a.want(t, "and one that failed", map[cache.Payer]int64{alice: int64(a.full)})
+	a.end(named(1))
+	a.want(t, "ended", map[cache.Payer]int64{})
+}

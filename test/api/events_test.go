@@ -270,15 +270,15 @@ func TestAStreamThatNobodyReadsEndsWithoutAWord(t *testing.T) {
 func TestAReaderThatDoesNotKeepUpIsCutOff(t *testing.T) {
 	s := serve(t, holdingLittle, func(o *options) {
 		o.config.Link.ReadTimeout = 300 * ms // bounds a write, too
-		o.config.Call.SDPBytes, o.config.Wire.BodyBytes, o.config.Limits.SessionBytes = 16<<20, 17<<20, 32<<20
+		o.config.Call.SDPBytes, o.config.Wire.BodyBytes, o.config.Limits.SessionBytes = 2<<20, 3<<20, 3<<20
 		o.memory = 256 << 20
 	})
 	key := newKey()
 	l := s.listen(t, "/answer/events?key="+key)
 	l.want(":")
 	l.conn.holdLittle(t)
-	large := strings.Repeat("x", 16<<20) // more than the connection holds
-	s.do(t, request{line: "POST /offer/sdp", key: key, body: open(large)})
+	large := strings.Repeat("x", 2<<20) // more than the connection holds, and soon sent to one who reads
+	s.do(t, request{line: "POST /offer/sdp", key: key, body: open(large)}).expect(t, "the offer", "", "")
 	s.eventually(t, "signal_streams", 0) // however late a busy machine comes to it
 	if n, err := io.Copy(io.Discard, l.br); n >= int64(len(large)) {
 		t.Errorf("a reader that slept: got %d bytes, %v, want the stream cut before its end", n, err)

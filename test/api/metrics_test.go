@@ -5,13 +5,9 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"net"
-	"os"
 	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -314,58 +310,6 @@ func TestMetricsOfPanics(t *testing.T) {
 	}
 	grown(t, s.app, "a panic", before, "signal_requests_total", map[string]float64{`msg="InternalError",route="other",status="500"`: 1})
 	s.log.Drain()
-}
-
-func TestMetricsOfConnections(t *testing.T) {
-	s := serve(t, share(0), func(o *options) { o.config.Link.MaxConnections = 1 })
-	before := scraped(t, s.app)
-	s.do(t, request{line: "GET /healthz"}) // its connection stays
-	_, br := s.dial(t)
-	br.ReadByte() // returns when a connection that is turned away ends, or says something before
-	s.eventually(t, `signal_connections_turned_away_total{reason="full"}`, 1)
-	grown(t, s.app, "two connections", before, "signal_connections_accepted_total", map[string]float64{"": 1})
-	after := scraped(t, s.app)
-	if after["signal_connections"] != 1 || after["signal_connections_limit"] != 1 || after["signal_accept_errors_total"] != 0 {
-		t.Errorf("got %v open of %v, %v errors, want 1 of 1 and none", after["signal_connections"], after["signal_connections_limit"],
-			after["signal_accept_errors_total"])
-	}
-}
-
-// starved is a listener whose Accept fails so many times, for want of descriptors.
-type starved struct {
-	net.Listener
-	times atomic.Int64
-}
-
-func (s *starved) Accept() (net.Conn, error) {
-	if s.times.Add(-1) >= 0 {
-		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
-	}
-	return s.Listener.Accept()
-}
-
-// TestMetricsOfAcceptErrors lets accept fail for want of descriptors. Each failure counts, nobody is turned away, and afterwards all is as
-// before.
-func TestMetricsOfAcceptErrors(t *testing.T) {
-	const times = 3
-	s := serve(t, func(o *options) {
-		o.listener = func(l net.Listener) net.Listener {
-			short := &starved{Listener: l}
-			short.times.Store(times)
-			return short
-		}
-	})
-	s.do(t, request{line: "GET /healthz"})
-	for series, want := range map[string]float64{
-		"signal_accept_errors_total": times, "signal_connections_accepted_total": 1, `signal_connections_turned_away_total{reason="full"}`: 0,
-	} {
-		if got := scraped(t, s.app)[series]; got != want {
-			t.Errorf("%s: got %v, want %v", series, got, want)
-		}
-	}
-	if got := s.log.String(); strings.Count(got, "could not be accepted") != 1 {
-		t.Errorf("the log: got %q, want one line of it", got)
-	}
 }
 
 // TestScrapesUnderLoad lets many ask at once while others scrape. Every request is counted, exactly.

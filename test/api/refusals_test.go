@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -47,6 +48,10 @@ func TestMetricsOfRefusals(t *testing.T) {
 		{"wrong_keys", clients(limit.Config{WrongKeys: once}), []request{{line: "GET /answer/sdp", key: "k"}}, request{line: "GET /answer/sdp", key: "l"}},
 		{"queue", nil, []request{{line: "POST /offer/sdp", key: "k", body: open("o")}}, request{line: "POST /offer/candidates", key: "k", body: times(129, "c")}},
 		{"bytes", nil, nil, request{line: "POST /offer/sdp", key: "k", body: open(string(make([]byte, 70<<10)))}},
+		{
+			"bodies", func(o *options) { o.config.Wire.BodiesBytes = 4 << 10 }, nil,
+			request{line: "POST /offer/sdp", key: "k", body: open(strings.Repeat("o", 5<<10))},
+		},
 		{"authentication", tokens, nil, request{line: "GET /answer/sdp", key: "k"}},
 		{"permission", tokens, nil, request{line: "GET /answer/sdp", key: "l", header: [][2]string{{"Authorization", "Bearer " + one}}}},
 		{

@@ -87,6 +87,30 @@ func TestGuessingOfASite(t *testing.T) {
 	})
 }
 
+// TestASiteRefusesForNothing lets a client try to open while its site has nothing left. It has all of its own when the site has again.
+func TestASiteRefusesForNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := New(Config{WrongKeys: crowdRate, Block: time.Minute})
+		for n := range perSite {
+			for i := range crowdRate.Events {
+				l.Try(in(0, n), cache.Key(fmt.Sprint(n, i)))
+			}
+		}
+		client := in(0, perSite)
+		for i := range crowdRate.Events {
+			if after, _ := l.Try(client, cache.Key(fmt.Sprint("early", i))); after == 0 {
+				t.Fatal("beside a site that has used up what it has: got served, want refused")
+			}
+		}
+		synctime.Pass(time.Minute / perSite) // for as many as one client has, of the site; for none, of the client
+		for i := range crowdRate.Events {
+			if after, _ := l.Try(client, cache.Key(fmt.Sprint("late", i))); after != 0 {
+				t.Errorf("session %d: got refused for %v, want served: those that were refused count for nothing", i, after)
+			}
+		}
+	})
+}
+
 // TestOpeningOfASite lets 200 /64 of one /48 open sessions that nobody answers.
 func TestOpeningOfASite(t *testing.T) {
 	l := New(Config{WrongKeys: crowdRate, Block: time.Minute})

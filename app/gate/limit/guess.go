@@ -155,7 +155,9 @@ func (l *Limiter) Try(client netip.Addr, key cache.Key) (after time.Duration, co
 	now := time.Since(l.base)
 	after = l.try(w.id, l.wrongKeys, now)
 	if site, ok := siteOf(w.id); ok && after <= 0 {
-		after = l.try(site, l.guesses.site, now)
+		if after = l.try(site, l.guesses.site, now); after > 0 {
+			l.giveBack(w.id, func(st *state) { l.wrongKeys.takeMany(&st.unanswered, -1, now) }) // it opens nothing
+		}
 	}
 	return l.refuse(WrongKeys, after), true
 }

@@ -62,6 +62,11 @@ func (c *Config) Validate(wrong func(field any, format string, args ...any)) {
 	}
 }
 
+// Limits reports whether the config limits anything.
+func (c *Config) Limits() bool {
+	return c.Connections.meter().on() || c.Requests.meter().on() || c.Opens.meter().on() || c.WrongKeys.meter().on() || c.Waits > 0
+}
+
 // DefaultClients is how many clients are remembered unless the Config says otherwise. They take 12.3 MiB, 196 bytes each.
 const DefaultClients = 1 << 16
 
@@ -106,6 +111,9 @@ func Reasons() []Reason { return []Reason{Requests, Opens, WrongKeys, Blocked, W
 
 // New returns a Limiter, or nil if the config limits nothing.
 func New(config Config) *Limiter {
+	if !config.Limits() {
+		return nil
+	}
 	l := &Limiter{
 		connections: config.Connections.meter(),
 		requests:    config.Requests.meter(),
@@ -115,9 +123,6 @@ func New(config Config) *Limiter {
 		block:       config.Block,
 		base:        time.Now(),
 		seed:        maphash.MakeSeed(),
-	}
-	if !l.connections.on() && !l.requests.on() && !l.opens.on() && !l.wrongKeys.on() && l.waits == 0 {
-		return nil
 	}
 	clients := config.Clients
 	if clients <= 0 {
