@@ -303,7 +303,9 @@ func (h Hold) Release() {
 
 // Waits returns how many requests wait and streams are open now, how many may (0: any number), and how many were refused because there were as
 // many.
-func (g *Gate) Waits() (now, limit, refused int64) { return g.waits.Load(), g.maxWaits, g.refused.Load() }
+func (g *Gate) Waits() (now, limit, refused int64) {
+	return g.waits.Load(), g.maxWaits, g.refused.Load()
+}
 
 // Limiter returns what bounds clients, for its numbers; nil: nothing does.
 func (g *Gate) Limiter() *limit.Limiter { return g.parts.Limiter }
