@@ -21,9 +21,9 @@ import (
 // settings are what the command that serves is told. Each is a field of the part that it is for, with its name, default and help; those
 // of the program itself stand here. Groups are those of --help and docs/operations.md, in the order in which they come first.
 type settings struct {
-	Listen     string      `group:"Where" default:":8080" placeholder:"ADDRESS" help:"Address to serve the API on: host:port, unix:/path, systemd (the socket that it was started with) or systemd:NAME."`
-	Admin      string      `group:"Where" default:"127.0.0.1:9090" placeholder:"ADDRESS" help:"Address for operators (health, metrics, profiles), in the same forms; empty: none."`
-	SocketMode listen.Mode `group:"Where" default:"0660" placeholder:"MODE" help:"Permissions of sockets at unix:/path; who may write may connect."`
+	Listen     string      `group:"Where" default:":8080" help:"Address to serve the API on: host:port, unix:/path, systemd (the socket that it was started with) or systemd:NAME."`
+	Admin      string      `group:"Where" default:"127.0.0.1:9090" help:"Address for operators (health, metrics, profiles), in the same forms; empty: none."`
+	SocketMode listen.Mode `group:"Where" default:"0660" help:"Permissions of sockets at unix:/path; who may write may connect."`
 
 	Certificate  certificate.Config `embed:"" group:"TLS"`
 	RedirectHTTP string             `name:"redirect-http" group:"TLS" placeholder:"ADDRESS" help:"Address to serve plain HTTP on, such as :80: pages are redirected to HTTPS, other requests refused."`

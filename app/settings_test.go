@@ -79,6 +79,9 @@ func TestDefaults(t *testing.T) {
 		}
 	}
 	help := helpText(t)
+	if strings.Contains(help, "…,...") {
+		t.Errorf("--help: got %q, want it told once that a list may go on", "…,...")
+	}
 	for _, page := range []string{"../README.md", "../README.zh-CN.md"} {
 		tables := flagTable(t, page)
 		for _, f := range flags {
@@ -93,7 +96,7 @@ func TestDefaults(t *testing.T) {
 			if got := flag.Format(f); want != "" && !same(got, want) {
 				t.Errorf("%s: got %q as the default of --%s, which is %q", page, want, f.Name, got)
 			}
-			if got := flag.Format(f); f.HasDefault && f.PlaceHolder == "" && !helps(help, f.Name, got) {
+			if got := flag.Format(f); f.HasDefault && !helps(help, f.Name, got) {
 				t.Errorf("--help: got no --%s=%s, want its default told", f.Name, got)
 			}
 		}

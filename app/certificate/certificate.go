@@ -42,7 +42,7 @@ type Config struct {
 	KeyFile  string `name:"tls-key" secret:"" placeholder:"FILE" help:"Its private key, in PEM."`
 
 	// Domains are the names to get certificates for. Whoever sets them agrees to the authority's terms.
-	Domains []string `name:"acme-domain" placeholder:"NAME,…" help:"Names to get certificates for from an ACME authority, to whose terms you agree thereby. It must reach this server at port 443 or, by --redirect-http, at port 80."`
+	Domains []string `name:"acme-domain" placeholder:"NAME" help:"Names to get certificates for from an ACME authority, to whose terms you agree thereby. It must reach this server at port 443 or, by --redirect-http, at port 80."`
 
 	// Cache is a directory for certificates, their keys and the account's key. It is made if need be. It must outlive the process:
 	// an authority gives out only a few certificates a week for the same names.

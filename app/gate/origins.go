@@ -58,9 +58,10 @@ func (g *Gate) Admits(origin, host []byte) bool {
 	return g.names.has(name) || bytes.Equal(own, host) && isLocal(name)
 }
 
-// OwnHost reports whether the text of a Host header can only be meant for this server: one of its names, localhost, or an address.
+// OwnHost reports whether the text of a Host header can only be meant for this server: one of its names, localhost, or an address, in letters
+// of any case (RFC 9110, Section 4.2.3): browsers write small ones, and programs what they are given.
 func (g *Gate) OwnHost(host string) bool {
-	name := nameOf([]byte(host))
+	name := nameOf([]byte(strings.ToLower(host)))
 	return g.names.has(name) || isLocal(name)
 }
 

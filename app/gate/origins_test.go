@@ -70,7 +70,7 @@ func TestOwnHost(t *testing.T) {
 	g := New(Config{OwnNames: []string{"own.example"}}, Parts{})
 	for host, want := range map[string]bool{
 		"own.example": true, "own.example:9090": true, "localhost": true, "localhost:9090": true, "127.0.0.1:9090": true, "[::1]:9090": true,
-		"10.0.0.1": true, "[2001:db8::1]": true,
+		"10.0.0.1": true, "[2001:db8::1]": true, "Own.Example:9090": true, "LOCALHOST": true, "[2001:DB8::1]": true,
 		"": false, ":9090": false, "evil.example": false, "evil.example:9090": false, "own.example.evil.example": false, "x.own.example": false,
 		"localhost.evil.example:9090": false, "127.0.0.1.evil.example": false, "1.2.3": false, "[own.example]": false, "[]": false,
 	} {

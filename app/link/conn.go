@@ -249,7 +249,9 @@ func Follow(nc net.Conn, state fasthttp.ConnState) {
 }
 
 // endRequest forgets the request that was answered, or is answered elsewhere.
-func (c *Conn) endRequest() { c.begun, c.plain, c.held, c.unread, c.interim = false, false, false, false, interimNone }
+func (c *Conn) endRequest() {
+	c.begun, c.plain, c.held, c.unread, c.interim = false, false, false, false, interimNone
+}
 
 // SetDeadline does nothing where fasthttp, at a hijack, lifts deadlines that it has not set.
 func (c *Conn) SetDeadline(t time.Time) error {

@@ -178,7 +178,6 @@ func (s *Server) refuseUnsound(c *fasthttp.RequestCtx) {
 	if conn := link.Of(c.Conn()); conn != nil {
 		conn.Refused()
 	}
-	c.SetConnectionClose()
 	s.host.Count(c, s.otherRoute, s.host.RefuseUnknown(c, custerrors.RequestIsInvalid))
 }
 

@@ -129,9 +129,14 @@ func refuse(w Wire, r *Reply, msg custerrors.Error, after time.Duration) {
 	advise(r, msg, after)
 }
 
-// advise adds to a refusal what its status asks for. A client may ask again after a while.
+// advise adds to a refusal what its status asks for. A client may ask again after a while. Behind a request that somebody in between may
+// understand otherwise there may be anything: its connection ends.
 func advise(r *Reply, msg custerrors.Error, after time.Duration) {
 	switch r.StatusCode() {
+	case fasthttp.StatusBadRequest:
+		if msg == custerrors.RequestIsInvalid {
+			r.SetConnectionClose()
+		}
 	case fasthttp.StatusUnauthorized:
 		r.Header.Set(fasthttp.HeaderWWWAuthenticate, challenge)
 	case fasthttp.StatusTooManyRequests, fasthttp.StatusServiceUnavailable:

@@ -148,7 +148,7 @@ func TestWhatHappensWhileAWaitIsParked(t *testing.T) {
 		often(t, func(t *testing.T) {
 			key := newKey()
 			opens(t, key)
-			meanwhile(t, key, "GET /offer/candidate?wait=0.2", func(conn net.Conn) {
+			meanwhile(t, key, "GET /offer/candidate?wait=20", func(conn net.Conn) {
 				conn.Close()
 				put(t, key)
 			}, func(*bufio.Reader) {

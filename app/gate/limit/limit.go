@@ -28,7 +28,7 @@ import (
 // Config says how clients are told apart and how much each may have. The zero Config limits nothing.
 type Config struct {
 	// TrustedProxies is what ParseProxies reads.
-	TrustedProxies []string `name:"trusted-proxies" placeholder:"CIDR,…" help:"Proxies whose X-Forwarded-For is believed: addresses, networks, loopback, private, unix."`
+	TrustedProxies []string `name:"trusted-proxies" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For is believed: addresses, networks, loopback, private, unix."`
 
 	// Connections counts before anything is read, and before TLS.
 	Connections Rate `name:"rate-connections" default:"off" help:"Connections that one client makes, such as 20/s; over TLS each costs more than most requests."`
