@@ -24,6 +24,8 @@ export type Role = 'offer' | 'answer';
  * `pc.connectionState` is `connected`. It does not matter who starts first, or whether the other side is a page or a program
  * that uses Go's `pionsignal`.
  *
+ * - `connect` resolves by the descriptions that it has exchanged, and by no others. So it may be called again on a `pc` whose network
+ *   was lost, on both sides: it does an ICE restart, and does not take the path of before, should that come back, for the new one.
  * - `connect` survives a lost connection to the server. It also survives that the session ends before the two are connected (the
  *   server was restarted, the other side has reloaded its page, the session's lifetime of 5 minutes is over): the offerer makes a
  *   fresh offer on the same `pc`, an ICE restart, and the answerer answers it.
@@ -31,20 +33,30 @@ export type Role = 'offer' | 'answer';
  *   the same `pc`.
  * - `connect` listens to events of `pc` with `addEventListener`, sets no handler, and removes its listeners at the end. It does not
  *   close `pc`.
- * - The offerer ends the session when it is connected, when `connect` fails, and when the page is left. A new `connect` with the
- *   same key may follow at once.
+ * - The offerer ends the session when it is connected, when `connect` fails, and when the page is left. So does an answerer that is left
+ *   after it has answered, and before it is connected. A new `connect` with the same key may follow at once.
+ * - What it takes to end a session is kept in `sessionStorage` until it is over: URL, key, cursor and ticket, and what was written until the
+ *   server has granted it. Where the page was reloaded, crashed, or could not reach the server, its next `connect` with that key
+ *   and role first ends what it left behind, and the two sides find each other again within seconds. A page without
+ *   `sessionStorage` does so until it is reloaded. A tab that is duplicated has a copy, and takes the key from the other one.
  * - Payloads are the JSON of an `RTCSessionDescriptionInit` and of `RTCIceCandidateInit`s; the last candidate has an empty
- *   `candidate`, which is the end of candidates.
+ *   `candidate`, which is the end of candidates. `null` in JSON is taken for that, too, and a bare `candidate:…` line for one of the
+ *   first media section.
+ * - If there are more candidates than a session takes, 128, those with the highest priority go, and the rest is counted:
+ *   {@link Connected.dropped}.
  *
- * A handshake is four requests where candidates are gathered at once, and one or two more where they trickle. At the end each side
+ * A handshake is four requests where candidates are gathered at once, and one or two more where they trickle; with the role `auto` one
+ * more. At the end each side
  * reports the outcome in one more, and waits for no answer to it.
  *
  * @throws {SignalError} `SdpAlreadyExist` if another pair uses the key; `Unreachable` if the server did not answer once within
  * 15 s; and any other refusal that is final. If the server is full or being restarted, `connect` waits for it.
  * @throws {SealError} `Broken`, `NotSealed` or `Sealed` if the description of the other side does not open: its secret is another
- * one, or somebody on the way has changed it. Nothing of it was applied. Only the answerer learns of that; the offerer keeps waiting.
+ * one, or somebody on the way has changed it. Nothing of it was applied. The answerer, who finds it out, lets the offerer know; so both
+ * sides are told. If the key is derived from the secret, two sides with different ones never meet.
  * @throws {ConnectError} Why the two cannot be connected.
- * @throws The signal's reason, if it was aborted; `TypeError` for options that are not valid.
+ * @throws The signal's reason, if it was aborted; `TypeError` for options that are missing or of the wrong type. An option that is
+ * undefined has its default.
  */
 export function connect(pc: RTCPeerConnection, options: ConnectOptions): Promise<Connected>;
 
@@ -56,8 +68,12 @@ export interface ConnectOptions {
    * and is then derived from the secret.
    */
   key?: string;
-  /** Which side this is. One side offers, the other answers. */
-  role: Role;
+  /**
+   * Which side this is. One side offers, the other answers. With `auto` on both sides, whoever comes first offers: {@link Connected.role}.
+   * Then both prepare their `pc` as an offerer does: with tracks, or with a data channel, best one that is negotiated
+   * (`createDataChannel('chat', { negotiated: true, id: 0 })`).
+   */
+  role: Role | 'auto';
   /**
    * Seals all payloads under a secret that the two sides share, so that the server can neither read nor change them. It is a text,
    * bytes, or what {@link deriveSecret} resolved to. Both sides need it. docs/sealing.md says what it protects against, and how long
@@ -78,9 +94,9 @@ export interface ConnectOptions {
   /** For the offerer: how long the session may live without a request. The server's maximum, 30 000 at most, by default. */
   ttl?: number;
   /**
-   * For the offerer: if a session of that key is open, ends it instead of failing with `SdpAlreadyExist`. It is meant for a page that
-   * may have left one behind, and only where nobody else offers under the key. `false` by default. A server with `--role-tickets`
-   * allows it only to the page that has opened the session.
+   * For the role `offer`: if a session of that key is open, ends it instead of failing with `SdpAlreadyExist`. It is meant for programs
+   * that may have left one behind and do not know of it any more, and only where nobody else offers under the key. `false` by
+   * default. A server with `--role-tickets` allows it only to the page that has opened the session, and that one does not need it.
    */
   replace?: boolean;
   /**
@@ -90,7 +106,8 @@ export interface ConnectOptions {
   events?: boolean;
   /**
    * For an answerer that answers one offer of a key after the other: the {@link Connected.cursor} of the connection before, so
-   * that no offer is answered twice while its session is still open.
+   * that no offer is answered twice while its session is still open. A page that has answered it by `connect` knows that without.
+   * If the server gives tickets, an answerer without one waits until the session before is over.
    */
   after?: string;
   /**
@@ -130,6 +147,8 @@ export interface Signal {
   text: string;
   /** Whether it went over the wire sealed. */
   sealed: boolean;
+  /** When it was there, in the time of `performance.now()`. What it asked for is done by the time `onSignal` is called. */
+  at: number;
   /** Why it was not applied. A candidate is then left out; for a description `connect` fails. */
   error?: Error;
 }
@@ -139,6 +158,10 @@ export interface Connected {
   cursor: string;
   /** How many sessions the negotiation took: 1 unless one was lost. */
   rounds: number;
+  /** The role of this side, which with `auto` was not known before. */
+  role: Role;
+  /** How many of this side's candidates were left out, because the session takes no more. */
+  dropped: number;
 }
 
 /** Why two sides cannot be connected. The message is a sentence for a person. */
@@ -162,14 +185,13 @@ export class ConnectError extends Error {
  * One side of the session of a key, over HTTP. It holds no connection: it need not be closed, and any number may exist.
  *
  * All that it remembers is the ticket of its role, if the server gives tickets (`--role-tickets`). Then only the Session that opened
- * a session, or was the first to answer in it, can go on as that role. The server refuses another Session, also that of a reloaded
- * page, with `NotAllowed` until the session has ended. If the server no longer knows the ticket, because it was restarted, the error
+ * a session, or was the first to answer in it, can go on as that role, or one that is given its ticket. The server refuses any other
+ * with `NotAllowed` until the session has ended. If the server no longer knows the ticket, because it was restarted, the error
  * is `KeyIsExpired`.
  *
  * Each role writes a log, at most one sdp and then candidates, and reads the other's. Payloads are text, opaque to the server.
  * A request that failed for the moment is repeated as {@link RetryOptions} says, where that cannot do harm: writes carry a token
- * by which the server recognizes a repetition, and reading by cursor removes nothing. A take is repeated only if the server itself
- * refused it. If the answer to a take is lost, so is the payload; {@link Session.messages} does not have that weakness.
+ * by which the server recognizes a repetition, so do takes, and reading by cursor removes nothing.
  *
  * Every method rejects with a {@link SignalError}, or with the reason of its signal.
  */
@@ -182,6 +204,8 @@ export class Session {
   /** The key, without spaces around it. */
   readonly key: string;
   readonly role: Role;
+  /** The ticket of the role in the open session; empty if there is none. Whoever has it can go on as that role. */
+  readonly ticket: string;
 
   /**
    * Puts this role's sdp, once. The offerer's sdp opens the session, which then lives for `ttl` after each request to it; the server's
@@ -208,9 +232,11 @@ export class Session {
   messages(options?: ReadOptions): Promise<Batch>;
   /**
    * Writes, all or nothing, and then reads as {@link Session.messages} does, in one request: with `wait` an offerer gets the
-   * answer to its offer. A cursor also says which session is meant: nothing is written to another one.
+   * answer to its offer. A cursor also says which session is meant: nothing is written to another one. `token` is the write's
+   * Idempotency-Key, 1 to 64 visible ASCII characters, random by default: with it the same write may be repeated later, and is
+   * carried out once.
    */
-  exchange(write: Write, options?: ReadOptions): Promise<Batch>;
+  exchange(write: Write, options?: ReadOptions & { token?: string }): Promise<Batch>;
   /**
    * Yields what the other role writes, by server-sent events over `fetch`. If the stream breaks, another one goes on where it
    * stopped. It ends by throwing: `KeyIsExpired` if the session has ended, `NoStream` if something on the way holds events back,
@@ -247,6 +273,8 @@ export interface SessionOptions {
   retry?: Partial<RetryOptions>;
   /** How long an answer may take beyond the wait that the server was asked for. 15 000 by default. */
   timeout?: number;
+  /** A {@link Session.ticket} to go on with. */
+  ticket?: string;
   /** Is called when the server has answered, whatever the answer is. */
   onAnswer?(): void;
   /** Is called before a request is repeated, with the number of attempts so far. If it throws, the request rejects with that. */
@@ -330,8 +358,13 @@ export type SignalCode =
   | 'HeaderIsTooLong' | 'RouteNotFound' | 'MethodNotAllowed' | 'NotAuthenticated' | 'NotAllowed' | 'HTTPSIsRequired'
   | 'TooManyRequests'
   | 'ServerIsOverloaded' | 'ServerIsShuttingDown' | 'StoreIsUnavailable' | 'InternalError'
-  /** No answer came: there is no network, the URL is wrong, or the page's Content-Security-Policy forbids the request. */
+  /** The request failed: there is no network, the URL is wrong, or the page's Content-Security-Policy forbids the request. */
   | 'Unreachable'
+  /**
+   * No answer came in time. The network is slow, or the browser holds the request back: over HTTP/1.1 it sends no more than six at
+   * a time to one host, and those of other tabs wait there already. Over HTTP/2 all share one connection.
+   */
+  | 'NoAnswer'
   /** What came is not an answer of this protocol. */
   | 'BrokenAnswer'
   /** Server-sent events do not get through. */
@@ -363,7 +396,7 @@ export function deriveSecret(secret: string | BufferSource, key?: string): Promi
  * Calls run one after the other, even if they are not waited for. Post payloads in the order in which they were sealed.
  *
  * Opening rejects with a {@link SealError}: `Broken` if the payload was sealed with another secret, changed, or moved from its
- * place; `NotSealed` if it is not in this format; `Order` before the description that it is bound to. A payload that does not open
+ * place, and if it is the refusal of an answerer; `NotSealed` if it is not in this format; `Order` before the description that it is bound to. A payload that does not open
  * takes no place: the next one still opens.
  */
 export class Seal {
@@ -374,6 +407,8 @@ export class Seal {
   sealCandidate(text: string): Promise<string>;
   /** Opens the other side's description, once. The offerer seals its own before that. */
   openSdp(sealed: string): Promise<string>;
+  /** Seals the answerer's refusal of an offer that does not open, to be put in place of an answer. Nothing else is sealed after it. */
+  sealRefusal(offer: string): Promise<string>;
   /** Opens the other side's next candidate. */
   openCandidate(sealed: string): Promise<string>;
 }

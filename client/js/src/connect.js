@@ -1,16 +1,21 @@
 // connect: a negotiation on an RTCPeerConnection.
 
-import { keyOf, roleOf } from './arguments.js';
-import { Opened } from './ending.js';
+import { baseOf, keyOf, optionsOf, roleOf } from './arguments.js';
 import { isOver } from './errors.js';
 import { Hooks } from './hooks.js';
+import { endLeft, Own } from './own.js';
 import { Report } from './report.js';
 import { pauseAfter, RETRY } from './retry.js';
-import { PATIENCE, Round } from './round.js';
+import { Round } from './round.js';
 import { deriveSecret, isSharedSecret, Seal, UNSEALED } from './seal.js';
 import { Session } from './session.js';
 import { sleep } from './time.js';
 import { Verdict } from './verdict.js';
+
+const KINDS = {
+  signal: 'signal', timeout: 'time', connectTimeout: 'time', batchDelay: 'time', ttl: 'time', replace: 'flag', events: 'flag', after: 'text',
+  report: 'flag', keyIn: 'place', fetch: 'task', retry: 'group', onState: 'task', onSignal: 'task',
+};
 
 const DEFAULTS = {
   timeout: 300_000, // the longest that a session lives
@@ -42,37 +47,44 @@ class Negotiation {
   // set at construction, read by the rounds
   pc;
   options;
-  role;
+  isAuto; // the role is found out at the beginning
   verdict;
   hooks;
-  opened = new Opened();
+  own = new Own();
   #report;
   #stop = new AbortController(); // ends everything that runs
+  #sessions = {}; // by role
 
   // set by #prepare
-  ready; // a promise: resolves when these two are there
-  session;
+  ready; // a promise: resolves when these are there, and no earlier session of this page is in the way
   #shared; // a SharedSecret, if payloads are sealed
 
   // of the rounds
+  role;
   byEvents; // reads come by server-sent events
   #round;
+  #isLetIn; // the server lets this client in, and refuses it only what is another's
 
   constructor(pc, options) {
     if (typeof pc?.setLocalDescription !== 'function') throw new TypeError('pc is not an RTCPeerConnection');
     this.pc = pc;
-    this.options = { ...DEFAULTS, ...options };
-    this.role = roleOf(options?.role);
-    this.byEvents = Boolean(options.events);
+    this.options = optionsOf(options, KINDS, DEFAULTS);
+    this.isAuto = this.options.role === 'auto';
+    this.role = this.isAuto ? 'answer' : roleOf(this.options.role);
+    baseOf(this.options.url);
+    if (this.options.secret === undefined) keyOf(this.options.key);
+    this.byEvents = Boolean(this.options.events);
     this.verdict = new Verdict(pc, this.options);
     this.hooks = new Hooks(this.options, this.#stop.signal, () => this.#shared !== undefined);
     this.#report = new Report(pc, this.options);
   }
 
+  get session() { return this.#sessions[this.role]; }
+
   async run() {
     const leave = () => { // at once: a page that is left runs nothing later
       this.#report.leave();
-      this.opened.end();
+      this.own.leavePage();
     };
     globalThis.addEventListener?.('pagehide', leave);
     let reported;
@@ -83,15 +95,18 @@ class Negotiation {
       this.#runRounds().catch((error) => this.verdict.trouble(error));
       await this.verdict.passed;
       this.hooks.enter('connected');
+      this.own.connected(this.#round.cursor);
       reported = this.#report.connected(this.session);
-      return { cursor: this.#round.cursor, rounds: this.#round.number };
+      this.#stopRounds();
+      await this.#withdrawOffer();
+      const { cursor, number: rounds, dropped } = this.#round;
+      return { role: this.role, cursor, rounds, dropped };
     } catch (error) {
       reported = this.#report.failed(this.session, error);
       throw error;
     } finally {
-      this.verdict.close();
-      this.#stop.abort(new DOMException('the negotiation is over', 'AbortError'));
-      this.opened.end(reported);
+      this.#stopRounds();
+      this.own.leave(reported);
       const unlisten = () => globalThis.removeEventListener?.('pagehide', leave);
       if (reported) reported.then(unlisten);
       else unlisten();
@@ -99,20 +114,47 @@ class Negotiation {
   }
 
   /** Returns what seals and opens the payloads of one session. */
-  newCodec() { return this.#shared ? new Seal(this.#shared, this.role) : UNSEALED; }
+  newCodec(role) { return this.#shared ? new Seal(this.#shared, role) : UNSEALED; }
 
-  /** Derives what the Session needs of the secret, and makes the Session. */
+  /** Ends what an earlier connect of this page left behind. Resolves to whether there was anything. */
+  async endLeft() {
+    let any = false;
+    for (const role of Object.keys(this.#sessions)) {
+      any = await endLeft((ticket) => this.#newSession(role, ticket), this.#stop.signal) || any;
+    }
+    return any;
+  }
+
+  /**
+   * Reports whether an error says that the session belongs to two others, which is so until it ends. A server with role tickets answers
+   * the same to a client that it never lets in. That one is refused before its request is looked at, even one that makes no sense.
+   */
+  async isTaken(error) {
+    if (error.code !== 'NotAllowed') return false;
+    if (await this.endLeft()) return true; // it was this page's own
+    const { signal } = this.#stop;
+    this.#isLetIn ??= await this.session.messages({ after: '!', signal }).then(() => true, ({ code }) => code === 'CursorIsInvalid');
+    if (this.#isLetIn) this.verdict.occupied(error);
+    return this.#isLetIn;
+  }
+
+  /** Derives what the Sessions need of the secret, makes them, and clears the way. */
   async #prepare() {
-    const { url, key, secret, keyIn, fetch, retry } = this.options;
-    if (secret !== undefined) this.#shared = isSharedSecret(secret) ? secret : await deriveSecret(secret, key);
-    if (this.#shared && key !== undefined && keyOf(key) !== this.#shared.key) {
+    const { key, secret } = this.options;
+    if (secret !== undefined) this.#shared = isSharedSecret(secret) ? secret : await deriveSecret(secret, key ?? undefined);
+    if (this.#shared && (key ?? undefined) !== undefined && keyOf(key) !== this.#shared.key) {
       throw new TypeError('key is not the one that the secret was derived for');
     }
-    this.session = new Session({
-      url, keyIn, fetch,
+    for (const role of this.isAuto ? ['offer', 'answer'] : [this.role]) this.#sessions[role] = this.#newSession(role);
+    await this.endLeft();
+  }
+
+  #newSession(role, ticket) {
+    const { url, key, keyIn, fetch, retry } = this.options;
+    return new Session({
+      url, keyIn, fetch, role, ticket,
       key: this.#shared?.key ?? key,
-      role: this.role,
-      retry: { max: RETRY_MAX, ...retry, attempts: Infinity }, // until the verdict
+      retry: { ...retry, max: retry?.max ?? RETRY_MAX, attempts: Infinity }, // until the verdict
       onAnswer: () => { if (this.verdict.hear()) this.hooks.recovered(); },
       onRetry: (error) => {
         this.verdict.miss(error);
@@ -121,28 +163,69 @@ class Negotiation {
     });
   }
 
+  /**
+   * With the role auto, a side keeps the role that it has found out. If a session is lost, the same side offers again, or a page that
+   * has taken its place does. Only a side whose offer comes second looks anew.
+   */
   async #runRounds() {
-    for (let number = 1, after = this.options.after; ; number++, after = '') {
-      const round = this.#round = new Round(this, number, after, this.#stop.signal);
+    let isSecond = false;
+    for (let number = 1, cursor = this.options.after; ; cursor = '') {
+      const found = this.isAuto && (number === 1 || isSecond) ? await this.#chooseRole() : undefined;
+      const round = this.#round = new Round(this, number, { cursor, found }, this.#stop.signal);
       try {
         await round.run();
       } catch (error) {
+        isSecond = this.isAuto && this.role === 'offer' && error.code === 'SdpAlreadyExist';
+        if (isSecond) continue;
         if (!isOver(error)) throw error;
-        await this.#lose(error, number);
+        await this.#lose(error);
+        number++;
       } finally {
         round.close();
       }
     }
   }
 
+  /** Who finds no session offers. Resolves to what was found. */
+  async #chooseRole() {
+    await this.ready;
+    this.hooks.enter('waiting');
+    this.role = 'answer';
+    for (let asked = 1; ; asked++) {
+      try {
+        return await this.session.messages({ signal: this.#stop.signal });
+      } catch (error) {
+        if (isOver(error)) {
+          this.role = 'offer';
+          return undefined;
+        }
+        if (!await this.isTaken(error)) throw error;
+      }
+      await sleep(pauseAfter(asked, 0, { ...RETRY, max: 1_000 }), this.#stop.signal);
+    }
+  }
+
   /**
    * The session is over, and on this side the connection does not stand. It may be a matter of moments: perhaps the offerer is
-   * connected already, and has ended the session.
+   * connected already, and has ended the session. The offerer itself knows that it is not, and if somebody has ended its session, that
+   * was the answerer, who begins anew.
    */
-  async #lose(error, number) {
-    this.opened.forget();
+  async #lose(error) {
+    this.own.forget();
     this.verdict.lose(error);
-    await sleep(this.verdict.isExchanged ? PATIENCE : pauseAfter(number, 0, RETRY), this.#stop.signal);
+    const isEnded = this.role === 'offer' && error.code === 'KeyIsExpired';
+    const pause = this.verdict.isExchanged && !isEnded ? this.#round.patience : pauseAfter(this.#round.number, 0, RETRY);
+    await sleep(pause, this.#stop.signal);
     this.hooks.restarting(error);
+  }
+
+  /** If the connection of before stands after all, the offer that nobody has answered is taken back. */
+  async #withdrawOffer() {
+    if (this.pc.signalingState === 'have-local-offer') await this.pc.setLocalDescription({ type: 'rollback' }).catch(() => {});
+  }
+
+  #stopRounds() {
+    this.verdict.close();
+    this.#stop.abort(new DOMException('the negotiation is over', 'AbortError'));
   }
 }

@@ -40,6 +40,8 @@ const MSGS = {
   InternalError: ['服务器内部错误', 'The server has a bug.'],
   // This side finds these out: the server has no text for them.
   Unreachable: ['', 'The signaling server cannot be reached.'],
+  NoAnswer: ['', 'No answer of the signaling server came in time: the network is slow, or other tabs wait for the same server. Over ' +
+    'HTTP/1.1 a browser lets six requests wait, and holds back all others.'],
   BrokenAnswer: ['', 'What answered is not a signaling server, or the answer was cut short.'],
   NoStream: ['', 'Server-sent events do not get through to here.'],
   Unknown: ['', 'The server says something that this client does not know.'],

@@ -31,8 +31,9 @@ export class Hooks {
     this.#call('onState', 'restarting', error);
   }
 
-  signal(direction, type, text, error) {
-    this.#call('onSignal', { direction, type, text, sealed: this.#isSealed(), error });
+  /** at is when the payload was there, in the time of performance.now(): not when all was done that it asks for. */
+  signal(direction, type, text, at, error) {
+    this.#call('onSignal', { direction, type, text, sealed: this.#isSealed(), at, error });
   }
 
   /** An error that a hook throws is the caller's. It is reported, and fails nothing here. */

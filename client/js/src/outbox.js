@@ -1,5 +1,6 @@
 // This side's candidates, from gathering to posting.
 
+import { isEnd, priorityOf } from './payload.js';
 import { Limit, sleep, turn, unlessAborted } from './time.js';
 
 /** Candidates come in bursts, 0.3 ms apart in Chromium. After this much silence a burst is over. */
@@ -76,13 +77,22 @@ export class Outbox {
 
   #nextCandidate() { return new Promise((resolve) => { this.#onCandidate = resolve; }); }
 
-  /** Removes and returns what waits, in order. all says whether the end of candidates is in it or was taken before. */
-  take() {
+  /**
+   * Removes what waits, and returns it in order; of more candidates than there is room for those with the highest priority.
+   * dropped is how many were left out. all says whether the end of candidates is in it or was taken before.
+   */
+  take(room) {
     const ours = this.#pc.localDescription.sdp; // after an ICE restart, late candidates of the earlier generation are useless
-    const texts = this.#candidates
-      .filter(({ usernameFragment: own }) => !own || ours.includes(`a=ice-ufrag:${own}`))
-      .map((candidate) => JSON.stringify(candidate));
+    const all = this.#candidates.filter(({ usernameFragment: own }) => !own || ours.includes(`a=ice-ufrag:${own}`));
     this.#candidates = [];
-    return { texts, all: this.#complete };
+    const taken = all.length > room ? best(all, room) : all;
+    return { texts: taken.map((candidate) => JSON.stringify(candidate)), dropped: all.length - taken.length, all: this.#complete };
   }
+}
+
+/** Returns as many candidates as there is room for: the end of candidates, and those with the highest priority. */
+function best(candidates, room) {
+  const rank = (candidate) => (isEnd(candidate) ? Infinity : priorityOf(candidate));
+  const chosen = new Set(candidates.toSorted((a, b) => rank(b) - rank(a) || 0).slice(0, room));
+  return candidates.filter((candidate) => chosen.has(candidate));
 }

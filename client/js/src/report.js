@@ -1,5 +1,6 @@
 // What the server is told of how an attempt to connect ended.
 
+import { localCandidateType } from './stats.js';
 import { Limit, unlessAborted } from './time.js';
 
 /** How long the report may take, as in the Go client. Nobody waits for it. */
@@ -57,18 +58,4 @@ export class Report {
     if (isConnected && !candidateType) return; // the browser does not say, and the server takes no guesses
     await session.report({ result, candidateType, ms }, { signal, keepalive: true });
   }
-}
-
-/**
- * Returns the type of this side's candidate that the connection uses. In older browsers the transport does not name its pair of
- * candidates. There the pair is one of those that were nominated (RFC 8445, Section 7.2.2): the one that carries the most.
- */
-async function localCandidateType(pc) {
-  const stats = await pc.getStats();
-  const all = [...stats.values()];
-  const selected = all.find(({ type, selectedCandidatePairId }) => type === 'transport' && selectedCandidatePairId);
-  const pair = selected ? stats.get(selected.selectedCandidatePairId)
-    : all.filter(({ type, state, nominated }) => type === 'candidate-pair' && state === 'succeeded' && nominated)
-      .reduce((most, next) => (next.bytesSent > (most?.bytesSent ?? -1) ? next : most), undefined);
-  return stats.get(pair?.localCandidateId)?.candidateType;
 }

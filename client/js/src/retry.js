@@ -21,7 +21,7 @@ export function mayRepeat(error, { once }) {
   if (isRefusedForNow(error)) return true;
   if (once || error.code === 'QueueIsFull') return false;
   const { code, status } = error;
-  return code === 'Unreachable' || (code === 'BrokenAnswer' && [200, 408, 429, 502, 503, 504].includes(status));
+  return code === 'Unreachable' || code === 'NoAnswer' || (code === 'BrokenAnswer' && [200, 408, 429, 502, 503, 504].includes(status));
 }
 
 /**

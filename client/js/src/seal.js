@@ -6,6 +6,7 @@ import { SealError } from './errors.js';
 
 const LABEL = 'signal-server seal v1';
 const PREFIX = 's1.';
+const REFUSED = 'refused'; // in place of an answer, to an offer that does not open
 const ITERATIONS = 600_000; // of PBKDF2-HMAC-SHA-256, as OWASP's Password Storage Cheat Sheet asks
 const NONCE = 12; // bytes, before the ciphertext of AES-GCM
 const TAG = 16; // bytes, at its end
@@ -18,6 +19,7 @@ const roleKeys = new WeakMap();
 export async function deriveSecret(secret, key) {
   const bytes = typeof secret === 'string' ? encoder.encode(secret) : secret;
   if (!bytes || bytes.byteLength === 0) throw new SealError('NoSecret');
+  if (!(bytes.byteLength > 0)) throw new TypeError(`secret is a ${typeof secret}, must be a string or bytes`);
   if (!globalThis.crypto?.subtle) throw new SealError('Unavailable');
   const given = key === undefined ? '' : keyOf(key);
   const salt = encoder.encode(given ? `${LABEL}\n${given}` : LABEL);
@@ -56,7 +58,16 @@ export class Seal {
 
   sealSdp(text) { return this.#next(() => this.#sdp(this.#mine, () => this.#seal(0, text), (sealed) => sealed)); }
 
-  openSdp(sealed) { return this.#next(() => this.#sdp(this.#theirs, () => this.#open(0, sealed), () => sealed)); }
+  openSdp(sealed) { return this.#next(() => this.#sdp(this.#theirs, () => this.#openSdp(sealed), () => sealed)); }
+
+  sealRefusal(offer) {
+    return this.#next(() => {
+      const { offer: log } = this.#logs;
+      if (this.#mine !== 'answer' || log.sdp) throw new SealError('Order');
+      log.sdp = offer; // the transcript: what went over the wire, whether or not it opens
+      return this.#sdp('answer', () => this.#seal(0, REFUSED), (sealed) => sealed);
+    });
+  }
 
   sealCandidate(text) { return this.#next(() => this.#candidate(this.#mine, (at) => this.#seal(at, text))); }
 
@@ -83,6 +94,13 @@ export class Seal {
     const result = await convert(log.candidates + 1);
     log.candidates++;
     return result;
+  }
+
+  /** An answerer refuses what it cannot open. If this side can open the refusal, the two have one secret, and something is wrong. */
+  async #openSdp(sealed) {
+    const text = await this.#open(0, sealed);
+    if (this.#theirs === 'answer' && text === REFUSED) throw new SealError('Broken');
+    return text;
   }
 
   async #seal(position, text) {
@@ -130,6 +148,7 @@ const isSealed = (payload) => payload.startsWith(PREFIX);
 export const UNSEALED = {
   sealSdp: async (text) => text,
   sealCandidate: async (text) => text,
+  sealRefusal: async () => REFUSED,
   openSdp: async (text) => refuseSealed(text),
   openCandidate: async (text) => refuseSealed(text),
 };

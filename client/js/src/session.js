@@ -1,9 +1,10 @@
 // The wire protocol: what a side of a session asks of the server, and what the answers mean.
 
-import { baseOf, keyOf, roleOf } from './arguments.js';
+import { baseOf, keyOf, optionsOf, roleOf } from './arguments.js';
 import { randomKey } from './base64url.js';
 import { isNothingYet, isOver, refusal, SignalError } from './errors.js';
 import { EventParser, messageOf } from './events.js';
+import { takeLane } from './lanes.js';
 import { mayRepeat, parseRetryAfter, pauseAfter, RETRY } from './retry.js';
 import { Limit, sleep } from './time.js';
 
@@ -19,6 +20,9 @@ const STREAM_STALL = 40_000;
 /** The headers in which a server with --role-tickets gives a role its ticket, and in which it gets the ticket back. */
 const TICKET_HEADER = { offer: 'X-Offer-Ticket', answer: 'X-Answer-Ticket' };
 
+const KINDS = { keyIn: 'place', fetch: 'task', retry: 'group', timeout: 'time', ticket: 'text', onAnswer: 'task', onRetry: 'task' };
+const RETRY_KINDS = { attempts: 'count', base: 'time', max: 'time' };
+
 export class Session {
   #base;
   #key;
@@ -32,15 +36,18 @@ export class Session {
   #onRetry;
   #ticket = ''; // of this role in the open session, if the server gave one
 
-  constructor({ url, key, role, keyIn, fetch, retry, timeout = ANSWER_TIMEOUT, onAnswer, onRetry }) {
+  constructor(options) {
+    const { url, key, role, keyIn, fetch, retry, timeout, ticket, onAnswer, onRetry } =
+      optionsOf(options, KINDS, { timeout: ANSWER_TIMEOUT, ticket: '' });
     this.#base = baseOf(url);
     this.#key = keyOf(key);
     this.#role = roleOf(role);
     this.#isCrossOrigin = globalThis.location !== undefined && globalThis.location.origin !== this.#base.origin;
     this.#keyIn = keyIn;
     this.#fetch = fetch ?? ((...args) => globalThis.fetch(...args));
-    this.#retry = { ...RETRY, ...retry };
+    this.#retry = optionsOf(retry, RETRY_KINDS, RETRY);
     this.#timeout = timeout;
+    this.#ticket = ticket;
     this.#onAnswer = onAnswer;
     this.#onRetry = onRetry;
   }
@@ -48,6 +55,7 @@ export class Session {
   get url() { return this.#base.href; }
   get key() { return this.#key; }
   get role() { return this.#role; }
+  get ticket() { return this.#ticket; }
 
   async putSdp(sdp, { ttl, signal } = {}) {
     const opens = this.#role === 'offer';
@@ -74,10 +82,10 @@ export class Session {
     return this.#batch({ method: 'GET', path: `/${this.#role}/messages`, after, wait }, signal);
   }
 
-  exchange({ sdp, candidates, ttl }, { after = '', wait = 0, signal } = {}) {
+  exchange({ sdp, candidates, ttl }, { after = '', wait = 0, token, signal } = {}) {
     const body = JSON.stringify({ key_ttl: seconds(ttl), sdp, candidates });
     const opens = this.#role === 'offer' && sdp !== undefined;
-    return this.#batch({ method: 'POST', path: `/${this.#role}/messages`, after, wait, body, opens }, signal);
+    return this.#batch({ method: 'POST', path: `/${this.#role}/messages`, after, wait, body, opens, token }, signal);
   }
 
   async report({ result, candidateType, ms }, { signal, keepalive = false } = {}) {
@@ -111,7 +119,7 @@ export class Session {
 
   async #take(what, nothing, { wait = 0, signal } = {}) {
     try {
-      return await this.#ask({ method: 'GET', path: `/${this.#role}/${what}`, wait, once: true }, signal);
+      return await this.#ask({ method: 'GET', path: `/${this.#role}/${what}`, wait, takes: true }, signal);
     } catch (error) {
       if (isNothingYet(error)) return nothing;
       throw error;
@@ -130,18 +138,26 @@ export class Session {
   /** Sends a request until it is answered, fails for good, or was sent as often as may be. Resolves to the answer's data. */
   async #ask(request, signal) {
     signal?.throwIfAborted();
-    const token = request.method === 'POST' ? randomKey() : ''; // the same for all repetitions
-    const over = performance.now() + (request.wait ?? 0);
-    for (let attempt = 1; ; attempt++) {
+    // The same for all repetitions: by it the server tells them from another write or take.
+    const token = request.token ?? (request.method === 'POST' || request.takes ? randomKey() : '');
+    const { wait = 0 } = request;
+    const over = performance.now() + wait;
+    for (let attempt = 1, left = wait; ; left = Math.max(0, Math.min(wait, over - performance.now()))) {
+      const lane = takeLane(this.#base, left);
       try {
-        return await this.#attempt(request, token, signal);
+        return await this.#attempt({ ...request, wait: lane.wait }, token, signal);
       } catch (error) {
         if (!(error instanceof SignalError)) throw error;
-        await this.#pauseOrThrow(error, request, attempt, signal);
-        request.wait = Math.max(0, Math.min(request.wait ?? 0, over - performance.now()));
+        if (lane.wait < left && this.#mayCome(error)) continue; // it has not waited as long as it was asked to
+        await this.#pauseOrThrow(error, request, attempt++, signal);
+      } finally {
+        lane.leave();
       }
     }
   }
+
+  /** Reports whether an error says that what was asked for is not there yet. An answerer waits for the session, too. */
+  #mayCome(error) { return isNothingYet(error) || (this.#role === 'answer' && error.code === 'KeyNotFound'); }
 
   async #pauseOrThrow(error, request, attempt, signal) {
     if (attempt >= this.#retry.attempts || !mayRepeat(error, request)) throw error;
@@ -160,7 +176,7 @@ export class Session {
       text = await response.text();
     } catch (cause) {
       signal?.throwIfAborted();
-      throw new SignalError('Unreachable', { request: name, cause });
+      throw new SignalError(limit.signal.aborted ? 'NoAnswer' : 'Unreachable', { request: name, cause });
     } finally {
       limit.release();
     }

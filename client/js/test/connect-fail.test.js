@@ -100,7 +100,7 @@ describe('connect fails', { concurrency: true }, () => {
     const key = randomKey();
     const offer = new Side(server, 'offer', key);
     await until(() => server.log(key, 'offer'), 'the offer');
-    server.log(key, 'offer').candidates.unshift('hello', '{"candidate":"stray","usernameFragment":"other"}');
+    server.log(key, 'offer').candidates.unshift('hello', '{"candidate":"stray","sdpMLineIndex":0,"usernameFragment":"other"}');
     const answer = new Side(server, 'answer', key);
     await connected({ offer, answer });
     const wrong = answer.signals.filter(({ error }) => error);

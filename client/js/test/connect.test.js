@@ -6,14 +6,14 @@ import test, { describe } from 'node:test';
 import { connect, randomKey, Session } from '../src/signal.js';
 import { FakePeer } from './fake-peer.js';
 import { FakeServer } from './fake-server.js';
-import { both, connected, failureOf, flaky, neverEarly, pause, Side, until, url } from './sides.js';
+import { both, connected, failureOf, flaky, neverEarly, newPage, pause, Side, until, url } from './sides.js';
 
 describe('connect', { concurrency: true }, () => {
   for (const first of ['offer', 'answer']) {
     test(`a handshake is four requests and two reports, ${first} first`, async () => {
       const server = new FakeServer();
       const sides = await both(server, { first });
-      assert.deepEqual(await connected(sides), [{ cursor: '1-4', rounds: 1 }, { cursor: '1-4', rounds: 1 }]);
+      assert.deepEqual(await connected(sides), ['offer', 'answer'].map((role) => ({ role, cursor: '1-4', rounds: 1, dropped: 0 })));
       await until(() => server.count('DELETE /session') === 1 && server.outcomes.length === 2, 'the end of the session');
       assert.deepEqual(server.requests.map(({ method, path }) => `${method} ${path}`).sort(), [
         'DELETE /session', 'GET /answer/messages', 'POST /answer/messages', 'POST /answer/outcome', 'POST /offer/messages',
@@ -198,8 +198,9 @@ describe('connect', { concurrency: true }, () => {
     await until(() => gone.states.includes('connecting') && answer.states.includes('connecting'), 'the first try');
     cut = true; // the page is gone, and says nothing
     gone.aborter.abort();
-    assert.equal((await failureOf(new Side(server, 'offer', key).connected)).code, 'SdpAlreadyExist');
-    const offer = new Side(server, 'offer', key, { replace: true });
+    const page = await newPage(); // without a sessionStorage
+    assert.equal((await failureOf(new Side(server, 'offer', key, { page }).connected)).code, 'SdpAlreadyExist');
+    const offer = new Side(server, 'offer', key, { page, replace: true });
     await connected({ offer, answer });
   });
 
@@ -259,6 +260,83 @@ describe('connect', { concurrency: true }, () => {
     const sides = { offer: new Side(server, 'offer', key, { fetch }), answer: new Side(server, 'answer', key) };
     const [{ rounds }] = await connected(sides);
     assert.equal(rounds, 1);
+  });
+});
+
+describe('connect again on the same peer connections', { concurrency: true }, () => {
+  /** Two sides whose network was lost after they were connected. */
+  async function lost() {
+    const server = new FakeServer();
+    const key = randomKey();
+    const sides = await both(server, { key });
+    await connected(sides);
+    const pcs = { offer: sides.offer.pc, answer: sides.answer.pc };
+    await until(() => server.sessions.size === 0, 'the end of the session');
+    await pause(20);
+    for (const pc of Object.values(pcs)) pc.lose();
+    return { server, key, pcs, begin: (role, options) => new Side(server, role, key, { pc: pcs[role], ...options }) };
+  }
+
+  test('the path of before comes back: that is not taken for the new one', async () => {
+    for (const first of ['offer', 'answer']) {
+      const { server, key, pcs, begin } = await lost();
+      const { ufrag } = pcs.offer;
+      const sides = { [first]: begin(first) };
+      await until(() => sides[first].states.length > 0, 'the wait');
+      if (first === 'offer') {
+        await until(() => server.log(key, 'offer'), 'the offer');
+        for (const pc of Object.values(pcs)) pc.recover();
+        await pause(100);
+        assert.deepEqual(sides.offer.states, ['waiting'], 'the offerer waits for its answer');
+        pcs.answer.lose(); // it is seldom at the same time on both sides
+      }
+      const second = first === 'offer' ? 'answer' : 'offer';
+      sides[second] = begin(second);
+      const results = await connected(sides);
+      assert.deepEqual(results.map(({ rounds }) => rounds), [1, 1]);
+      for (const { signalingState } of Object.values(pcs)) assert.equal(signalingState, 'stable');
+      assert.notEqual(pcs.offer.ufrag, ufrag, 'ICE was restarted');
+      assert.equal(pcs.offer.remoteDescription.sdp, pcs.answer.localDescription.sdp);
+      await until(() => server.sessions.size === 0, 'the end of the session');
+    }
+  });
+
+  test('an answer is not enough while the path of before carries on: the new one has to work', async () => {
+    const { pcs, begin } = await lost();
+    const sides = { offer: begin('offer'), answer: begin('answer') };
+    pcs.offer.unconnectable = true;
+    await until(() => sides.offer.states.includes('connecting') && sides.answer.states.includes('connecting'), 'the exchange');
+    for (const pc of Object.values(pcs)) pc.recover();
+    await pause(200);
+    for (const { states } of Object.values(sides)) assert.deepEqual(states, ['waiting', 'connecting']);
+    pcs.offer.unconnectable = false;
+    await pcs.offer.addIceCandidate(pcs.offer.received.findLast(({ candidate }) => candidate !== ''));
+    await connected(sides);
+  });
+
+  test('a failure of the ICE before is not one of the new', async () => {
+    const { server, key, pcs, begin } = await lost();
+    const offer = begin('offer');
+    await until(() => server.log(key, 'offer'), 'the offer');
+    pcs.offer.fail();
+    pcs.answer.fail();
+    const [{ rounds }] = await connected({ offer, answer: begin('answer') });
+    assert.equal(rounds, 1);
+  });
+
+  test('what connects by the offer before stands, if nobody answers the next one', async () => {
+    const server = new FakeServer();
+    const key = randomKey();
+    const sides = await both(server, { key });
+    sides.offer.pc.unconnectable = true;
+    await until(() => sides.offer.states.includes('connecting') && sides.answer.states.includes('connecting'), 'the exchange');
+    sides.answer.aborter.abort();
+    server.restart();
+    await until(() => sides.offer.pc.log.includes('createOffer restart') && server.log(key, 'offer'), 'the next offer');
+    sides.offer.pc.recover();
+    await sides.offer.connected;
+    assert.equal(sides.offer.pc.signalingState, 'stable', 'the offer that nobody has answered is withdrawn');
+    await until(() => server.sessions.size === 0, 'the end of the session');
   });
 });
 

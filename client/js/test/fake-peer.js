@@ -15,12 +15,18 @@ export class FakePeer extends EventTarget {
   unconnectable = false;
   #options;
   #known = new Set(); // ufrags of remote candidates
-  #offered; // until the answer: what a rollback returns to
+  #stable = {}; // both descriptions: what a rollback returns to
+  #pair = {}; // ufrags of the candidates that the connection uses
 
-  /** candidates: how many are gathered; gatherDelay: ms before each and before the end, 0 for all at once; empty: nothing to connect. */
-  constructor({ candidates = 2, gatherDelay = 0, empty = false } = {}) {
+  received = []; // what addIceCandidate was called with
+
+  /**
+   * candidates: how many are gathered; gatherDelay: ms before each and before the end, 0 for all at once; empty: nothing to connect;
+   * textOf: the candidate's text by ufrag and number.
+   */
+  constructor({ candidates = 2, gatherDelay = 0, empty = false, textOf = (ufrag, i) => `${ufrag}-${i}` } = {}) {
     super();
-    this.#options = { candidates, gatherDelay, empty };
+    this.#options = { candidates, gatherDelay, empty, textOf };
   }
 
   get ufrag() { return ufragOf(this.localDescription); }
@@ -35,17 +41,24 @@ export class FakePeer extends EventTarget {
     await turn();
     this.#mustBeOpen();
     this.log.push(`local ${description.type}`);
+    if (description.type === 'rollback') {
+      if (this.signalingState !== 'have-local-offer') throw new DOMException('Called in wrong state', 'InvalidStateError');
+      this.localDescription = this.#stable.local ?? null;
+      this.signalingState = 'stable';
+      return;
+    }
     this.signalingState = description.type === 'offer' ? 'have-local-offer' : 'stable';
     const restarted = ufragOf(description) !== this.ufrag;
     this.localDescription = { type: description.type, sdp: description.sdp };
     byUfrag.set(this.ufrag, this);
+    this.#settle();
     if (restarted) this.#gather(this.ufrag);
     this.#tryConnect();
   }
 
   #describe() {
     const type = this.signalingState === 'have-remote-offer' ? 'answer' : 'offer';
-    const restarted = type === 'answer' && this.remoteDescription !== this.#offered?.remote;
+    const restarted = type === 'answer' && this.remoteDescription !== this.#stable.remote;
     return { type, sdp: this.#sdp(restarted || !this.localDescription ? newUfrag() : this.ufrag) };
   }
 
@@ -56,20 +69,34 @@ export class FakePeer extends EventTarget {
     if (description.type === 'answer' && this.signalingState !== 'have-local-offer') {
       throw new DOMException('Called in wrong state: stable', 'InvalidStateError');
     }
-    this.#offered = { remote: this.remoteDescription };
+    if (description.type === 'offer' && this.signalingState === 'have-local-offer') {
+      throw new DOMException('Called in wrong state: have-local-offer', 'InvalidStateError');
+    }
     this.remoteDescription = description;
     this.signalingState = description.type === 'offer' ? 'have-remote-offer' : 'stable';
+    this.#settle();
     this.#tryConnect();
   }
 
+  /** Both descriptions are in force. With new ufrags ICE begins anew, and the path of before goes on as long as it works. */
+  #settle() {
+    if (this.signalingState !== 'stable') return;
+    this.#stable = { local: this.localDescription, remote: this.remoteDescription };
+    if (this.connectionState === 'disconnected' || this.connectionState === 'failed') this.#enter('connecting');
+  }
+
   async addIceCandidate(init) {
+    this.received.push(init);
     await turn();
     this.#mustBeOpen();
     if (!this.remoteDescription) {
       this.log.push('candidate before description');
       throw new DOMException('The remote description was null', 'InvalidStateError');
     }
-    const { candidate, usernameFragment } = init;
+    if (init === null) return;
+    const { candidate, sdpMid, sdpMLineIndex } = init;
+    if ((sdpMid ?? sdpMLineIndex ?? undefined) === undefined) throw new TypeError('sdpMid and sdpMLineIndex are both null');
+    const usernameFragment = init.usernameFragment ?? ufragOf(this.remoteDescription);
     this.log.push(`candidate ${candidate}`);
     if (candidate === '') return;
     if (usernameFragment !== ufragOf(this.remoteDescription)) throw new DOMException('Unknown ufrag', 'OperationError');
@@ -91,7 +118,20 @@ export class FakePeer extends EventTarget {
 
   async getStats() {
     await turn();
-    return new Map(this.stats.map((entry) => [entry.id, entry]));
+    const ufrags = { 'local-candidate': this.#pair.local, 'remote-candidate': this.#pair.remote };
+    return new Map(this.stats.map((entry) => [entry.id, { ...entry, usernameFragment: ufrags[entry.type] }]));
+  }
+
+  /** The network is lost: what stands by now stands no more. */
+  lose() {
+    this.iceConnectionState = 'disconnected';
+    this.#enter('disconnected');
+  }
+
+  /** The path of before is back. */
+  recover() {
+    this.iceConnectionState = 'connected';
+    this.#enter('connected');
   }
 
   /** Lets ICE (or DTLS) fail. */
@@ -120,7 +160,7 @@ export class FakePeer extends EventTarget {
     const ours = () => this.ufrag === ufrag && this.signalingState !== 'closed';
     for (let i = 1; i <= candidates; i++) {
       if (gatherDelay) await turn(gatherDelay);
-      const init = { candidate: `${ufrag}-${i}`, sdpMid: '0', sdpMLineIndex: 0, usernameFragment: ufrag };
+      const init = { candidate: this.#options.textOf(ufrag, i), sdpMid: '0', sdpMLineIndex: 0, usernameFragment: ufrag };
       this.dispatchEvent(Object.assign(new Event('icecandidate'), { candidate: { ...init, toJSON: () => init } }));
     }
     if (gatherDelay) await turn(gatherDelay);
@@ -145,7 +185,10 @@ export class FakePeer extends EventTarget {
     if (!peer || !this.#isReadyFor(peer) || !peer.#isReadyFor(this)) return;
     for (const side of [this, peer]) {
       side.iceConnectionState = 'connected';
-      setTimeout(() => side.#enter('connected'), 5); // the DTLS handshake
+      setTimeout(() => { // the DTLS handshake
+        side.#pair = { local: side.ufrag, remote: ufragOf(side.remoteDescription) };
+        side.#enter('connected');
+      }, 5);
     }
   }
 

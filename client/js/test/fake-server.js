@@ -9,12 +9,16 @@ const CODES = {
   CandidateNoValues: ['candidate没有值', 200],
   RouteNotFound: ['路由未找到', 404],
   NotAllowed: ['没有权限', 403],
+  CursorIsInvalid: ['cursor无效', 400],
   QueueIsFull: ['队列已满', 429],
   CacheOverrunMaxCost: ['缓存超出MaxCost，服务已达到最大负载', 503],
   ServerIsShuttingDown: ['服务正在关闭', 503],
 };
 
+let serial = 0;
+
 export class FakeServer {
+  url = `http://signal${++serial}.example/`; // of its own: a page remembers its sessions by URL and key
   requests = []; // that arrived: { method, path, role, query, headers, body }
   sessions = new Map();
   ended = new Set();
@@ -25,6 +29,7 @@ export class FakeServer {
   events = 'yes'; // 'no': there is no such route; 'held': a proxy keeps the stream to itself
   maxCandidates = 128;
   outcomes = []; // that were reported: { role, result, candidate_type, ms, live }; undefined: there is no such route
+  forbidden = false; // whether nobody is let in, as with a token for other keys
   tickets = false; // whether roles have tickets; a restart forgets them
   #generation = 1;
   #sleepers = new Set();
@@ -83,7 +88,7 @@ export class FakeServer {
     const token = headers['Idempotency-Key'] ?? query.idempotency_key;
     const wait = Number(query.wait ?? 0) * 1000;
     const context = { key, role, token, wait, signal, after: query.after ?? '', body: request.body, request };
-    const refused = this.tickets && this.#gate(context, name);
+    const refused = this.forbidden ? 'NotAllowed' : this.tickets && this.#gate(context, name);
     if (refused) return [refused, null];
     switch (name) {
       case 'POST /messages': return this.#post(context, JSON.parse(request.body));
@@ -114,8 +119,10 @@ export class FakeServer {
       if (Number(generation) !== this.#generation || !roles.includes(of)) return 'NotAllowed';
       return session?.epoch === Number(epoch) || name === 'POST /outcome' ? undefined : 'KeyIsExpired';
     }
+    if (!session) return undefined; // everybody is told so
+    if (query.after === '!') return 'CursorIsInvalid'; // what makes no sense is looked at first
     const putsSdp = name === 'POST /sdp' || (name === 'POST /messages' && JSON.parse(body).sdp !== undefined);
-    const mayAnswer = role === 'answer' && session?.logs.answer.sdp === undefined;
+    const mayAnswer = role === 'answer' && session.logs.answer.sdp === undefined;
     return putsSdp || mayAnswer ? undefined : 'NotAllowed';
   }
 
@@ -144,9 +151,10 @@ export class FakeServer {
   #apply({ key, role, token }, { sdp, candidates = [] }) {
     let session = this.sessions.get(key);
     if (session?.tokens.has(role + token)) return '';
+    if (candidates.length + (session?.logs[role].candidates.length ?? 0) > this.maxCandidates) return 'QueueIsFull';
     if (sdp !== undefined && role === 'offer') {
       if (session) return 'SdpAlreadyExist';
-      session = { epoch: ++this.epochs, logs: { offer: newLog(), answer: newLog() }, tokens: new Set() };
+      session = { epoch: ++this.epochs, logs: { offer: newLog(), answer: newLog() }, tokens: new Set(), taken: new Map() };
       this.sessions.set(key, session);
       this.ended.delete(key);
     }
@@ -155,7 +163,6 @@ export class FakeServer {
     if (sdp !== undefined && role === 'answer') {
       if (log.sdp !== undefined) return 'SdpAlreadyExist';
     }
-    if (log.candidates.length + candidates.length > this.maxCandidates) return 'QueueIsFull';
     if (sdp !== undefined) log.sdp = sdp;
     log.candidates.push(...candidates);
     if (token) session.tokens.add(role + token);
@@ -164,6 +171,7 @@ export class FakeServer {
   }
 
   #read({ key, role, after }) {
+    if (after === '!') return ['CursorIsInvalid', null];
     const session = this.sessions.get(key);
     if (!session) return [this.ended.has(key) ? 'KeyIsExpired' : 'KeyNotFound', null];
     if (after && epochOf(after) !== session.epoch) return ['KeyIsExpired', null];
@@ -176,8 +184,15 @@ export class FakeServer {
     return [log.sdp === undefined ? 'SdpNoValues' : 'CandidateNoValues', null, { next, messages: [] }];
   }
 
-  #take({ key, role }, what) {
+  #take({ key, role, token }, what) {
     const session = this.sessions.get(key);
+    if (session?.taken.has(role + token)) return ['', session.taken.get(role + token)]; // a repetition
+    const [code, data] = this.#takeNew(session, { key, role }, what);
+    if (token && code === '') session.taken.set(role + token, data);
+    return [code, data];
+  }
+
+  #takeNew(session, { key, role }, what) {
     if (!session) return [this.ended.has(key) ? 'KeyIsExpired' : 'KeyNotFound', null];
     const log = session.logs[other(role)];
     if (what === 'sdp') {
@@ -238,14 +253,14 @@ export class FakeServer {
               }
               after = data.next;
             } else if (code === 'KeyIsExpired' || (code === 'KeyNotFound' && (wasOpen || context.role === 'offer'))) {
-              send(`event: end\ndata: ${JSON.stringify(CODES.KeyIsExpired[0])}\n\n`);
+              send(`id: end\nevent: end\ndata: ${JSON.stringify(CODES.KeyIsExpired[0])}\n\n`);
               return stream.close();
             }
             wasOpen ||= code !== 'KeyNotFound';
             await this.#sleep(60_000, signal);
             if (this.down || this.cut) return stream.error(new TypeError('cut'));
             if (this.closing) {
-              send(`event: end\ndata: ${JSON.stringify(CODES.ServerIsShuttingDown[0])}\n\n`);
+              send(`id: end\nevent: end\ndata: ${JSON.stringify(CODES.ServerIsShuttingDown[0])}\n\n`);
               return stream.close();
             }
           }

@@ -9,7 +9,7 @@ import { failureOf, fast, pause, until, url } from './sides.js';
 
 function begin(server, role, options) {
   const pc = options.pc ?? new FakePeer();
-  const connected = connect(pc, { url, role, fetch: server.fetch, retry: fast, timeout: 60_000, batchDelay: 5_000, ...options });
+  const connected = connect(pc, { url: server.url, role, fetch: server.fetch, retry: fast, timeout: 60_000, batchDelay: 5_000, ...options });
   connected.catch(() => {}); // until it is waited for
   return { pc, connected };
 }

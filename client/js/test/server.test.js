@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import test, { after, before, describe } from 'node:test';
 import { connect, deriveSecret, randomKey, Seal, Session } from '../dist/signal.js';
 import { FakePeer } from './fake-peer.js';
+import { newPage } from './sides.js';
 
 const module = fileURLToPath(new URL('../../../', import.meta.url));
 const present = existsSync(join(module, 'main.go')) && spawnSync('go', ['version']).status === 0;
@@ -219,6 +220,102 @@ describe('with the server', { skip }, () => {
     }
     await stop('SIGKILL');
     await start();
+  });
+
+  for (const flags of [[], ['--role-tickets']]) {
+    test(`whoever comes first offers, and no page is in the way of its next call ${flags}`, async () => {
+      await stop('SIGKILL');
+      await start(...flags);
+      const key = randomKey();
+      const roles = (results) => results.map(({ role }) => role).sort();
+      for (const options of [{}, { events: true }, { secret: 'six words' }]) {
+        const pages = [await newPage(), await newPage()];
+        for (let i = 0; i < 3; i++) {
+          const all = pages.map((page) => page.connect(new FakePeer(), { url: url(), role: 'auto', key, timeout: 20_000, ...options }));
+          assert.deepEqual(roles(await Promise.all(all)), ['answer', 'offer']);
+        }
+      }
+    });
+
+    test(`a page that left its session behind ends it before the next one, whichever role it had ${flags}`, async () => {
+      const taken = randomKey();
+      for (const role of ['offer', 'answer']) {
+        const key = randomKey();
+        const page = await newPage();
+        const line = { cut: false };
+        const fetch = (...args) => (line.cut ? Promise.reject(new TypeError('fetch failed')) : globalThis.fetch(...args));
+        const other = role === 'offer' ? 'answer' : 'offer';
+        const gone = Object.assign(new FakePeer(), { unconnectable: true });
+        const states = [];
+        const aborter = new AbortController();
+        const onState = (state) => states.push(state);
+        const leaving = page.connect(gone, { url: url(), key, role, fetch, onState, signal: aborter.signal }).catch(() => {});
+        const staying = negotiate(other, { key });
+        while (!states.includes('connecting')) await pause(5);
+        await pause(50);
+        line.cut = true;
+        gone.close();
+        aborter.abort();
+        await leaving;
+        const begun = performance.now();
+        await Promise.all([staying, page.connect(new FakePeer(), { url: url(), key, role, timeout: 20_000 })]);
+        assert.ok(performance.now() - begun < 5_000, `${role}: ${performance.now() - begun} ms`);
+      }
+
+      // An offer whose request was never answered: the page learns only from the server whether the session is its own.
+      const page = await newPage();
+      const line = { cut: false };
+      const fetch = (...args) => (line.cut ? Promise.reject(new TypeError('fetch failed')) : globalThis.fetch(...args));
+      const aborter = new AbortController();
+      const leaving = page.connect(new FakePeer(), { url: url(), key: taken, role: 'offer', fetch, signal: aborter.signal }).catch(() => {});
+      const reader = session(taken, 'answer');
+      for (let sent = 0; sent < 3;) sent = (await reader.messages({ wait: 100 }).catch(() => ({ messages: [] }))).messages.length;
+      line.cut = true;
+      aborter.abort();
+      await leaving;
+      await assert.rejects(negotiate('offer', { key: taken }), { code: 'SdpAlreadyExist' }, 'another page');
+      await Promise.all([negotiate('answer', { key: taken }), page.connect(new FakePeer(), { url: url(), key: taken, role: 'offer' })]);
+    });
+
+    test(`one offer after the other is answered, by a page that has no ticket ${flags}`, async () => {
+      const key = randomKey();
+      let after = '';
+      for (let i = 0; i < 6; i++) {
+        const { connect: answer } = await newPage();
+        const answering = answer(new FakePeer(), { url: url(), key, role: 'answer', after, timeout: 20_000 });
+        [{ cursor: after }] = await Promise.all([answering, negotiate('offer', { key })]);
+      }
+    });
+  }
+
+  test('a client whose token is for another key is not kept waiting', async () => {
+    const tokens = join(directory, 'tokens');
+    const token = execFileSync(binary, ['token', 'of-another', '--key', 'another', '--file', tokens], { encoding: 'utf8' }).trim();
+    await stop('SIGKILL');
+    await start('--role-tickets', '--auth-tokens-file', tokens);
+    const fetch = (href, init) => globalThis.fetch(href, { ...init, headers: { ...init.headers, Authorization: `Bearer ${token}` } });
+    for (const role of ['offer', 'answer', 'auto']) {
+      await assert.rejects(negotiate(role, { key: randomKey(), fetch }), { code: 'NotAllowed' }, role);
+    }
+    await Promise.all(['auto', 'auto'].map((role) => negotiate(role, { key: 'another', fetch })));
+    await stop('SIGKILL');
+    await start();
+  });
+
+  test('takes are repeated without loss', async () => {
+    const key = randomKey();
+    let lose = 0;
+    const fetch = async (...args) => {
+      const response = await globalThis.fetch(...args);
+      if (lose-- > 0) throw new TypeError('fetch failed');
+      return response;
+    };
+    const answer = session(key, 'answer', { fetch, retry: { base: 1, max: 1 } });
+    await session(key, 'offer').exchange({ sdp: 'the offer', candidates: ['c1', 'c2'] });
+    for (const [take, want] of [[() => answer.takeSdp(), 'the offer'], [() => answer.takeCandidate(), 'c1'], [() => answer.takeCandidates(), ['c2']]]) {
+      lose = 2;
+      assert.deepEqual(await take(), want);
+    }
   });
 
   test('connect reports to the server how it ended', async () => {

@@ -131,13 +131,20 @@ test('a write whose answer is lost is repeated with its token, and applied once'
   assert.notEqual(server.requests.at(-1).headers['Idempotency-Key'], tokens[0]);
 });
 
-test('a take is not repeated unless the server refused it', async () => {
-  const lost = scripted(new TypeError('fetch failed'));
-  const taker = (fetch) => new Session({ url, key: 'k', role: 'offer', fetch, retry: fast });
-  await assert.rejects(taker(lost.fetch).takeSdp(), { code: 'Unreachable', status: 0 });
-  assert.equal(lost.requests.length, 1);
-  const full = scripted(() => envelope('ServerIsShuttingDown', null, { 'Retry-After': '0' }), ok('sdp'));
-  assert.equal(await taker(full.fetch).takeSdp(), 'sdp');
+test('a take is repeated by its token, and what it took is not lost with the answer', async () => {
+  const server = new FakeServer();
+  const { offer, answer } = pair(server);
+  await offer.exchange({ sdp: 'the offer', candidates: ['c1', 'c2'] });
+  for (const [take, want] of [[() => answer.takeSdp(), 'the offer'], [() => answer.takeCandidate(), 'c1'], [() => answer.takeCandidates(), ['c2']]]) {
+    const asked = server.requests.length;
+    server.loseAnswers = 2;
+    assert.deepEqual(await take(), want);
+    const tokens = server.requests.slice(asked).map(({ headers }) => headers['Idempotency-Key']);
+    assert.equal(tokens.length, 3);
+    assert.equal(new Set(tokens).size, 1);
+    assert.match(tokens[0], /^[\w-]{22}$/);
+  }
+  assert.equal(await answer.takeCandidate(), null);
 });
 
 test('what is repeated and what is not', async () => {
@@ -192,11 +199,12 @@ test('abort ends a request and a pause with the signal\'s reason', async () => {
   await assert.rejects(session.messages({ signal: AbortSignal.abort(reason) }), (error) => error === reason);
 });
 
-test('an answer that does not come in time counts as a lost connection', async () => {
+test('an answer that does not come in time is asked for again, and told apart from a lost connection', async () => {
   const hang = (href, { signal }) => new Promise((_, reject) => { signal.addEventListener('abort', () => reject(signal.reason)); });
   const session = new Session({ url, key: 'k', role: 'offer', fetch: hang, timeout: 5, retry: { attempts: 2, base: 1, max: 1 } });
   const error = await session.messages({ wait: 10 }).catch((e) => e);
-  assert.equal(error.code, 'Unreachable');
+  assert.equal(error.code, 'NoAnswer');
+  assert.match(error.message, /other tabs/);
   assert.equal(error.cause.name, 'TimeoutError');
 });
 

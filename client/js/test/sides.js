@@ -15,11 +15,12 @@ export class Side {
   states = [];
   signals = [];
 
-  constructor(server, role, key, { peer, ...options } = {}) {
-    this.pc = new FakePeer(peer);
+  /** page is the client of another page; pc is a peer that was used before. */
+  constructor(server, role, key, { peer, pc = new FakePeer(peer), page = { connect }, ...options } = {}) {
+    this.pc = pc;
     this.aborter = new AbortController();
-    this.connected = connect(this.pc, {
-      url, key, role, fetch: server.fetch, retry: fast, signal: this.aborter.signal, timeout: 60_000,
+    this.connected = page.connect(this.pc, {
+      url: server.url, key, role, fetch: server.fetch, retry: fast, signal: this.aborter.signal, timeout: 60_000,
       batchDelay: 5_000, // until all is gathered, however slow the machine is
       onState: (state) => this.states.push(state),
       onSignal: (signal) => this.signals.push(signal),
@@ -28,6 +29,9 @@ export class Side {
     this.connected.catch(() => {}); // until it is waited for
   }
 }
+
+/** Loads the client as another page does: what this one remembers is not known there. */
+export const newPage = () => import(`../dist/signal.js?page=${randomKey()}`);
 
 /** Starts both sides: one first and, when it waits, the other. */
 export async function both(server, { first = 'answer', key = randomKey(), offer, answer, ...options } = {}) {

@@ -5,7 +5,7 @@ import test, { describe } from 'node:test';
 import { connect, randomKey, Session } from '../src/signal.js';
 import { FakePeer } from './fake-peer.js';
 import { FakeServer } from './fake-server.js';
-import { fast, pause, until, url } from './sides.js';
+import { both, connected, failureOf, fast, newPage, pause, Side, until, url } from './sides.js';
 
 function withTickets() {
   const server = new FakeServer();
@@ -137,4 +137,50 @@ test('a page of another origin shows it in the query, where it needs no prefligh
   assert.deepEqual([headers, query], [{ key: 'k', 'X-Offer-Ticket': '1.offer.2' }, {}]);
   server.cutStreams();
   server.restart();
+});
+
+describe('one offer after the other, with tickets', { concurrency: true }, () => {
+  for (const options of [{}, { events: true }]) {
+    test(`an answerer that was not here before waits until the session before is over ${JSON.stringify(options)}`, async () => {
+      const server = withTickets();
+      const key = randomKey();
+      const begin = (role, more) => new Side(server, role, key, { ...options, ...more });
+      let after = '';
+      for (let i = 0; i < 6; i++) {
+        const answer = begin('answer', { after, page: await newPage() }); // with no ticket, while the session before may be open
+        const fetch = async (href, init) => { // the offerer ends its session a while after it is connected
+          if (href.includes('/outcome')) await pause(200);
+          return server.fetch(href, init);
+        };
+        const offer = begin('offer', { fetch });
+        [, { cursor: after }] = await connected({ offer, answer });
+      }
+      assert.equal(server.outcomes.filter(({ result }) => result === 'failed').length, 0);
+    });
+
+    test(`it waits as long as two others take, and no longer ${JSON.stringify(options)}`, async () => {
+      const server = withTickets();
+      const key = randomKey();
+      const sides = await both(server, { key });
+      sides.offer.pc.unconnectable = true;
+      await until(() => sides.offer.states.includes('connecting') && sides.answer.states.includes('connecting'), 'the exchange');
+      const third = new Side(server, 'answer', key, { ...options, page: await newPage() });
+      const late = new Side(server, 'answer', key, { timeout: 2_000, page: await newPage() });
+      const error = await failureOf(late.connected);
+      assert.deepEqual([error.code, error.cause.code], ['Timeout', 'NotAllowed']);
+      assert.match(error.message, /Others had this key within 2 s/);
+      assert.deepEqual(third.states, ['waiting']);
+      for (const { aborter } of Object.values(sides)) aborter.abort();
+      await connected({ offer: new Side(server, 'offer', key), answer: third });
+    });
+  }
+
+  test('a client that the server never lets in is told so at once', async () => {
+    for (const role of ['offer', 'answer', 'auto']) {
+      const server = new FakeServer();
+      server.forbidden = true;
+      const error = await failureOf(new Side(server, role, randomKey()).connected);
+      assert.deepEqual([error.name, error.code], ['SignalError', 'NotAllowed'], role);
+    }
+  });
 });
