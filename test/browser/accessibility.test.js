@@ -27,14 +27,14 @@ for (const colorScheme of ['light', 'dark']) {
       for (const page of [starter, joiner]) await examine(page, 'connected');
       await starter.getByRole('button', { name: 'Hang up' }).click();
 
-      const { page: first } = await openStarter(world, server.url, look);
-      const { page: second } = await openStarter(world, server.url, look);
+      const { page: first } = await openStarter(world, server.url, { ...look, secret: 'one' });
+      const { page: second } = await openStarter(world, server.url, { ...look, secret: 'another' });
       await second.getByLabel('Key', { exact: true }).fill(await first.getByLabel('Key', { exact: true }).inputValue());
       await pressConnect(first);
       await expect(first.locator('#status'), 'status').toSay(/Waiting/, PATIENCE);
       await examine(first, 'waiting');
       await pressConnect(second);
-      await expect(second.getByRole('alert'), 'the failure').toSay(/taken/, PATIENCE);
+      await expect(second.getByRole('alert'), 'the failure').toSay(/secrets do not match/, PATIENCE);
       await examine(second, 'failed');
     });
   }

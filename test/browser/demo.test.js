@@ -75,34 +75,41 @@ inBrowser('the same secret on both sides connects, and seals what passes', async
   assert.ok(bodies.every((body) => !body.includes('candidate:') && !body.includes('v=0')), 'nothing is posted in the clear');
 });
 
-inBrowser('another secret is reported on the side that finds it', async (world) => {
+inBrowser('another secret is reported on both sides', async (world) => {
   const server = await world.server();
   const { page: starter, link } = await openStarter(world, server.url, { secret: SECRET });
   const joiner = await openJoiner(world, link, { secret: 'another one' });
-  await pressConnect(starter);
-  await pressConnect(joiner);
-  await expect(failure(joiner), 'the failure').toSay(/The secrets do not match.*same secret on both sides/s, PATIENCE);
+  for (const page of [starter, joiner]) await pressConnect(page);
+  for (const page of [starter, joiner]) {
+    await expect(failure(page), 'the failure').toSay(/The secrets do not match.*same secret on both sides/s, PATIENCE);
+  }
 });
 
-inBrowser('a missing secret is reported', async (world) => {
+inBrowser('a missing secret is reported on both sides', async (world) => {
   const server = await world.server();
   const { page: starter, link } = await openStarter(world, server.url, { secret: SECRET });
   const joiner = await openJoiner(world, link.replace('&sealed=1', ''));
-  await pressConnect(starter);
-  await pressConnect(joiner);
+  for (const page of [starter, joiner]) await pressConnect(page);
   await expect(failure(joiner), 'the failure').toSay(/A secret is needed/, PATIENCE);
+  await expect(failure(starter), 'the failure').toSay(/The other side has no secret/, PATIENCE);
 });
 
-inBrowser('two who both start are told so', async (world) => {
+inBrowser('two who both start connect, and so do two who both join', async (world) => {
   const server = await world.server();
   const { page: starter } = await openStarter(world, server.url);
   const key = await starter.getByLabel('Key', { exact: true }).inputValue();
   const { page: other } = await openStarter(world, server.url);
   await other.getByLabel('Key', { exact: true }).fill(key);
-  await pressConnect(starter);
-  await expect(starter.locator('#status'), 'status').toSay(/Waiting/, PATIENCE);
-  await pressConnect(other);
-  await expect(failure(other), 'the failure').toSay(/This place is taken.*choose the other one/s, PATIENCE);
+  await connectBoth(starter, other);
+  await says(starter, other, 'who calls whom?');
+  for (const page of [starter, other]) {
+    await page.reload();
+    await page.getByRole('radio', { name: 'I join' }).check();
+    await page.getByLabel('Key', { exact: true }).fill(key);
+  }
+  for (const page of [starter, other]) await pressConnect(page); // at once
+  for (const page of [starter, other]) await isConnected(page);
+  await says(other, starter, 'never mind');
 });
 
 inBrowser('a key may be typed, or a link pasted', async (world) => {
@@ -171,12 +178,11 @@ inBrowser('nothing that a payload or a link holds can run or inject', async (wor
   const key = encodeURIComponent(evil.slice(0, 32));
   const invited = await world.page(`${server.url}#key=${key}&role=answer&mode=%3Cb%3E&stun=javascript:alert(1)`);
   assert.equal(await invited.getByLabel('STUN server').inputValue(), '');
-  await pressConnect(invited);
-  await expect(invited.locator('#status'), 'status').toSay(/Waiting/, PATIENCE);
   const offer = JSON.stringify({ type: 'offer', sdp: evil });
   await fetch(`${server.url}offer/messages?key=${key}`, {
     method: 'POST', body: JSON.stringify({ sdp: offer, candidates: [evil, JSON.stringify({ candidate: evil })] }),
   });
+  await pressConnect(invited);
   await expect(failure(invited), 'the failure').toSay(/something strange/, PATIENCE);
   for (const page of [starter, invited]) {
     assert.equal(await page.evaluate(() => globalThis.hacked), undefined);

@@ -37,7 +37,9 @@ inBrowser('the server is killed and restarted between the offer and the answer',
     }
     await route.continue();
   });
+  const offered = starter.waitForRequest('**/offer/messages*');
   await pressConnect(starter);
+  await offered; // so the joiner answers
   await pressConnect(joiner);
   await isConnected(starter);
   await isConnected(joiner);

@@ -15,11 +15,11 @@ const NETWORK = [
 
 /** By the error's code (of client/signal.js), or its name (of the browser). */
 const ADVICE = {
-  SdpAlreadyExist: ['This place is taken', [
-    'One side starts, the other joins: choose the other one above.',
-    'If it was you, before a reload: wait half a minute, or press New for a fresh key.',
+  SdpAlreadyExist: ['This key is in use', [
+    'Two others are connecting by it. A key is good for two: press New for a fresh one, and send the new link.',
+    'If it was you, in another tab or browser: hang up there, or wait half a minute.',
   ]],
-  Timeout: ['Nobody came in time', [SAME_KEY, 'One side starts, the other joins: if both do the same, they never meet.', TRY_AGAIN]],
+  Timeout: ['Nobody came in time', [SAME_KEY, TRY_AGAIN]],
   IceFailed: ['No network path works', NETWORK],
   DtlsFailed: ['The connection is not trustworthy', [
     'Try again with a fresh key and a shared secret under “More options”.',
@@ -30,6 +30,9 @@ const ADVICE = {
   Sealed: ['A secret is needed', ['The other side uses a shared secret: type the same one under “More options”.']],
   Unavailable: ['No encryption on this page', ['Browsers have it on https pages and on localhost only: open the page there.']],
   Unreachable: ['The server cannot be reached', ['Is this device online? Is the server running?', TRY_AGAIN]],
+  NoAnswer: ['No answer from the server', [
+    'If this page is open in many tabs, close some: a browser lets six of them wait for one server, unless it speaks HTTP/2.', TRY_AGAIN,
+  ]],
   BrokenAnswer: ['Something else answered', ['A proxy or a sign-in page of the network may stand between: reload this page.']],
   CacheOverrunMaxCost: ['The server is full', ['Try again in a minute.']],
   NotAuthenticated: ['This server asks for a token', ['Ask whoever runs it: this page was opened without one.']],

@@ -113,10 +113,10 @@ async function start() {
     follow(begun, options);
     progress.state('signaling', 'preparing');
     progress.say(options.secret ? 'Stretching the secret…' : 'Getting ready…');
-    await begun.connect();
+    const role = await begun.connect();
     enter('connected');
-    progress.figures(options.role);
-    progress.say(`Connected in ${milliseconds(progress.together(options.role))}.`);
+    progress.figures(role);
+    progress.say(`Connected in ${milliseconds(progress.together(role))}.`);
   } catch (error) {
     if (mine !== attempt) return; // hung up, which has been told
     finish();

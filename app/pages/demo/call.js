@@ -15,35 +15,38 @@ import { connect, deriveSecret } from '../client/signal.js';
 export class Call extends EventTarget {
   #options;
   #pc;
-  #channel;
+  #channel; // this side's; the other side has its own
   #began = performance.now();
   #stop = new AbortController();
   #ended = false;
   #described = new Set(); // offer, answer
 
-  /** options: url, key, role, stun, secret, events, stream (of the camera, if it is one). */
+  /** options: url, key, stun, secret, events, stream (of the camera, if it is one). */
   constructor(options) {
     super();
     this.#options = options;
     this.#pc = new RTCPeerConnection({ iceServers: options.stun ? [{ urls: options.stun }] : [] });
     this.#watch();
     for (const track of options.stream?.getTracks() ?? []) this.#pc.addTrack(track, options.stream);
-    if (options.role === 'offer') this.#use(this.#pc.createDataChannel('chat'));
-    else this.#pc.addEventListener('datachannel', ({ channel }) => this.#use(channel));
+    // Which side offers turns out later. So each opens a channel of its own; a program that answers may have none, and use this one.
+    this.#channel = this.#pc.createDataChannel('chat');
+    this.#use(this.#channel);
+    this.#pc.addEventListener('datachannel', ({ channel }) => this.#use(channel));
   }
 
   /** Reports whether both sides have described themselves: then signaling has done its part. */
   get met() { return this.#described.size === 2; }
 
-  /** Resolves when connected, and rejects with the reason why not. */
+  /** Resolves to the role that this side had, when connected; rejects with the reason why not. */
   async connect() {
-    const { url, key, role, secret, events } = this.#options;
+    const { url, key, secret, events } = this.#options;
     this.#mark('key');
     try {
       const shared = secret ? await deriveSecret(secret, key) : undefined;
       if (shared) this.#mark('secret');
-      await connect(this.#pc, {
-        url, key, role, events,
+      const { role } = await connect(this.#pc, {
+        url, key, events,
+        role: 'auto', // whoever presses first offers
         secret: shared,
         signal: this.#stop.signal,
         fetch: (...request) => this.#fetch(...request),
@@ -51,6 +54,7 @@ export class Call extends EventTarget {
         onSignal: (message) => this.#signaled(message),
       });
       this.#tell('state', { lane: 'signaling', state: 'done' });
+      return role;
     } catch (error) {
       this.hangUp();
       throw error;
@@ -87,8 +91,11 @@ export class Call extends EventTarget {
   }
 
   #use(channel) {
-    this.#channel = channel;
-    channel.addEventListener('open', () => { this.#mark('open'); this.#tell('open'); });
+    channel.addEventListener('open', () => {
+      if (channel !== this.#channel) return;
+      this.#mark('open');
+      this.#tell('open');
+    });
     channel.addEventListener('close', () => this.#over());
     channel.addEventListener('message', ({ data }) => this.#tell('text', { text: String(data) }));
   }
@@ -100,13 +107,13 @@ export class Call extends EventTarget {
   }
 
   #signaled(message) {
+    const at = message.at - this.#began; // on arrival: what it asks for takes a while
     if (message.type === 'sdp' && !message.error) {
-      const ours = message.direction === 'sent';
-      const name = ours === (this.#options.role === 'offer') ? 'offer' : 'answer';
-      this.#described.add(name);
-      this.#mark(name);
+      const { type } = JSON.parse(message.text); // offer or answer
+      this.#described.add(type);
+      this.#mark(type, at);
     }
-    this.#tell('signal', message);
+    this.#tell('signal', message, at);
   }
 
   /** fetch, observed. What the client reads is left to it: this reads a copy. */
@@ -126,9 +133,9 @@ export class Call extends EventTarget {
     }
   }
 
-  #mark(name) { this.#tell('mark', { name }); }
+  #mark(name, at) { this.#tell('mark', { name }, at); }
 
-  #tell(type, detail = {}) {
-    this.dispatchEvent(new CustomEvent(type, { detail: { ...detail, at: performance.now() - this.#began } }));
+  #tell(type, detail = {}, at = performance.now() - this.#began) {
+    this.dispatchEvent(new CustomEvent(type, { detail: { ...detail, at } }));
   }
 }

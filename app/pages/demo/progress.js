@@ -48,7 +48,7 @@ export class Progress {
 
   get total() { return this.#marks.get('connected'); }
 
-  /** From the moment when this side knew that the other one is there. For who starts, that is its answer. */
+  /** From the moment when this side knew that the other one is there: by its answer or, where this side answered, by its offer. */
   together(role) { return this.total - this.#marks.get(role === 'offer' ? 'answer' : 'offer'); }
 
   figures(role) {
