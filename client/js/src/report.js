@@ -1,6 +1,6 @@
 // What the server is told of how an attempt to connect ended.
 
-import { pairsOf } from './stats.js';
+import { localCandidateType } from './stats.js';
 import { Limit, unlessAborted } from './time.js';
 
 /** How long the report may take, as in the Go client. Nobody waits for it. */
@@ -54,8 +54,7 @@ export class Report {
 
   async #send(session, result, ms, signal) {
     const isConnected = result === 'connected';
-    const [pair] = isConnected ? await unlessAborted(pairsOf(this.#pc), signal) : [];
-    const candidateType = pair?.local?.candidateType;
+    const candidateType = isConnected ? await unlessAborted(localCandidateType(this.#pc), signal) : undefined;
     if (isConnected && !candidateType) return; // the browser does not say, and the server takes no guesses
     await session.report({ result, candidateType, ms }, { signal, keepalive: true });
   }

@@ -1,28 +1,36 @@
-// Which candidates a connection uses.
+// Which candidates a connection uses, and could use.
 
 /**
- * Resolves to the pairs of candidates, as { local, remote } of their stats, one for each transport. In older browsers a transport does
- * not name its pair. There the pair is one of those that were nominated (RFC 8445, Section 7.2.2): the one that carries the most.
+ * Resolves to the type of this side's candidate that the connection uses. In older browsers the transport does not name its pair of
+ * candidates. There the pair is one of those that were nominated (RFC 8445, Section 7.2.2): the one that carries the most.
  */
-export async function pairsOf(pc) {
+export async function localCandidateType(pc) {
   const stats = await pc.getStats();
   const all = [...stats.values()];
-  const named = all.filter(({ type, selectedCandidatePairId: id }) => type === 'transport' && id).map(({ selectedCandidatePairId: id }) => stats.get(id));
-  const busiest = () => all.filter(({ type, state, nominated }) => type === 'candidate-pair' && state === 'succeeded' && nominated)
-    .reduce((most, next) => (next.bytesSent > (most?.bytesSent ?? -1) ? next : most), undefined);
-  return (named.length > 0 ? named : [busiest()]).filter(Boolean)
-    .map(({ localCandidateId, remoteCandidateId }) => ({ local: stats.get(localCandidateId), remote: stats.get(remoteCandidateId) }));
+  const selected = all.find(({ type, selectedCandidatePairId }) => type === 'transport' && selectedCandidatePairId);
+  const pair = selected ? stats.get(selected.selectedCandidatePairId)
+    : all.filter((entry) => works(entry) && entry.nominated)
+      .reduce((most, next) => (next.bytesSent > (most?.bytesSent ?? -1) ? next : most), undefined);
+  return stats.get(pair?.localCandidateId)?.candidateType;
 }
 
 /**
- * Resolves to whether the connection uses candidates of the descriptions that are in force. After an ICE restart it goes on with
- * those of before until the new ones work (RFC 8445, Section 9). If the browser does not tell, it is taken for true.
+ * Resolves to whether each transport has a pair that works, of candidates of the descriptions that are in force. That pair need not be
+ * selected yet: after an ICE restart the side that is controlled may stay on a pair of before for half a minute in Chromium, which
+ * works too. If the browser does not tell, it is taken for true.
  */
-export async function isOfDescriptions(pc) {
-  const pairs = await pairsOf(pc).catch(() => []);
-  return pairs.every(({ local, remote }) =>
-    isOf(local, pc.currentLocalDescription ?? pc.localDescription) && isOf(remote, pc.currentRemoteDescription ?? pc.remoteDescription));
+export async function worksByDescriptions(pc) {
+  const stats = await pc.getStats().catch(() => new Map());
+  const pairs = [...stats.values()].filter(works).map(({ transportId, localCandidateId, remoteCandidateId }) => ({
+    transportId,
+    fits: isOf(stats.get(localCandidateId), pc.currentLocalDescription ?? pc.localDescription) &&
+      isOf(stats.get(remoteCandidateId), pc.currentRemoteDescription ?? pc.remoteDescription),
+  }));
+  const transports = new Set(pairs.map(({ transportId }) => transportId));
+  return [...transports].every((transport) => pairs.some(({ transportId, fits }) => fits && transportId === transport));
 }
+
+const works = ({ type, state }) => type === 'candidate-pair' && state === 'succeeded';
 
 /** A description names the ICE username fragment of its candidates (RFC 8839, Section 5.4). */
 function isOf(candidate, description) {

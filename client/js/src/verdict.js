@@ -1,7 +1,7 @@
 // Whether the connection stands, or cannot.
 
 import { ConnectError } from './errors.js';
-import { isOfDescriptions } from './stats.js';
+import { worksByDescriptions } from './stats.js';
 import { sleep, timer } from './time.js';
 
 /** How often to look whether pc was closed: close() fires no event. */
@@ -150,7 +150,10 @@ export class Verdict {
     }
   }
 
-  /** pc is connected. That counts if both sides have the descriptions by which it is. */
+  /**
+   * pc is connected. That counts if both sides have the descriptions by which it is. A pc that is new cannot be before the answer has
+   * arrived. One that was used before can, by the path of before; then the server has to have the answer.
+   */
   #confirm() {
     if (this.#mayStand && !this.#hasEarlier) this.#resolve();
     else if (this.#hasMet && !this.#looking) this.#confirmSoon();
@@ -161,7 +164,7 @@ export class Verdict {
     this.#looking = true;
     for (; !this.#closed && this.#pc.connectionState === 'connected'; await sleep(RESTART_CHECK)) {
       const began = this.#began;
-      const stands = this.#mayStand ? await isOfDescriptions(this.#pc) : performance.now() - began >= STANDS;
+      const stands = this.#isExchanged ? await worksByDescriptions(this.#pc) : !this.#mayStand && performance.now() - began >= STANDS;
       if (stands && began === this.#began) this.#resolve();
     }
     this.#looking = false;
