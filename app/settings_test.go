@@ -78,7 +78,7 @@ func TestDefaults(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", p.what, p.got, p.want)
 		}
 	}
-	help := helpText(t)
+	help := helpText(t, "serve")
 	if strings.Contains(help, "…,...") {
 		t.Errorf("--help: got %q, want it told once that a list may go on", "…,...")
 	}
@@ -103,12 +103,25 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// helpText returns what --help says.
-func helpText(t *testing.T) string {
+// TestHelpNamesVariables reads the help of each command: what has no environment variable must not be told one.
+func TestHelpNamesVariables(t *testing.T) {
+	for _, command := range []string{"serve", "bridge", "healthcheck", "token"} {
+		help := helpText(t, command)
+		if !strings.Contains(help, "($SIGNAL_LOG_FORMAT)") {
+			t.Errorf("%s --help: got %q, want the variables of its flags", command, help)
+		}
+		if strings.Contains(help, "($-)") {
+			t.Errorf("%s --help: got %q, want it told of nothing", command, "($-)")
+		}
+	}
+}
+
+// helpText returns what a command's --help says.
+func helpText(t *testing.T, command string) string {
 	t.Helper()
 	var text strings.Builder
 	var wrong flag.Mistakes
-	new(commands).parse([]string{"serve", "--help"}, &wrong, kong.Exit(func(int) {}), kong.Writers(&text, io.Discard)) // it parses no command
+	new(commands).parse([]string{command, "--help"}, &wrong, kong.Exit(func(int) {}), kong.Writers(&text, io.Discard)) // it parses no command
 	return text.String()
 }
 

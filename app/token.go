@@ -13,7 +13,7 @@ import (
 
 // tokenCommand makes a token: the client gets the token, the tokens file its line.
 type tokenCommand struct {
-	Name string `arg:"" optional:"" env:"-" help:"What the file calls it, for people: 1 to 32 letters, digits, and . _ @ -"`
+	Name string `arg:"" optional:"" help:"What the file calls it, for people: 1 to 32 letters, digits, and . _ @ -"`
 	Key  string `env:"-" help:"The one session key that the token is good for; none: any." placeholder:"KEY"`
 	Role string `env:"-" help:"The one role that the token may act as, offer or answer; none: both." placeholder:"ROLE"`
 	File string `env:"-" help:"Append the token's line to this file; none: print it, too." placeholder:"FILE"`
