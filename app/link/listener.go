@@ -183,7 +183,7 @@ func (l *Listener) turnAway(c *Conn, why Reason, after time.Duration) {
 	}
 	if why == Client && !l.warned {
 		l.warned = true // once: it may go on for as long as the client likes
-		l.log.Warn("a client has as many connections as one may have; if it is a proxy of many clients, it has to be trusted",
+		l.log.Warn("a client has as many connections as one may have; if it is a proxy of many clients, --trusted-proxies has to name it",
 			"client", c.client, "connections", l.share)
 	}
 	if c.tls == nil && l.patrol.turnAway(c, func(c *Conn) { c.tell(answer) }) {
