@@ -1,7 +1,7 @@
 // Connections that break and servers that go away: the client starts over without help.
 
 import assert from 'node:assert/strict';
-import { connectBoth, isConnected, openJoiner, openStarter, pressConnect, says } from './demo.js';
+import { isConnected, openJoiner, openStarter, pressConnect, says } from './demo.js';
 import { expect } from './expect.js';
 import { CuttingProxy } from './proxy.js';
 import { PATIENCE, inBrowser } from './world.js';
@@ -89,13 +89,18 @@ inBrowser('an event stream that is cut in the middle goes on without loss or rep
 
 inBrowser('two tabs connect although their event streams are cut', async (world) => {
   const server = await world.server();
-  const proxy = new CuttingProxy(server.port, { path: '/events', after: [200, 300, 900, 1_500] });
+  const proxy = new CuttingProxy(server.port, { path: '/events', after: [150, 180, 260, 900, 1_500] });
   world.defer(() => proxy.close());
   const url = await proxy.listen();
   const cut = { events: true, expectErrors: [/ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET|Failed to load resource/] };
   const { page: starter, link } = await openStarter(world, url, cut);
   const joiner = await openJoiner(world, link, cut);
-  await connectBoth(starter, joiner);
+  const streams = starter.waitForRequest('**/offer/events*');
+  await pressConnect(starter);
+  await streams; // or the answer would come with the request that brings the offer
+  await pressConnect(joiner);
+  await isConnected(starter);
+  await isConnected(joiner);
   await says(starter, joiner, 'through and through');
   assert.ok(proxy.cuts > 0, 'nothing was cut');
 });

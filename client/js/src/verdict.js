@@ -43,6 +43,7 @@ export class Verdict {
   #reached = false; // the server has answered at least once
   #unreachable; // the error why the server does not answer now
   #taken; // the error by which the server said last that two others have the session
+  #isOver = false; // the session was ended, maybe by the other side because it is connected
   #vanished = false; // the session is gone although nobody ended it: most likely the server was restarted
   #failure; // the error why the connection cannot stand, unless another offer comes
 
@@ -98,7 +99,7 @@ export class Verdict {
   /** There is another offer. From here on it counts, and what was known of the one before does not. */
   startOver() {
     if (this.#hasMet) this.#hasEarlier = true;
-    this.#isExchanged = this.#mayStand = this.#vanished = false;
+    this.#isExchanged = this.#mayStand = this.#isOver = this.#vanished = false;
     this.#failure = this.#taken = undefined;
     this.#began = performance.now();
     clearTimeout(this.#connectTimer);
@@ -123,6 +124,7 @@ export class Verdict {
 
   /** The session is over. */
   lose({ code }) {
+    this.#isOver = code === 'KeyIsExpired';
     this.#vanished = code === 'KeyNotFound';
     this.#judge();
   }
@@ -152,7 +154,8 @@ export class Verdict {
 
   /**
    * pc is connected. That counts if both sides have the descriptions by which it is. A pc that is new cannot be before the answer has
-   * arrived. One that was used before can, by the path of before; then the server has to have the answer.
+   * arrived. One that was used before can, by the path of before; then the server has to have the answer. Or the session was over when it
+   * said so: an offerer ends it as soon as it is connected, which may be before the request that brought the answer is answered.
    */
   #confirm() {
     if (this.#mayStand && !this.#hasEarlier) this.#resolve();
@@ -164,7 +167,8 @@ export class Verdict {
     this.#looking = true;
     for (; !this.#closed && this.#pc.connectionState === 'connected'; await sleep(RESTART_CHECK)) {
       const began = this.#began;
-      const stands = this.#isExchanged ? await worksByDescriptions(this.#pc) : !this.#mayStand && performance.now() - began >= STANDS;
+      const mayHaveArrived = this.#isExchanged || this.#mayStand && this.#isOver;
+      const stands = mayHaveArrived ? await worksByDescriptions(this.#pc) : !this.#mayStand && performance.now() - began >= STANDS;
       if (stands && began === this.#began) this.#resolve();
     }
     this.#looking = false;
