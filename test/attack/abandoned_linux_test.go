@@ -27,21 +27,23 @@ func TestAbandoned(t *testing.T) {
 		insideNamespace(t)
 		return
 	}
-	// A cable has two ends: the server is at one, the clients are at the other, in a namespace of their own.
+	// A cable has two ends: the server is at one, the clients are at the other, in a namespace of their own. A run that was killed leaves its
+	// namespace's name behind.
+	there := fmt.Sprint("clients", os.Getpid())
 	for _, command := range []string{
 		"link set lo up",
-		"netns add clients",
-		"link add server0 type veth peer name client0 netns clients",
+		"netns add " + there,
+		"link add server0 type veth peer name client0 netns " + there,
 		"address add 192.0.2.1/24 dev server0", // RFC 5737: addresses for documentation, nobody's
 		"link set server0 up",
-		"-n clients address add 192.0.2.2/24 dev client0",
-		"-n clients link set client0 up",
+		"-n " + there + " address add 192.0.2.2/24 dev client0",
+		"-n " + there + " link set client0 up",
 	} {
 		if out, err := exec.Command("ip", strings.Fields(command)...).CombinedOutput(); err != nil {
 			skip(t, "ip "+command+": "+err.Error()+": "+string(bytes.TrimSpace(out)))
 		}
 	}
-	t.Cleanup(func() { exec.Command("ip", "netns", "delete", "clients").Run() })
+	t.Cleanup(func() { exec.Command("ip", "netns", "delete", there).Run() })
 
 	n := 10_000
 	if testing.Short() {
@@ -51,7 +53,7 @@ func TestAbandoned(t *testing.T) {
 	eventually(t, "the server is idle", func() bool { return s.descriptors(t) < 20 })
 	before := s.descriptors(t)
 
-	clients := exec.Command("ip", "netns", "exec", "clients", os.Args[0], "-test.run=^TestClientsThatVanish$", "-test.count=1")
+	clients := exec.Command("ip", "netns", "exec", there, os.Args[0], "-test.run=^TestClientsThatVanish$", "-test.count=1")
 	clients.Env = append(os.Environ(), fmt.Sprintf("%s=%d", clientsVariable, n))
 	var said testlog.Log
 	clients.Stdout, clients.Stderr = &said, &said
