@@ -54,7 +54,7 @@ var typedBy = map[string][2]string{
 	"make drift":      {".ci/run", "make drift"},
 	"make generate":   {"Makefile", "$(MAKE) --no-print-directory generate"}, // in drift
 	"make race":       {".ci/run", "make race"},
-	"make fuzz":       {".ci/run", "FUZZTIME=1s make fuzz"},
+	"make fuzz":       {".ci/run", "FUZZTIME=2000x make fuzz"},
 	"make sbom":       {".ci/run", "make sbom"},
 	"make vulnerable": {".ci/run", "make vulnerable"},
 	"make cluster":    {".ci/run", "SMOKE=1 make cluster"},
