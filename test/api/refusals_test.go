@@ -83,9 +83,10 @@ func TestMetricsOfRefusals(t *testing.T) {
 	t.Run("memory", func(t *testing.T) {
 		needEmbedded(t)
 		s := serve(t, func(o *options) { o.memory = 1 << 20 })
+		offer := open(strings.Repeat("o", 2600)) // as large as is usual: of what is set aside for less, a part is given back after 2 s
 		for i := 0; ; i++ {
 			before := scraped(t, s.app)
-			if a, _ := s.try(t.Context(), request{line: "POST /offer/sdp", key: fmt.Sprint("k", i), body: open("o")}); a.status == 503 {
+			if a, _ := s.try(t.Context(), request{line: "POST /offer/sdp", key: fmt.Sprint("k", i), body: offer}); a.status == 503 {
 				grown(t, s.app, "an open too many", before, "signal_refusals_total", map[string]float64{`reason="memory"`: 1})
 				break
 			}
