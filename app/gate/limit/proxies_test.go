@@ -42,21 +42,7 @@ func TestClient(t *testing.T) {
 		{"unix", "", "203.0.113.7", "203.0.113.7"},
 		{"loopback", "", "203.0.113.7", ""},
 	} {
-		var list []string
-		if tt.trusted != "" {
-			list = strings.Split(tt.trusted, ",")
-		}
-		p, err := ParseProxies(list)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var from, want netip.Addr
-		if tt.from != "" {
-			from = netip.MustParseAddr(tt.from)
-		}
-		if tt.want != "" {
-			want = netip.MustParseAddr(tt.want)
-		}
+		p, from, want := proxies(t, tt.trusted), address(tt.from), address(tt.want)
 		if got := p.Client(from, []byte(tt.forwarded)); got != want {
 			t.Errorf("%q, from %q for %.60q: got %v, want %v", tt.trusted, tt.from, tt.forwarded, got, want)
 		}
@@ -84,21 +70,7 @@ func TestOne(t *testing.T) {
 		{"2001:db8:1:2::1", "2001:db8:1:2::2", "", "2001:db8:1:2::"},
 		{"private", "10.0.0.1", strings.Repeat("10.0.0.2,", 1000) + "10.0.0.3", ""},
 	} {
-		var list []string
-		if tt.trusted != "" {
-			list = strings.Split(tt.trusted, ",")
-		}
-		p, err := ParseProxies(list)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var from, want netip.Addr
-		if tt.from != "" {
-			from = netip.MustParseAddr(tt.from)
-		}
-		if tt.want != "" {
-			want = netip.MustParseAddr(tt.want)
-		}
+		p, from, want := proxies(t, tt.trusted), address(tt.from), address(tt.want)
 		if got := p.One(from, []byte(tt.forwarded)); got != want {
 			t.Errorf("%q, from %q for %.60q: got %v, want %v", tt.trusted, tt.from, tt.forwarded, got, want)
 		}
@@ -278,4 +250,26 @@ func naive(p *Proxies, addr netip.Addr, header string) netip.Addr {
 		addr = hop.Unmap()
 	}
 	return identity(addr)
+}
+
+// proxies returns those of a list with commas; "": none.
+func proxies(t *testing.T, trusted string) Proxies {
+	t.Helper()
+	var list []string
+	if trusted != "" {
+		list = strings.Split(trusted, ",")
+	}
+	p, err := ParseProxies(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// address returns the address of a text; "": the zero one.
+func address(text string) netip.Addr {
+	if text == "" {
+		return netip.Addr{}
+	}
+	return netip.MustParseAddr(text)
 }

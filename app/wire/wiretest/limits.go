@@ -26,15 +26,7 @@ var limitChecks = []check{
 			r.want(request.name+", one more", s.do(request.name, request.Request), custerrors.TooManyRequests)
 		}
 	}},
-	{name: "limit: sessions that a client opens", run: func(r *rig) {
-		s := r.serve(func(c *apptest.Config) { c.Clients.Opens = seldom })
-		var w Who
-		for range allowed {
-			w = s.opened()
-		}
-		r.want("one more", s.do("one more", r.h.Opens(r.who())), custerrors.TooManyRequests)
-		r.want("what opens nothing", s.do("what opens nothing", r.h.Asks(w)), r.h.Nothing)
-	}},
+	{name: "limit: sessions that a client opens", run: openingCheck(func(c *apptest.Config) { c.Clients.Opens = seldom })},
 	{name: "limit: wrong keys of a client", run: func(r *rig) {
 		s := r.serve(func(c *apptest.Config) { c.Clients.WrongKeys = seldom })
 		w := s.opened()
@@ -55,15 +47,7 @@ var limitChecks = []check{
 		r.want("afterwards", s.do("afterwards", from("192.0.2.2", r.h.Opens(mine))), custerrors.TooManyRequests)
 		r.want("a third client", s.do("a third client", from("192.0.2.3", r.h.Opens(mine))), "")
 	}},
-	{name: "limit: sessions that nobody answers, where wrong keys are limited", run: func(r *rig) {
-		s := r.serve(func(c *apptest.Config) { c.Clients.WrongKeys = seldom })
-		var w Who
-		for range allowed {
-			w = s.opened()
-		}
-		r.want("one more", s.do("one more", r.h.Opens(r.who())), custerrors.TooManyRequests)
-		r.want("what opens nothing", s.do("what opens nothing", r.h.Asks(w)), r.h.Nothing)
-	}},
+	{name: "limit: sessions that nobody answers, where wrong keys are limited", run: openingCheck(func(c *apptest.Config) { c.Clients.WrongKeys = seldom })},
 	{name: "limit: waits of a client", needs: holds, run: holdCheck(custerrors.TooManyRequests, func(c *apptest.Config) { c.Clients.Waits = allowed })},
 	{name: "limit: waits of all", needs: holds, run: holdCheck(custerrors.ServerIsOverloaded, func(c *apptest.Config) { c.Gate.MaxWaits = allowed })},
 	{name: "limit: connections", run: connectionCheck(custerrors.ServerIsOverloaded, func(c *link.Config) {
@@ -93,6 +77,19 @@ func from(client string, request Request) Request {
 func with(request Request, name, value string) Request {
 	request.Header = append(slices.Clip(request.Header), [2]string{name, value})
 	return request
+}
+
+// openingCheck checks that a client may open so many sessions, and that one more is refused, but nothing else.
+func openingCheck(change func(*apptest.Config)) func(*rig) {
+	return func(r *rig) {
+		s := r.serve(change)
+		var w Who
+		for range allowed {
+			w = s.opened()
+		}
+		r.want("one more", s.do("one more", r.h.Opens(r.who())), custerrors.TooManyRequests)
+		r.want("what opens nothing", s.do("what opens nothing", r.h.Asks(w)), r.h.Nothing)
+	}
 }
 
 // holdCheck checks that so many may wait or have a stream, and how one more is refused.
