@@ -57,6 +57,44 @@ func (a *asker) ask(method, target, header, body string) (string, error) {
 	}
 }
 
+// openings counts the sessions that a flood opens, and those that are refused it by a status and a msg that ask it to come later. Its
+// methods may be called concurrently.
+type openings struct {
+	// set at construction
+	status int
+	msg    custerrors.Error
+
+	// atomic
+	opened, refused atomic.Int64
+}
+
+// ask opens a session, and counts what becomes of it. It reports whether that is one of the two.
+func (o *openings) ask(t testing.TB, a *asker, path, body string) bool {
+	t.Helper()
+	answer, err := a.ask("POST", path, "", body)
+	switch {
+	case err != nil:
+		t.Errorf("the flood: %v", err)
+		return false
+	case strings.HasPrefix(answer, "HTTP/1.1 200"):
+		o.opened.Add(1)
+	case strings.HasPrefix(answer, fmt.Sprint("HTTP/1.1 ", o.status)) && strings.Contains(answer, string(o.msg)) && strings.Contains(answer, "Retry-After: "):
+		o.refused.Add(1)
+	default:
+		t.Errorf("the flood: got %s, want 200 or %d", answer, o.status)
+		return false
+	}
+	return true
+}
+
+// wantBoth checks that there were some of each.
+func (o *openings) wantBoth(t testing.TB) {
+	t.Helper()
+	if o.opened.Load() == 0 || o.refused.Load() == 0 {
+		t.Errorf("got %d opened and %d refused, want both", o.opened.Load(), o.refused.Load())
+	}
+}
+
 // TestFloodOfOpens fills the server's memory with sessions. New ones are refused, and those that live complete.
 func TestFloodOfOpens(t *testing.T) {
 	s := serve(t, "--memory=32MiB")
@@ -82,33 +120,20 @@ func TestFloodOfOpens(t *testing.T) {
 		}
 	}
 	sdp := `{"sdp":"` + strings.Repeat("v=0 ", 1000) + `"}`
-	var opened, refused atomic.Int64
+	opening := openings{status: 503, msg: custerrors.CacheOverrunMaxCost}
 	var flood sync.WaitGroup
 	for i := range 4 {
 		a := dial(t, s.addr)
 		flood.Go(func() {
 			for j := range 4000 {
-				answer, err := a.ask("POST", fmt.Sprintf("/offer/messages?key=flood-%d-%d", i, j), "", sdp)
-				switch {
-				case err != nil:
-					t.Errorf("the flood: %v", err)
-					return
-				case strings.HasPrefix(answer, "HTTP/1.1 200"):
-					opened.Add(1)
-				case strings.HasPrefix(answer, "HTTP/1.1 503") && strings.Contains(answer, string(custerrors.CacheOverrunMaxCost)) &&
-					strings.Contains(answer, "Retry-After: "):
-					refused.Add(1)
-				default:
-					t.Errorf("the flood: got %s, want 200 or 503", answer)
+				if !opening.ask(t, a, fmt.Sprintf("/offer/messages?key=flood-%d-%d", i, j), sdp) {
 					return
 				}
 			}
 		})
 	}
 	flood.Wait()
-	if opened.Load() == 0 || refused.Load() == 0 {
-		t.Errorf("got %d opened and %d refused, want both", opened.Load(), refused.Load())
-	}
+	opening.wantBoth(t)
 	big := `{"sdp":"` + strings.Repeat("a", 8000) + `","candidates":["c1","c2"]}`
 	for i := range live {
 		if got := post(fmt.Sprintf("/answer/messages?key=live%d", i), big); !strings.Contains(got, `"data":"o"`) {
@@ -121,8 +146,8 @@ func TestFloodOfOpens(t *testing.T) {
 	if got, limit := s.resident(t), 160<<20; got > limit {
 		t.Errorf("resident: got %d MB, want %d at most", got>>20, limit>>20)
 	}
-	t.Logf("a flood of %d opens into 32 MiB: %d opened, %d refused, all %d live sessions completed; resident %d MB", opened.Load()+refused.Load(),
-		opened.Load(), refused.Load(), live, s.resident(t)>>20)
+	t.Logf("a flood of %d opens into 32 MiB: %d opened, %d refused, all %d live sessions completed; resident %d MB",
+		opening.opened.Load()+opening.refused.Load(), opening.opened.Load(), opening.refused.Load(), live, s.resident(t)>>20)
 }
 
 // asMany lets the test be several clients: the server takes it for a proxy, and believes the address that it names.

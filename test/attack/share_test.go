@@ -17,28 +17,15 @@ func TestFloodOfOneAddress(t *testing.T) {
 	const memory = 32 << 20
 	s := serve(t, fmt.Sprint("--memory=", memory), "--max-client-memory=1/8")
 	p := connectingFrom(t, s.url(), "127.0.0.2")
-	var opened, refused, held atomic.Int64
+	opening := openings{status: 429, msg: custerrors.TooManyRequests}
+	var held atomic.Int64
 	flood := func() {
 		over := time.Now().Add(4 * time.Second) // twice what is set aside for
 		var all sync.WaitGroup
 		for i := range 4 {
 			a := dial(t, s.addr)
 			all.Go(func() {
-				for n := 0; time.Now().Before(over); n++ {
-					answer, err := a.ask("POST", fmt.Sprintf("/offer/sdp?key=%d-%d", i, n), "", `{"data":"x"}`)
-					switch {
-					case err != nil:
-						t.Errorf("the flood: %v", err)
-						return
-					case strings.HasPrefix(answer, "HTTP/1.1 200"):
-						opened.Add(1)
-					case strings.HasPrefix(answer, "HTTP/1.1 429") && strings.Contains(answer, string(custerrors.TooManyRequests)) &&
-						strings.Contains(answer, "Retry-After: "):
-						refused.Add(1)
-					default:
-						t.Errorf("the flood: got %s, want 200 or 429", answer)
-						return
-					}
+				for n := 0; time.Now().Before(over) && opening.ask(t, a, fmt.Sprintf("/offer/sdp?key=%d-%d", i, n), `{"data":"x"}`); n++ {
 				}
 			})
 		}
@@ -46,9 +33,7 @@ func TestFloodOfOneAddress(t *testing.T) {
 		held.Store(int64(s.metric(t, "signal_store_bytes")))
 	}
 	before, in := p.during(t, flood)
-	if opened.Load() == 0 || refused.Load() == 0 {
-		t.Errorf("got %d opened and %d refused, want both", opened.Load(), refused.Load())
-	}
+	opening.wantBoth(t)
 	if most := int64(memory / 8); held.Load() > most { // with what the peers hold; three quarters of it are the client's share
 		t.Errorf("got %d bytes held or set aside, want %d at most", held.Load(), most)
 	}
@@ -62,5 +47,5 @@ func TestFloodOfOneAddress(t *testing.T) {
 		t.Errorf("resident: got %d MB, want %d at most", got>>20, limit>>20)
 	}
 	t.Logf("a flood from one address into %d MiB: %d opened, %d refused, %d bytes held; peers before %v; in it %v; resident %d MB", memory>>20,
-		opened.Load(), refused.Load(), held.Load(), before, in, s.resident(t)>>20)
+		opening.opened.Load(), opening.refused.Load(), held.Load(), before, in, s.resident(t)>>20)
 }
