@@ -53,8 +53,8 @@ var (
 	}
 	connectionsTurnedAway = &metrics.Metric{
 		Name: "signal_connections_turned_away_total", Kind: metrics.Counter, Labels: []string{"reason"},
-		Help: "Connections refused because there were as many as --max-connections (full), or their client had as many as " +
-			"--max-client-connections (client), or made more than --rate-connections (rate).",
+		Help: "Connections refused because there were as many as --max-connections (full), or their client had as many as --max-client-connections " +
+			"(client), or made more than --rate-connections (rate).",
 	}
 	acceptErrors = &metrics.Metric{
 		Name: "signal_accept_errors_total", Help: "Failures to accept a connection, for want of descriptors mostly; each is tried again.",
