@@ -195,13 +195,16 @@ func payerOpens(r *rig) {
 
 func payerRepeats(r *rig) {
 	n := len(r.payAll(bob, "bob"))
+	w := cache.Write{Key: "k", From: cache.Offer, Opens: true, Token: "token", Payer: alice, Batch: batch(sdp("o"))}
 	for range 2 * n {
-		w := cache.Write{Key: "k", From: cache.Offer, Opens: true, Token: "token", Payer: alice, Batch: batch(sdp("o"))}
 		r.wantError("an open that is repeated", r.write(r.first(), w), nil)
 	}
 	if got := len(r.payAll(alice, "alice")); got < n-2 || got > n { // the token may take a few bytes
 		r.Errorf("sessions beside one that was repeated: got %d, want about %d", got, n-1)
 	}
+	r.wantError("an open that is repeated, without room for another", r.write(r.first(), w), nil)
+	w.Key = "another"
+	r.wantError("an open with that token of another key", r.write(r.first(), w), custerrors.TooManyRequests)
 }
 
 // payerExpiry lets sessions expire that nobody asks for. A store that is not told counts them until their lifetime is over.

@@ -116,13 +116,22 @@ func validate(l cache.Limits) error {
 // hot: a handshake is mostly this.
 func (s *Store) Write(_ context.Context, dst []byte, w cache.Write) ([]byte, cache.Cursor, error) {
 	r := s.newWrite(&w)
-	bill, ok := s.accounts.charge(&r, &w)
-	if !ok {
-		return dst, w.After, custerrors.TooManyRequests
+	bill, paid := s.accounts.charge(&r, &w)
+	if !paid {
+		if !w.Opens || w.Token == "" {
+			return dst, w.After, custerrors.TooManyRequests
+		}
+		w.Opens = false // it may repeat what has opened its session, which is paid for: then it opens nothing, and is answered as before
+		r = s.newWrite(&w)
 	}
 	answer, err := s.do(scriptWrite, r)
-	if err != nil {
+	switch {
+	case err != nil && paid:
 		s.accounts.cancel(&bill)
+		return dst, w.After, err
+	case err == custerrors.KeyNotFound, err == custerrors.KeyIsExpired: // it repeats nothing
+		return dst, w.After, custerrors.TooManyRequests
+	case err != nil:
 		return dst, w.After, err
 	}
 	s.counts.wrote(&w)
@@ -134,7 +143,9 @@ func (s *Store) Write(_ context.Context, dst []byte, w cache.Write) ([]byte, cac
 	} else {
 		next = cache.NewCursor(uint64(code-epochs), w.After.Position())
 	}
-	s.accounts.settle(&bill, next.Epoch())
+	if paid {
+		s.accounts.settle(&bill, next.Epoch())
+	}
 	return dst, next, err
 }
 
