@@ -13,10 +13,10 @@ package ticket
 import (
 	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
 	"sync/atomic"
 
+	"signal-server/app/secrets"
 	"signal-server/cache"
 )
 
@@ -28,8 +28,8 @@ const (
 	// Length is how long a ticket is, in characters.
 	Length = (rawBytes*8 + 5) / 6
 
-	// MinSecret is the least length of a secret, in bytes: that of the hash (RFC 2104, Section 3).
-	MinSecret = sha256.Size
+	// MinSecret is the least length of a secret, in bytes.
+	MinSecret = secrets.Min
 )
 
 var encoding = base64.RawURLEncoding.Strict() // RFC 4648, Section 5; Strict leaves one way to write a ticket
