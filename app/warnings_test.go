@@ -65,6 +65,7 @@ func TestFilesThatOthersMayChange(t *testing.T) {
 		{"store-file", 0o666, "a secret can be read"},
 		{"store-file", 0o620, "a secret can be read"},
 		{"tls-key", 0o604, "a secret can be read"},
+		{"tls-resumption-secret-file", 0o604, "a secret can be read"},
 		{"auth-jwt-secret-file", 0o604, "a secret can be read"},
 		{"role-tickets-secret-file", 0o604, "a secret can be read"},
 		{"access-log-salt-file", 0o604, "a secret can be read"},

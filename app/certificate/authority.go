@@ -31,6 +31,8 @@ type authority struct {
 	domains map[string]*domain // by name in ASCII
 	manager *autocert.Manager
 	log     *slog.Logger
+
+	resumption *resumption
 }
 
 // domain is a name to get a certificate for.
@@ -38,17 +40,19 @@ type domain struct {
 	name  string        // in ASCII
 	again chan struct{} // of capacity 1: an operator asks for another try now
 	ready atomic.Bool   // there is a certificate
+
+	clients clients
 }
 
 // openAuthority makes the cache's directory and writes into it. If nothing can be kept there, it says so now, and not only when the first
 // certificate comes.
-func openAuthority(config Config, log *slog.Logger) (Source, error) {
+func openAuthority(config Config, r *resumption, log *slog.Logger) (Source, error) {
 	probe, err := probe(config.Cache)
 	if err != nil {
 		return nil, fmt.Errorf("directory of certificates: %w", err)
 	}
 	os.Remove(probe)
-	a := &authority{domains: make(map[string]*domain), log: log}
+	a := &authority{domains: make(map[string]*domain), resumption: r, log: log}
 	for _, text := range config.Domains {
 		name, _ := ascii(text) // Validate has tried it
 		a.domains[name] = &domain{name: name, again: make(chan struct{}, 1)}
@@ -113,20 +117,23 @@ var (
 )
 
 // Server implements Source.
-func (a *authority) Server() *tls.Config { return server(a.certificate, acme.ALPNProto) }
+func (a *authority) Server() *tls.Config { return server(a.resumption, a.certificate, acme.ALPNProto) }
 
-// certificate returns the certificate for a client, or the one for an authority that asks by its handshake (RFC 8737, Section 3).
-func (a *authority) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+// certificate returns the certificate for a client, and the clients that get the same one; or that for an authority that asks by its handshake
+// (RFC 8737, Section 3), which is never resumed.
+func (a *authority) certificate(hello *tls.ClientHelloInfo) (certificate *tls.Certificate, same *clients, err error) {
 	d := a.of(hello.ServerName)
 	switch {
 	case d == nil:
-		return nil, errNotOurs
+		return nil, nil, errNotOurs
 	case len(hello.SupportedProtos) == 1 && hello.SupportedProtos[0] == acme.ALPNProto:
-		return a.manager.GetCertificate(hello)
+		certificate, err = a.manager.GetCertificate(hello)
+		return certificate, nil, err
 	case !d.ready.Load():
-		return nil, errNotThere
+		return nil, nil, errNotThere
 	}
-	return a.manager.GetCertificate(d.hello())
+	certificate, err = a.manager.GetCertificate(d.hello())
+	return certificate, &d.clients, err
 }
 
 // hello returns the hello of a client that can do ECDSA. For a client that cannot, autocert would get a second certificate, with RSA.
@@ -137,8 +144,11 @@ func (d *domain) hello() *tls.ClientHelloInfo {
 // Challenges implements Source. Once it has been called autocert tries this challenge too, where the other one fails.
 func (a *authority) Challenges() http.Handler { return a.manager.HTTPHandler(http.NotFoundHandler()) }
 
-// Reload implements Source. It makes no difference to renewals: autocert itself tries a failed one again within the hour.
+// Reload implements Source. As for certificates, it makes no difference to renewals: autocert itself tries a failed one again within the hour.
 func (a *authority) Reload() error {
+	if err := reloadAll(a.resumption); err != nil {
+		return err
+	}
 	for _, d := range a.domains {
 		select {
 		case d.again <- struct{}{}:
@@ -151,6 +161,7 @@ func (a *authority) Reload() error {
 // Run implements Source. Renewals run on autocert's own timers, which end with the process.
 func (a *authority) Run(ctx context.Context) {
 	var running sync.WaitGroup
+	running.Go(func() { a.resumption.run(ctx) })
 	for _, d := range a.domains {
 		running.Go(func() {
 			a.obtain(ctx, d)

@@ -1,4 +1,5 @@
-// Package certificate provides the certificate by which a server proves its name over TLS. It comes from files, which are read again
+// Package certificate provides the certificate by which a server proves its name over TLS, and the keys by which clients resume. The certificate
+// comes from files, which are read again
 // when they change, or from an ACME authority (RFC 8555), which renews it. The package knows nothing of what is spoken over TLS but
 // the names of its protocols.
 package certificate
@@ -21,7 +22,8 @@ import (
 type Source interface {
 	// Server returns the configuration of a server that uses this Source's certificate: HTTP/1.1 over TLS 1.2 or newer, by suites that
 	// encrypt and authenticate in one (AEAD) with keys that are forgotten. A new
-	// certificate is used from the next handshake on; open connections are not touched. The caller owns the configuration.
+	// certificate is used from the next handshake on, and nothing is resumed that began under the one before; open connections are not
+	// touched. The caller owns the configuration.
 	Server() *tls.Config
 
 	// Challenges returns a handler for port 80, plain HTTP, where an authority asks whether the name is this server's (RFC 8555,
@@ -40,6 +42,10 @@ type Config struct {
 	// CertFile has the certificate and those between it and a root, KeyFile its private key, both in PEM.
 	CertFile string `name:"tls-cert" placeholder:"FILE" help:"Certificate to serve HTTPS with, and those between it and a root, in PEM. Read again when it changes, and at SIGHUP."`
 	KeyFile  string `name:"tls-key" secret:"" placeholder:"FILE" help:"Its private key, in PEM."`
+
+	// ResumptionSecretFile has the secrets that keys of TLS resumption are made of, as package secrets reads them; empty: the keys are random, and
+	// good in this process only.
+	ResumptionSecretFile string `name:"tls-resumption-secret-file" secret:"" placeholder:"FILE" help:"Secrets that clients resume TLS by, one a line, 32 bytes or more each; the first seals, all open; none: a random one. For more than one node, and over restarts. Read again when it changes, and at SIGHUP."`
 
 	// Domains are the names to get certificates for. Whoever sets them agrees to the authority's terms.
 	Domains []string `name:"acme-domain" placeholder:"NAME" help:"Names to get certificates for from an ACME authority, to whose terms you agree thereby. It must reach this server at port 443 or, by --redirect-http, at port 80."`
@@ -70,6 +76,9 @@ func (c *Config) Names() (names []string) {
 func (c *Config) Validate(wrong func(field any, format string, args ...any)) {
 	if (c.CertFile == "") != (c.KeyFile == "") {
 		wrong(&c.CertFile, "and %v are needed both, or none", &c.KeyFile)
+	}
+	if c.ResumptionSecretFile != "" && c.CertFile == "" && len(c.Domains) == 0 {
+		wrong(&c.ResumptionSecretFile, "is of no use without %v or %v", &c.CertFile, &c.Domains)
 	}
 	if (c.CertFile != "" || c.KeyFile != "") && len(c.Domains) > 0 {
 		wrong(&c.CertFile, "and %v exclude each other", &c.Domains)
@@ -111,24 +120,47 @@ func Open(config Config, log *slog.Logger) (Source, error) {
 	if !config.valid() {
 		return nil, errors.New("BUG: certificate.Open of a Config that Validate refuses")
 	}
-	switch {
-	case config.CertFile != "":
-		return openFiles(config.CertFile, config.KeyFile, log)
-	case len(config.Domains) > 0:
-		return openAuthority(config, log)
+	if config.CertFile == "" && len(config.Domains) == 0 {
+		return nil, nil
 	}
-	return nil, nil
+	r, failed := openResumption(config.ResumptionSecretFile, log)
+	var source Source
+	var err error
+	if config.CertFile != "" {
+		source, err = openFiles(config.CertFile, config.KeyFile, r, log)
+	} else {
+		source, err = openAuthority(config, r, log)
+	}
+	if err = errors.Join(err, failed); err != nil {
+		return nil, err
+	}
+	return source, nil
 }
 
-// server returns what all sources have in common. Versions before 1.2 are out of use (RFC 8996). The server does not speak HTTP/2, and
+// server returns the configuration that all sources have, but for where the certificate comes from: get returns the one for a client, and
+// the clients that get the same one; nil: those may not resume. Versions before 1.2 are out of use (RFC 8996). The server does not speak HTTP/2, and
 // NextProtos tells that to a client which speaks nothing else.
-func server(get func(*tls.ClientHelloInfo) (*tls.Certificate, error), more ...string) *tls.Config {
-	return &tls.Config{
-		MinVersion:     tls.VersionTLS12,
-		CipherSuites:   slices.Clone(suites),
-		NextProtos:     append([]string{"http/1.1"}, more...),
-		GetCertificate: get,
+func server(r *resumption, get func(*tls.ClientHelloInfo) (*tls.Certificate, *clients, error), more ...string) *tls.Config {
+	base := &tls.Config{
+		MinVersion:             tls.VersionTLS12,
+		CipherSuites:           slices.Clone(suites),
+		NextProtos:             append([]string{"http/1.1"}, more...),
+		SessionTicketsDisabled: true,
 	}
+	whole := base.Clone()
+	whole.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		certificate, same, err := get(hello)
+		if err != nil {
+			return nil, err
+		}
+		if same == nil {
+			once := base.Clone()
+			once.Certificates = []tls.Certificate{*certificate}
+			return once, nil
+		}
+		return r.config(same, base, certificate), nil
+	}
+	return whole
 }
 
 // suites are those of TLS 1.2; those of 1.3 are as good and not for choosing. Go's own choice has ones with CBC too, which were broken again and

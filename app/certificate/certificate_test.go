@@ -48,6 +48,11 @@ func TestValidate(t *testing.T) {
 		"a key and a name": {named(certificate.Config{KeyFile: "key"}), []string{
 			"--tls-cert and --tls-key are needed both, or none", "--tls-cert and --acme-domain exclude each other",
 		}},
+		"secrets, files":  {config: certificate.Config{CertFile: "cert", KeyFile: "key", ResumptionSecretFile: "secrets"}},
+		"secrets, a name": {config: named(certificate.Config{ResumptionSecretFile: "secrets"})},
+		"secrets alone": {certificate.Config{ResumptionSecretFile: "secrets"}, []string{
+			"--tls-resumption-secret-file is of no use without --tls-cert or --acme-domain",
+		}},
 		"no name, a cache":                {certificate.Config{Cache: "/var/lib/acme"}, []string{"--acme-cache is of no use without --acme-domain"}},
 		"no name, an address":             {certificate.Config{Email: "a@example.org"}, []string{"--acme-email is of no use without --acme-domain"}},
 		"no name, a directory":            {certificate.Config{Directory: "https://ca"}, []string{"--acme-directory is of no use without --acme-domain"}},

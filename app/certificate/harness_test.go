@@ -1,6 +1,7 @@
 package certificate_test
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -10,6 +11,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"io"
 	"log/slog"
 	"math/big"
 	"net"
@@ -152,20 +154,51 @@ func start(t *testing.T, source certificate.Source) (stop func()) {
 
 // shake shakes hands with a server of the source, and returns its certificate.
 func shake(source certificate.Source, client *tls.Config) (*x509.Certificate, error) {
+	state, err := connect(source, client)
+	if err != nil {
+		return nil, err
+	}
+	return state.PeerCertificates[0], nil
+}
+
+// connect shakes hands with a server of the source, reads what comes behind it, and returns what they agreed on.
+func connect(source certificate.Source, client *tls.Config) (state tls.ConnectionState, err error) {
 	client.InsecureSkipVerify = true // the test looks at the serial number
 	ours, theirs := net.Pipe()
 	var serving sync.WaitGroup
+	buffered := &buffer{Conn: theirs, written: make(chan []byte, 16)}
 	serving.Go(func() {
-		defer theirs.Close()
-		tls.Server(theirs, source.Server()).Handshake() // the client's side returns the error
+		defer close(buffered.written)
+		tls.Server(buffered, source.Server()).Handshake() // the client's side returns the error
 	})
+	serving.Go(buffered.flush)
 	defer serving.Wait()
 	defer ours.Close()
 	conn := tls.Client(ours, client)
 	if err := conn.Handshake(); err != nil {
-		return nil, err
+		return state, err
 	}
-	return conn.ConnectionState().PeerCertificates[0], nil
+	io.Copy(io.Discard, conn) // a ticket to resume with
+	return conn.ConnectionState(), nil
+}
+
+// buffer is a side of a pipe that has buffers, as sockets have: where a client resumes, both sides write at once.
+type buffer struct {
+	net.Conn
+	written chan []byte // more than a handshake has writes
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.written <- bytes.Clone(p)
+	return len(p), nil
+}
+
+// flush writes what was written, and closes the pipe behind it.
+func (b *buffer) flush() {
+	defer b.Conn.Close()
+	for p := range b.written {
+		b.Conn.Write(p) // when it fails, nobody reads any more
+	}
 }
 
 // serves checks which certificate a client gets that asks for the name now, and returns it.

@@ -55,6 +55,7 @@ var layers = []struct {
 	{module + "/app/flag", []string{module + "/app", module + "/app/gate/...", module + "/app/wire/...", module + "/app/server", module + "/cache/..."}}, // it knows no setting
 	{module + "/app/listen", []string{fiber, fasthttp, module + "/cache/...", module + "/app/link"}},
 	{module + "/app/certificate", []string{fiber, fasthttp, module + "/cache/...", module + "/app/link"}},
+	{module + "/app/secrets", []string{module + "/app", module + "/app/gate/...", module + "/app/certificate", module + "/cache/..."}}, // it does not know what they are for
 	{module + "/cache", []string{bigcache, rueidis}},
 	{module + "/cache/...", []string{fiber, fasthttp, prometheus, module + "/app/...", module + "/client/..."}},
 	{module + "/cache/text", []string{module + "/custerrors", module + "/cache"}}, // it knows strings

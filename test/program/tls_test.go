@@ -145,6 +145,10 @@ func TestTLSFlagsThatAreWrong(t *testing.T) {
 	cert, key, other := filepath.Join(dir, "cert"), filepath.Join(dir, "key"), filepath.Join(dir, "other")
 	certify(t, 1, cert, key)
 	certify(t, 2, filepath.Join(dir, "unused"), other)
+	short := filepath.Join(dir, "short")
+	if err := os.WriteFile(short, []byte("short"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		args string
 		want []string
@@ -153,6 +157,8 @@ func TestTLSFlagsThatAreWrong(t *testing.T) {
 		{"--tls-cert=/nowhere --tls-key=/never", []string{"/nowhere", "/never"}},
 		{"--tls-cert=" + cert + " --tls-key=" + other, []string{"private key does not match"}},
 		{"--redirect-http=:80", []string{"--redirect-http is of no use"}},
+		{"--tls-resumption-secret-file=" + key, []string{"--tls-resumption-secret-file is of no use"}},
+		{"--tls-cert=" + cert + " --tls-key=" + key + " --tls-resumption-secret-file=" + short, []string{"secrets of TLS resumption: " + short + ": line 1 has 5 bytes"}},
 		{"--socket-mode=999 --listen=unix:x --admin=systemd:", []string{"--socket-mode", "--listen is", "--admin is"}},
 	} {
 		out, err := command(t, nil, append(strings.Fields(tt.args), "--check-config")...).CombinedOutput()
@@ -167,5 +173,127 @@ func TestTLSFlagsThatAreWrong(t *testing.T) {
 	}
 	if out, err := command(t, nil, "--check-config", "--tls-cert="+cert, "--tls-key="+key, "--redirect-http=:80").CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("a pair that fits: got %v, %s, want silence", err, out)
+	}
+}
+
+// TestTLSIsResumed comes back to another node with the same secret, to one that was started again, and after the secret and the certificate
+// have changed. Nobody resumes at a node that has another secret, or none.
+func TestTLSIsResumed(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	cert, key, secret, other := filepath.Join(dir, "cert"), filepath.Join(dir, "key"), filepath.Join(dir, "secret"), filepath.Join(dir, "other")
+	write := func(path string, lines ...string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	old, young := strings.Repeat("o", 32), strings.Repeat("y", 32)
+	write(secret, old)
+	write(other, young)
+	certify(t, 1, cert, key)
+	start := func(more ...string) *program {
+		t.Helper()
+		return run(t, nil, append([]string{"--listen=127.0.0.1:0", "--admin=", "--tls-cert=" + cert, "--tls-key=" + key}, more...)...)
+	}
+	// comes asks for something, so that the ticket behind the handshake is read.
+	comes := func(p *program, client *tls.Config) (resumed bool) {
+		t.Helper()
+		conn, _, err := shake(t, p, client)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprint(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil || answer.StatusCode != 200 {
+			t.Fatalf("got %v, %v, want 200", answer, err)
+		}
+		return conn.ConnectionState().DidResume
+	}
+	client := func(version uint16) *tls.Config {
+		return &tls.Config{ServerName: "localhost", MaxVersion: version, ClientSessionCache: tls.NewLRUClientSessionCache(1)}
+	}
+	again := func(of *tls.Config) *tls.Config {
+		copied := client(of.MaxVersion)
+		session, _ := of.ClientSessionCache.Get("localhost")
+		copied.ClientSessionCache.Put("localhost", session)
+		return copied
+	}
+	expect := func(what string, p *program, client *tls.Config, want bool) {
+		t.Helper()
+		if got := comes(p, client); got != want {
+			t.Errorf("%s, %s: got it resumed: %v, want %v", tls.VersionName(client.MaxVersion), what, got, want)
+		}
+	}
+
+	shares := "--tls-resumption-secret-file=" + secret
+	first, second := start(shares), start(shares)
+	stranger, alone := start("--tls-resumption-secret-file="+other), start()
+	var clients []*tls.Config
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		c := client(version)
+		clients = append(clients, c)
+		expect("at first", first, c, false)
+		expect("at the same node", first, again(c), true)
+		expect("at another node", second, again(c), true)
+		expect("at a node with another secret", stranger, again(c), false)
+		expect("at a node without one", alone, again(c), false)
+		own := client(version)
+		expect("at a node without one, at first", alone, own, false)
+		expect("at a node without one, again", alone, own, true)
+	}
+	first.end(t, syscall.SIGTERM)
+	first = start(shares)
+	for _, c := range clients {
+		expect("at a node that was started again", first, again(c), true)
+	}
+
+	write(secret, young, old)
+	for _, p := range []*program{first, second} {
+		p.cmd.Process.Signal(syscall.SIGHUP)
+		until.Nil(t, patience/2, func() error {
+			c := client(tls.VersionTLS13)
+			if comes(p, c); !comes(stranger, c) {
+				return fmt.Errorf("after SIGHUP: got the old secret seal, want the new one; the log:\n%s", p.log)
+			}
+			return nil
+		})
+	}
+	for _, c := range clients {
+		expect("by the secret that is now the second", second, again(c), true)
+	}
+
+	write(secret, "hunter2")
+	second.cmd.Process.Signal(syscall.SIGHUP)
+	until.Nil(t, patience/2, func() error {
+		if text := second.log.String(); !strings.Contains(text, `not read again: what was before goes on" what=certificates`) || !strings.Contains(text, secret+": line 1 has 7 bytes") {
+			return fmt.Errorf("after SIGHUP with a mistake: got the log\n%s\nwant the file and what is wrong", text)
+		}
+		return nil
+	})
+	for _, c := range clients {
+		expect("by secrets from before the mistake", second, again(c), true)
+	}
+	write(secret, young, old)
+
+	certify(t, 2, cert, key)
+	for _, p := range []*program{first, second} {
+		p.cmd.Process.Signal(syscall.SIGHUP)
+		until.Nil(t, patience/2, func() error {
+			if _, got, err := shake(t, p, &tls.Config{}); err != nil || got != 2 {
+				return fmt.Errorf("got the certificate %d, %v, want 2", got, err)
+			}
+			return nil
+		})
+	}
+	for _, c := range clients {
+		expect("of the certificate before", second, again(c), false)
+		fresh := client(c.MaxVersion)
+		expect("of the new certificate, at first", first, fresh, false)
+		expect("of the new certificate, at another node", second, fresh, true)
+	}
+	for _, p := range []*program{first, second, stranger, alone} {
+		p.end(t, syscall.SIGTERM)
 	}
 }
