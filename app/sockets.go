@@ -1,7 +1,6 @@
 package app
 
 import (
-	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
@@ -64,7 +63,7 @@ func (s *settings) openSockets(p places, source certificate.Source, log *slog.Lo
 		if on.Plain != nil {
 			on.Redirect.Challenges = source.Challenges()
 		}
-		on.API = tls.NewListener(on.API, source.Server())
+		on.API = certificate.Listen(on.API, source)
 	}
 	return on, nil
 }
