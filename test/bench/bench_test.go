@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 // TestGroups measures every group without PeerServer, as little as it can.
 func TestGroups(t *testing.T) {
 	tiny := size{
-		rounds: 1, requests: 1, handshakes: 2 * atOnce, sessions: 500, connections: 50, handoffs: 1, churn: 11_000, operations: 1,
+		rounds: 1, requests: 1, handshakes: 2 * atOnce, dials: atOnce, sessions: 500, connections: 50, handoffs: 1, churn: 11_000, operations: 1,
 	}
 	b, err := prepare(t.Context(), tiny, "../..", "../..")
 	if err != nil {

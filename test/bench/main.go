@@ -1,7 +1,7 @@
 // Command bench measures this server beside others, side by side in one run on one machine, and writes docs/benchmarks.md and
 // docs/benchmarks.svg. It is for Linux, and is run by hand:
 //
-//	go -C test/bench run . [-rounds 10] [-only requests,handshakes,memory,handoff,inprocess,redis]
+//	go -C test/bench run . [-rounds 10] [-only requests,handshakes,tls,memory,handoff,inprocess,redis]
 //	go -C test/bench run . -against DIR      this version and that of another checkout, in turns: three minutes
 //
 //	one core: a server, a process of its own          another core: this process
@@ -34,6 +34,7 @@ type size struct {
 	rounds      int
 	requests    int // of each kind, per candidate and round
 	handshakes  int // per candidate and round
+	dials       int // connections made, per candidate and round
 	peerServer  bool
 	sessions    int // alive at once, for the memory of one
 	connections int // waiting at once
@@ -84,6 +85,7 @@ func (b *bench) rows(ctx context.Context, rows []row) error {
 var groups = []group{
 	{"requests", measureRequests},
 	{"handshakes", measureHandshakes},
+	{"tls", measureTLS},
 	{"memory", measureMemory},
 	{"handoff", measureHandoff},
 	{"inprocess", measureInprocess},
@@ -98,6 +100,7 @@ func main() {
 	flag.IntVar(&s.rounds, "rounds", 10, "how often the candidates take turns")
 	flag.IntVar(&s.requests, "requests", 24_000, "requests of each kind, per candidate and round")
 	flag.IntVar(&s.handshakes, "handshakes", 2_000, "handshakes, per candidate and round")
+	flag.IntVar(&s.dials, "dials", 1_000, "connections made, with TLS and without, per candidate and round")
 	flag.BoolVar(&s.peerServer, "peer", true, "measure PeerServer too, which npm installs")
 	flag.IntVar(&s.sessions, "sessions", 50_000, "sessions that live at once, for the memory of one")
 	flag.IntVar(&s.connections, "connections", 10_000, "connections that wait at once")

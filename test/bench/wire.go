@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -44,17 +45,22 @@ var (
 )
 
 func (c *conn) receive() ([]byte, error) {
-	if c.in == nil {
-		c.in = make([]byte, 8<<10)
-	}
 	if err := c.wait(); err != nil { // nothing can have come yet
 		return nil, fmt.Errorf("an answer is lost: %w", err)
+	}
+	return c.receiveFrom(c.socket)
+}
+
+// receiveFrom reads an answer from what the connection carries.
+func (c *conn) receiveFrom(r io.Reader) ([]byte, error) {
+	if c.in == nil {
+		c.in = make([]byte, 8<<10)
 	}
 	for n, end := 0, 0; ; {
 		if n == len(c.in) {
 			c.in = append(c.in, make([]byte, len(c.in))...)
 		}
-		m, err := c.Read(c.in[n:])
+		m, err := r.Read(c.in[n:])
 		if err != nil {
 			return nil, fmt.Errorf("an answer is lost: %w", err)
 		}

@@ -1,0 +1,278 @@
+package main
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/big"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// encrypted is a way to reach the server, with TLS or without.
+type encrypted struct {
+	name string
+	cert string // of certificates; empty: no TLS
+	kept bool   // one connection for many requests; otherwise each request comes on a new one
+
+	resumed bool
+	version uint16      // the newest that the client speaks
+	curve   tls.CurveID // the only one that the client speaks; 0: those that Go does
+}
+
+// The places of ways.
+const (
+	wayPlain = iota
+	wayFull
+	wayResumed
+	wayFullX25519
+	wayResumedX25519
+	wayFull12
+	wayResumed12
+	wayRSA
+	wayKeptPlain
+	wayKept
+)
+
+const (
+	certECDSA = "ecdsa"
+	certRSA   = "rsa"
+)
+
+var ways = []encrypted{
+	wayPlain:         {name: "plain"},
+	wayFull:          {name: "TLS 1.3, ECDSA P-256", cert: certECDSA, version: tls.VersionTLS13},
+	wayResumed:       {name: "TLS 1.3, resumed", cert: certECDSA, version: tls.VersionTLS13, resumed: true},
+	wayFullX25519:    {name: "TLS 1.3, ECDSA P-256, X25519 alone", cert: certECDSA, version: tls.VersionTLS13, curve: tls.X25519},
+	wayResumedX25519: {name: "TLS 1.3, resumed, X25519 alone", cert: certECDSA, version: tls.VersionTLS13, curve: tls.X25519, resumed: true},
+	wayFull12:        {name: "TLS 1.2, ECDSA P-256", cert: certECDSA, version: tls.VersionTLS12},
+	wayResumed12:     {name: "TLS 1.2, resumed", cert: certECDSA, version: tls.VersionTLS12, resumed: true},
+	wayRSA:           {name: "TLS 1.3, RSA-2048", cert: certRSA, version: tls.VersionTLS13},
+	wayKeptPlain:     {name: "plain, kept", kept: true},
+	wayKept:          {name: "TLS 1.3, kept", cert: certECDSA, version: tls.VersionTLS13, kept: true},
+}
+
+// measureTLS measures what it costs to come over TLS.
+func measureTLS(ctx context.Context, b *bench) error {
+	servers, err := b.tlsServers()
+	if err != nil {
+		return err
+	}
+	cpu := make([]series, len(ways))
+	b.progress.rowBegins(fmt.Sprintf("%d ways to come", len(ways)), 1, 1)
+	err = b.turns(ctx, len(ways), func(i int) error {
+		e, err := measureWay(ctx, b, &ways[i], servers[ways[i].cert])
+		if err != nil {
+			return fmt.Errorf("%s: %w", ways[i].name, err)
+		}
+		cpu[i] = append(cpu[i], e.micros())
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	reportTLS(b, cpu)
+	return nil
+}
+
+func reportTLS(b *bench, cpu []series) {
+	t := table{
+		title: "CPU of a connection, with TLS and without",
+		text: fmt.Sprintf("CPU time of the server's process, user and system, for a new connection with one request (`GET /answer/candidate` of no session) and "+
+			"its end, %d at once; on kept connections for the request alone. The client is Go's, with its defaults, which browsers have too: keys are exchanged by "+
+			"X25519 with ML-KEM-768, which no quantum computer is known to break, unless X25519 alone is named; who resumes is spared ML-KEM. Every connection "+
+			"was checked to be resumed or not, as its row says.", atOnce),
+		columns: []string{"connection", "server CPU, µs", "÷ plain", "÷ not resumed"},
+	}
+	full := map[int]int{wayResumed: wayFull, wayResumedX25519: wayFullX25519, wayResumed12: wayFull12}
+	for i, w := range ways {
+		plain, resumed := cpu[wayPlain], "–"
+		if w.kept {
+			plain = cpu[wayKeptPlain]
+		}
+		if of, ok := full[i]; ok {
+			resumed = cpu[i].over(cpu[of]).span(2)
+		}
+		t.add(w.name, cpu[i].span(1), cpu[i].over(plain).span(1), resumed)
+	}
+	b.report.add(t)
+	b.report.bar("CPU of a new TLS connection, resumed ÷ full", cpu[wayResumed].over(cpu[wayFull]), 2, 0.6, 0)
+}
+
+// tlsServers makes certificates, and returns the servers that have them; without one it is the plain server.
+func (b *bench) tlsServers() (map[string]candidate, error) {
+	ecdsaKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return nil, err
+	}
+	servers := map[string]candidate{"": b.signalServer()}
+	for name, key := range map[string]crypto.Signer{certECDSA: ecdsaKey, certRSA: rsaKey} {
+		cert, private := filepath.Join(b.dir, name+".pem"), filepath.Join(b.dir, name+".key")
+		if err := certify(key, cert, private); err != nil {
+			return nil, fmt.Errorf("a certificate: %w", err)
+		}
+		servers[name] = b.signalServer("SIGNAL_TLS_CERT="+cert, "SIGNAL_TLS_KEY="+private)
+	}
+	return servers, nil
+}
+
+// certify writes a certificate of this key for host, and the key.
+func certify(key crypto.Signer, cert, private string) error {
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{host}, NotAfter: time.Now().Add(24 * time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return err
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		os.WriteFile(cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600),
+		os.WriteFile(private, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}), 0o600),
+	)
+}
+
+const host = "bench"
+
+// measureWay makes connections by the way to a new process, after some that warm it up.
+func measureWay(ctx context.Context, b *bench, w *encrypted, server candidate) (e expense, err error) {
+	p, err := b.start(ctx, server)
+	if err != nil {
+		return e, err
+	}
+	defer p.stop()
+	visitors := make([]*visitor, atOnce)
+	for i := range visitors {
+		visitors[i] = newVisitor(b, p, w)
+	}
+	defer func() {
+		for _, v := range visitors {
+			v.leave()
+		}
+	}()
+	for warm := false; e.units < b.size.dials; warm = true {
+		work := func() error { return atTheSameTime(atOnce, func(i int) error { return visitors[i].visit(w, warm) }) }
+		if !warm {
+			err = work()
+		} else {
+			err = e.spend(p, work)
+			e.units += atOnce * w.visits()
+		}
+		if err != nil {
+			return e, err
+		}
+	}
+	return e, nil
+}
+
+// visits is how many requests a visitor makes in one go. On a kept connection they cost so little that a few would not be measured.
+func (w *encrypted) visits() int {
+	if w.kept {
+		return 100
+	}
+	return 4
+}
+
+// visitor is a client, one of those that come at once.
+type visitor struct {
+	b      *bench
+	p      *process
+	config *tls.Config // nil: it comes without TLS
+	conn   *conn       // nil: none is open
+	tls    *tls.Conn   // over conn, or nil
+	out    []byte      // scratch
+}
+
+func newVisitor(b *bench, p *process, w *encrypted) *visitor {
+	v := &visitor{b: b, p: p}
+	if w.cert == "" {
+		return v
+	}
+	v.config = &tls.Config{ServerName: host, InsecureSkipVerify: true, MaxVersion: w.version} // the load is to cost little
+	if w.curve != 0 {
+		v.config.CurvePreferences = []tls.CurveID{w.curve}
+	}
+	if w.resumed {
+		v.config.ClientSessionCache = tls.NewLRUClientSessionCache(1)
+	}
+	return v
+}
+
+// visit makes one go of requests. Of connections that are resumed, known says whether the first one is too.
+func (v *visitor) visit(w *encrypted, known bool) error {
+	for range w.visits() {
+		if v.conn == nil {
+			if err := v.come(w.resumed && known); err != nil {
+				return err
+			}
+		}
+		if err := v.ask(); err != nil {
+			return err
+		}
+		known = true
+		if !w.kept {
+			v.leave()
+		}
+	}
+	return nil
+}
+
+// come connects.
+func (v *visitor) come(resumed bool) (err error) {
+	if v.conn, err = v.b.poller.dialHTTP(v.p.addr); err != nil || v.config == nil {
+		return err
+	}
+	v.tls = tls.Client(v.conn, v.config)
+	if err := v.tls.Handshake(); err != nil {
+		return fmt.Errorf("TLS: %w", err)
+	}
+	if got := v.tls.ConnectionState().DidResume; got != resumed {
+		return fmt.Errorf("TLS: resumed is %v, must be %v", got, resumed)
+	}
+	return nil
+}
+
+// ask makes one request, and checks its answer.
+func (v *visitor) ask() (err error) {
+	key := newKey()
+	v.out = appendRequest(v.out[:0], "GET", "/answer/candidate", key, nil)
+	var got []byte
+	if v.tls == nil {
+		got, err = v.conn.ask(v.out)
+	} else if _, err = v.tls.Write(v.out); err == nil {
+		got, err = v.conn.receiveFrom(v.tls)
+	}
+	if err != nil {
+		return err
+	}
+	if !v.b.faults.check(got, []byte(noSession), key) {
+		return v.b.faults.err()
+	}
+	return nil
+}
+
+// leave ends the connection, if there is one, and TLS over it as clients do.
+func (v *visitor) leave() {
+	switch {
+	case v.conn == nil:
+	case v.tls == nil:
+		v.conn.Close()
+	default:
+		v.tls.Close() // and the socket under it
+	}
+	v.conn, v.tls = nil, nil
+}
