@@ -127,6 +127,10 @@ func TestACertificateEndsResumption(t *testing.T) {
 				source, c := open(t, config, new(journal)), client(version)
 				start(t, source)
 				resumes(t, what+": at first", source, c, false)
+				if err := source.Reload(); err != nil {
+					t.Errorf("Reload: got %v, want no error", err)
+				}
+				resumes(t, what+": after Reload of the same certificate", source, c, true)
 				disk{config.CertFile, config.KeyFile}.write(t, certify(t, 2, 90*day))
 				synctime.Pass(look)
 				resumes(t, what+": before the change is seen", source, c, true)
