@@ -1,6 +1,7 @@
 package app
 
 import (
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
@@ -63,7 +64,7 @@ func (s *settings) openSockets(p places, source certificate.Source, log *slog.Lo
 		if on.Plain != nil {
 			on.Redirect.Challenges = source.Challenges()
 		}
-		on.API = certificate.Listen(on.API, source)
+		on.API = tls.NewListener(on.API, source.Server())
 	}
 	return on, nil
 }

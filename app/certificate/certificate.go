@@ -149,10 +149,6 @@ func server(r *resumption, get func(*tls.ClientHelloInfo) (*tls.Certificate, *cl
 	}
 	whole := base.Clone()
 	whole.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-		var o offer
-		if conn, ok := hello.Conn.(*heardConn); ok {
-			o = parseOffer(conn.take())
-		}
 		certificate, same, err := get(hello)
 		if err != nil {
 			return nil, err
@@ -162,7 +158,7 @@ func server(r *resumption, get func(*tls.ClientHelloInfo) (*tls.Certificate, *cl
 			once.Certificates = []tls.Certificate{*certificate}
 			return once, nil
 		}
-		return r.config(same, base, certificate, o), nil
+		return r.config(same, base, certificate), nil
 	}
 	return whole
 }

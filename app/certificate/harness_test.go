@@ -167,13 +167,9 @@ func connect(source certificate.Source, client *tls.Config) (state tls.Connectio
 	ours, theirs := net.Pipe()
 	var serving sync.WaitGroup
 	buffered := &buffer{Conn: theirs, written: make(chan []byte, 16)}
-	server, err := certificate.Listen(single{conn: buffered}, source).Accept()
-	if err != nil {
-		return state, err
-	}
 	serving.Go(func() {
 		defer close(buffered.written)
-		server.(*tls.Conn).Handshake() // the client's side returns the error
+		tls.Server(buffered, source.Server()).Handshake() // the client's side returns the error
 	})
 	serving.Go(buffered.flush)
 	defer serving.Wait()
@@ -185,14 +181,6 @@ func connect(source certificate.Source, client *tls.Config) (state tls.Connectio
 	io.Copy(io.Discard, conn) // a ticket to resume with
 	return conn.ConnectionState(), nil
 }
-
-// single is a listener with one connection.
-type single struct {
-	net.Listener
-	conn net.Conn
-}
-
-func (s single) Accept() (net.Conn, error) { return s.conn, nil }
 
 // buffer is a side of a pipe that has buffers, as sockets have: where a client resumes, both sides write at once.
 type buffer struct {

@@ -6,7 +6,6 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"crypto/tls"
-	"encoding/binary"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -114,107 +113,33 @@ func keys(all [][]byte, leaf []byte, today int64) (keys [][32]byte) {
 // clients are those that get the same certificate, and what serves them. The zero value is for none yet.
 type clients struct {
 	mu sync.Mutex
-	// guarded by mu: what the configurations were made of
+	// guarded by mu: what config was made of
 	chain   [][]byte
 	secrets *[][]byte
-	day     int64       // since 1970, in UTC: nodes have one calendar; 0 without secrets
-	whole   *tls.Config // for every client
-	spared  *tls.Config // for one that spares may have
+	day     int64 // since 1970, in UTC: nodes have one calendar; 0 without secrets
+	config  *tls.Config
 }
 
-// config returns the configuration for a client that gets this certificate now, and offers this. base is what all have in common; it resumes
+// config returns the configuration for the clients that get this certificate now. base is what it has in common with all others; it resumes
 // nothing. Open connections keep theirs.
-func (r *resumption) config(c *clients, base *tls.Config, certificate *tls.Certificate, o offer) *tls.Config {
-	whole, spared := r.configs(c, base, certificate)
-	if o.spares(whole) {
-		return spared
-	}
-	return whole
-}
-
-func (r *resumption) configs(c *clients, base *tls.Config, certificate *tls.Certificate) (whole, spared *tls.Config) {
+func (r *resumption) config(c *clients, base *tls.Config, certificate *tls.Certificate) *tls.Config {
 	all, day := r.followed.current.Load(), int64(0)
 	if all != nil {
 		day = time.Now().Unix() / secondsOfDay
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.whole != nil && c.secrets == all && c.day == day && slices.EqualFunc(c.chain, certificate.Certificate, bytes.Equal) {
-		return c.whole, c.spared
+	if c.config != nil && c.secrets == all && c.day == day && slices.EqualFunc(c.chain, certificate.Certificate, bytes.Equal) {
+		return c.config
 	}
 	c.chain, c.secrets, c.day = certificate.Certificate, all, day
-	c.whole = base.Clone()
-	c.whole.Certificates = []tls.Certificate{*certificate}
-	c.whole.SessionTicketsDisabled = false
+	c.config = base.Clone()
+	c.config.Certificates = []tls.Certificate{*certificate}
+	c.config.SessionTicketsDisabled = false
 	if all != nil {
-		c.whole.SetSessionTicketKeys(keys(*all, certificate.Certificate[0], day))
+		c.config.SetSessionTicketKeys(keys(*all, certificate.Certificate[0], day))
+	} else { // by keys of its own; crypto/tls would take those of base, which are for all certificates
+		c.config.WrapSession, c.config.UnwrapSession = c.config.EncryptTicket, c.config.DecryptTicket
 	}
-	// Keys of its own, where there are no secrets: by itself crypto/tls would take those of base, which are for all certificates.
-	seal, open := c.whole.EncryptTicket, c.whole.DecryptTicket
-	c.whole.UnwrapSession = open
-	c.whole.WrapSession = func(state tls.ConnectionState, session *tls.SessionState) ([]byte, error) {
-		if slices.Contains(postQuantum, state.CurveID) {
-			session.Extra = append(session.Extra, appendMark(nil, time.Now()))
-		}
-		return seal(state, session)
-	}
-	c.spared = c.whole.Clone()
-	c.spared.CurvePreferences = classic
-	c.spared.WrapSession = func(state tls.ConnectionState, session *tls.SessionState) ([]byte, error) {
-		if state.DidResume {
-			session.Extra = append(session.Extra, appendMark(nil, time.Now()))
-		}
-		return seal(state, session)
-	}
-	return c.whole, c.spared
-}
-
-// What crypto/tls exchanges keys by. A post-quantum exchange is one that no quantum computer is known to break. It costs as much as two.
-var (
-	postQuantum = []tls.CurveID{tls.X25519MLKEM768, tls.SecP256r1MLKEM768, tls.SecP384r1MLKEM1024}
-	classic     = []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521}
-)
-
-// mark begins what a ticket says, besides what crypto/tls has it say: that its session descends from a post-quantum key exchange, and when the
-// ticket was made.
-const mark = "signal-server: post-quantum "
-
-func appendMark(dst []byte, now time.Time) []byte {
-	return binary.BigEndian.AppendUint64(append(dst, mark...), uint64(now.Unix()))
-}
-
-// markedAt returns when a ticket with this mark was made. ok is false if it is no mark.
-func markedAt(extra []byte) (at time.Time, ok bool) {
-	made, ok := bytes.CutPrefix(extra, []byte(mark))
-	if !ok || len(made) != 8 {
-		return at, false
-	}
-	return time.Unix(int64(binary.BigEndian.Uint64(made)), 0), true
-}
-
-const (
-	maxTickets = 5                          // that crypto/tls looks at
-	spareFor   = 7*24*time.Hour - time.Hour // less than crypto/tls takes a ticket for
-)
-
-// spares reports whether the client resumes what descends from a post-quantum key exchange, and may do with X25519 for the fresh key: the traffic's
-// keys come from both, so whoever has recorded it needs the secret in the ticket too, which no quantum computer finds. It is true only if
-// crypto/tls will take the ticket: a whole handshake is post-quantum for each client that can do it.
-func (o *offer) spares(whole *tls.Config) bool {
-	if !o.x25519 || !o.fresh {
-		return false
-	}
-	for _, ticket := range o.tickets[:min(len(o.tickets), maxTickets)] {
-		session, err := whole.DecryptTicket(ticket, tls.ConnectionState{})
-		if err != nil || session == nil {
-			continue // crypto/tls passes it over too
-		}
-		for _, extra := range session.Extra {
-			if at, ok := markedAt(extra); ok {
-				return time.Since(at) < spareFor
-			}
-		}
-		return false
-	}
-	return false
+	return c.config
 }
