@@ -48,7 +48,7 @@ func measureHandoff(ctx context.Context, b *bench) error {
 
 // handoffs returns the times of hand-offs, and of plain POSTs, in µs.
 func handoffs(ctx context.Context, b *bench) (times [len(waited) + 1]series, err error) {
-	p, err := b.start(ctx, b.signalServer())
+	p, err := b.start(ctx, b.signalServer(waitLong))
 	if err != nil {
 		return times, err
 	}

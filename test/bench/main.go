@@ -1,7 +1,7 @@
 // Command bench measures this server beside others, side by side in one run on one machine, and writes docs/benchmarks.md and
 // docs/benchmarks.svg. It is for Linux, and is run by hand:
 //
-//	go -C test/bench run . [-rounds 10] [-only requests,handshakes,memory,quiet,leaving,handoff,calls,inprocess,redis]
+//	go -C test/bench run . [-rounds 10] [-only requests,handshakes,memory,waiting,idle,tls,leaving,handoff,calls,inprocess,redis]
 //	go -C test/bench run . -against DIR [-only versions,twice,rung,paused]
 //	                                         this version and that of another checkout, in turns: five minutes
 //
@@ -87,7 +87,9 @@ var groups = []group{
 	{"requests", measureRequests},
 	{"handshakes", measureHandshakes},
 	{"memory", measureMemory},
-	{"quiet", measureQuiet},
+	{"waiting", measureWaiting},
+	{"idle", measureIdle},
+	{"tls", measureTLS},
 	{"leaving", measureLeaving},
 	{"handoff", measureHandoff},
 	{"calls", measureCalls},

@@ -9,8 +9,8 @@ import (
 
 // quietLook says how the RSS of quiet connections is read.
 const quietLook = "RSS of the server's process with so many connections, less its RSS before them, by connection. It is read as it stands, when the server " +
-	"has nothing to do: nobody has forced a collection of garbage. *Collected* is the same after %d forced collections, less the RSS after as many " +
-	"before them. What the kernel holds for a socket is not in it."
+	"has nothing to do: nobody has forced a collection of garbage. *Collected* is the same after %d forced collections, when it falls " +
+	"no more, less the RSS after as many before them. What the kernel holds for a socket is not in it."
 
 // howQuietIsRead is quietLook with its number.
 func howQuietIsRead() string { return fmt.Sprintf(quietLook, collections) }
@@ -111,7 +111,7 @@ func (b *bench) fewQuiet() int { return max(b.size.quiet/4, 1) }
 
 // waitingMemory measures the memory of a connection whose request waits, with few and with many of them.
 func waitingMemory(ctx context.Context, b *bench) error {
-	server, err := administered(b.signalServer())
+	server, err := administered(b.signalServer(waitLong))
 	if err != nil {
 		return err
 	}
@@ -148,38 +148,51 @@ func waitingMemory(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// keptMemory measures the memory of connections that are idle or streams, or have TLS.
-func keptMemory(ctx context.Context, b *bench) error {
+// quietRow is a row of the table of quietTable: n connections of a kind. pause is as crowdMemory has it.
+type quietRow struct {
+	name       string
+	n          int
+	first      first
+	pause      time.Duration
+	limit, aim float64
+}
+
+// idleMemory measures the memory of connections that are kept after a request, and of event streams.
+func idleMemory(ctx context.Context, b *bench) error {
+	t := table{
+		title: "Memory of an idle connection",
+		text: "An idle one has had one request answered; its memory is read a second after the last of all answers. On an event stream nothing came " +
+			"but its head. " + howQuietIsRead(),
+	}
+	return quietTable(ctx, b, &t, nil, nil, []quietRow{
+		{"idle connection", b.size.quiet, (*crowd).asksOnce, time.Second, 2, 1.3},
+		{"event stream", b.size.quiet, (*crowd).streams, 0, 4, 3.3},
+	})
+}
+
+// secureMemory measures the memory of connections with TLS.
+func secureMemory(ctx context.Context, b *bench) error {
 	env, security, err := b.certificate()
 	if err != nil {
 		return err
 	}
-	asks, wait, stream := (*crowd).asksOnce, (*crowd).waits, (*crowd).streams
-	rows := [...]struct {
-		name       string
-		n          int
-		first      first
-		security   *tls.Config
-		pause      time.Duration
-		limit, aim float64
-	}{
-		{"idle connection", b.size.quiet, asks, nil, time.Second, 2, 1.3},
-		{"event stream", b.size.quiet, stream, nil, 0, 4, 3.3},
-		{"idle TLS connection", b.fewQuiet(), asks, security, time.Second, 10, 6},
-		{"waiting TLS connection", b.fewQuiet(), wait, security, 0, 12, 6},
-	}
-	var figures [len(rows)]quietFigure
-	err = b.turnsOf(ctx, b.few(), len(rows), func(i int) error {
+	t := table{title: "Memory of a connection with TLS", text: "As without, with TLS 1.3. " + howQuietIsRead()}
+	return quietTable(ctx, b, &t, env, security, []quietRow{
+		{"idle TLS connection", b.fewQuiet(), (*crowd).asksOnce, time.Second, 10, 6},
+		{"waiting TLS connection", b.fewQuiet(), (*crowd).waits, 0, 12, 6},
+	})
+}
+
+// quietTable measures the rows of the table, in turns, with a server that has these variables.
+func quietTable(ctx context.Context, b *bench, t *table, env []string, security *tls.Config, rows []quietRow) error {
+	figures := make([]quietFigure, len(rows))
+	err := b.turnsOf(ctx, b.few(), len(rows), func(i int) error {
 		r := &rows[i]
-		var vars []string
-		if r.security != nil {
-			vars = env
-		}
-		server, err := administered(b.signalServer(vars...))
+		server, err := administered(b.signalServer(append(env[:len(env):len(env)], waitLong)...))
 		if err != nil {
 			return err
 		}
-		if err := crowdMemory(ctx, b, server, &figures[i], &crowd{security: r.security}, r.first, []int{r.n}, r.pause); err != nil {
+		if err := crowdMemory(ctx, b, server, &figures[i], &crowd{security: security}, r.first, []int{r.n}, r.pause); err != nil {
 			return fmt.Errorf("%s: %w", r.name, err)
 		}
 		return nil
@@ -187,17 +200,12 @@ func keptMemory(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	t := table{
-		title: "Memory of other quiet connections",
-		text: "An idle one has had one request answered; its memory is read a second after the last of all answers. On an event stream nothing came " +
-			"but its head. TLS is 1.3. " + howQuietIsRead(),
-		columns: []string{"", "connections", "KiB", "collected"},
-	}
-	for i := range rows {
-		r, f := &rows[i], &figures[i]
+	t.columns = []string{"", "connections", "KiB", "collected"}
+	for i, r := range rows {
+		f := &figures[i]
 		t.add(r.name, fmt.Sprint(r.n), f.at[0].span(2), f.collected[0].span(2))
 		b.report.bar(fmt.Sprintf("RSS per %s at %d, KiB", r.name, r.n), f.at[0], 2, r.limit, r.aim)
 	}
-	b.report.add(t)
+	b.report.add(*t)
 	return nil
 }

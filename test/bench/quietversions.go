@@ -66,7 +66,7 @@ func (s series) plus(other series) series {
 
 // measureRung measures what it takes to answer many requests at once that wait for the same.
 func measureRung(ctx context.Context, b *bench) error {
-	candidates := [...]candidate{built("this version", b.server), built("the other version", b.other)}
+	candidates := [...]candidate{built("this version", b.server, waitLong), built("the other version", b.other, waitLong)}
 	n := b.size.connections
 	var cpu, peak, took [len(candidates)]series
 	b.progress.rowBegins(fmt.Sprintf("%d rung at once", n), 1, 1)
@@ -116,7 +116,7 @@ func ring(ctx context.Context, b *bench, c candidate, n int) (r rung, err error)
 	all := &crowd{b: b, p: p}
 	defer all.hangUp()
 	err = all.come(n, func(_ *crowd, g *guest, s *scratch) error {
-		s.out = appendRequest(s.out[:0], "GET", "/answer/messages?wait=30", key, nil)
+		s.out = appendRequest(s.out[:0], "GET", "/answer/messages?wait=100", key, nil)
 		_, err := g.Write(s.out)
 		return err
 	})
