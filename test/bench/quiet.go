@@ -42,7 +42,8 @@ func (b *bench) few() int { return min(fewRounds, b.size.rounds) }
 // guest is a connection of a crowd. It is under Go's own poller: no time is taken by what it sends, and a poller that never sleeps would only be in the
 // way of a server that shares the machine.
 type guest struct {
-	net.Conn // as the server sees it: plain or TLS
+	net.Conn // the plain one, or TLS over it
+	plain    *net.TCPConn
 	fd       int
 	talks    bool // the server may say something that it does not read
 }
@@ -85,12 +86,16 @@ func (c *crowd) come(n int, does first) error {
 }
 
 func (c *crowd) dial() (*guest, error) {
-	plain, err := net.Dial("tcp", c.p.addr)
+	to, err := net.ResolveTCPAddr("tcp", c.p.addr)
 	if err != nil {
 		return nil, err
 	}
-	g := &guest{Conn: plain}
-	raw, err := plain.(*net.TCPConn).SyscallConn()
+	plain, err := net.DialTCP("tcp", nil, to)
+	if err != nil {
+		return nil, err
+	}
+	g := &guest{Conn: plain, plain: plain}
+	raw, err := plain.SyscallConn()
 	if err == nil {
 		err = errors.Join(raw.Control(func(fd uintptr) { g.fd = int(fd) }), plain.SetDeadline(time.Now().Add(patience)))
 	}
@@ -121,13 +126,8 @@ func (c *crowd) check() error {
 
 func (c *crowd) hangUp() {
 	for _, g := range c.guests {
-		if g == nil {
-			continue
-		}
-		if secure, ok := g.Conn.(*tls.Conn); ok {
-			secure.NetConn().Close() // without a goodbye
-		} else {
-			g.Close()
+		if g != nil {
+			g.plain.Close()
 		}
 	}
 }
