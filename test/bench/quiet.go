@@ -56,16 +56,38 @@ type crowd struct {
 	security *tls.Config // nil: none
 
 	guests []*guest
+	before int // descriptors of the server, before the first came
 }
 
 // first is what a guest does when it has come.
 type first func(*crowd, *guest, *scratch) error
 
+// atATime is how many guests come before the server must have accepted them: fewer than wait in a listener's queue, which turns away what is too much.
+const atATime = 1000
+
 // come has n more guests dial and do something first, atOnce of them at the same time.
 func (c *crowd) come(n int, does first) error {
+	if len(c.guests) == 0 {
+		var err error
+		if c.before, err = c.p.descriptors(); err != nil {
+			return err
+		}
+	}
+	for upto := len(c.guests) + n; len(c.guests) < upto; {
+		if err := c.comeTogether(min(atATime, upto-len(c.guests)), does); err != nil {
+			return fmt.Errorf("a crowd of %d: %w", n, err)
+		}
+		if err := c.accepted(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *crowd) comeTogether(n int, does first) error {
 	from := len(c.guests)
 	c.guests = append(c.guests, make([]*guest, n)...)
-	err := atTheSameTime(min(atOnce, n), func(i int) error {
+	return atTheSameTime(min(atOnce, n), func(i int) error {
 		s := &scratch{in: make([]byte, 8<<10)}
 		for ; i < n; i += atOnce {
 			g, err := c.dial()
@@ -79,10 +101,21 @@ func (c *crowd) come(n int, does first) error {
 		}
 		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("a crowd of %d: %w", n, err)
+}
+
+// accepted waits until the server has a descriptor for nearly each guest: some that it had before may have been closed meanwhile.
+func (c *crowd) accepted() error {
+	const stray = 8
+	for begun := time.Now(); time.Since(begun) < patience; time.Sleep(time.Millisecond) {
+		open, err := c.p.descriptors()
+		if err != nil {
+			return err
+		}
+		if open-c.before+stray >= len(c.guests) {
+			return nil
+		}
 	}
-	return nil
+	return fmt.Errorf("the server does not accept all of %d connections", len(c.guests))
 }
 
 func (c *crowd) dial() (*guest, error) {
