@@ -78,9 +78,9 @@ func besideFiber(ctx context.Context, b *bench, rows int) error {
 // besides are the servers that are measured beside each other in process.
 var besides = [...]string{"server", "fiber"}
 
-// instructionsBesideFiber counts a request's instructions, once: every count of the same would be nearly the same.
+// instructionsBesideFiber counts a request's instructions, once: another count differs by one or two in a hundred.
 func instructionsBesideFiber(ctx context.Context, b *bench, k *kind) (counted [len(besides)]series, err error) {
-	goes := min(max(1, b.size.operations/k.repeat/inMemoryConns), 2)
+	goes := min(max(1, b.size.operations/k.repeat/inMemoryConns), 4)
 	for i, what := range besides {
 		each, err := instructions(ctx, goes*k.repeat*inMemoryConns, func(asked int) []string {
 			prepared := 2 * goes * k.repeat * inMemoryConns // as many each time: what prepares a session is not to be counted

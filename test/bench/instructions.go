@@ -26,7 +26,8 @@ func instructions(ctx context.Context, units int, args func(units int) []string)
 		cmd := exec.CommandContext(ctx, "valgrind", append([]string{
 			"--tool=callgrind", "--callgrind-out-file=/dev/null", executable(), "serve",
 		}, args((i+1)*units)...)...)
-		cmd.Env = append(os.Environ(), "GODEBUG=asyncpreemptoff=1") // callgrind fails at a signal that comes in the middle of a function
+		// Callgrind fails at a signal that comes in the middle of a function; and threads that look for work add what differs from run to run.
+		cmd.Env = append(os.Environ(), "GODEBUG=asyncpreemptoff=1", "GOMAXPROCS=1")
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			return 0, fmt.Errorf("%s: %w\n%s", cmd, err, out)

@@ -42,7 +42,7 @@ func measureJSONCheck(ctx context.Context, b *bench) error {
 		b.report.add(t)
 		return nil
 	}
-	each, err := instructions(ctx, 1_000, func(bodies int) []string { return []string{"jsoncheck", strconv.Itoa(bodies)} })
+	each, err := instructions(ctx, 10_000, func(bodies int) []string { return []string{"jsoncheck", strconv.Itoa(bodies)} })
 	if err != nil {
 		return err
 	}
