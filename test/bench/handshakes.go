@@ -99,7 +99,7 @@ func reportFlows(b *bench, flows []flow, cpu, asked, rate []series) {
 		case i == 0:
 			b.report.bar("requests per handshake, messages", asked[0], 1, 4, 3)
 		case f.isPeerServer():
-			b.report.bar("CPU per handshake, messages ÷ PeerServer", ratio, 3, 1/4., 1/8.)
+			b.report.bar("CPU per handshake, messages ÷ PeerServer", ratio, 3, 1/5., 0)
 		case !own:
 			b.report.bar("CPU per handshake, messages ÷ net/http twin", ratio, 3, 1/1.8, 1/2.)
 		}
