@@ -9,34 +9,47 @@ import (
 	"sync/atomic"
 )
 
-// Bell is what a waiting goroutine sleeps on. It has capacity 1, so that a ring is remembered and never blocks. It is never closed.
-// A ring says "look again", or what a look would show.
-type Bell chan News
-
-// NewBell returns a bell that has not been rung.
-func NewBell() Bell { return make(Bell, 1) }
-
-// Ring wakes the sleeper, now or when it next goes to sleep. It never blocks. When a second ring comes before the sleeper has heard
-// the first, both become "look again". Calls of Ring on one bell must not overlap. While the second ring replaces the first, the
-// bell is empty for a moment: a goroutine that polls the bell, instead of sleeping on it, may find nothing then, and finds the ring
-// the next time.
-func (b Bell) Ring(n News) {
-	select {
-	case b <- n:
-		return
-	default:
-	}
-	b.silence()
-	select {
-	case b <- News{}:
-	default:
-	}
+// Bell hangs on a board, a store's, and is rung when there is news. A ring says "look again", or what a look would show.
+type Bell interface {
+	// Ring notes the news. It is called under locks, so that no bell is rung once it was taken down: it does not block, calls no store,
+	// and hangs no bell. Calls may overlap. If it reports true, whoever rings calls Wake once, when it holds no lock any more.
+	Ring(n News) (asleep bool)
+	// Wake goes on with whatever sleeps on the bell, which stays up meanwhile. It does not block. alone says that nothing else was woken, so
+	// that a little work may be done right here: what the caller does next waits for it.
+	Wake(alone bool)
 }
 
-// silence forgets a ring that nobody has heard.
-func (b Bell) silence() {
+// Chime is a Bell that one goroutine listens to. It has capacity 1, so that a ring is remembered. It is never closed.
+type Chime chan News
+
+// NewChime returns a chime that has not been rung.
+func NewChime() Chime { return make(Chime, 1) }
+
+// Ring wakes the listener, now or when it next listens. When a second ring comes before the listener has heard the first, both become
+// "look again". While the second ring replaces the first, the chime is empty for a moment: a goroutine that polls it, instead of
+// sleeping on it, may find nothing then, and finds the ring the next time. Rings that overlap are heard, but what one says may be lost:
+// then there is a ring that says less. It returns false: nobody has to be woken.
+func (c Chime) Ring(n News) (asleep bool) {
 	select {
-	case <-b:
+	case c <- n:
+		return false
+	default:
+	}
+	c.silence()
+	select {
+	case c <- News{}:
+	default:
+	}
+	return false
+}
+
+// Wake implements Bell. It is not called.
+func (c Chime) Wake(bool) {}
+
+// silence forgets a ring that nobody has heard.
+func (c Chime) silence() {
+	select {
+	case <-c:
 	default:
 	}
 }
@@ -56,8 +69,14 @@ type Bells struct {
 type bellShard struct {
 	mu sync.Mutex
 	// guarded by mu
-	bells map[bellHook]*[]Bell // pointers, because assigning to an entry would replace the entry's key by the caller's
-	_     [40]byte             // to a cache line of 64 bytes
+	rows map[bellHook]*bellRow // pointers, because assigning to an entry would replace the entry's key by the caller's
+	_    [40]byte              // to a cache line of 64 bytes
+}
+
+// bellRow is what hangs at one hook.
+type bellRow struct {
+	bells []Bell
+	one   [1]Bell // mostly all of them
 }
 
 type bellHook struct {
@@ -69,7 +88,7 @@ type bellHook struct {
 func NewBells() *Bells {
 	b := &Bells{seed: maphash.MakeSeed()}
 	for i := range b.shards {
-		b.shards[i].bells = make(map[bellHook]*[]Bell)
+		b.shards[i].rows = make(map[bellHook]*bellRow)
 	}
 	return b
 }
@@ -85,12 +104,13 @@ func (b *Bells) Hang(key Key, to Role, bell Bell) (first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b.hung.Add(1) // before Hang returns: from then on the caller relies on being rung
-	hung := s.bells[bellHook{key, to}]
-	if first = hung == nil; first {
-		hung = new([]Bell)
-		s.bells[bellHook{Key(strings.Clone(string(key))), to}] = hung
+	row := s.rows[bellHook{key, to}]
+	if first = row == nil; first {
+		row = new(bellRow)
+		row.bells = row.one[:0]
+		s.rows[bellHook{Key(strings.Clone(string(key))), to}] = row
 	}
-	*hung = append(*hung, bell)
+	row.bells = append(row.bells, bell)
 	return first
 }
 
@@ -99,40 +119,48 @@ func (b *Bells) Unhang(key Key, to Role, bell Bell) (last bool) {
 	s := b.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	hung := s.bells[bellHook{key, to}]
-	if hung == nil {
+	row := s.rows[bellHook{key, to}]
+	if row == nil {
 		return false
 	}
-	i := slices.Index(*hung, bell)
+	i := slices.Index(row.bells, bell)
 	if i < 0 {
 		return false
 	}
 	b.hung.Add(-1)
-	*hung = slices.Delete(*hung, i, i+1)
-	if len(*hung) > 0 {
+	row.bells = slices.Delete(row.bells, i, i+1)
+	if len(row.bells) > 0 {
 		return false
 	}
-	delete(s.bells, bellHook{key, to})
+	delete(s.rows, bellHook{key, to})
 	return true
 }
 
-// Ring rings every bell that hangs at the key for role to.
+// Ring rings every bell that hangs at the key for role to, and wakes who sleeps on them. It is called without locks.
 //
 // hot: called after every write.
 func (b *Bells) Ring(key Key, to Role, n News) {
 	if b.hung.Load() == 0 {
 		return
 	}
+	var some [4]Bell
+	asleep, listened := some[:0], false
 	s := b.shard(key)
 	s.mu.Lock()
-	hung := s.bells[bellHook{key, to}]
-	if hung != nil {
-		for _, bell := range *hung {
-			bell.Ring(n) // never blocks, so it may be called under the lock
+	if row := s.rows[bellHook{key, to}]; row != nil {
+		for _, bell := range row.bells {
+			if bell.Ring(n) {
+				asleep = append(asleep, bell)
+			} else {
+				listened = true
+			}
 		}
 	}
 	s.mu.Unlock()
-	if hung != nil {
-		runtime.Gosched() // the sleeper runs before the writer goes on: a hand-off takes 60 µs instead of 75
+	for _, bell := range asleep {
+		bell.Wake(len(asleep) == 1)
+	}
+	if listened {
+		runtime.Gosched() // who listens runs before the writer goes on: a hand-off takes 60 µs instead of 75
 	}
 }

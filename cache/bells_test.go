@@ -10,7 +10,7 @@ import (
 )
 
 // rung takes a ring, if there is one.
-func rung(b Bell) bool {
+func rung(b Chime) bool {
 	select {
 	case <-b:
 		return true
@@ -19,10 +19,10 @@ func rung(b Bell) bool {
 	}
 }
 
-func TestBell(t *testing.T) {
-	b := NewBell()
+func TestChime(t *testing.T) {
+	b := NewChime()
 	if rung(b) {
-		t.Error("new bell: got a ring, want silence")
+		t.Error("new chime: got a ring, want silence")
 	}
 	for range 3 {
 		b.Ring(News{}) // never blocks
@@ -33,8 +33,8 @@ func TestBell(t *testing.T) {
 }
 
 // TestBellTells wants the sleeper to hear what a ring says. After two rings that it has not heard, it has to look.
-func TestBellTells(t *testing.T) {
-	b := NewBell()
+func TestChimeTells(t *testing.T) {
+	b := NewChime()
 	told := News{At: NewCursor(7, 3), Frames: []byte("frames")}
 	b.Ring(told)
 	if got := <-b; got.At != told.At || string(got.Frames) != "frames" {
@@ -53,15 +53,15 @@ func TestBellTells(t *testing.T) {
 
 func TestBells(t *testing.T) {
 	b := NewBells()
-	one, two, answer, other := NewBell(), NewBell(), NewBell(), NewBell()
+	one, two, answer, other := NewChime(), NewChime(), NewChime(), NewChime()
 	b.Ring("key", Offer, News{}) // nobody
-	hang := func(key Key, to Role, bell Bell, want bool) {
+	hang := func(key Key, to Role, bell Chime, want bool) {
 		t.Helper()
 		if got := b.Hang(key, to, bell); got != want {
 			t.Errorf("Hang: got first %v, want %v", got, want)
 		}
 	}
-	unhang := func(key Key, to Role, bell Bell, want bool) {
+	unhang := func(key Key, to Role, bell Chime, want bool) {
 		t.Helper()
 		if got := b.Unhang(key, to, bell); got != want {
 			t.Errorf("Unhang: got last %v, want %v", got, want)
@@ -70,7 +70,7 @@ func TestBells(t *testing.T) {
 	ring := func(key Key, to Role, want ...bool) {
 		t.Helper()
 		b.Ring(key, to, News{})
-		for i, bell := range []Bell{one, two, answer, other} {
+		for i, bell := range []Chime{one, two, answer, other} {
 			if got := rung(bell); got != want[i] {
 				t.Errorf("Ring %q for %v, bell %d: got a ring %v, want %v", key, to, i, got, want[i])
 			}
@@ -107,7 +107,7 @@ func wantEmpty(t *testing.T, b *Bells) {
 		t.Errorf("all unhung: got %d bells counted, want 0", got)
 	}
 	for i := range b.shards {
-		if got := len(b.shards[i].bells); got != 0 {
+		if got := len(b.shards[i].rows); got != 0 {
 			t.Errorf("all unhung: got %d hooks left in shard %d, want 0", got, i)
 		}
 	}
@@ -123,7 +123,7 @@ func TestBellsKeepTheirOwnKey(t *testing.T) {
 		f(Key(unsafe.String(&buffer[0], len(buffer))))
 		copy(buffer, "########")
 	}
-	bells := []Bell{NewBell(), NewBell(), NewBell()}
+	bells := []Chime{NewChime(), NewChime(), NewChime()}
 	for i, bell := range bells {
 		call(func(key Key) { b.Hang(key, Offer, bell) })
 		b.Ring("some key", Offer, News{})
@@ -152,7 +152,7 @@ func TestBellsAtOnce(t *testing.T) {
 		group.Go(func() {
 			key := Key(fmt.Sprintf("key %d", i%3)) // some share a hook
 			for range 500 {
-				bell := NewBell()
+				bell := NewChime()
 				b.Hang(key, Offer, bell)
 				b.Ring(key, Offer, News{})
 				select { // not at once, because another ring may just be replacing this one
@@ -169,7 +169,7 @@ func TestBellsAtOnce(t *testing.T) {
 }
 
 func TestBellsAllocations(t *testing.T) {
-	b, bell := NewBells(), NewBell()
+	b, bell := NewBells(), NewChime()
 	key := Key(strings.Repeat("k", MaxKeyLength))
 	if got := testing.AllocsPerRun(100, func() { b.Ring(key, Offer, News{}) }); got != 0 {
 		t.Errorf("Ring where nobody waits: got %v allocations, want 0", got)
@@ -186,7 +186,7 @@ func BenchmarkBellsRing(b *testing.B) {
 		b.Run(fmt.Sprintf("hung=%d", hung), func(b *testing.B) {
 			board := NewBells()
 			if hung > 0 {
-				board.Hang("key", Offer, NewBell())
+				board.Hang("key", Offer, NewChime())
 			}
 			b.ReportAllocs()
 			for b.Loop() {

@@ -17,6 +17,8 @@ import (
 // rings the bell. A needless ring costs a look. Over a store that Tells, the mailroom leaves out the first look, and the look
 // after a ring that says what is new.
 //
+// A wait that lasts needs no goroutine: see Sleep.
+//
 // Of several waits on one mailroom that take the same, the one that began last takes first. A page that comes back after its network was
 // lost waits twice, and its first wait has nobody any more whom it could answer, which no system call tells.
 //
@@ -27,7 +29,7 @@ type Mailroom struct {
 	limits Limits
 	tells  bool
 
-	bells sync.Pool // of Bell, silent ones: a wait needs one for its whole length
+	chimes sync.Pool // silent ones: a wait needs one as long as a goroutine sleeps on it
 
 	takers takers // under their own lock
 
@@ -42,7 +44,7 @@ func NewMailroom(store Store, limits Limits) *Mailroom {
 		store:   store,
 		limits:  limits,
 		tells:   store.Tells(),
-		bells:   sync.Pool{New: func() any { return NewBell() }},
+		chimes:  sync.Pool{New: func() any { return NewChime() }},
 		takers:  takers{last: make(map[taking]*taker)},
 		closing: make(chan struct{}),
 	}
@@ -151,7 +153,7 @@ func (m *Mailroom) Write(ctx context.Context, dst []byte, w Write, wait *Wait) (
 // the epoch of that session. takes is the kind that look takes; none: it reads. A look that takes asks for the client by itself.
 func (m *Mailroom) wait(ctx context.Context, key Key, to Role, takes Kind, epoch uint64, w *Wait, look func(epoch uint64) error,
 ) (uint64, error) {
-	stay, slept := w.begin(), false
+	stay := w.begin()
 	if epoch == 0 {
 		epoch = w.lease.Epoch
 	}
@@ -171,9 +173,6 @@ func (m *Mailroom) wait(ctx context.Context, key Key, to Role, takes Kind, epoch
 	}
 	for {
 		if w.nothing == nil || w.news.At != 0 {
-			if slept && takes == 0 && w.gone() {
-				return epoch, ErrGone
-			}
 			if err := look(epoch); !w.covers(err) {
 				return epoch, err
 			}
@@ -191,7 +190,6 @@ func (m *Mailroom) wait(ctx context.Context, key Key, to Role, takes Kind, epoch
 		if err := m.sleep(ctx, w, stay); err != nil || w.pending {
 			return epoch, cmp.Or(err, w.nothing)
 		}
-		slept = true
 	}
 }
 
@@ -220,43 +218,60 @@ func (m *Mailroom) identify(ctx context.Context, key Key, epoch uint64, w *Wait)
 	return w.lease.Epoch, nil
 }
 
-// sleep sleeps until the bell rings, until it is time to look again, until the client may have left, or until the stay is over. In the
-// first two cases w looks next, unless the ring said what there is to see; in the last w is pending.
+// sleep sleeps until the bell rings, until it is time to look again, or until the stay is over. In the first two cases w looks next, unless
+// the ring said what there is to see; in the last w is pending.
 func (m *Mailroom) sleep(ctx context.Context, w *Wait, stay time.Time) error {
-	until, staying := w.sleepUntil(), false
+	until, staying := w.Until(), false
 	if stay.Before(until) {
 		until, staying = stay, true
+	}
+	if news, rung := w.hear(); rung { // before all else, because the stay may have no length
+		w.listen(news)
+		return nil
+	}
+	if w.Stay < 0 {
+		if err := m.over(ctx); err != nil {
+			return err
+		}
+		w.stayed(staying)
+		return nil
 	}
 	timer := time.NewTimer(time.Until(until))
 	defer timer.Stop()
 	select {
-	case w.news = <-w.bell: // before all else, because the stay may have no length
-	default:
-		select {
-		case w.news = <-w.bell:
-		case <-timer.C:
-			if staying {
-				w.pending = true
-				return nil
-			}
-		case <-w.Left:
-			if w.gone() {
-				return ErrGone
-			}
-			return nil
-		case <-m.closing:
-			return custerrors.ServerIsShuttingDown
-		case <-ctx.Done():
-			select { // a server that shuts down ends both; its clients are told that it shuts down
-			case <-m.closing:
-				return custerrors.ServerIsShuttingDown
-			default:
-				return ctx.Err()
-			}
-		}
-	}
-	if w.news.At == 0 {
-		w.nothing = nil
+	case news := <-w.chime:
+		w.listen(news)
+	case <-timer.C:
+		w.stayed(staying)
+	case <-m.closing:
+		return custerrors.ServerIsShuttingDown
+	case <-ctx.Done():
+		return m.over(ctx)
 	}
 	return nil
+}
+
+// over returns why no wait goes on, or nil. A server that shuts down ends contexts too; its clients are told that it shuts down.
+func (m *Mailroom) over(ctx context.Context) error {
+	select {
+	case <-m.closing:
+		return custerrors.ServerIsShuttingDown
+	default:
+		return ctx.Err()
+	}
+}
+
+// stayed notes that a sleep is over whose end was that of the stay, or the time to look again.
+func (w *Wait) stayed(staying bool) {
+	w.pending = staying
+	if !staying {
+		w.nothing = nil
+	}
+}
+
+// listen notes what the bell has said. The next look is for what it has not.
+func (w *Wait) listen(n News) {
+	if w.news = n; n.At == 0 {
+		w.nothing = nil
+	}
 }

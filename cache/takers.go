@@ -45,9 +45,17 @@ func (t *takers) first(k *taker) bool {
 	return k.newer == nil
 }
 
-// leave takes a wait out. If that was the one that took, the next one is rung: there may be something left, or come meanwhile. The ring may
-// overlap with another one of that bell, which loses none here: a wait that takes looks again whatever a ring says.
-func (t *takers) leave(k *taker) {
+// rehang puts another bell in the place of a wait's. A ring of the old one comes before it, or never.
+func (t *takers) rehang(k *taker, bell Bell) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	k.bell = bell
+}
+
+// leave takes a wait out. If that was the one that took, the next one is rung: there may be something left, or come meanwhile. It returns the
+// bell that the caller has to Wake; nil: none. The ring may overlap with another one of that bell, which loses none here: a wait that takes
+// looks again whatever a ring says.
+func (t *takers) leave(k *taker) (asleep Bell) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if k.older != nil {
@@ -58,8 +66,11 @@ func (t *takers) leave(k *taker) {
 		k.newer.older = k.older
 	case k.older != nil:
 		t.last[k.what] = k.older
-		k.older.bell.Ring(News{}) // never blocks, so it may be called under the lock
+		if k.older.bell.Ring(News{}) {
+			return k.older.bell
+		}
 	default:
 		delete(t.last, k.what)
 	}
+	return nil
 }

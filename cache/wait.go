@@ -10,7 +10,8 @@ import (
 
 // Wait is one wait for news of one session, as one role. It takes one call of a Mailroom, or several if the caller goes on elsewhere
 // or has more than one answer to give. The caller sets the fields, and calls End after the last call. The zero Wait does not wait,
-// and needs no End. It is not safe for concurrent use. It may be copied, if only the copy is used and ended from then on.
+// and needs no End. It is not safe for concurrent use. It may be copied, if only the copy is used and ended from then on, but no more once
+// a Sleeper sleeps on it.
 type Wait struct {
 	// For is how long the wait is, at the most, from the first call on. It must not change between calls.
 	For time.Duration
@@ -23,15 +24,14 @@ type Wait struct {
 	// KeyIsExpired, at once.
 	Anew bool
 	// Present reports whether the client is still there; nil means always. The mailroom asks before each look that takes, the first
-	// one too: what is taken for a client that has left is lost. It asks after each sleep, too.
+	// one too: what is taken for a client that has left is lost. It does not ask where nothing is taken.
 	Present func() bool
-	// Left gets something when the client may have left: a sleeping mailroom asks Present then. The caller closes nothing. nil: only
-	// what ends the sleep otherwise makes the mailroom ask.
-	Left <-chan struct{}
 
 	// What the mailroom keeps from one call to the next.
 	mail    *Mailroom // whose bell it is
 	bell    Bell      // hangs at the store; nil: not yet
+	chime   Chime     // the same, while calls sleep on it
+	sleep   *sleep    // the same, once a Sleeper sleeps on it
 	place   *taker    // among those that take the same; nil: none yet, or the wait does not take
 	key     Key       // where it hangs: a copy
 	to      Role
@@ -58,14 +58,30 @@ func (w *Wait) End() {
 	if w.bell == nil {
 		return
 	}
+	var next Bell
 	if w.place != nil {
-		w.mail.takers.leave(w.place)
+		next = w.mail.takers.leave(w.place)
 		w.place = nil
 	}
 	w.mail.store.Unhang(w.key, w.to, w.bell)
-	w.bell.silence() // the pool holds silent ones
-	w.mail.bells.Put(w.bell)
-	w.bell = nil
+	w.mail.putBack(w.chime)
+	w.bell, w.chime, w.sleep = nil, nil, nil
+	if next != nil {
+		next.Wake(false) // not here: a line of them would be one call within the other
+	}
+}
+
+// hear takes what the bell has said, if it has rung.
+func (w *Wait) hear() (n News, rung bool) {
+	if w.sleep != nil {
+		return w.sleep.hear()
+	}
+	select {
+	case n = <-w.chime:
+		return n, true
+	default:
+		return n, false
+	}
 }
 
 // covers reports whether waiting may change this error: whether what it says is missing may still come.
@@ -100,7 +116,7 @@ func (w *Wait) begin() (stay time.Time) {
 	if w.Stay == 0 {
 		return w.over
 	}
-	return now.Add(w.Stay)
+	return now.Add(max(w.Stay, 0))
 }
 
 // note notes what a look has said, and returns it.
@@ -118,8 +134,8 @@ func (w *Wait) know(l Lease) {
 	w.end = w.looked.Add(l.Left)
 }
 
-// sleepUntil returns when to look even if no bell has rung.
-func (w *Wait) sleepUntil() time.Time {
+// Until returns when a wait that is Pending looks next, even if no bell has rung: then its session would end, or the wait is over.
+func (w *Wait) Until() time.Time {
 	if w.unopened() {
 		return w.over
 	}
@@ -143,13 +159,21 @@ func (m *Mailroom) hang(ctx context.Context, key Key, to Role, w *Wait) error {
 	if w.bell != nil {
 		return nil
 	}
-	bell, _ := m.bells.Get().(Bell)
+	chime, _ := m.chimes.Get().(Chime)
 	key = Key(strings.Clone(string(key)))
-	if err := m.store.Hang(ctx, key, to, bell); err != nil {
-		m.bells.Put(bell)
+	if err := m.store.Hang(ctx, key, to, chime); err != nil {
+		m.putBack(chime)
 		return err
 	}
-	w.mail, w.bell, w.key, w.to = m, bell, key, to
+	w.mail, w.bell, w.chime, w.key, w.to = m, chime, chime, key, to
 	w.nothing = nil // what was found before the bell hung does not count
 	return nil
+}
+
+// putBack puts a chime that does not hang any more, if there is one, into the pool, which holds silent ones.
+func (m *Mailroom) putBack(chime Chime) {
+	if chime != nil {
+		chime.silence()
+		m.chimes.Put(chime)
+	}
 }

@@ -92,9 +92,8 @@ func TestABodyThatNobodyReads(t *testing.T) {
 
 // TestARequestWithAnUnreadBodyIsNotDetached checks that what is left of a body is not taken for a request.
 func TestARequestWithAnUnreadBodyIsNotDetached(t *testing.T) {
-	var d Detached
 	s := serveBodies(t, func(c *fasthttp.RequestCtx) {
-		if d.Detach(c, func(conn *Conn) { conn.Close() }) {
+		if Detach(c, func(conn *Conn) { conn.Close() }) {
 			t.Error("Detach: got true, want false")
 		}
 		LeaveBody(c)
@@ -147,19 +146,16 @@ func TestContinueIsSaidWhenTheBodyIsWanted(t *testing.T) {
 
 // TestContinueIsSaidOncePerWish detaches a request that says it waits for a word and has no body. The next one on the connection does not wait.
 func TestContinueIsSaidOncePerWish(t *testing.T) {
-	var d Detached
-	resume := make(chan func(net.Conn) error, 1)
 	s := serve(t, Config{ReadTimeout: patience, IdleTimeout: patience}, func(c *fasthttp.RequestCtx) {
 		if c.IsPost() {
 			reads(c)
 			return
 		}
-		serveOn := <-resume
-		d.Detach(c, func(conn *Conn) {
+		Detach(c, func(conn *Conn) {
 			io.WriteString(conn, "HTTP/1.1 204 No Content\r\n\r\n")
-			serveOn(conn.Served())
+			conn.Rest()
 		})
-	}, HoldBodies, func(server *fasthttp.Server) { resume <- server.ServeConn })
+	}, HoldBodies)
 	c := s.dial(t)
 	c.say(t, "GET / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\r\n")
 	if a := c.answer(t, "what is detached"); a.StatusCode != http.StatusNoContent {
@@ -183,9 +179,9 @@ func TestInterimAnswers(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			below, theirs := net.Pipe()
-			p := newPatrol(patience, patience, patience)
+			p := newPatrol(patience, patience, patience, NewCrew(), nil)
 			defer p.stop()
-			ours := newConn(below, p, nil)
+			ours := newConn(below, p)
 			ours.interim = interimDue
 			said := make(chan string, 1)
 			go func() {

@@ -18,10 +18,10 @@ type Conn struct {
 	socket   net.Conn // what lies below it: the same, or what TLS is spoken on
 	tls      *tls.Conn
 	patrol   *patrol
-	notTLS   []byte     // Refusals.NotTLS
+	fd       int32      // its descriptor; -1: it is not the system's
 	client   netip.Addr // whose connection it counts as; zero: nobody's
 
-	// What the connection does and since which round: phase in the lowest bits, the round above.
+	// What the connection does and since which tick: the phase in the lowest bits, stays, and the tick above.
 	state atomic.Int64
 	kept  atomic.Int32 // how many further calls of Close do nothing
 	rest  atomic.Bool  // the client may still be sending a request that was refused
@@ -29,11 +29,20 @@ type Conn struct {
 	whole atomic.Bool  // TLS is up, and no write has failed: the client gets a goodbye at the end
 
 	// guarded by patrol.mu
-	lingers bool // it closes by itself
-	away    bool // it is not served
-	watched int  // where it stands in patrol.watched, if it is watched
+	row        *row // where it stands; nil: not under patrol
+	prev, next *Conn
+	owner      Watched // of a parked one
+	armed      uint32  // it is watched under this number; 0: it is not
+	known      bool    // to the watcher
+	lingers    bool    // it closes by itself
+	away       bool    // it is not served
 
-	// owned by the goroutine that serves it: reads and writes alternate
+	// owned by the goroutine that serves it: reads and writes alternate. Nobody's while it rests
+	since       int64 // when it began to wait for a request that has not come yet, if it rests or has rested
+	woken       bool  // it has rested, and no request was answered since
+	resting     bool  // fasthttp is about to let it go
+	restsAtOnce bool  // its client takes its time
+
 	begun   bool   // a request has begun: a byte of it has come
 	fresh   bool   // the first request has not begun
 	held    bool   // nothing can be read but what fasthttp has in its buffer
@@ -45,8 +54,7 @@ type Conn struct {
 	head    place  // where a head that comes in pieces goes on
 	left    []byte // what was in fasthttp's buffer
 
-	presence *presence     // asks for the client; nil until somebody asks
-	stirs    chan struct{} // see Left; nil until the connection is watched
+	presence *presence // asks for the client; nil until somebody asks
 
 	// The owner that waits for fasthttp to hand the connection over. fasthttp closes it instead if it cannot send the answers
 	// before that one.
@@ -54,11 +62,12 @@ type Conn struct {
 }
 
 // newConn makes a connection for a patrol, which has still to admit it.
-func newConn(raw net.Conn, p *patrol, notTLS []byte) *Conn {
-	c := &Conn{Conn: raw, socket: raw, patrol: p, notTLS: notTLS, fresh: true}
+func newConn(raw net.Conn, p *patrol) *Conn {
+	c := &Conn{Conn: raw, socket: raw, patrol: p, fresh: true}
 	if t, ok := raw.(*tls.Conn); ok {
 		c.tls, c.socket = t, t.NetConn()
 	}
+	c.fd = descriptorOf(c.socket)
 	c.enter(phaseServing)
 	return c
 }
@@ -77,7 +86,6 @@ func Of(nc net.Conn) *Conn {
 // Served returns the connection for fasthttp to serve, or to serve on: fasthttp tells by the methods of a connection whether TLS is spoken
 // on it.
 func (c *Conn) Served() net.Conn {
-	c.taken = false
 	if c.tls != nil {
 		return overTLS{c}
 	}
@@ -106,23 +114,26 @@ const (
 	phaseReply            // writing
 	phaseHandshake        // of TLS: reading and writing
 	phaseShut             // no request is served any more
-	phaseBits      = 3
-	phaseMask      = 1<<phaseBits - 1
+	phaseKicked           // reading, and no request has begun: it is to rest
+	phaseMask      = 1<<3 - 1
+	stays          = 1 << 3 // beside phaseIdle and phaseFirst: it was woken in vain, and does not rest
+	phaseBits      = 4
 )
 
 // enter begins a phase now; become goes over to a phase that counts from the beginning of the last one.
-func (c *Conn) enter(phase int64)  { c.state.Store(c.patrol.round.Load()<<phaseBits | phase) }
-func (c *Conn) become(phase int64) { c.state.Store(c.state.Load()&^phaseMask | phase) }
+func (c *Conn) enter(phase int64)  { c.state.Store(c.patrol.now.Load()<<phaseBits | phase) }
+func (c *Conn) become(phase int64) { c.state.Store(c.state.Load()>>phaseBits<<phaseBits | phase) }
 
-// wake ends a phase of reading: what is left is phaseServing, which is 0. It reports whether what was read is served: either it or shut comes first.
-func (c *Conn) wake() bool {
+// wake ends a phase of reading: what is left is phaseServing, which is 0. It returns what the state was, and whether what was read is served:
+// either it or shut comes first.
+func (c *Conn) wake() (was int64, served bool) {
 	for {
 		state := c.state.Load()
 		if state&phaseMask == phaseShut {
-			return false
+			return state, false
 		}
-		if c.state.CompareAndSwap(state, state&^phaseMask) {
-			return true
+		if c.state.CompareAndSwap(state, state>>phaseBits<<phaseBits) {
+			return state, true
 		}
 	}
 }
@@ -168,14 +179,32 @@ func (c *Conn) Read(b []byte) (int, error) {
 		return 0, io.EOF
 	case c.begun:
 		c.become(phaseRequest) // since when it began
+	case c.woken && c.fresh:
+		c.become(phaseFirst | stays)
 	case c.fresh:
 		c.become(phaseFirst)
+	case c.taken: // its owner reads
+		c.enter(phaseIdle | stays)
+	case c.woken:
+		c.become(phaseIdle | stays)
+	case c.restsAtOnce:
+		n, err := c.readAtOnce(b)
+		if !c.resting {
+			c.follow(b[:n])
+		}
+		return n, err
 	default:
 		c.enter(phaseIdle)
 	}
 	n, err := c.Conn.Read(b)
-	if !c.wake() {
+	was, served := c.wake()
+	switch {
+	case !served:
 		return 0, io.EOF
+	case was&phaseMask == phaseKicked:
+		if n, err = c.kicked(n, err, was>>phaseBits); c.resting {
+			return n, err
+		}
 	}
 	c.follow(b[:n])
 	switch {
@@ -242,7 +271,10 @@ func Follow(nc net.Conn, state fasthttp.ConnState) {
 	case fasthttp.StateIdle:
 		c.endRequest()
 	case fasthttp.StateClosed:
-		if c.unhanded != nil {
+		switch {
+		case c.resting:
+			c.patrol.rest(c)
+		case c.unhanded != nil:
 			c.unhanded()
 		}
 	}
@@ -250,7 +282,7 @@ func Follow(nc net.Conn, state fasthttp.ConnState) {
 
 // endRequest forgets the request that was answered, or is answered elsewhere.
 func (c *Conn) endRequest() {
-	c.begun, c.plain, c.held, c.unread, c.interim = false, false, false, false, interimNone
+	c.begun, c.plain, c.held, c.unread, c.interim, c.woken = false, false, false, false, interimNone, false
 }
 
 // SetDeadline does nothing where fasthttp, at a hijack, lifts deadlines that it has not set.
@@ -267,6 +299,9 @@ func (c *Conn) Close() error {
 		if c.kept.CompareAndSwap(kept, kept-1) {
 			return nil
 		}
+	}
+	if c.resting { // nobody else has it yet
+		return nil
 	}
 	if c.patrol.dismiss(c) {
 		return nil

@@ -1,56 +1,31 @@
 package link
 
 import (
-	"context"
 	"net"
-	"sync/atomic"
-	"time"
 
 	"github.com/valyala/fasthttp"
 )
 
-// Detached counts the connections that were taken from fasthttp: those of requests that wait, and of streams. The zero value is
-// ready for use.
-type Detached struct{ count atomic.Int64 }
-
-// Detach takes the request's connection away from fasthttp. Once the handler has returned, run owns the connection, in a goroutine of
-// its own: it closes the connection, or serves it further by Served. It finds the connection closed if it broke before. Detach reports
-// whether it can; if it cannot, run is not called. It cannot before the request's body has been read.
-func (d *Detached) Detach(c *fasthttp.RequestCtx, run func(*Conn)) bool {
+// Detach takes the request's connection away from fasthttp. Once the handler has returned, own is called and the connection is its owner's, who
+// closes it, or gives it back by Rest. The owner finds the connection closed if it broke before. The goroutine that calls own holds the
+// request's memory until own returns, so own does not wait. Detach reports whether it can; if it cannot, own is not called. It cannot before the
+// request's body has been read.
+func Detach(c *fasthttp.RequestCtx, own func(*Conn)) bool {
 	conn := Of(c.Conn())
 	if conn == nil || conn.unread {
 		return false // a connection of a test, not under patrol; or what is left of the body would be taken for the next request
 	}
-	d.count.Add(1)
-	own := func() {
+	take := func() {
 		conn.unhanded = nil
-		go func() {
-			defer d.count.Add(-1)
-			run(conn)
-		}()
+		own(conn)
 	}
-	conn.unhanded = own
+	conn.unhanded = take
 	c.HijackSetNoResponse(true)
 	c.Hijack(func(hijacked net.Conn) {
 		conn.keep(hijacked)
-		own() // fasthttp keeps the request and its buffer until this function returns
+		take()
 	})
 	return true
-}
-
-// Drain waits until no detached connection is left, and returns how many there are when ctx ends. It polls, as fasthttp's own
-// shutdown does: a connection may be detached only now, when fasthttp gets to it, which a WaitGroup would not bear.
-func (d *Detached) Drain(ctx context.Context) (left int64) {
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for d.count.Load() > 0 {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return d.count.Load()
-		}
-	}
-	return 0
 }
 
 // keep makes the connection outlive its service by fasthttp, which closes a hijacked connection when the hijacker returns. What the
@@ -70,4 +45,19 @@ func (c *Conn) keep(hijacked net.Conn) {
 	}
 	c.left = append(left, c.left...) // which came after it
 	c.held = false
+}
+
+// WriteNow writes as much of b as the system takes at once, and returns the rest, which Write writes. Over TLS, and where the connection is not
+// the system's, that is all of it. Like Write it may be called by the owner only.
+func (c *Conn) WriteNow(b []byte) (rest []byte, err error) {
+	raw := c.present().raw
+	if c.tls != nil || raw == nil {
+		return b, nil
+	}
+	n := 0
+	failed := raw.Control(func(fd uintptr) { n, err = writeNow(int(fd), b) })
+	if err == nil {
+		err = failed // it is closed
+	}
+	return b[max(n, 0):], err
 }

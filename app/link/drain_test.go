@@ -144,11 +144,11 @@ func TestDrainEnds(t *testing.T) {
 
 // TestShut looks at a connection on which no request has begun, once with the first byte of one in the system's buffer.
 func TestShut(t *testing.T) {
-	p := newPatrol(time.Minute, time.Minute, time.Minute)
+	p := newPatrol(time.Minute, time.Minute, time.Minute, NewCrew(), nil)
 	defer p.stop()
 	for _, sent := range []string{"", "G"} {
 		ours, theirs := connect(t)
-		c := newConn(theirs, p, nil)
+		c := newConn(theirs, p)
 		c.enter(phaseIdle)
 		io.WriteString(ours, sent)
 		if sent != "" {
@@ -161,8 +161,8 @@ func TestShut(t *testing.T) {
 		}
 		state := c.state.Load()
 		c.shut(state)
-		if got, want := c.wake(), sent != ""; got != want {
-			t.Errorf("with %q sent: got it served %v, want %v", sent, got, want)
+		if _, got := c.wake(); got != (sent != "") {
+			t.Errorf("with %q sent: got it served %v, want %v", sent, got, sent != "")
 		}
 		if c.shut(state); c.state.Load()&phaseMask == phaseShut && sent != "" {
 			t.Errorf("with %q sent: got a request shut that has begun, want it served", sent)

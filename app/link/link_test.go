@@ -2,7 +2,6 @@ package link
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -78,11 +77,20 @@ func serve(t *testing.T, c Config, handle fasthttp.RequestHandler, tune ...func(
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serveOn(t, raw, c, handle, tune...)
+}
+
+func serveOn(t *testing.T, raw net.Listener, c Config, handle fasthttp.RequestHandler, tune ...func(*fasthttp.Server)) *served {
+	t.Helper()
 	s := &served{server: &fasthttp.Server{Handler: handle, ConnState: Follow, CloseOnShutdown: true}}
 	for _, tune := range tune {
 		tune(s.server)
 	}
-	s.Listener = Listen(raw, c, peers{}, Refusals{Full: full, TooMany: tooMany}, &s.counts, slog.New(slog.DiscardHandler))
+	crew := NewCrew()
+	s.Listener = Listen(raw, c, Parts{
+		Peers: peers{}, Refusals: Refusals{Full: full, TooMany: tooMany}, Counts: &s.counts, Log: slog.New(slog.DiscardHandler),
+		Serve: s.server.ServeConn, Crew: crew,
+	})
 	ended := make(chan error, 1)
 	go func() { ended <- s.server.Serve(s.Listener) }()
 	stopped := false
@@ -93,6 +101,7 @@ func serve(t *testing.T, c Config, handle fasthttp.RequestHandler, tune ...func(
 		stopped = true
 		s.Stop()
 		<-ended
+		crew.Dismiss()
 	}
 	t.Cleanup(s.stop)
 	return s
@@ -195,14 +204,15 @@ func TestMaxConnections(t *testing.T) {
 
 // TestStop stops a Listener while connections are silent, between two requests, detached, and turned away.
 func TestStop(t *testing.T) {
-	var d Detached
 	over := make(chan struct{})
 	s := serve(t, slow(3), func(c *fasthttp.RequestCtx) {
 		if string(c.Path()) == "/detach" {
-			d.Detach(c, func(conn *Conn) {
-				defer conn.Close()
-				io.Copy(io.Discard, conn)
-				close(over)
+			Detach(c, func(conn *Conn) {
+				go func() {
+					defer conn.Close()
+					io.Copy(io.Discard, conn)
+					close(over)
+				}()
 			})
 		}
 	})
@@ -226,9 +236,6 @@ func TestStop(t *testing.T) {
 	case <-time.After(patience):
 		t.Error("detached: got its owner still reading, want it to find the end")
 	}
-	if left := d.Drain(t.Context()); left != 0 {
-		t.Errorf("Drain: got %d left, want none", left)
-	}
 	if c, err := net.Dial("tcp", s.Addr().String()); err == nil {
 		c.Close()
 		t.Error("afterwards: got a connection, want none")
@@ -249,60 +256,48 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 	s.awaitOpen(t, 0)
 }
 
-func TestDrain(t *testing.T) {
-	var d Detached
-	if left := d.Drain(t.Context()); left != 0 {
-		t.Errorf("of none: got %d left, want none", left)
-	}
-	over := make(chan struct{})
-	var s *served
-	ready := make(chan struct{})
-	s = serve(t, slow(0), func(c *fasthttp.RequestCtx) {
-		<-ready
+// TestDetach gives connections back that have sent their next request already, and that send it later.
+func TestDetach(t *testing.T) {
+	const n = 3
+	detached := make(chan *Conn, 2*n)
+	s := serve(t, slow(0), func(c *fasthttp.RequestCtx) {
 		if string(c.Path()) == "/detach" {
-			d.Detach(c, func(conn *Conn) {
-				<-over
-				io.WriteString(conn, "HTTP/1.1 204 No Content\r\n\r\n")
-				s.server.ServeConn(conn.Served())
-			})
+			Detach(c, func(conn *Conn) { detached <- conn })
 		}
 	})
-	close(ready)
-	const n = 3
 	var clients []*client
-	for range n {
+	for i := range 2 * n {
 		c := s.dial(t)
-		io.WriteString(c, "GET /detach HTTP/1.1\r\nHost: x\r\n\r\nGET /next HTTP/1.1\r\nHost: x\r\n\r\n") // the next one is not lost
+		io.WriteString(c, "GET /detach HTTP/1.1\r\nHost: x\r\n\r\n")
+		if i < n {
+			io.WriteString(c, "GET /next HTTP/1.1\r\nHost: x\r\n\r\n") // it is not lost
+		}
 		clients = append(clients, c)
 	}
-	until.Nil(t, patience, func() error {
-		ended, cancel := context.WithCancel(context.Background())
-		cancel()
-		if left := d.Drain(ended); left != n {
-			return fmt.Errorf("got %d left, want %d", left, n)
-		}
-		return nil
-	})
-	close(over)
-	for _, c := range clients {
+	for range clients {
+		conn := <-detached
+		io.WriteString(conn, "HTTP/1.1 204 No Content\r\n\r\n")
+		conn.Rest()
+	}
+	for i, c := range clients {
 		if a := c.answer(t, "/detach"); a.StatusCode != http.StatusNoContent {
 			t.Errorf("/detach: got %d, want 204", a.StatusCode)
+		}
+		if i >= n {
+			io.WriteString(c, "GET /next HTTP/1.1\r\nHost: x\r\n\r\n")
 		}
 		if a := c.answer(t, "/next"); a.StatusCode != http.StatusOK {
 			t.Errorf("/next: got %d, want 200", a.StatusCode)
 		}
 		c.Close()
 	}
-	if left := d.Drain(t.Context()); left != 0 {
-		t.Errorf("once all have ended: got %d left, want none", left)
-	}
+	s.awaitOpen(t, 0)
 }
 
 // TestOnlyItsOwnIsDetached serves a connection that no Listener has made.
 func TestOnlyItsOwnIsDetached(t *testing.T) {
-	var d Detached
 	server := &fasthttp.Server{ConnState: Follow, Handler: func(c *fasthttp.RequestCtx) {
-		if d.Detach(c, func(*Conn) { t.Error("got it run, want not") }) {
+		if Detach(c, func(*Conn) { t.Error("got it run, want not") }) {
 			t.Error("Detach: got true, want false")
 		}
 	}}
@@ -315,7 +310,4 @@ func TestOnlyItsOwnIsDetached(t *testing.T) {
 	}
 	ours.Close()
 	<-ended
-	if left := d.Drain(t.Context()); left != 0 {
-		t.Errorf("Drain: got %d left, want none", left)
-	}
 }

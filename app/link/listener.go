@@ -32,11 +32,25 @@ type Listener struct {
 	warned bool // of a client that has its share
 }
 
+// Parts are what a Listener stands on. The caller still owns them.
+type Parts struct {
+	Peers    Peers
+	Refusals Refusals
+	Counts   *Counts
+	Log      *slog.Logger
+	// Serve serves the requests of a connection that has rested, until it ends, rests again or is detached: fasthttp.Server.ServeConn.
+	Serve func(net.Conn) error
+	// Crew calls Serve.
+	Crew *Crew
+}
+
 // Listen puts the connections of l under patrol, which begins at once. The caller must Stop the Listener.
-func Listen(l net.Listener, c Config, peers Peers, refusals Refusals, counts *Counts, log *slog.Logger) *Listener {
+func Listen(l net.Listener, c Config, p Parts) *Listener {
+	patrol := newPatrol(c.ReadTimeout, c.IdleTimeout, c.ReadTimeout, p.Crew, p.Serve)
+	patrol.notTLS = p.Refusals.NotTLS
 	return &Listener{
-		Listener: l, patrol: newPatrol(c.ReadTimeout, c.IdleTimeout, c.ReadTimeout), limit: c.MaxConnections,
-		share: c.MaxClientConnections.of(c.MaxConnections), peers: peers, refusals: refusals, counts: counts, log: log,
+		Listener: l, patrol: patrol, limit: c.MaxConnections,
+		share: c.MaxClientConnections.of(c.MaxConnections), peers: p.Peers, refusals: p.Refusals, counts: p.Counts, log: p.Log,
 		closed: make(chan struct{}),
 	}
 }
@@ -101,7 +115,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 		switch {
 		case err == nil:
 			pause = 0
-			c := newConn(raw, l.patrol, l.refusals.NotTLS)
+			c := newConn(raw, l.patrol)
 			if l.admit(c) {
 				l.counts.Accepted.Add(1)
 				boundSilence(c, l.patrol.silence)

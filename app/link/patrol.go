@@ -1,54 +1,73 @@
 package link
 
 import (
+	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// patrol ends connections whose client is too slow: one that does not finish its request, does not read its answer, or
-// stays open between requests for too long. It walks past all of them every so often and sets a deadline in the past where
-// it is due. fasthttp's own timeouts set three deadlines and ask for the time four times per request, which is 0.6 µs of
-// 10; a connection under patrol costs four stores.
+// patrol knows every connection of a Listener, and where it stands:
 //
-// A time limit here is kept to within one round, an eighth of the smallest.
+//	busy      a goroutine serves it, or it lingers, or is turned away
+//	fresh     it rests: it was accepted, and nothing has come (see rest.go)
+//	idle      it rests between two requests
+//	parked    its owner waits for something else, without a goroutine (see watch.go)
+//
+// It ends connections whose client is too slow: one that does not finish its request, does not read its answer, or stays open between requests
+// for too long. It walks past those that are busy every few milliseconds, past a part of them if they are many, and sets a deadline in the past
+// where it is due. Those that rest stand in the order in which they are due. fasthttp's own timeouts set three deadlines and ask for the
+// time four times per request, which is 0.6 µs of 10; a connection under patrol costs four stores.
+//
+// A time limit here is kept to within an eighth of the smallest, or a third of a second.
 type patrol struct {
-	// set at construction, in rounds
-	request, idle, reply int64
+	// set at construction
+	request, idleFor, reply int64 // time limits, in ticks
 
 	silence  time.Duration // that a client may keep after it was written to
-	every    time.Duration
+	tick     time.Duration // between two walks while a connection is busy
+	pause    time.Duration // between two walks otherwise
+	base     time.Time     // when the clock began
+	crew     *Crew
+	serve    func(net.Conn) error // serves requests, until a connection ends, rests or is detached
+	notTLS   []byte               // Refusals.NotTLS
+	watcher  watcher
 	stopping chan struct{} // closed by stop
 	stopped  sync.WaitGroup
 
 	// atomic
-	round    atomic.Int64 // counts up
+	now      atomic.Int64 // the time, in ticks since base; it is moved on by walks, and before a connection is served
 	leaving  atomic.Bool  // connections that are closed linger
 	draining atomic.Bool  // connections on which no request has begun are closed
 
 	mu sync.Mutex
 	// guarded by mu
-	conns     map[*Conn]struct{}
-	watched   []glance           // of conns, those whose client is watched
-	away      int                // of conns, those that are turned away
-	clients   map[netip.Addr]int // how many of the others each client has, who has any
-	ended     bool
-	lingering sync.WaitGroup // added to under mu, before ended
+	busy, fresh, idle, parked row
+	away                      int                // of those that are busy, how many are turned away
+	clients                   map[netip.Addr]int // how many of the others each client has, who has any
+	ended                     bool
+	lingering                 sync.WaitGroup // added to under mu, before ended
+	armed                     armed
 }
 
-// newPatrol returns a patrol that walks until stop. reply bounds one write.
-func newPatrol(request, idle, reply time.Duration) *patrol {
-	every := min(max(min(request, idle, reply)/8, time.Millisecond), time.Second)
-	rounds := func(d time.Duration) int64 { return int64((d + every - 1) / every) }
+// newPatrol returns a patrol that walks until stop. reply bounds one write. The crew serves by serve connections that have rested.
+func newPatrol(request, idle, reply time.Duration, crew *Crew, serve func(net.Conn) error) *patrol {
+	least := min(request, idle, reply)
+	tick := min(max(least/8, time.Millisecond), 5*time.Millisecond)
+	ticks := func(d time.Duration) int64 { return int64((d + tick - 1) / tick) }
 	p := &patrol{
-		request: rounds(request), idle: rounds(idle), reply: rounds(reply),
+		request: ticks(request), idleFor: ticks(idle), reply: ticks(reply),
 		silence:  reply,
-		every:    every,
+		tick:     tick,
+		pause:    min(max(least/8, tick), 100*time.Millisecond),
+		base:     time.Now(),
+		crew:     crew,
+		serve:    serve,
 		stopping: make(chan struct{}),
-		conns:    make(map[*Conn]struct{}),
 		clients:  make(map[netip.Addr]int),
 	}
+	p.watcher.start(p)
 	p.stopped.Go(p.walk)
 	return p
 }
@@ -56,27 +75,36 @@ func newPatrol(request, idle, reply time.Duration) *patrol {
 // drain ends the connections on which no request has begun, and returns how many are served still, and how many linger.
 func (p *patrol) drain() (served, lingering int) {
 	p.draining.Store(true)
-	p.walkPast(p.round.Load())
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for c := range p.conns {
-		if c.lingers {
-			lingering++
-		} else {
-			served++
+	p.clock()
+	for range p.busy.n {
+		p.lookLocked(p.busy.first)
+	}
+	for _, resting := range [...]*row{&p.fresh, &p.idle} {
+		for resting.n > 0 {
+			p.endRestLocked(resting.first)
 		}
 	}
-	return served, lingering
+	for c := p.busy.first; c != nil; c = c.next {
+		if c.lingers {
+			lingering++
+		}
+	}
+	return p.busy.n + p.parked.n - lingering, lingering
 }
 
 // stop ends the walk and waits for it, and closes the connections that are left.
 func (p *patrol) stop() {
 	close(p.stopping)
+	p.watcher.stop()
 	p.stopped.Wait()
 	p.mu.Lock()
 	p.ended = true
-	for c := range p.conns {
-		c.socket.Close() // not TLS, which would say goodbye first
+	for _, r := range [...]*row{&p.busy, &p.parked, &p.fresh, &p.idle} {
+		for c := r.first; c != nil; c = c.next {
+			c.socket.Close() // not TLS, which would say goodbye first
+		}
 	}
 	p.mu.Unlock()
 	p.lingering.Wait()
@@ -90,10 +118,12 @@ func (p *patrol) admit(c *Conn, limit, share int) (why Reason, admitted bool) {
 	switch {
 	case share > 0 && c.client.IsValid() && p.clients[c.client] >= share:
 		return Client, false
-	case limit > 0 && len(p.conns)-p.away >= limit:
+	case limit > 0 && p.openLocked() >= limit:
 		return Full, false
 	}
-	p.conns[c] = struct{}{}
+	p.clock()
+	c.enter(phaseServing)
+	p.busy.push(c)
 	if share == 0 {
 		c.client = netip.Addr{} // nobody asks
 	}
@@ -105,10 +135,11 @@ func (p *patrol) admit(c *Conn, limit, share int) (why Reason, admitted bool) {
 
 // removeLocked takes a connection out of the patrol, if it is there.
 func (p *patrol) removeLocked(c *Conn) {
-	if _, there := p.conns[c]; !there {
+	if c.row == nil {
 		return
 	}
-	delete(p.conns, c)
+	c.quit()
+	p.disarmLocked(c)
 	switch {
 	case c.away:
 		p.away--
@@ -127,13 +158,19 @@ func (p *patrol) open() int {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.conns) - p.away
+	return p.openLocked()
 }
+
+func (p *patrol) openLocked() int { return p.busy.n + p.parked.n + p.fresh.n + p.idle.n - p.away }
 
 // dismiss takes the connection out of the patrol, if it may be closed at once, or lets it linger. It reports whether it lingers.
 func (p *patrol) dismiss(c *Conn) (lingers bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.dismissLocked(c)
+}
+
+func (p *patrol) dismissLocked(c *Conn) (lingers bool) {
 	switch {
 	case c.lingers:
 		return true
@@ -141,6 +178,10 @@ func (p *patrol) dismiss(c *Conn) (lingers bool) {
 		c.lingers = true
 		if p.leaving.Load() { // a client that has not heard of it may send on, or has
 			c.rest.Store(true)
+		}
+		p.disarmLocked(c)
+		if c.owner = nil; c.row != nil {
+			p.busy.push(c)
 		}
 		p.lingering.Go(c.linger)
 		return true
@@ -165,63 +206,99 @@ func (p *patrol) turnAway(c *Conn, tell func(*Conn)) bool {
 		return false
 	}
 	p.away++
-	p.conns[c] = struct{}{}
+	p.busy.push(c)
 	c.away, c.lingers = true, true
 	p.lingering.Go(func() { tell(c) })
 	return true
 }
 
+// clock moves the time on.
+func (p *patrol) clock() { p.now.Store(int64(time.Since(p.base) / p.tick)) }
+
+// walk walks until stop: soon again while connections are busy, and slowly otherwise.
 func (p *patrol) walk() {
-	tick, watch := time.NewTicker(p.every), time.NewTicker(watchEvery)
-	defer tick.Stop()
-	defer watch.Stop()
+	timer := time.NewTimer(p.pause)
+	defer timer.Stop()
+	trim := time.NewTicker(trimEvery)
+	defer trim.Stop()
 	for {
 		select {
-		case <-tick.C:
-			p.walkPast(p.round.Add(1))
-		case <-watch.C:
-			p.watchAll()
+		case <-timer.C:
+			if p.walkPast() {
+				timer.Reset(p.tick)
+			} else {
+				timer.Reset(p.pause)
+			}
+		case <-trim.C:
+			p.crew.Trim()
 		case <-p.stopping:
 			return
 		}
 	}
 }
 
-func (p *patrol) walkPast(round int64) {
+const trimEvery = 5 * time.Second
+
+// walkPast walks past connections, and reports whether any is busy.
+func (p *patrol) walkPast() (busy bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for c := range p.conns {
-		state := c.state.Load()
-		lasted := round - state>>phaseBits
-		switch state & phaseMask {
-		case phaseIdle:
-			p.end(c, state, lasted-p.idle)
-		case phaseFirst:
-			p.end(c, state, lasted-p.request)
-		case phaseRequest:
-			p.cut(c, lasted-p.request)
-		case phaseReply:
-			if lasted > p.reply {
-				c.socket.SetWriteDeadline(past)
-			}
-		case phaseHandshake:
-			if lasted > p.request || p.draining.Load() { // it is not a request yet
-				c.shutHandshake(state)
-			}
+	p.clock()
+	now := p.now.Load()
+	for range min(p.busy.n, max(walkBatch, p.busy.n/64)) {
+		p.lookLocked(p.busy.first)
+	}
+	for c := p.fresh.first; c != nil && now-c.since > p.request; c = p.fresh.first {
+		p.wakeLocked(c) // fasthttp tells the client
+		p.cut(c, now-c.since-p.request)
+		p.crew.Go(c)
+	}
+	for c := p.idle.first; c != nil && now-c.since > p.idleFor; c = p.idle.first {
+		p.endRestLocked(c)
+	}
+	return p.busy.n > 0
+}
+
+// walkBatch is how many busy connections one walk passes: at most a few µs of a core in each tick.
+const walkBatch = 1 << 10
+
+// lookLocked looks at a connection that is busy, and puts it behind the others.
+func (p *patrol) lookLocked(c *Conn) {
+	p.busy.push(c)
+	state := c.state.Load()
+	lasted := p.now.Load() - state>>phaseBits
+	switch state & phaseMask {
+	case phaseIdle:
+		p.endLocked(c, state, lasted-p.idleFor)
+	case phaseFirst:
+		p.endLocked(c, state, lasted-p.request)
+	case phaseRequest:
+		p.cut(c, lasted-p.request)
+	case phaseReply:
+		if lasted > p.reply {
+			c.socket.SetWriteDeadline(past)
+		}
+	case phaseHandshake:
+		if lasted > p.request || p.draining.Load() { // it is not a request yet
+			c.shutHandshake(state)
 		}
 	}
 }
 
-// end ends a connection on which no request has begun, in that state: for so many rounds too long, or because all are ended.
-func (p *patrol) end(c *Conn, state, tooLong int64) {
-	if p.draining.Load() {
+// endLocked ends a connection on which no request has begun, in that state: for so many ticks too long, or because all are ended. It sends to
+// rest one that might.
+func (p *patrol) endLocked(c *Conn, state, tooLong int64) {
+	switch {
+	case p.draining.Load():
 		c.shut(state)
-		return
+	case tooLong > 0:
+		p.cut(c, tooLong)
+	case state&stays == 0 && p.watcher.rests() && p.now.Load()-state>>phaseBits >= restAfter:
+		c.kick(state)
 	}
-	p.cut(c, tooLong)
 }
 
-// cut ends the reading of a connection that has read for so many rounds too long. The answer to it can still be written.
+// cut ends the reading of a connection that has read for so many ticks too long. The answer to it can still be written.
 func (p *patrol) cut(c *Conn, tooLong int64) {
 	if tooLong <= 0 {
 		return

@@ -31,7 +31,6 @@ type presence struct {
 	is     func() bool // nil where raw is
 
 	// what the latest look has seen
-	fd            int32
 	there, unread bool
 }
 
@@ -58,7 +57,6 @@ func newPresence(of net.Conn, c *Conn) *presence {
 	}
 	p.raw, p.is = raw, p.ask
 	p.lookAt = func(fd uintptr) {
-		p.fd = int32(fd)
 		p.there, p.unread = look(int(fd))
 	}
 	return p

@@ -12,11 +12,3 @@ func look(fd int) (there, unread bool) {
 	got := poll[0].Revents
 	return got&(unix.POLLRDHUP|unix.POLLHUP|unix.POLLERR|unix.POLLNVAL) == 0, got&unix.POLLIN != 0
 }
-
-// eventsOf returns what to ask the system for, so that it answers when the client may have left.
-func (g *glance) eventsOf() int16 {
-	if g.tls {
-		return unix.POLLRDHUP | unix.POLLIN
-	}
-	return unix.POLLRDHUP
-}

@@ -11,6 +11,3 @@ func look(fd int) (there, unread bool) {
 	n, _, err := unix.Recvfrom(fd, b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
 	return err == unix.EAGAIN || err == unix.EINTR || err == nil && n > 0, err == nil && n > 0
 }
-
-// eventsOf returns what to ask the system for, so that it answers when the client may have left: an end is something to read.
-func (*glance) eventsOf() int16 { return unix.POLLIN }

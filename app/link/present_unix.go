@@ -2,7 +2,12 @@
 
 package link
 
-import "golang.org/x/sys/unix"
+import (
+	"net"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
 
 // readable reports whether something is there to read, be it the end.
 func readable(fd int) bool {
@@ -11,16 +16,27 @@ func readable(fd int) bool {
 	return err == nil && poll[0].Revents != 0
 }
 
-// lookAll looks at many connections by one system call.
-func lookAll(all []glance) {
-	var poll [watchBatch]unix.PollFd
-	for i := range all {
-		poll[i] = unix.PollFd{Fd: all[i].fd, Events: all[i].eventsOf()}
+// descriptorOf returns the connection's descriptor, or -1 if it has none.
+func descriptorOf(of net.Conn) (fd int32) {
+	fd = -1
+	if c, ok := of.(syscall.Conn); ok {
+		if raw, err := c.SyscallConn(); err == nil {
+			raw.Control(func(is uintptr) { fd = int32(is) }) // #nosec G115 -- descriptors are small
+		}
 	}
-	if _, err := unix.Poll(poll[:len(all)], 0); err != nil {
-		return // interrupted, or no memory: the next round looks again
-	}
-	for i := range all {
-		all[i].stirs = poll[i].Revents != 0
+	return fd
+}
+
+// writeNow writes what the system takes.
+func writeNow(fd int, b []byte) (int, error) {
+	for {
+		n, err := unix.Write(fd, b)
+		switch err {
+		case unix.EINTR:
+			continue
+		case unix.EAGAIN:
+			return 0, nil
+		}
+		return n, err
 	}
 }

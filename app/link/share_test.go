@@ -95,7 +95,7 @@ func TestMaxClientConnections(t *testing.T) {
 
 // TestSharesOfNobody says that clients cost nothing where there is no share, and are forgotten when their last connection ends.
 func TestSharesOfNobody(t *testing.T) {
-	p := newPatrol(patience, patience, patience)
+	p := newPatrol(patience, patience, patience, NewCrew(), nil)
 	defer p.stop()
 	clients := []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("2001:db8::"), {}}
 	for _, share := range []int{0, 2} {
@@ -104,7 +104,7 @@ func TestSharesOfNobody(t *testing.T) {
 			for _, client := range clients {
 				ours, theirs := net.Pipe()
 				t.Cleanup(func() { ours.Close(); theirs.Close() })
-				c := newConn(theirs, p, nil)
+				c := newConn(theirs, p)
 				c.client = client
 				if _, admitted := p.admit(c, 0, share); !admitted {
 					t.Errorf("%v: got it turned away, want it admitted", client)

@@ -25,7 +25,7 @@ func (c overTLS) Handshake() error {
 	}
 	c.become(phaseHandshake) // since when it was accepted
 	err := c.tls.Handshake()
-	if !c.wake() {
+	if _, served := c.wake(); !served {
 		return errShut
 	}
 	var notTLS tls.RecordHeaderError
@@ -62,7 +62,7 @@ func isHTTP(header [5]byte) bool {
 func (c overTLS) refuseHTTP() {
 	c.rest.Store(true)
 	c.enter(phaseReply)
-	c.socket.Write(c.notTLS) // when it fails, nobody is there to tell
+	c.socket.Write(c.patrol.notTLS) // when it fails, nobody is there to tell
 	c.become(phaseServing)
 }
 

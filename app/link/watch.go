@@ -1,100 +1,142 @@
 package link
 
-import (
-	"math"
-	"time"
-)
+// Connections that rest or are parked are watched: the watcher, one for each Listener, hears when something comes of a client, or when it leaves.
+// So a client that waits costs no goroutine, timer or wake-up.
 
-// Waiting clients are watched: the patrol asks the system for all of them together, and tells the owner of a connection that stirs. The
-// owner, who alone may ask TLS, then asks Present. So a client that waits costs no goroutine, timer or wake-up for it: 10,000 of them cost the
-// patrol 0.7 % of a core, on two cores of an EPYC that were busy with other things.
-
-const (
-	watchEvery = 800 * time.Millisecond // a client that has left is noticed within a second
-	watchBatch = 256                    // clients that are asked for by one system call: 2 KiB of stack
-)
-
-// glance is a look at one watched connection.
-type glance struct {
-	conn  *Conn
-	fd    int32
-	tls   bool
-	stirs bool // its client may have left
+// Watched is the owner of a parked connection.
+type Watched interface {
+	// Stirred says that the client may have left, or that something has come over TLS, which may be the same. It is called once for each
+	// Watch, from any goroutine, and does not block. The owner then asks Present, and watches again if it likes.
+	Stirred()
 }
 
-// Watch has the patrol watch the client while the connection's owner waits, and does not read from it, until Unwatch. See Left. It does
-// nothing to a nil Conn. It must not be called twice without Unwatch in between.
-func (c *Conn) Watch() {
-	if c == nil || c.present().raw == nil {
+// Watch parks the connection: its owner, who neither reads nor writes, is told if it stirs, from now until Unwatch, Rest or Close. It does nothing if
+// it is watched and has not stirred, and where connections cannot be watched. The owner of one that is closed is told at once.
+func (c *Conn) Watch(owner Watched) {
+	if !c.patrol.park(c, owner) {
+		owner.Stirred()
+	}
+}
+
+func (p *patrol) park(c *Conn, owner Watched) (open bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c.row == nil || c.lingers {
+		return false
+	}
+	if c.owner == nil {
+		p.parked.push(c)
+	}
+	if c.owner = owner; c.armed == 0 {
+		p.armLocked(c, forEnd)
+	}
+	return true
+}
+
+// Unwatch ends what Watch has begun: the connection is its owner's alone. Stirred may be called a last time while Unwatch is.
+func (c *Conn) Unwatch() {
+	c.patrol.mu.Lock()
+	defer c.patrol.mu.Unlock()
+	c.unwatchLocked()
+}
+
+func (c *Conn) unwatchLocked() {
+	if c.owner == nil {
 		return
 	}
-	c.present().look() // for fd
-	if c.stirs == nil {
-		c.stirs = make(chan struct{}, 1)
-	}
-	c.patrol.watch(c)
-}
-
-// Left returns a channel that gets something when the client of a watched connection may have left, within a second. It may get something
-// needlessly. It is nil for a nil Conn, and for one that is not the system's.
-func (c *Conn) Left() <-chan struct{} {
-	if c == nil {
-		return nil
-	}
-	return c.stirs
-}
-
-// Unwatch ends what Watch has begun.
-func (c *Conn) Unwatch() {
-	if c != nil && c.stirs != nil {
-		c.patrol.unwatch(c)
+	c.owner = nil
+	c.patrol.disarmLocked(c)
+	if c.row != nil {
+		c.enter(phaseServing)
+		c.patrol.busy.push(c)
 	}
 }
 
-func (p *patrol) watch(c *Conn) {
+// What a connection is armed for.
+type concern int
+
+const (
+	forRequest concern = iota // anything that comes, and the end
+	forEnd                    // the end, of TLS too
+)
+
+// armed are the connections that are watched. The patrol's lock guards it.
+type armed struct {
+	times uint32  // anything was armed
+	byFD  []*Conn // nil where nothing is armed
+}
+
+// armLocked has the watcher look after a connection. It is told of once. It reports whether it can.
+func (p *patrol) armLocked(c *Conn, what concern) bool {
+	p.armed.times++
+	if p.armed.times == 0 {
+		p.armed.times = 1
+	}
+	if c.fd < 0 || !p.watcher.arm(c, p.armed.times, what) {
+		return false
+	}
+	for int(c.fd) >= len(p.armed.byFD) {
+		p.armed.byFD = append(p.armed.byFD, nil)
+	}
+	c.armed, p.armed.byFD[c.fd] = p.armed.times, c
+	return true
+}
+
+// disarmLocked makes what may still be heard of a connection count no more.
+func (p *patrol) disarmLocked(c *Conn) {
+	if c.armed != 0 {
+		c.armed, p.armed.byFD[c.fd] = 0, nil
+	}
+}
+
+// stir is what the watcher has heard of a connection.
+type stir struct {
+	fd    int32
+	armed uint32 // Conn.armed, when it was armed: the descriptor may be another one's by now, and the connection armed anew
+	left  bool   // its client has shut down its side, or the connection is broken
+}
+
+// stirBatch is how much the watcher hears at once.
+const stirBatch = 128
+
+// stirred passes on what the watcher has heard.
+func (p *patrol) stirred(heard []stir) {
+	var owners [stirBatch]Watched
+	var come, gone [stirBatch]*Conn
+	o, n, g := 0, 0, 0
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	c.watched = len(p.watched)
-	p.watched = append(p.watched, glance{conn: c, fd: c.presence.fd, tls: c.tls != nil})
-}
-
-func (p *patrol) unwatch(c *Conn) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	last := len(p.watched) - 1
-	p.watched[c.watched] = p.watched[last]
-	p.watched[c.watched].conn.watched = c.watched
-	p.watched[last] = glance{}
-	p.watched = p.watched[:last]
-	select {
-	case <-c.stirs: // it has come too late
-	default:
+	p.clock()
+	for _, s := range heard {
+		if int(s.fd) >= len(p.armed.byFD) {
+			continue
+		}
+		c := p.armed.byFD[s.fd]
+		switch {
+		case c == nil || c.armed != s.armed:
+			continue
+		case c.owner != nil:
+			p.disarmLocked(c)
+			owners[o] = c.owner
+			o++
+			continue
+		}
+		p.wakeLocked(c)
+		if s.left && !holds(c.fd) {
+			gone[g] = c
+			g++
+		} else {
+			come[n] = c
+			n++
+		}
 	}
-}
-
-// watchAll looks at all that are watched, the last ones first: unwatch moves the last one forward, so that none is passed over.
-func (p *patrol) watchAll() {
-	var batch [watchBatch]glance
-	for upto := math.MaxInt; ; {
-		p.mu.Lock()
-		upto = min(upto, len(p.watched))
-		from := max(upto-watchBatch, 0)
-		n := copy(batch[:], p.watched[from:upto])
-		upto = from
-		p.mu.Unlock()
-		if n == 0 {
-			return
-		}
-		lookAll(batch[:n]) // not under the lock. A descriptor that is closed meanwhile may be another connection's: then nobody waits here
-		p.mu.Lock()
-		for _, g := range batch[:n] {
-			if g.stirs && g.conn.watched < len(p.watched) && p.watched[g.conn.watched].conn == g.conn {
-				select {
-				case g.conn.stirs <- struct{}{}:
-				default: // it knows
-				}
-			}
-		}
-		p.mu.Unlock()
+	p.mu.Unlock()
+	for _, owner := range owners[:o] {
+		owner.Stirred()
+	}
+	for _, c := range come[:n] {
+		p.crew.Go(c)
+	}
+	for _, c := range gone[:g] {
+		c.Close()
 	}
 }

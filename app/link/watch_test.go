@@ -12,10 +12,10 @@ import (
 
 // TestPresenceCostsNoAllocation asks again and again, as every take does.
 func TestPresenceCostsNoAllocation(t *testing.T) {
-	p := newPatrol(time.Minute, time.Minute, time.Minute)
+	p := newPatrol(time.Minute, time.Minute, time.Minute, NewCrew(), nil)
 	defer p.stop()
 	ours, theirs := connect(t)
-	c := newConn(theirs, p, nil)
+	c := newConn(theirs, p)
 	if got := testing.AllocsPerRun(100, func() {
 		if !Present(c)() {
 			t.Error("got the client gone, want it there")
@@ -39,29 +39,52 @@ func TestPresenceCostsNoAllocation(t *testing.T) {
 }
 
 func BenchmarkPresent(b *testing.B) {
-	p := newPatrol(time.Minute, time.Minute, time.Minute)
+	p := newPatrol(time.Minute, time.Minute, time.Minute, NewCrew(), nil)
 	defer p.stop()
 	_, theirs := connect(b)
-	is := Present(newConn(theirs, p, nil))
+	is := Present(newConn(theirs, p))
 	b.ReportAllocs()
 	for b.Loop() {
 		is()
 	}
 }
 
-// TestWatch watches more connections than are looked at together. Those whose clients leave are told; those whose clients stay, or send on, or are not
-// watched any more, are not.
+// owner is told when its connection stirs.
+type owner struct{ told chan struct{} }
+
+func newOwner() *owner { return &owner{make(chan struct{}, 8)} }
+
+func (o *owner) Stirred() { o.told <- struct{}{} }
+
+func (o *owner) wantTold(t *testing.T, what string) {
+	t.Helper()
+	select {
+	case <-o.told:
+	case <-time.After(patience):
+		t.Fatalf("%s: got no word of it, want one", what)
+	}
+}
+
+// admitted returns both ends of a connection, one of them under patrol.
+func admitted(t testing.TB, p *patrol) (ours *net.TCPConn, c *Conn) {
+	ours, theirs := connect(t)
+	c = newConn(theirs, p)
+	p.admit(c, 0, 0)
+	return ours, c
+}
+
+// TestWatch watches connections. Those whose clients leave are told; those whose clients stay, or send on, or are not watched any more, are not.
 func TestWatch(t *testing.T) {
-	const n = watchBatch + 20
-	p := newPatrol(time.Minute, time.Minute, time.Minute)
+	const n = stirBatch + 20
+	p := newPatrol(time.Minute, time.Minute, time.Minute, NewCrew(), nil)
 	defer p.stop()
 	var ours []*net.TCPConn
 	var all []*Conn
+	var owners []*owner
 	for range n {
-		o, theirs := connect(t)
-		c := newConn(theirs, p, nil)
-		c.Watch()
-		ours, all = append(ours, o), append(all, c)
+		o, c := admitted(t, p)
+		ours, all, owners = append(ours, o), append(all, c), append(owners, newOwner())
+		c.Watch(owners[len(owners)-1])
 	}
 	io.WriteString(ours[2], "GET / HTTP/1.1\r\n\r\n")
 	all[3].Unwatch()
@@ -76,53 +99,68 @@ func TestWatch(t *testing.T) {
 			ours[i].Close()
 		}
 	}
-	left := time.Now()
 	for _, i := range []int{0, n - 1, n / 2} {
-		select {
-		case <-all[i].Left():
-		case <-time.After(patience):
-			t.Fatalf("connection %d: got no word of a client that left, want it", i)
-		}
+		owners[i].wantTold(t, fmt.Sprintf("connection %d, whose client left", i))
 		if Present(all[i])() {
 			t.Errorf("connection %d: got the client there, want it gone", i)
 		}
 	}
-	if took := time.Since(left); took > 3*time.Second {
-		t.Errorf("got told after %v, want within a second", took)
-	}
+	all[0].Watch(owners[0]) // it may look again, and finds the same
+	owners[0].wantTold(t, "watched again")
 	for _, i := range []int{1, 2, 3} {
-		if len(all[i].Left()) > 0 {
+		if len(owners[i].told) > 0 {
 			t.Errorf("connection %d: got told that its client may have left, want not", i)
 		}
 	}
-	for i, c := range all {
-		if i != 3 {
+	if got := p.open(); got != n {
+		t.Errorf("open: got %d, want %d: nobody has closed one", got, n)
+	}
+	for _, c := range all {
+		c.Close()
+	}
+	if got := p.open(); got != 0 {
+		t.Errorf("all closed: got %d open, want 0", got)
+	}
+	last := newOwner()
+	all[1].Watch(last)
+	last.wantTold(t, "watched after it was closed")
+}
+
+// TestWatchIsForOneOwner uses descriptors again and again while events of their earlier owners may be on their way: nobody is told of another one's.
+func TestWatchIsForOneOwner(t *testing.T) {
+	p := newPatrol(time.Minute, time.Minute, time.Minute, NewCrew(), nil)
+	defer p.stop()
+	for i := range 300 {
+		ours, c := admitted(t, p)
+		c.Watch(newOwner())
+		ours.Close() // the event comes while, before or after the connection is closed here
+		if i%3 == 0 {
 			c.Unwatch()
 		}
-	}
-	if len(p.watched) != 0 {
-		t.Errorf("in the end: got %d watched, want none", len(p.watched))
-	}
-	var none *Conn
-	none.Watch()
-	none.Unwatch()
-	if none.Left() != nil {
-		t.Error("of no connection: got a channel, want nil")
+		c.Close()
+		stays, next := admitted(t, p)
+		o := newOwner()
+		next.Watch(o)
+		if i%16 == 0 {
+			stays.CloseWrite()
+			o.wantTold(t, "a client that leaves")
+		} else if len(o.told) > 0 {
+			t.Fatalf("round %d: got told of somebody else's client", i)
+		}
+		next.Close()
+		stays.Close()
 	}
 }
 
-// BenchmarkWatch is one look at 10,000 clients, of which none leaves.
+// BenchmarkWatch parks a connection and takes it back.
 func BenchmarkWatch(b *testing.B) {
-	const n = 10_000
-	p := newPatrol(time.Minute, time.Minute, time.Minute)
+	p := newPatrol(time.Minute, time.Minute, time.Minute, NewCrew(), nil)
 	defer p.stop()
-	for range n / 2 { // both ends of a connection are watched
-		ours, theirs := connect(b)
-		newConn(ours, p, nil).Watch()
-		newConn(theirs, p, nil).Watch()
-	}
+	_, c := admitted(b, p)
+	o := newOwner()
 	b.ReportAllocs()
 	for b.Loop() {
-		p.watchAll()
+		c.Watch(o)
+		c.Unwatch()
 	}
 }

@@ -36,7 +36,9 @@ type door struct {
 // doors returns a door for each listener that there is.
 func (s *Server) doors(l Listeners) (all []door) {
 	linked := func(what string, listener net.Listener, server *fasthttp.Server) {
-		guarded := link.Listen(listener, s.bounds, s.gate, s.refusals(), &s.counts, s.watch.Log())
+		guarded := link.Listen(listener, s.bounds, link.Parts{
+			Peers: s.gate, Refusals: s.refusals(), Counts: &s.counts, Log: s.watch.Log(), Serve: server.ServeConn, Crew: s.crew,
+		})
 		// Not fasthttp's own shutdown: it drops a request that begins as it closes the connection, and knows of none that has not.
 		all = append(all, door{what, func() error { return server.Serve(guarded) }, guarded.Drain, guarded})
 	}
@@ -58,6 +60,7 @@ func (s *Server) doors(l Listeners) (all []door) {
 // serves on for Config.ShutdownDelay, stops accepting, ends all waits with custerrors.ServerIsShuttingDown, lets what has begun finish for
 // at most Config.Drain, and returns nil; or earlier, the error that ended it. It closes all listeners.
 func (s *Server) Serve(ctx context.Context, l Listeners) error {
+	defer s.crew.Dismiss()
 	doors := s.doors(l)
 	type end struct {
 		of  string

@@ -49,6 +49,7 @@ type Server struct {
 	gate   *gate.Gate
 	watch  *watch.Watch
 	store  cache.Store
+	crew   *link.Crew
 	host   *wire.Host
 	fiber  *fiber.App
 	route  fasthttp.RequestHandler // Fiber's
@@ -65,7 +66,7 @@ type Server struct {
 
 // New returns a Server of parts whose configurations have been validated. The error says which wires want the same path.
 func New(p Parts) (*Server, error) {
-	s := &Server{config: p.Config, bounds: p.Link, gate: p.Gate, watch: p.Watch, store: p.Store}
+	s := &Server{config: p.Config, bounds: p.Link, gate: p.Gate, watch: p.Watch, store: p.Store, crew: link.NewCrew()}
 	s.fiber = fiber.New(fiber.Config{
 		AppName:               "signal-server",
 		DisableStartupMessage: true,
@@ -73,7 +74,7 @@ func New(p Parts) (*Server, error) {
 		ErrorHandler:          s.refuseRouting,
 	})
 	server := s.fiber.Server()
-	s.host = wire.New(p.Wire, wire.Parts{Gate: p.Gate, Watch: p.Watch, Store: p.Store, Limits: p.Limits, Resume: server.ServeConn})
+	s.host = wire.New(p.Wire, wire.Parts{Gate: p.Gate, Watch: p.Watch, Store: p.Store, Limits: p.Limits, Crew: s.crew})
 	s.otherRoute = s.watch.Requests.Route("other")
 	s.readyRoute = s.watch.Requests.Route(readyLabel)
 	s.wires = append([]wire.Wire{&health{server: s}}, p.Wires...)

@@ -57,7 +57,7 @@ func (v *Visit) Ask(c *fiber.Ctx, ask *Ask, wait *cache.Wait) error {
 	if wait.For > 0 {
 		began = v.Watch.Now()
 	}
-	if wait.For > 0 || ask.Kind != 0 {
+	if ask.Kind != 0 {
 		wait.Present = link.Present(c.Context().Conn())
 	}
 	wait.Stay = stayFor
@@ -73,7 +73,8 @@ func (v *Visit) Ask(c *fiber.Ctx, ask *Ask, wait *cache.Wait) error {
 		if v.park(c, &q, wait, held, began) {
 			return ErrLater
 		}
-		body, at, err = v.findStill(c.Context(), link.Of(c.Context().Conn()), body[:0], &q, wait)
+		wait.Stay = 0 // a connection of a test
+		body, at, err = v.find(c.Context(), body[:0], &q, wait)
 		held.Release()
 	}
 	wait.End()
@@ -116,15 +117,4 @@ func (h *Host) find(ctx context.Context, dst []byte, q *question, wait *cache.Wa
 		}, wait)
 	}
 	return dst, at, err
-}
-
-// findStill is find for the rest of a wait, by somebody who may have left since, or leaves meanwhile.
-func (h *Host) findStill(ctx context.Context, conn *link.Conn, dst []byte, q *question, wait *cache.Wait) (_ []byte, at int, err error) {
-	conn.Watch()
-	defer conn.Unwatch()
-	wait.Stay, wait.Left = 0, conn.Left()
-	if wait.Present != nil && !wait.Present() {
-		return dst, 0, cache.ErrGone
-	}
-	return h.find(ctx, dst, q, wait)
 }

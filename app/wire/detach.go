@@ -20,8 +20,8 @@ func (v *Visit) Head(c *fiber.Ctx, lines string) []byte {
 
 // Detach gives the request's connection to run, in a goroutine of its own, once the handler has returned. It counts as a wait and as a
 // stream, and it is drained at shutdown: run has to end when the Host's Mail is closing. run writes the whole answer, head included,
-// and returns how many bytes it sent; the connection is closed then. key is the visit's, and outlives it. The client is watched meanwhile: a
-// wait of run has the connection's Left and Present.
+// and returns how many bytes it sent; the connection is closed then. key is the visit's, and outlives it. What can do without a goroutine is a
+// Stream.
 //
 // The error is ErrLater if run will be called, and otherwise why it will not: the request is refused then.
 func (v *Visit) Detach(c *fiber.Ctx, run func(conn *link.Conn, key cache.Key) (sent int)) error {
@@ -36,21 +36,22 @@ func (v *Visit) Detach(c *fiber.Ctx, run func(conn *link.Conn, key cache.Key) (s
 	}
 	h, passage, key := v.Host, v.passage, cache.Key(strings.Clone(string(v.Key)))
 	h.streams.Add(1)
-	release := func() { h.streams.Add(-1); hold.Release() }
-	// fasthttp's own streams put a pipe and two buffers between; this writes to the connection.
-	if h.detached.Detach(c.Context(), func(conn *link.Conn) {
-		defer h.survive(conn)
+	h.detached.Add(1)
+	release := func() { h.streams.Add(-1); hold.Release(); h.detached.Add(-1) }
+	own := func(conn *link.Conn) {
 		sent, end := 0, h.Watch.Requests.Of(custerrors.InternalError) // if run panics
 		defer func() {
-			release()
+			if r := recover(); r != nil {
+				h.Watch.Panicked(r)
+			}
+			conn.Close()
 			h.Watch.Settle(&passage, key, end, sent)
+			release()
 		}()
-		conn.Watch()
-		defer conn.Unwatch()
 		sent = run(conn, key)
 		end = metrics.OK
-		conn.Close()
-	}) {
+	}
+	if link.Detach(c.Context(), func(conn *link.Conn) { go own(conn) }) {
 		return ErrLater
 	}
 	release()

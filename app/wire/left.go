@@ -25,8 +25,8 @@ func orLeft(err error, w *cache.Wait) error {
 	return err
 }
 
-// hangUp ends the connection after the answers to the requests before this one.
-func hangUp(c *fiber.Ctx) {
+// hangUpAfter ends the connection after the answers to the requests before this one.
+func hangUpAfter(c *fiber.Ctx) {
 	c.Context().HijackSetNoResponse(true)
 	c.Context().Hijack(func(net.Conn) {}) // fasthttp closes it then
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"signal-server/app/gate"
-	"signal-server/app/link"
 	"signal-server/app/watch"
 	"signal-server/app/watch/metrics"
 	"signal-server/cache"
@@ -18,16 +17,15 @@ import (
 )
 
 // stayFor is how long a request waits where it is. One that waits longer is parked: its connection is taken from fasthttp,
-// whose buffers, request and goroutine's stack hold 18 KiB, and waits with a goroutine of its own that holds a quarter of
-// that. Parking costs about 4 µs, so it is not for peers that answer each other at once.
+// whose buffers, request and goroutine hold 18 KiB, and waits without any of them. Parking costs about 4 µs, so it is not for peers that
+// answer each other at once.
 const stayFor = 25 * time.Millisecond
 
-// parked is a request that waits without fasthttp. Its goroutine owns it.
+// parked is a request that waits without fasthttp.
 type parked struct {
 	host     *Host
 	question question
 	wait     cache.Wait
-	hold     gate.Hold
 	began    time.Duration // when the wait did, on the server's clock
 	pass     gate.Pass     // with a key of its own, as the question's
 
@@ -37,57 +35,54 @@ type parked struct {
 	granted uint64 // as Visit has it
 	get     bool   // it is to a GET
 	last    bool   // the client asked for the connection to be closed
+	old     bool   // the client speaks HTTP/1.0, and asked for it to be kept
 
 	passage watch.Passage
 }
 
-// park hands the question to a goroutine that holds little, answers it within the wait, and serves the connection further afterwards.
-// park reports whether it can. If so, the goroutine ends the wait and releases the hold.
+// park answers the question later, within the wait, and serves the connection further afterwards. It reports whether it can. If so, the wait is ended
+// and the hold released by then.
 func (v *Visit) park(c *fiber.Ctx, q *question, wait *cache.Wait, hold gate.Hold, began time.Duration) bool {
-	if !c.Request().Header.IsHTTP11() {
-		return false // fasthttp knows how to answer the older ones
-	}
+	header := &c.Request().Header
 	p := &parked{
-		host: v.Host, question: *q, wait: *wait, hold: hold, began: began,
-		wire: v.wire, origin: bytes.Clone(v.originOf(c.Context())), granted: v.granted, get: v.reply.get, last: c.Request().ConnectionClose(),
-		passage: v.passage,
+		host: v.Host, question: *q, wait: *wait, began: began,
+		wire: v.wire, origin: bytes.Clone(v.originOf(c.Context())), granted: v.granted, get: v.reply.get, last: header.ConnectionClose(),
+		old: !header.IsHTTP11(), passage: v.passage,
 	}
 	p.question.key = cache.Key(strings.Clone(string(q.key)))
 	p.question.Token = cache.Token(strings.Clone(string(q.Token)))
 	p.pass = v.Pass
 	p.pass.Key = p.question.key
-	return v.detached.Detach(c.Context(), func(conn *link.Conn) { // without v, which is soon somebody else's
-		defer p.host.survive(conn)
-		if p.reply(conn) {
-			p.host.resume(conn.Served()) // until it is closed, or parked again
-		}
-	})
+	p.wait.Stay = -1
+	return v.later(c.Context(), p, &p.wait, hold)
 }
 
-// survive recovers a panic, which is a bug, and makes it cost that one connection.
-func (h *Host) survive(conn *link.Conn) {
-	if r := recover(); r != nil {
-		h.Watch.Panicked(r)
-		conn.Close()
-	}
-}
-
-// reply waits and replies. It reports whether the connection can be served further, and has closed it otherwise.
-func (p *parked) reply(conn *link.Conn) bool {
+// goOn implements errand: it looks, and answers if there is something to say.
+func (p *parked) goOn(l *later, dst []byte, why cause) ([]byte, then) {
 	h := p.host
-	body, at, err := p.find(conn)
-	p.wait.End()
-	p.hold.Release()
+	body, at, err := []byte(nil), 0, cache.ErrGone
+	switch {
+	case why&gone != 0:
+	case why == stirred: // needlessly
+		return dst, sleepOn
+	default:
+		body, at, err = p.find(l)
+		if p.wait.Pending() {
+			if err = l.sleep(); err == nil {
+				return dst, sleepOn
+			}
+		}
+	}
+	l.release()
 	h.Watch.Waited(h.Watch.Now()-p.began, err)
 	if err = orLeft(err, &p.wait); err == cache.ErrGone {
 		h.Watch.Settle(&p.passage, p.question.key, metrics.Gone, 0)
-		conn.Close()
-		return false
+		return dst, hangUp
 	}
 
 	r := Reply{Response: fasthttp.AcquireResponse(), get: p.get}
 	defer fasthttp.ReleaseResponse(r.Response)
-	m := h.marksFor(p.origin, conn)
+	m := h.marksFor(p.origin, l.conn)
 	m.set(&r.Header)
 	end := metrics.OK
 	if err != nil {
@@ -104,21 +99,39 @@ func (p *parked) reply(conn *link.Conn) bool {
 	if p.last || h.leaving.Load() {
 		r.SetConnectionClose()
 	}
-	p.last = r.ConnectionClose()
-	if _, err := r.WriteTo(conn); err != nil || p.last {
-		conn.Close()
-		return false
+	if p.old && !r.ConnectionClose() {
+		r.Header.SetCanonical(headerConnection, valueKeepAlive)
 	}
-	return true
+	r.Header.SetContentLength(len(r.Body()))
+	dst = append(r.Header.AppendBytes(dst), r.Body()...)
+	if r.ConnectionClose() {
+		return dst, hangUp
+	}
+	return dst, serveOn
 }
 
-// find waits for what is asked for, and turns a panic, which is a bug, into an answer.
-func (p *parked) find(conn *link.Conn) (body []byte, at int, err error) {
+var (
+	headerConnection = []byte(fasthttp.HeaderConnection)
+	valueKeepAlive   = []byte("keep-alive")
+)
+
+// find looks for what is asked for, and turns a panic, which is a bug, into an answer.
+func (p *parked) find(l *later) (body []byte, at int, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			p.host.Watch.Panicked(r)
 			body, err = nil, custerrors.InternalError
 		}
 	}()
-	return p.host.findStill(context.Background(), conn, nil, &p.question, &p.wait)
+	l.blocks(func() { body, at, err = p.host.find(context.Background(), nil, &p.question, &p.wait) })
+	return body, at, err
 }
+
+// wrote implements errand.
+func (*parked) wrote(int) {}
+
+// done implements errand.
+func (*parked) done() {}
+
+// until implements errand.
+func (p *parked) until() time.Time { return p.wait.Until() }

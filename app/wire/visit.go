@@ -119,7 +119,7 @@ func (v *Visit) end(c *fiber.Ctx, err error) {
 	switch {
 	case err == cache.ErrGone:
 		end = metrics.Gone
-		hangUp(c)
+		hangUpAfter(c)
 	case err != nil:
 		end = v.fail(v.wire, &v.reply, Routed(err)) // not by Fiber, which takes its time
 	case !v.route.hasKey():

@@ -13,7 +13,6 @@ package wire
 import (
 	"context"
 	"fmt"
-	"net"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -103,8 +102,8 @@ type Parts struct {
 	Store cache.Store
 	// Limits are the store's.
 	Limits cache.Limits
-	// Resume serves the further requests of a connection that was taken from fasthttp, until it ends or is taken again.
-	Resume func(net.Conn) error
+	// Crew does what is left to do for connections that were taken from fasthttp.
+	Crew *link.Crew
 }
 
 // Host carries wires. New makes one. Its methods may be called concurrently, once all wires are mounted.
@@ -117,8 +116,7 @@ type Host struct {
 	config Config
 	listed bool   // only pages of listed origins may use the server
 	strict []byte // the value of Strict-Transport-Security (RFC 6797, Section 6.1), or nil. Subdomains are not ours to speak for.
-	resume func(net.Conn) error
-
+	crew   *link.Crew
 	visits sync.Pool // of *Visit
 
 	// owned by Mount
@@ -126,18 +124,20 @@ type Host struct {
 
 	// atomic
 	leaving       atomic.Bool  // the server was told to end
-	streams       atomic.Int64 // connections that were taken by Detach
+	streams       atomic.Int64 // connections that were taken by Stream and Detach
 	bodies        atomic.Int64 // bytes of memory that bodies take, see body
 	bodiesRefused atomic.Int64 // because there was no room for them
 	sharesTold    atomic.Bool  // see tellShare
-	detached      link.Detached
+	detached      atomic.Int64 // connections that were taken from fasthttp
+
+	laters laters // under their own lock
 }
 
 // New returns a Host without wires.
 func New(c Config, p Parts) *Host {
 	h := &Host{
 		Gate: p.Gate, Watch: p.Watch, Store: p.Store, Mail: cache.NewMailroom(p.Store, p.Limits),
-		config: c, listed: p.Gate.ListsOrigins(), resume: p.Resume, owners: make(map[string]string),
+		config: c, listed: p.Gate.ListsOrigins(), crew: p.Crew, owners: make(map[string]string),
 	}
 	if c.HSTS > 0 {
 		h.strict = strconv.AppendInt([]byte("max-age="), int64(c.HSTS/time.Second), 10)
@@ -176,7 +176,7 @@ func (h *Host) Mount(router fiber.Router, w Wire) error {
 	return nil
 }
 
-// Streams returns how many connections were taken by Detach, and are open now.
+// Streams returns how many connections were taken by Stream or Detach, and are open now.
 func (h *Host) Streams() int64 { return h.streams.Load() }
 
 // Leave says that the server was told to end: from then on each answer to a parked request is the last one of its connection. The caller
@@ -188,8 +188,23 @@ func (h *Host) Leaving() bool { return h.leaving.Load() }
 
 // Close is called after Leave. It ends all waits, those under way and those to come, with custerrors.ServerIsShuttingDown. It does not wait
 // for them; Drain does.
-func (h *Host) Close() { h.Mail.Close() }
+func (h *Host) Close() {
+	h.Mail.Close()
+	h.laters.wake(closing)
+}
 
 // Drain is called after Close. It waits until all parked requests and streams have been told, and returns how many are left when ctx
-// ends.
-func (h *Host) Drain(ctx context.Context) (left int64) { return h.detached.Drain(ctx) }
+// ends. It polls, as fasthttp's own shutdown does: a connection may be taken only now, when fasthttp gets to it, which a WaitGroup would
+// not bear.
+func (h *Host) Drain(ctx context.Context) (left int64) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for h.detached.Load() > 0 {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return h.detached.Load()
+		}
+	}
+	return 0
+}

@@ -48,7 +48,7 @@ func argumentsNotKept(r *rig) {
 	}
 
 	// Two bells at one hook: the second finds an entry there, whose key must stay the store's own.
-	store, bells := r.last(), []cache.Bell{cache.NewBell(), cache.NewBell(), cache.NewBell()}
+	store, bells := r.last(), []cache.Chime{cache.NewChime(), cache.NewChime(), cache.NewChime()}
 	for _, bell := range bells {
 		call("Hang", nil, func(key cache.Key) error { return store.Hang(r.ctx, key, cache.Answer, bell) })
 	}

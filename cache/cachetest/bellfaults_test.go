@@ -26,7 +26,8 @@ var bellFaults = []fault{
 		foundBy: []string{
 			"bell/rings when the other role writes", "bell/rung when the news can be read", "wait/news ends it", "key/hostile ones never mix",
 			"wait/of both roles, before the session is open", "wait/of those that take the last to begin is first",
-			"wait/behind one that takes no more the next one takes",
+			"wait/behind one that takes no more the next one takes", "sleeper/a ring before it sleeps",
+			"sleeper/knows which of its waits has rung",
 		},
 	},
 	{
@@ -73,7 +74,7 @@ var bellFaults = []fault{
 	{
 		name:    "Unhang leaves the bell",
 		breaks:  func(b *broken) { b.unhang = func(cache.Key, cache.Role, cache.Bell) {} },
-		foundBy: []string{"bell/all that hang, until unhung", "arguments/are not kept"},
+		foundBy: []string{"bell/all that hang, until unhung", "arguments/are not kept", "sleeper/is not woken twice, nor after the end"},
 	},
 }
 

@@ -18,9 +18,9 @@ var bellChecks = []check{
 }
 
 // hang puts a new bell up at the store.
-func (r *rig) hang(store cache.Store, key cache.Key, to cache.Role) cache.Bell {
+func (r *rig) hang(store cache.Store, key cache.Key, to cache.Role) cache.Chime {
 	r.Helper()
-	bell := cache.NewBell()
+	bell := cache.NewChime()
 	if err := store.Hang(r.ctx, key, to, bell); err != nil {
 		r.Fatalf("Hang: got %v, want no error", err)
 	}
@@ -28,7 +28,7 @@ func (r *rig) hang(store cache.Store, key cache.Key, to cache.Role) cache.Bell {
 }
 
 // wantRung wants a ring, by now in virtual time and soon in real time, and takes it.
-func (r *rig) wantRung(what string, bell cache.Bell) {
+func (r *rig) wantRung(what string, bell cache.Chime) {
 	r.Helper()
 	if _, rung := r.heard(bell); !rung {
 		r.Errorf("%s: got no ring, want one", what)
@@ -36,7 +36,7 @@ func (r *rig) wantRung(what string, bell cache.Bell) {
 }
 
 // heard takes a ring, if there is one by now in virtual time or soon in real time.
-func (r *rig) heard(bell cache.Bell) (n cache.News, rung bool) {
+func (r *rig) heard(bell cache.Chime) (n cache.News, rung bool) {
 	if r.h.Virtual {
 		r.settle()
 		select {
@@ -54,7 +54,7 @@ func (r *rig) heard(bell cache.Bell) (n cache.News, rung bool) {
 	}
 }
 
-func (r *rig) wantSilent(what string, bell cache.Bell) {
+func (r *rig) wantSilent(what string, bell cache.Chime) {
 	r.Helper()
 	select {
 	case <-bell:
@@ -64,7 +64,7 @@ func (r *rig) wantSilent(what string, bell cache.Bell) {
 }
 
 // wantStaySilent gives bells a while to be rung.
-func (r *rig) wantStaySilent(what string, bells ...cache.Bell) {
+func (r *rig) wantStaySilent(what string, bells ...cache.Chime) {
 	r.Helper()
 	r.settle()
 	for _, bell := range bells {
@@ -121,7 +121,7 @@ func bellEnds(r *rig) {
 func bellAll(r *rig) {
 	r.open("k", sdp("o"))
 	store := r.last()
-	var bells []cache.Bell
+	var bells []cache.Chime
 	for range 4 {
 		bells = append(bells, r.hang(store, "k", cache.Answer))
 	}
@@ -140,7 +140,7 @@ func bellAll(r *rig) {
 		}
 		r.wantStaySilent("Append after Unhang", down)
 	}
-	never := cache.NewBell()
+	never := cache.NewChime()
 	store.Unhang("k", cache.Answer, never)
 	store.Unhang("never", cache.Offer, never)
 	r.end("k")
@@ -211,7 +211,7 @@ func tellsOpen(r *rig, store cache.Store, from cache.Role) {
 }
 
 // wantTrue wants a ring to say nothing, or what role to can read after the cursor.
-func wantTrue(r *rig, what string, key cache.Key, to cache.Role, bell cache.Bell, after cache.Cursor) {
+func wantTrue(r *rig, what string, key cache.Key, to cache.Role, bell cache.Chime, after cache.Cursor) {
 	r.Helper()
 	n, rung := r.heard(bell)
 	if !rung {

@@ -49,6 +49,8 @@ type check struct {
 	place  place
 	limits func(*cache.Limits) // changes the usual ones, may be nil
 	run    func(*rig)
+
+	ofContext bool // it is about the context of a call
 }
 
 // usual are the server's defaults.
@@ -60,7 +62,7 @@ func usual() cache.Limits {
 func checks() []check {
 	return slices.Concat(
 		openChecks, appendChecks, tokenChecks, receiptChecks, takeChecks, readChecks, exchangeChecks, payloadChecks, bellChecks,
-		virtualTimeChecks, actualTimeChecks, mailroomChecks, takerChecks, lostWakeupChecks, parallelChecks, fullChecks,
+		virtualTimeChecks, actualTimeChecks, mailroomChecks, takerChecks, lostWakeupChecks, sleeperChecks(), parallelChecks, fullChecks,
 		modelChecks, linearChecks, statsChecks, payerChecks,
 	)
 }

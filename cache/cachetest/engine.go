@@ -35,7 +35,7 @@ const nodesWanted = 2
 // newRig returns a rig over a fresh engine, taken down by tb.Cleanup.
 func newRig(tb testing.TB, t *testing.T, h Harness, limits cache.Limits) *rig {
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &rig{engine{TB: tb, h: h, t: t, ctx: ctx, limits: limits, nodes: h.New(tb, limits, nodesWanted)}}
+	r := &rig{engine: engine{TB: tb, h: h, t: t, ctx: ctx, limits: limits, nodes: h.New(tb, limits, nodesWanted)}}
 	if len(r.nodes) == 0 {
 		tb.Fatal("got no store from the harness, want one at least")
 	}

@@ -23,7 +23,7 @@ var hostile = []cache.Key{
 func keysHostile(r *rig) {
 	offer := func(i int) cache.Frame { return sdp(fmt.Sprintf("offer %d", i)) }
 	answer := func(i int) cache.Frame { return sdp(fmt.Sprintf("answer %d", i)) }
-	bells := make([]cache.Bell, len(hostile))
+	bells := make([]cache.Chime, len(hostile))
 	for i, key := range hostile {
 		r.wantError(fmt.Sprintf("Touch %q before it is open", key), r.touch(key), custerrors.KeyNotFound)
 		r.wantOpen(nil, key, "token", offer(i), cand("1"))

@@ -20,7 +20,7 @@ var mailroomChecks = []check{
 	{name: "wait/End ends it at once", run: waitEnd},
 	{name: "wait/the lifetime ends it at once", limits: func(l *cache.Limits) { l.Lifetime = 3 * time.Second }, run: waitLifetime},
 	{name: "wait/Close ends it at once", run: waitClose},
-	{name: "wait/its context ends it at once", run: waitContext},
+	{name: "wait/its context ends it at once", run: waitContext, ofContext: true},
 	{name: "wait/a client that has left takes nothing", run: waitGone},
 	{name: "wait/of two takers one has the payload", run: waitTwoTakers},
 	{name: "wait/is for the session it began with", run: waitLaterSession},
@@ -48,7 +48,11 @@ type mailroom struct {
 }
 
 // mailroom is over another node than most writes.
-func (r *rig) mailroom() *mailroom { return &mailroom{cache.NewMailroom(r.last(), r.limits), r} }
+func (r *rig) mailroom() *mailroom { return r.mailroomOver(r.last()) }
+
+func (r *rig) mailroomOver(store cache.Store) *mailroom {
+	return &mailroom{cache.NewMailroom(store, r.limits), r}
+}
 
 func (m *mailroom) awaitTake(key cache.Key, to cache.Role, kind cache.Kind, w cache.Wait) <-chan letter {
 	return m.awaitTakeIn(key, to, kind, 0, w)
@@ -60,7 +64,7 @@ func (m *mailroom) awaitTakeIn(key cache.Key, to cache.Role, kind cache.Kind, in
 	m.r.background(func() {
 		start := time.Now()
 		defer w.End()
-		out, next, err := m.Take(m.r.ctx, dst(), cache.Take{Key: key, To: to, Kind: kind, Limit: 10, Form: &plain, In: in.Epoch()}, &w)
+		out, next, err := m.Take(m.r.ctx, cache.Take{Key: key, To: to, Kind: kind, Limit: 10, Form: &plain, In: in.Epoch()}, &w)
 		letters <- letter{text: m.r.appended("Take", out, err), next: next, err: err, took: time.Since(start)}
 	})
 	return letters
@@ -71,7 +75,7 @@ func (m *mailroom) awaitRead(key cache.Key, to cache.Role, after cache.Cursor, w
 	m.r.background(func() {
 		start := time.Now()
 		defer w.End()
-		out, next, err := m.Read(m.r.ctx, dst(), key, to, after, 10, &plain, &w)
+		out, next, err := m.Read(m.r.ctx, key, to, after, 10, &w)
 		letters <- letter{text: m.r.appended("Read", out, err), next: next, err: err, took: time.Since(start)}
 	})
 	return letters
@@ -274,7 +278,7 @@ func waitContext(r *rig) {
 		start := time.Now()
 		w := cache.Wait{For: long}
 		defer w.End()
-		out, _, err := m.Take(ctx, dst(), cache.Take{Key: "k", To: cache.Offer, Kind: cache.SDP, Limit: 1, Form: &plain}, &w)
+		out, _, err := m.Take(ctx, cache.Take{Key: "k", To: cache.Offer, Kind: cache.SDP, Limit: 1, Form: &plain}, &w)
 		letters <- letter{text: r.appended("Take", out, err), err: err, took: time.Since(start)}
 	})
 	r.settle()

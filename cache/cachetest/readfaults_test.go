@@ -90,7 +90,7 @@ var exchangeFaults = []fault{
 			}
 			b.open = b.append
 		},
-		foundBy: []string{"exchange/of no messages, it says where it wrote", "wait/a client that leaves ends it at once"},
+		foundBy: []string{"exchange/of no messages, it says where it wrote"},
 	},
 	{
 		name: "an exchange does not ring",

@@ -7,7 +7,10 @@ import (
 )
 
 // rig is what a check works on: it calls an engine, and compares what the calls return. Its methods fail the test by themselves.
-type rig struct{ engine }
+type rig struct {
+	engine
+	asleep bool // waits of its mailrooms have a cache.Sleeper, in place of a goroutine that sleeps
+}
 
 // plain is the Form of a rig's calls. It makes s(…) of an sdp and c(…) of a candidate, so that neither passes for the other.
 var plain = cache.Form{SDP: "s(", Candidate: "c(", After: ")", Separator: " "}

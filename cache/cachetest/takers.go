@@ -15,7 +15,6 @@ var takerChecks = []check{
 	{name: "wait/of those that take the last to begin is first", run: waitNewest},
 	{name: "wait/behind one that takes no more the next one takes", run: waitNext},
 	{name: "wait/who is not first sees the session end", run: waitLast},
-	{name: "wait/a client that leaves ends it at once", run: waitLeaves},
 	{name: "wait/for the key's next session, if asked to", run: waitAnew},
 }
 
@@ -82,35 +81,6 @@ func waitLast(r *rig) {
 		r.wantLetter(fmt.Sprintf("wait %d from the last", i), letters, 0, custerrors.KeyIsExpired)
 	}
 	r.wantTake("k", cache.Offer, cache.SDP, 1, sdp("b"))
-}
-
-// waitLeaves tells waits that their client may have left: one that has, and one that has not.
-func waitLeaves(r *rig) {
-	m := r.mailroom()
-	r.open("k", sdp("o"))
-	for what, await := range map[string]func(cache.Wait) <-chan letter{
-		"Take": func(w cache.Wait) <-chan letter { return m.awaitTake("k", cache.Offer, cache.SDP, w) },
-		"Read": func(w cache.Wait) <-chan letter { return m.awaitRead("k", cache.Offer, 0, w) },
-		"Take before Open": func(w cache.Wait) <-chan letter {
-			w.Unopened = true
-			return m.awaitTake("l", cache.Answer, cache.SDP, w)
-		},
-	} {
-		var gone atomic.Bool
-		left := make(chan struct{})
-		letters := await(cache.Wait{For: long, Present: func() bool { return !gone.Load() }, Left: left})
-		left <- struct{}{} // it has not: the wait goes on
-		r.settle()
-		select {
-		case got := <-letters:
-			r.Errorf("%s, of a client that has not left: got an end (%s), want it to wait", what, said(got.err))
-			continue
-		default:
-		}
-		gone.Store(true)
-		left <- struct{}{}
-		r.wantLetter(what, letters, 0, cache.ErrGone)
-	}
 }
 
 // waitAnew waits where a session has ended. What comes late of that one is not the next one's.

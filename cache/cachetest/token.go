@@ -217,7 +217,7 @@ func tokenOfWait(r *rig) {
 			w := cache.Wait{For: long}
 			defer w.End()
 			t := cache.Take{Key: "k", To: cache.Offer, Kind: cache.SDP, Limit: 1, Form: &plain, Token: "t", Route: "/sdp"}
-			out, next, err := m.Take(r.ctx, dst(), t, &w)
+			out, next, err := m.Take(r.ctx, t, &w)
 			letters <- letter{text: r.appended("Take", out, err), next: next, err: err}
 		})
 		return letters

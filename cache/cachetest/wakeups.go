@@ -38,7 +38,7 @@ func wakeupPingPong(r *rig) {
 	ctx, cancel := context.WithCancel(r.ctx)
 	side := func(store cache.Store, self cache.Role) {
 		defer cancel() // so that the other one does not wait for a role that gives up
-		m := cache.NewMailroom(store, r.limits)
+		m := r.mailroomOver(store)
 		for i := range rounds {
 			f := cand(fmt.Sprintf("%d", i))
 			if self == cache.Offer {
@@ -46,7 +46,7 @@ func wakeupPingPong(r *rig) {
 			}
 			start := time.Now()
 			w := cache.Wait{For: long}
-			out, _, err := m.Take(ctx, dst(), cache.Take{Key: "k", To: self, Kind: cache.Candidate, Limit: 1, Form: &plain}, &w)
+			out, _, err := m.Take(ctx, cache.Take{Key: "k", To: self, Kind: cache.Candidate, Limit: 1, Form: &plain}, &w)
 			w.End()
 			if err != nil && ctx.Err() != nil && i < rounds-1 {
 				return
@@ -82,7 +82,7 @@ func wakeupReaders(r *rig) {
 		for after.Position() <= news {
 			start := time.Now()
 			w := cache.Wait{For: long}
-			out, next, err := m.Read(ctx, dst(), "k", cache.Answer, after, 1, &plain, &w)
+			out, next, err := m.Read(ctx, "k", cache.Answer, after, 1, &w)
 			w.End()
 			want := cand(fmt.Sprintf("%d", after.Position()))
 			if after == 0 {

@@ -260,7 +260,7 @@ func TestSentinelFailover(t *testing.T) {
 	if err := put(s, cache.Write{Key: "k", From: cache.Offer, Opens: true, Batch: sdpBatch("o")}); err != nil {
 		t.Fatalf("Open: %v", err)
 	}
-	bell := cache.NewBell()
+	bell := cache.NewChime()
 	if err := s.Hang(ctx, "k", cache.Answer, bell); err != nil {
 		t.Fatalf("Hang: %v", err)
 	}

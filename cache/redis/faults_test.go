@@ -87,7 +87,7 @@ func TestAway(t *testing.T) {
 		}
 		callers.Wait()
 		begin := time.Now()
-		if err := s.Hang(ctx, "new", cache.Offer, cache.NewBell()); !errors.Is(err, custerrors.StoreIsUnavailable) {
+		if err := s.Hang(ctx, "new", cache.Offer, cache.NewChime()); !errors.Is(err, custerrors.StoreIsUnavailable) {
 			t.Errorf("%s: Hang: got %v after %v, want %v", way.name, err, time.Since(begin), custerrors.StoreIsUnavailable)
 		}
 		eventually(t, way.name+": Ready says so", 5*time.Second, func() error {

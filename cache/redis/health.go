@@ -91,7 +91,7 @@ func (s *Store) rehearse() error {
 	var offer, candidate cache.Batch
 	offer.Add(cache.Frame{Kind: cache.SDP, Size: 1, Wire: []byte("x")})
 	candidate.Add(cache.Frame{Kind: cache.Candidate, Size: 1, Wire: []byte("x")})
-	bell := cache.NewBell()
+	bell := cache.NewChime()
 	steps := []struct {
 		name string
 		do   func() error

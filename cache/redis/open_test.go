@@ -99,7 +99,7 @@ func TestSecure(t *testing.T) {
 	server := redistest.StartSecure(t)
 	s := open(t, "rediss://signal:secret@"+server.Address+"?ca="+server.CA, benchLimits())
 	defer s.Close()
-	bell := cache.NewBell()
+	bell := cache.NewChime()
 	if err := s.Hang(t.Context(), "k", cache.Answer, bell); err != nil {
 		t.Fatalf("Hang: got %v, want none", err)
 	}

@@ -3,6 +3,7 @@ package text
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"testing"
 	"unicode/utf8"
 )
@@ -47,7 +48,8 @@ func FuzzAppendEscaped(f *testing.F) {
 func FuzzReader(f *testing.F) {
 	for _, text := range []string{
 		``, `null`, `{"key_ttl":30,"data":"o"}`, `{"sdp":"v=0\r\n","candidates":["c","d"],"x":[-1.5e+9,true,false,{}]}`, `["\ud83d\udd11"]`,
-		`["\ud800"]`, "[\"\xff\"]", `[[[[1]]],`, `{"a":1,}`, "\ufeff1", `"\u00g0"`, `01`,
+		`["\ud800"]`, `["\\", "\"\\", "\r\n\r\n\t\/"]`, `["` + strings.Repeat("x", 70) + "\x1f\"]",
+		"[\"\xff\"]", `[[[[1]]],`, `{"a":1,}`, "\ufeff1", `"\u00g0"`, `01`,
 	} {
 		f.Add([]byte(text))
 	}
@@ -58,6 +60,10 @@ func FuzzReader(f *testing.F) {
 		err := r.End()
 		if !bytes.Equal(text, before) {
 			t.Fatalf("the text: got %q, want it as it was, %q", text, before)
+		}
+		harder := Reader{text: text} // which takes no string for an easy one
+		if harder.Skip(); harder.End() != err {
+			t.Errorf("%q: got %v, and %v where no string is easy", text, err, harder.End())
 		}
 		valid := json.Valid(text)
 		switch err {
@@ -84,6 +90,10 @@ func FuzzReader(f *testing.F) {
 func checkString(t *testing.T, text []byte) {
 	r := NewReader(text)
 	inside, size := r.String()
+	harder := Reader{text: text}
+	if again, n := harder.String(); !bytes.Equal(again, inside) || n != size {
+		t.Errorf("%q: got %q, %d, and %q, %d where no string is easy", text, inside, size, again, n)
+	}
 	if r.End() != nil {
 		return
 	}

@@ -1,9 +1,11 @@
 package text
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -27,17 +29,21 @@ const maxDepth = 64
 //		inside, size := r.String()
 //	}
 type Reader struct {
-	rest []byte
-	err  error
+	text []byte
+	// printable is set at construction: the text is, as nearly all are, which makes its strings easier to read.
+	printable bool
+
+	at  int // how much of the text was read: all, once the Reader has failed
+	err error
 }
 
 // NewReader returns a Reader of the text. It never writes to the text.
-func NewReader(text []byte) Reader { return Reader{rest: text} }
+func NewReader(text []byte) Reader { return Reader{text: text, printable: printable(text)} }
 
 // End checks that nothing but white space is left, and returns ErrSyntax, ErrUTF8 or nil.
 func (r *Reader) End() error {
-	if r.peek(); r.err == nil && len(r.rest) > 0 {
-		r.err = ErrSyntax
+	if r.peek(); r.err == nil && r.at < len(r.text) {
+		r.fail(ErrSyntax)
 	}
 	return r.err
 }
@@ -52,20 +58,16 @@ func (r *Reader) fail(err error) {
 	if r.err == nil {
 		r.err = err
 	}
+	r.at = len(r.text)
 }
 
-// peek skips white space and returns the next byte, or 0 if there is none or the Reader has failed.
+// peek skips white space and returns the next byte, or 0 if there is none.
 func (r *Reader) peek() byte {
-	if r.err != nil {
-		return 0
-	}
-	for i, c := range r.rest {
-		if c != ' ' && c != '\n' && c != '\r' && c != '\t' {
-			r.rest = r.rest[i:]
+	for ; r.at < len(r.text); r.at++ {
+		if c := r.text[r.at]; c != ' ' && c != '\n' && c != '\r' && c != '\t' {
 			return c
 		}
 	}
-	r.rest = nil
 	return 0
 }
 
@@ -73,10 +75,9 @@ func (r *Reader) peek() byte {
 func (r *Reader) expect(c byte) {
 	if r.peek() != c {
 		r.fail(ErrSyntax)
+		return
 	}
-	if r.err == nil {
-		r.rest = r.rest[1:]
-	}
+	r.at++
 }
 
 // Begin enters an array ('[') or an object ('{'). It returns true, for More's first.
@@ -88,7 +89,7 @@ func (r *Reader) Begin(open byte) (first bool) {
 // More reports whether another element follows, and otherwise leaves the array (close is ']') or object ('}').
 func (r *Reader) More(first *bool, closing byte) bool {
 	if r.peek() == closing {
-		r.rest = r.rest[1:]
+		r.at++
 		return false
 	}
 	if !*first {
@@ -111,8 +112,8 @@ func (r *Reader) Name() string {
 // Text reads a string and returns the text that it stands for. It is for names and words, because it allocates a string that has
 // escapes.
 func (r *Reader) Text() string {
-	inside, _ := r.String()
-	if plain(inside) == len(inside) {
+	inside, size := r.String()
+	if size == len(inside) { // any escape is longer than what it stands for
 		return unsafeString(inside)
 	}
 	var text string // a name with escapes is so rare that it may allocate
@@ -132,11 +133,11 @@ func (r *Reader) Null() bool {
 }
 
 func (r *Reader) literal(word string) {
-	if len(r.rest) < len(word) || string(r.rest[:len(word)]) != word {
+	if rest := r.text[r.at:]; len(rest) < len(word) || string(rest[:len(word)]) != word {
 		r.fail(ErrSyntax)
 		return
 	}
-	r.rest = r.rest[len(word):]
+	r.at += len(word)
 }
 
 // String reads a string. It returns its inside as it stands, still escaped, and the length in bytes of the text that it
@@ -145,40 +146,74 @@ func (r *Reader) literal(word string) {
 // hot: every payload that comes as JSON passes here.
 func (r *Reader) String() (inside []byte, size int) {
 	r.expect('"')
+	rest, n := r.text[r.at:], -1
+	if r.printable {
+		n, size = easyLen(rest)
+	}
+	if n < 0 {
+		n, size = r.anyLen()
+	}
 	if r.err != nil {
 		return nil, 0
 	}
-	s, i := r.rest, 0
+	r.at += n + 1
+	return rest[:n:n], size
+}
+
+// easyLen returns the length of the inside that s begins with, and that of the text that it stands for. s must be printable. n is -1 unless
+// the inside is an easy one, as nearly all are: all its escapes are of two bytes, and none is of a quotation mark. bytes.IndexByte then finds
+// the end and the escapes, and looks at up to 32 bytes at once.
+func easyLen(s []byte) (n, size int) {
+	n = bytes.IndexByte(s, '"')
+	if n < 0 {
+		return -1, 0
+	}
+	size = n
+	for rest := unsafeString(s[:n]); ; {
+		i := strings.IndexByte(rest, '\\')
+		switch {
+		case i < 0:
+			return n, size
+		case i+4 <= len(rest) && rest[i:i+4] == `\r\n`: // so ends each line of an sdp
+			rest = rest[i+4:]
+			size -= 2
+		case i+2 <= len(rest) && short[rest[i+1]] != 0:
+			rest = rest[i+2:]
+			size--
+		default:
+			return -1, 0
+		}
+	}
+}
+
+// anyLen returns the lengths of the inside that is next, whatever is in it. It makes the Reader fail if it is not valid.
+func (r *Reader) anyLen() (n, size int) {
+	s := r.text[r.at:]
 	for {
-		n := plain(s[i:])
-		i += n
-		size += n
-		for len(s)-i >= 2 && s[i] == '\\' && short[s[i+1]] != 0 { // an sdp has two at the end of each line
-			i += 2
+		simple := plain(s[n:])
+		n += simple
+		size += simple
+		for len(s)-n >= 2 && s[n] == '\\' && short[s[n+1]] != 0 {
+			n += 2
 			size++
-			n = 0
 		}
-		if i == len(s) {
+		if n == len(s) {
 			r.fail(ErrSyntax)
-			return nil, 0
+			return 0, 0
 		}
-		if s[i] == '"' {
-			r.rest = s[i+1:]
-			return s[:i:i], size
+		if s[n] == '"' {
+			return n, size
 		}
-		if n == 0 && s[i] != '\\' && s[i] >= ' ' && s[i] < utf8.RuneSelf {
-			continue // plain again, behind an escape
-		}
-		c, n := unescapeRune(s[i:])
-		if n == 0 {
+		c, width := unescapeRune(s[n:])
+		if width == 0 {
 			if c == utf8.RuneError {
 				r.fail(ErrUTF8)
 			} else {
 				r.fail(ErrSyntax)
 			}
-			return nil, 0
+			return 0, 0
 		}
-		i += n
+		n += width
 		size += utf8.RuneLen(c)
 	}
 }
@@ -186,15 +221,16 @@ func (r *Reader) String() (inside []byte, size int) {
 // Number reads a number. One that is too large for a float64 is returned as an infinity.
 func (r *Reader) Number() float64 {
 	r.peek()
-	n := numberLen(r.rest)
-	if n == 0 {
+	number := r.text[r.at:]
+	number = number[:numberLen(number)]
+	if len(number) == 0 {
 		r.fail(ErrSyntax)
 	}
 	if r.err != nil {
 		return 0
 	}
-	f, _ := strconv.ParseFloat(unsafeString(r.rest[:n]), 64) // the syntax is checked; out of range gives ±Inf
-	r.rest = r.rest[n:]
+	f, _ := strconv.ParseFloat(unsafeString(number), 64) // the syntax is checked; out of range gives ±Inf
+	r.at += len(number)
 	return f
 }
 

@@ -22,22 +22,23 @@ const (
 	highs = 0x80 * ones
 )
 
-// hits sets the highest bit of each byte of w that is below ' ', or 0x80 and more, or '"', or '\\'. A borrow can only reach the
-// bytes behind a hit, so the first hit is true.
+// hits sets the highest bit of each byte of w that is below ' ', or 0x80 and more, or '"', or '\\'. With that one bit flipped, '"' is ' ',
+// and what is below ' ' stays below it: one subtraction finds both. What is 0x80 and more keeps its highest bit through one of the two. A borrow
+// can only reach the bytes behind a hit, so the first hit is true.
 func hits(w uint64) uint64 {
-	return ((w - ' '*ones) | w | ((w ^ '"'*ones) - ones) | ((w ^ '\\'*ones) - ones)) & highs
+	return (((w ^ 2*ones) - 0x21*ones) | ((w ^ '\\'*ones) - ones)) & highs
 }
 
 // plain returns how many bytes at the beginning of s stand for themselves inside a JSON string and are ASCII: neither
 // control character, nor quotation mark, nor reverse solidus (RFC 8259, Section 7), nor part of a longer character. It looks
-// at eight bytes at once.
+// at 16 bytes at once.
 //
-// hot: every payload byte passes here.
+// hot: every payload byte that is escaped, or no longer is, passes here.
 func plain(s []byte) int {
 	i := 0
-	for ; len(s)-i >= 16; i += 16 {
-		h0 := hits(binary.LittleEndian.Uint64(s[i:]))
-		h1 := hits(binary.LittleEndian.Uint64(s[i+8:]))
+	for ; i <= len(s)-16; i += 16 {
+		both := s[i : i+16 : i+16] // all within bounds, as the compiler sees by the capacity
+		h0, h1 := hits(binary.LittleEndian.Uint64(both)), hits(binary.LittleEndian.Uint64(both[8:]))
 		if h0|h1 == 0 {
 			continue
 		}
@@ -52,6 +53,37 @@ func plain(s []byte) int {
 		}
 	}
 	return i
+}
+
+// outside sets the highest bit of each of the first eight bytes of s that is below ' ', or 0x80 and more. Other bits of the result mean nothing,
+// and a borrow may set the highest bit of a byte behind such a one.
+func outside(s []byte) uint64 {
+	return binary.LittleEndian.Uint64(s) | (binary.LittleEndian.Uint64(s) - ' '*ones)
+}
+
+// printable reports whether s is ASCII without control characters; 0x7f counts as none. It looks at 64 bytes at once.
+//
+// hot: every payload byte that comes as JSON passes here.
+func printable(s []byte) bool {
+	i := 0
+	for ; i <= len(s)-64; i += 64 {
+		b := s[i : i+64 : i+64] // all within bounds, as the compiler sees by the capacity
+		all := outside(b) | outside(b[8:]) | outside(b[16:]) | outside(b[24:]) | outside(b[32:]) | outside(b[40:]) | outside(b[48:]) | outside(b[56:])
+		if all&highs != 0 {
+			return false
+		}
+	}
+	for ; i <= len(s)-8; i += 8 {
+		if outside(s[i:i+8:i+8])&highs != 0 {
+			return false
+		}
+	}
+	for ; i < len(s); i++ {
+		if s[i] < ' ' || s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 const hex = "0123456789abcdef"

@@ -59,6 +59,25 @@ func TestPlainFindsTheFirst(t *testing.T) {
 	}
 }
 
+// TestPrintable puts every byte at every place of a text of up to 80 bytes: printable reads 64 bytes at once, or eight, or one.
+func TestPrintable(t *testing.T) {
+	for n := range 81 {
+		text := bytes.Repeat([]byte{'x'}, n)
+		if !printable(text) {
+			t.Fatalf("printable of %q: got false, want true", text)
+		}
+		for at := range n {
+			for c := range 256 {
+				text[at] = byte(c)
+				if got, want := printable(text), ' ' <= c && c < utf8.RuneSelf; got != want {
+					t.Fatalf("printable of %q: got %v, want %v", text, got, want)
+				}
+			}
+			text[at] = 'x'
+		}
+	}
+}
+
 func TestAppendEscaped(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
 		{"", ""},

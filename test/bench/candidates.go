@@ -110,6 +110,11 @@ func bareFasthttp(size int) candidate {
 	return ours("bare fasthttp", "bare", strconv.Itoa(size))
 }
 
+// checkingFasthttp is bare fasthttp that checks the JSON of POST messages and copies it.
+func checkingFasthttp(size int) candidate {
+	return ours("bare fasthttp that checks the JSON and copies it", "checks", strconv.Itoa(size))
+}
+
 func sameHeaders(size int) candidate {
 	return ours("fasthttp, same headers", "headers", strconv.Itoa(size))
 }

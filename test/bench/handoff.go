@@ -43,20 +43,19 @@ func measureHandoff(ctx context.Context, b *bench) error {
 	}
 	t.add("plain POST", typical[plain].span(1), slow[plain].span(1), "", "")
 	b.report.add(t)
-	b.report.bar(fmt.Sprintf("hand-off p50 ÷ plain POST, %d waiters", b.size.connections), typical[0].over(typical[plain]), 2, 1.3, 1.15)
 	return nil
 }
 
 // handoffs returns the times of hand-offs, and of plain POSTs, in µs.
 func handoffs(ctx context.Context, b *bench) (times [len(waited) + 1]series, err error) {
-	p, err := b.start(ctx, b.signalServer())
+	p, err := b.start(ctx, b.signalServer(waitLong))
 	if err != nil {
 		return times, err
 	}
 	defer p.stop()
-	others, err := b.startWaiting(p)
-	defer func() { others.hangUp() }()
-	if err != nil {
+	others := &crowd{b: b, p: p}
+	defer others.hangUp()
+	if err := others.come(b.size.connections, (*crowd).waits); err != nil {
 		return times, err
 	}
 	lines, err := b.dialLines(p, 1+atOnce)
@@ -72,7 +71,7 @@ func handoffs(ctx context.Context, b *bench) (times [len(waited) + 1]series, err
 			if err := ctx.Err(); err != nil {
 				return times, err
 			}
-			news, posts, err := handOff(lines[0], lines[1:], waited[i].time)
+			news, posts, err := handOff(lines[0], lines[1:], waited[i].time, 0)
 			if err != nil {
 				return times, err
 			}
@@ -84,8 +83,8 @@ func handoffs(ctx context.Context, b *bench) (times [len(waited) + 1]series, err
 }
 
 // handOff lets all readers wait, each in a session of its own. Then it posts to one session after the other, and between them to a
-// session that nobody reads.
-func handOff(writer *line, readers []*line, wait time.Duration) (news, posts series, err error) {
+// session that nobody reads, with a rest before each POST.
+func handOff(writer *line, readers []*line, wait, rest time.Duration) (news, posts series, err error) {
 	unread := newKey()
 	writer.keys = append(writer.keys[:0], unread)
 	for range readers {
@@ -107,11 +106,13 @@ func handOff(writer *line, readers []*line, wait time.Duration) (news, posts ser
 	for i, reader := range readers {
 		key := writer.keys[1+i]
 		reader.want = appendOne(reader.want[:0], long(key, "offer", 1))
+		time.Sleep(rest)
 		took, err := writer.post(long(key, "offer", 1), reader)
 		if err != nil {
 			return nil, nil, err
 		}
 		news = append(news, took)
+		time.Sleep(rest)
 		if took, err = writer.post(long(unread, "offer", 1+i), nil); err != nil {
 			return nil, nil, err
 		}

@@ -29,13 +29,13 @@ type memoryConn struct {
 	net.Conn // nil: a method that is not below is not called
 
 	// set at construction
-	kind    *kind
-	keys    []string
-	repeat  int  // requests for each key
-	checked bool // answers are this server's
-	begin   <-chan struct{}
-	ended   *sync.WaitGroup
-	wrong   *atomic.Int64
+	kind   *kind
+	keys   []string
+	repeat int    // requests for each key
+	fixed  []byte // the body of each answer; nil: answers are this server's
+	begin  <-chan struct{}
+	ended  *sync.WaitGroup
+	wrong  *atomic.Int64
 
 	// owned by the server's goroutine
 	sent          int
@@ -65,12 +65,15 @@ func (c *memoryConn) compose(key string) {
 		c.body = c.kind.body(c.body[:0], key, 1)
 	}
 	c.request = appendRequest(c.request[:0], c.kind.method, c.kind.target, key, c.body)
-	c.want = append(c.want[:0], headEnd...)
-	if c.checked {
-		c.want = c.kind.answer(c.want, key, 1)
-	}
 	first := appendTag(nil, key, "offer", 1)
-	c.tag, c.wantTag = bytes.Index(c.request, first), bytes.Index(c.want, first)
+	c.tag = bytes.Index(c.request, first)
+	c.want = append(c.want[:0], headEnd...)
+	if c.fixed != nil {
+		c.want, c.wantTag = append(c.want, c.fixed...), -1
+		return
+	}
+	c.want = c.kind.answer(c.want, key, 1)
+	c.wantTag = bytes.Index(c.want, first)
 	if _, behind, found := bytes.Cut(c.want, []byte(anyCursor)); found { // an answer of many payloads is the same each time
 		c.want, c.wantTag = behind, -1
 	}
@@ -127,37 +130,54 @@ func (l *memoryListener) Close() error {
 
 func (l *memoryListener) Addr() net.Addr { return &net.TCPAddr{} }
 
-// measureInMemory makes about that many requests of that kind over memory connections, and returns what one takes. what is the
+// inMemoryConns is how many connections ask at once in process.
+const inMemoryConns = 16
+
+// measureInMemory prepares about that many requests of that kind, makes asked of them over memory connections, and returns what one takes. what is the
 // server under them: "server" for this one with the memory store, the URL of a Redis for this one with that store, or "fiber" for
-// Fiber with a handler that does nothing.
-func measureInMemory(what string, k *kind, procs, requests int) (r spent, err error) {
-	const conns = 16
+// Fiber with a handler that does nothing but send the headers of this server's answers and a body of their size.
+func measureInMemory(what string, k *kind, procs, requests, asked int) (r spent, err error) {
 	runtime.GOMAXPROCS(procs)
 	begin, closed := make(chan struct{}), make(chan struct{})
 	var ended sync.WaitGroup
 	var wrong atomic.Int64
-	listener := &memoryListener{conns: make(chan net.Conn, conns), closed: closed}
+	listener := &memoryListener{conns: make(chan net.Conn, inMemoryConns), closed: closed}
 	var keys []string
+	made := 0
 	repeat := k.repeat
 	if k.fresh {
 		repeat = 1
 	}
-	for range conns {
-		c := &memoryConn{kind: k, repeat: repeat, checked: what != "fiber", begin: begin, ended: &ended, wrong: &wrong}
-		for range max(1, requests/conns/repeat) {
+	var fixed []byte
+	if what == "fiber" {
+		fixed = fixedBody(k.answerSize())
+	}
+	for range inMemoryConns {
+		c := &memoryConn{kind: k, repeat: repeat, fixed: fixed, begin: begin, ended: &ended, wrong: &wrong}
+		for range max(1, requests/inMemoryConns/repeat) {
 			c.keys = append(c.keys, newKey())
 		}
 		keys = append(keys, c.keys...)
+		c.keys = c.keys[:max(1, asked/inMemoryConns/repeat)]
+		made += len(c.keys) * repeat
 		ended.Add(1)
 		listener.conns <- c
 	}
 	serving := make(chan error, 1)
-	if what != "fiber" {
+	if fixed == nil {
 		err = serveInMemory(listener, what, k, keys, serving)
 	} else {
-		empty := fiber.New(fiber.Config{DisableStartupMessage: true})
-		empty.Add(k.method, k.target, func(*fiber.Ctx) error { return nil })
-		go func() { serving <- empty.Listener(listener) }()
+		app := fiber.New(fiber.Config{DisableStartupMessage: true})
+		app.Add(k.method, k.target, func(c *fiber.Ctx) error {
+			c.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+			c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+			c.Set(fiber.HeaderAccessControlAllowOrigin, "*")
+			if c.Method() == fiber.MethodGet {
+				c.Set(fiber.HeaderCacheControl, "no-store")
+			}
+			return c.Send(fixed)
+		})
+		go func() { serving <- app.Listener(listener) }()
 	}
 	if err != nil {
 		return r, err
@@ -177,10 +197,10 @@ func measureInMemory(what string, k *kind, procs, requests int) (r spent, err er
 	case err := <-serving:
 		return r, fmt.Errorf("serving ended: %w", err)
 	}
-	asked := time.Duration(len(keys) * repeat)
-	r = spent{CPU: (cpuTime(unix.CLOCK_PROCESS_CPUTIME_ID) - cpu) / asked, Wall: time.Since(begun) / asked}
+	each := time.Duration(made)
+	r = spent{CPU: (cpuTime(unix.CLOCK_PROCESS_CPUTIME_ID) - cpu) / each, Wall: time.Since(begun) / each}
 	runtime.ReadMemStats(&after)
-	r.Allocs = float64(after.Mallocs-before.Mallocs) / float64(asked)
+	r.Allocs = float64(after.Mallocs-before.Mallocs) / float64(made)
 	if n := wrong.Load(); n > 0 {
 		return r, fmt.Errorf("%d answers are wrong", n)
 	}

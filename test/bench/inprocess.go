@@ -10,21 +10,24 @@ import (
 	"time"
 )
 
-// inprocessKinds are the kinds of request that are measured in process too, with their limits against Fiber.
-var inprocessKinds = []struct {
-	kind       *kind
-	limit, aim float64
-}{
-	{&kinds[kindPost], 2, 1.5},
-	{&kinds[kindPoll], 1.4, 1.2},
-	{&kinds[kindTake], 2, 1.5},
-}
+// inprocessKinds are the kinds of request that are measured in process too.
+var inprocessKinds = []*kind{&kinds[kindPost], &kinds[kindPoll], &kinds[kindTake]}
 
-// measureInprocess measures requests without sockets, in a process of its own: against Fiber with a handler that does nothing, and then on
-// one core and on two, which a load on the same machine would not leave free.
+// What a request may take in process, beside Fiber that sends the same answer: by time, and by instructions.
+const (
+	fiberLimit = 1.35
+	fiberAim   = 1.2
+)
+
+// measureInprocess measures requests without sockets, in a process of its own: against Fiber that sends the same headers and as long a body,
+// and then on one core and on two, which a load on the same machine would not leave free.
 func measureInprocess(ctx context.Context, b *bench) error {
-	rows := len(inprocessKinds) + 1
+	rows := len(inprocessKinds) + 2
 	if err := besideFiber(ctx, b, rows); err != nil {
+		return err
+	}
+	b.progress.rowBegins("the check of JSON", rows-1, rows)
+	if err := measureJSONCheck(ctx, b); err != nil {
 		return err
 	}
 	if b.cores.count < 2 {
@@ -38,15 +41,15 @@ func besideFiber(ctx context.Context, b *bench, rows int) error {
 	t := table{
 		title: "In process, without sockets",
 		text: "CPU time of a request from its bytes to the bytes of its answer, over connections that are memory, so without the kernel's " +
-			"part: the whole server, and Fiber with its default options and a handler that does nothing, for the same request.",
-		columns: []string{"request", "this server, ns", "Fiber, ns", "ratio"},
+			"part: the whole server, and Fiber with its default options and a handler that does nothing but send the headers of this server's answer and " +
+			"a body of its length, for the same request. Instructions are those of user mode, by callgrind, in which the machine's load does not show.",
+		columns: []string{"request", "this server, ns", "Fiber, ns", "ratio", "this server, instructions", "Fiber, instructions", "ratio"},
 	}
-	for i := range inprocessKinds {
-		k := &inprocessKinds[i]
-		b.progress.rowBegins(k.kind.name+" beside Fiber", i+1, rows)
+	for i, k := range inprocessKinds {
+		b.progress.rowBegins(k.name+" beside Fiber", i+1, rows)
 		var took [2]series
 		err := b.turns(ctx, len(took), func(c int) error {
-			r, err := inChild(ctx, b, [...]string{"server", "fiber"}[c], k.kind, 1)
+			r, err := inChild(ctx, b, besides[c], k, 1)
 			took[c] = append(took[c], float64(r.CPU))
 			return err
 		})
@@ -54,11 +57,41 @@ func besideFiber(ctx context.Context, b *bench, rows int) error {
 			return err
 		}
 		ratio := took[0].over(took[1])
-		t.add(k.kind.name, took[0].span(0), took[1].span(0), ratio.span(2))
-		b.report.bar("in-process time ÷ Fiber with an empty handler: "+k.kind.name, ratio, 2, k.limit, k.aim)
+		row := []string{k.name, took[0].span(0), took[1].span(0), ratio.span(2)}
+		b.report.bar("in-process time ÷ Fiber that sends the same headers and body: "+k.name, ratio, 2, fiberLimit, fiberAim)
+		if !countsInstructions() {
+			t.add(append(row, withoutValgrind, withoutValgrind, "–")...)
+			continue
+		}
+		counted, err := instructionsBesideFiber(ctx, b, k)
+		if err != nil {
+			return err
+		}
+		ratio = counted[0].over(counted[1])
+		t.add(append(row, counted[0].span(0), counted[1].span(0), ratio.span(2))...)
+		b.report.bar("in-process instructions ÷ Fiber that sends the same headers and body: "+k.name, ratio, 2, fiberLimit, fiberAim)
 	}
 	b.report.add(t)
 	return nil
+}
+
+// besides are the servers that are measured beside each other in process.
+var besides = [...]string{"server", "fiber"}
+
+// instructionsBesideFiber counts a request's instructions, once: another count differs by one or two in a hundred.
+func instructionsBesideFiber(ctx context.Context, b *bench, k *kind) (counted [len(besides)]series, err error) {
+	goes := min(max(1, b.size.operations/k.repeat/inMemoryConns), 4)
+	for i, what := range besides {
+		each, err := instructions(ctx, goes*k.repeat*inMemoryConns, func(asked int) []string {
+			prepared := 2 * goes * k.repeat * inMemoryConns // as many each time: what prepares a session is not to be counted
+			return append(inprocessArgs(what, k, 1, prepared), strconv.Itoa(asked))
+		})
+		if err != nil {
+			return counted, err
+		}
+		counted[i] = series{each}
+	}
+	return counted, nil
 }
 
 func secondCore(ctx context.Context, b *bench) error {
@@ -66,7 +99,7 @@ func secondCore(ctx context.Context, b *bench) error {
 	err := b.turns(ctx, len(rate), func(c int) error {
 		var wall time.Duration
 		for i := range inprocessKinds {
-			r, err := inChild(ctx, b, "server", inprocessKinds[i].kind, c+1)
+			r, err := inChild(ctx, b, "server", inprocessKinds[i], c+1)
 			if err != nil {
 				return err
 			}
@@ -101,7 +134,7 @@ type spent struct {
 
 // inChild calls measureInMemory in a process of its own.
 func inChild(ctx context.Context, b *bench, what string, k *kind, procs int) (spent, error) {
-	cmd := exec.CommandContext(ctx, executable(), "serve", "inprocess", what, k.name, strconv.Itoa(procs), strconv.Itoa(b.size.operations))
+	cmd := exec.CommandContext(ctx, executable(), append([]string{"serve"}, inprocessArgs(what, k, procs, b.size.operations)...)...)
 	on := &b.cores.server
 	if procs > 1 {
 		on = &b.cores.all
@@ -123,23 +156,31 @@ func inChild(ctx context.Context, b *bench, what string, k *kind, procs int) (sp
 	return r, nil
 }
 
-// inprocessChild is the child's part: WHAT KIND PROCS REQUESTS. It prints what a request took.
+func inprocessArgs(what string, k *kind, procs, requests int) []string {
+	return []string{"inprocess", what, k.name, strconv.Itoa(procs), strconv.Itoa(requests)}
+}
+
+// inprocessChild is the child's part: WHAT KIND PROCS REQUESTS [ASKED]. It prepares so many requests, asks them or only the first of them, and
+// prints what a request took.
 func inprocessChild(args []string) error {
-	const usage = "serve inprocess WHAT KIND PROCS REQUESTS"
-	if len(args) != 4 {
+	const usage = "serve inprocess WHAT KIND PROCS REQUESTS [ASKED]"
+	if len(args) < 4 || len(args) > 5 {
 		return errors.New(usage)
 	}
-	procs, err := strconv.Atoi(args[2])
-	if err != nil {
-		return errors.New(usage)
+	var numbers [3]int // procs, requests, asked
+	for i, arg := range args[2:] {
+		n, err := strconv.Atoi(arg)
+		if err != nil {
+			return errors.New(usage)
+		}
+		numbers[i] = n
 	}
-	requests, err := strconv.Atoi(args[3])
-	if err != nil {
-		return errors.New(usage)
+	if len(args) == 4 {
+		numbers[2] = numbers[1]
 	}
 	for i := range kinds {
 		if k := &kinds[i]; k.name == args[1] {
-			r, err := measureInMemory(args[0], k, procs, requests)
+			r, err := measureInMemory(args[0], k, numbers[0], numbers[1], numbers[2])
 			if err != nil {
 				return err
 			}

@@ -108,7 +108,12 @@ func (e *expense) perSecond() float64 { return float64(e.units) / e.wall.Seconds
 
 // turns calls measure for every candidate in every round. They take turns: each round begins with another one.
 func (b *bench) turns(ctx context.Context, n int, measure func(candidate int) error) error {
-	for round := range b.size.rounds {
+	return b.turnsOf(ctx, b.size.rounds, n, measure)
+}
+
+// turnsOf is turns with another number of rounds.
+func (b *bench) turnsOf(ctx context.Context, rounds, n int, measure func(candidate int) error) error {
+	for round := range rounds {
 		for i := range n {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -116,7 +121,7 @@ func (b *bench) turns(ctx context.Context, n int, measure func(candidate int) er
 			if err := measure((round + i) % n); err != nil {
 				return err
 			}
-			b.progress.at(round*n+i+1, b.size.rounds*n, "turns")
+			b.progress.at(round*n+i+1, rounds*n, "turns")
 		}
 	}
 	return nil

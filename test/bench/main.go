@@ -1,8 +1,9 @@
 // Command bench measures this server beside others, side by side in one run on one machine, and writes docs/benchmarks.md and
 // docs/benchmarks.svg. It is for Linux, and is run by hand:
 //
-//	go -C test/bench run . [-rounds 10] [-only requests,handshakes,tls,memory,handoff,inprocess,redis]
-//	go -C test/bench run . -against DIR      this version and that of another checkout, in turns: three minutes
+//	go -C test/bench run . [-rounds 10] [-only requests,handshakes,arriving,memory,waiting,idle,tls,leaving,handoff,calls,inprocess,redis]
+//	go -C test/bench run . -against DIR [-only versions,twice,rung,paused]
+//	                                         this version and that of another checkout, in turns: five minutes
 //
 //	one core: a server, a process of its own          another core: this process
 //	signal-server, bare fasthttp, net/http,   ◀─────▶ asks over keep-alive connections, checks every answer,
@@ -38,6 +39,7 @@ type size struct {
 	peerServer  bool
 	sessions    int // alive at once, for the memory of one
 	connections int // waiting at once
+	quiet       int // connections on which nothing happens, for the memory of one
 	handoffs    int // per round
 	churn       int // sessions
 	operations  int // in process, per candidate and round
@@ -85,11 +87,24 @@ func (b *bench) rows(ctx context.Context, rows []row) error {
 var groups = []group{
 	{"requests", measureRequests},
 	{"handshakes", measureHandshakes},
-	{"tls", measureTLS},
+	{"arriving", measureArriving},
 	{"memory", measureMemory},
+	{"waiting", measureWaiting},
+	{"idle", measureIdle},
+	{"tls", measureTLS},
+	{"leaving", measureLeaving},
 	{"handoff", measureHandoff},
+	{"calls", measureCalls},
 	{"inprocess", measureInprocess},
 	{"redis", measureRedis},
+}
+
+// versionGroups compare two versions.
+var versionGroups = []group{
+	{"versions", measureVersions},
+	{"twice", measureTwice},
+	{"rung", measureRung},
+	{"paused", measurePaused},
 }
 
 func main() {
@@ -104,6 +119,7 @@ func main() {
 	flag.BoolVar(&s.peerServer, "peer", true, "measure PeerServer too, which npm installs")
 	flag.IntVar(&s.sessions, "sessions", 50_000, "sessions that live at once, for the memory of one")
 	flag.IntVar(&s.connections, "connections", 10_000, "connections that wait at once")
+	flag.IntVar(&s.quiet, "quiet", 16_000, "connections on which nothing happens, for the memory of one")
 	flag.IntVar(&s.handoffs, "handoffs", 2_000, "hand-offs per round")
 	flag.IntVar(&s.churn, "churn", 1_000_000, "sessions that come and go, at least 20000")
 	flag.IntVar(&s.operations, "operations", 400_000, "requests in process, per candidate and round")
@@ -114,7 +130,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if *against != "" {
-		exit(compare(ctx, s, *root, *against))
+		exit(compare(ctx, s, *only, *root, *against))
 	}
 	exit(run(ctx, s, *only, *root))
 }
@@ -129,21 +145,19 @@ func exit(err error) {
 
 // run measures the groups that only names, or all, and then writes the page to the docs of root.
 func run(ctx context.Context, s size, only, root string) error {
-	chosen, err := choose(only)
+	chosen, err := choose(only, groups)
 	if err != nil {
 		return err
 	}
+	s.peerServer = s.peerServer && slices.ContainsFunc(chosen, func(g group) bool { return g.name == "handshakes" })
 	b, err := prepare(ctx, s, root, "")
 	if err != nil {
 		return err
 	}
 	defer b.close()
 	begun := time.Now()
-	for i, g := range chosen {
-		b.progress.groupBegins(g.name, i+1, len(chosen))
-		if err := g.run(ctx, b); err != nil {
-			return fmt.Errorf("%s: %w", g.name, err)
-		}
+	if err := b.measure(ctx, chosen); err != nil {
+		return err
 	}
 	if err := b.tell(begun); err != nil {
 		return err
@@ -154,8 +168,12 @@ func run(ctx context.Context, s size, only, root string) error {
 	return b.report.write(filepath.Join(root, "docs"), b.conditions(time.Since(begun)))
 }
 
-// compare measures the server of root and that of against, in turns.
-func compare(ctx context.Context, s size, root, against string) error {
+// compare measures the server of root and that of against, in turns: the groups of versionGroups that only names, or all.
+func compare(ctx context.Context, s size, only, root, against string) error {
+	chosen, err := choose(only, versionGroups)
+	if err != nil {
+		return err
+	}
 	s.peerServer = false
 	b, err := prepare(ctx, s, root, against)
 	if err != nil {
@@ -163,11 +181,20 @@ func compare(ctx context.Context, s size, root, against string) error {
 	}
 	defer b.close()
 	begun := time.Now()
-	b.progress.groupBegins("versions", 1, 1)
-	if err := measureVersions(ctx, b); err != nil {
+	if err := b.measure(ctx, chosen); err != nil {
 		return err
 	}
 	return b.tell(begun)
+}
+
+func (b *bench) measure(ctx context.Context, chosen []group) error {
+	for i, g := range chosen {
+		b.progress.groupBegins(g.name, i+1, len(chosen))
+		if err := g.run(ctx, b); err != nil {
+			return fmt.Errorf("%s: %w", g.name, err)
+		}
+	}
+	return nil
 }
 
 // tell prints what was measured, unless an answer was wrong.
@@ -181,7 +208,8 @@ func (b *bench) tell(begun time.Time) error {
 	return nil
 }
 
-func choose(only string) ([]group, error) {
+// choose returns those of the groups that only names, or all.
+func choose(only string, groups []group) ([]group, error) {
 	if only == "" {
 		return groups, nil
 	}

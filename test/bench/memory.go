@@ -5,11 +5,10 @@ import (
 	"fmt"
 )
 
-// measureMemory measures what sessions and connections take, whether churn leaves something behind, and what the collector costs.
+// measureMemory measures what sessions take, whether churn leaves something behind, and what the collector costs.
 func measureMemory(ctx context.Context, b *bench) error {
 	return b.rows(ctx, []row{
 		{"live sessions", sessionMemory},
-		{"waiting connections", connectionMemory},
 		{"sessions that come and go", churn},
 		{"garbage collection", collector},
 	})
@@ -22,7 +21,7 @@ const payloadBytes = offerSDP + answerSDP + 2*candidatesASide*shortCandidate
 func sessionMemory(ctx context.Context, b *bench) error {
 	var each, rest series
 	err := b.turns(ctx, 1, func(int) error {
-		grown, err := growth(ctx, b, b.signalServer(), func(p *process) error { return fill(b, p, b.size.sessions) }, nil)
+		grown, err := growth(ctx, b, b.signalServer(), func(p *process) error { return fill(b, p, b.size.sessions) })
 		if err != nil {
 			return err
 		}
@@ -48,9 +47,8 @@ func sessionMemory(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// growth starts the candidate, lets work fill it, and returns by how much its RSS has grown. check, if not nil, is called while
-// it is full.
-func growth(ctx context.Context, b *bench, c candidate, work func(*process) error, check func() error) (int64, error) {
+// growth starts the candidate, lets work fill it, and returns by how much its RSS has grown.
+func growth(ctx context.Context, b *bench, c candidate, work func(*process) error) (int64, error) {
 	p, err := b.start(ctx, c)
 	if err != nil {
 		return 0, err
@@ -70,9 +68,6 @@ func growth(ctx context.Context, b *bench, c candidate, work func(*process) erro
 		return 0, err
 	}
 	after, err := p.rss()
-	if err == nil && check != nil {
-		err = check()
-	}
 	return after - before, err
 }
 
@@ -116,75 +111,6 @@ func (l *line) writeBoth(key string) error {
 	l.body = appendPost(l.body[:0], key, "answer")
 	l.want = appendNews(l.want[:0], key, "offer")
 	return l.expect("POST", "/answer/messages", key, l.body, l.want)
-}
-
-// connectionMemory measures the memory of a connection whose request waits.
-func connectionMemory(ctx context.Context, b *bench) error {
-	candidates := []candidate{b.signalServer(), ours("bare fasthttp", "fasthttp"), ours("net/http", "nethttp")}
-	kib := make([]series, len(candidates))
-	err := b.turns(ctx, len(candidates), func(i int) error {
-		var waiting waiters
-		defer func() { waiting.hangUp() }()
-		grown, err := growth(ctx, b, candidates[i], func(p *process) (err error) {
-			waiting, err = b.startWaiting(p)
-			return err
-		}, func() error { return waiting.check() })
-		kib[i] = append(kib[i], float64(grown)/1024/float64(b.size.connections))
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("memory of waiting connections: %w", err)
-	}
-	t := table{
-		title: "Memory of a waiting connection",
-		text: fmt.Sprintf("RSS with %d connections, each with a request that waits for a session to be opened, less the RSS before them, "+
-			"by connection. The others' handlers wait in a select for a channel and a timer. What the kernel holds for a socket "+
-			"is not in it.", b.size.connections),
-		columns: []string{"server", "KiB"},
-	}
-	chart := chart{title: "Memory per waiting connection, KiB", decimals: 1}
-	for i, c := range candidates {
-		t.add(c.name, kib[i].span(2))
-		chart.add(c.name, kib[i], i == 0)
-	}
-	b.report.add(t)
-	b.report.draw(chart)
-	b.report.bar(fmt.Sprintf("RSS per waiting connection at %d, KiB", b.size.connections), kib[0], 2, 11, 5)
-	return nil
-}
-
-// waiters are connections, each with a request that waits in vain.
-type waiters []*conn
-
-// startWaiting opens connections and asks on each for something that does not come. hangUp must follow, also after an error.
-func (b *bench) startWaiting(p *process) (w waiters, err error) {
-	for range b.size.connections {
-		c, err := b.poller.dialHTTP(p.addr)
-		if err != nil {
-			return w, err
-		}
-		w = append(w, c)
-		if err := c.send(appendRequest(nil, "GET", "/answer/messages?wait=30", newKey(), nil)); err != nil {
-			return w, err
-		}
-	}
-	return w, nil
-}
-
-// check returns nil if all still wait.
-func (w waiters) check() error {
-	for _, c := range w {
-		if err := c.silent(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (w waiters) hangUp() {
-	for _, c := range w {
-		c.Close()
-	}
 }
 
 // churn measures whether sessions that come and go leave memory behind.

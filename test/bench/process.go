@@ -23,7 +23,8 @@ type candidate struct {
 	argv func(port string) []string
 	env  []string
 
-	besideLoad bool // it runs on the load's core, because a measured server needs it and has the other core
+	admin      string // host:port of its listener for operators, if it has one
+	besideLoad bool   // it runs on the load's core, because a measured server needs it and has the other core
 }
 
 // process is a candidate that runs, on its core.

@@ -54,7 +54,7 @@ func crossings(ctx context.Context, b *bench, wait time.Duration) (times [2]seri
 		if err := ctx.Err(); err != nil {
 			return times, err
 		}
-		news, posts, err := handOff(writers[0], readers, wait)
+		news, posts, err := handOff(writers[0], readers, wait, 0)
 		if err != nil {
 			return times, err
 		}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -16,13 +17,17 @@ import (
 //
 //	bare      fasthttp with its defaults; its handler does nothing but set a fixed body of SIZE bytes
 //	headers   the same, and sets the headers that the signaling server's answers have
+//	checks    as bare, for POST messages: checks the JSON first, with the signaling server's reader, and keeps a copy of the last body
 //	fasthttp  fasthttp with its defaults; its handler waits for a minute
 //	nethttp   net/http with its defaults; its handler does the same
 //	twin      the messages flow on net/http: see twin.go
-//	inprocess, rediscalls: not servers, see inprocess.go and redisstore.go
+//	inprocess, jsoncheck, rediscalls: not servers, see inprocess.go, jsoncheck.go and redisstore.go
 func serve(args []string) error {
 	if len(args) > 0 && args[0] == "inprocess" {
 		return inprocessChild(args[1:])
+	}
+	if len(args) > 0 && args[0] == "jsoncheck" {
+		return jsonCheckChild(args[1:])
 	}
 	if len(args) > 0 && args[0] == "rediscalls" {
 		return redisCallsChild(args[1:])
@@ -49,12 +54,15 @@ func serve(args []string) error {
 	case "headers":
 		return fasthttp.Serve(listener, func(c *fasthttp.RequestCtx) {
 			c.Response.Header.SetContentType("application/json")
+			c.Response.Header.Set("X-Content-Type-Options", "nosniff")
 			c.Response.Header.Set("Access-Control-Allow-Origin", "*")
 			if c.IsGet() {
 				c.Response.Header.Set("Cache-Control", "no-store")
 			}
 			c.Response.SetBodyRaw(body)
 		})
+	case "checks":
+		return fasthttp.Serve(listener, checks(body))
 	case "fasthttp":
 		return fasthttp.Serve(listener, func(*fasthttp.RequestCtx) { park() })
 	case "nethttp":
@@ -63,6 +71,20 @@ func serve(args []string) error {
 		return http.Serve(listener, newTwin())
 	default:
 		return fmt.Errorf("serve %s: no such kind", kind)
+	}
+}
+
+// checks returns the handler that answers POST messages with a fixed body, after what no server of them can do without.
+func checks(answer []byte) fasthttp.RequestHandler {
+	var last atomic.Pointer[[]byte]
+	return func(c *fasthttp.RequestCtx) {
+		if !validMessages(c.PostBody()) {
+			c.SetStatusCode(fasthttp.StatusBadRequest)
+			return
+		}
+		kept := bytes.Clone(c.PostBody())
+		last.Store(&kept)
+		c.Response.SetBodyRaw(answer)
 	}
 }
 

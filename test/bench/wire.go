@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-
-	"golang.org/x/sys/unix"
 )
 
 // conn is a keep-alive HTTP/1.1 connection that sends prepared bytes and reads answers of known length. It does nothing else, so that
@@ -45,32 +43,32 @@ var (
 )
 
 func (c *conn) receive() ([]byte, error) {
-	if err := c.wait(); err != nil { // nothing can have come yet
-		return nil, fmt.Errorf("an answer is lost: %w", err)
-	}
-	return c.receiveFrom(c.socket)
-}
-
-// receiveFrom reads an answer from what the connection carries.
-func (c *conn) receiveFrom(r io.Reader) ([]byte, error) {
 	if c.in == nil {
 		c.in = make([]byte, 8<<10)
 	}
+	if err := c.wait(); err != nil { // nothing can have come yet
+		return nil, fmt.Errorf("an answer is lost: %w", err)
+	}
+	return readAnswer(c, &c.in)
+}
+
+// readAnswer reads an answer and returns its body, which lies in in. in grows if need be.
+func readAnswer(r io.Reader, in *[]byte) ([]byte, error) {
 	for n, end := 0, 0; ; {
-		if n == len(c.in) {
-			c.in = append(c.in, make([]byte, len(c.in))...)
+		if n == len(*in) {
+			*in = append(*in, make([]byte, len(*in))...)
 		}
-		m, err := r.Read(c.in[n:])
+		m, err := r.Read((*in)[n:])
 		if err != nil {
 			return nil, fmt.Errorf("an answer is lost: %w", err)
 		}
 		n += m
-		head := bytes.Index(c.in[:n], headEnd)
+		head := bytes.Index((*in)[:n], headEnd)
 		if head < 0 {
 			continue
 		}
 		if end == 0 {
-			length, err := bodyLength(c.in[:head+2])
+			length, err := bodyLength((*in)[:head+2])
 			if err != nil {
 				return nil, err
 			}
@@ -80,9 +78,9 @@ func (c *conn) receiveFrom(r io.Reader) ([]byte, error) {
 			continue
 		}
 		if n > end {
-			return nil, fmt.Errorf("bytes that nobody asked for: %q", c.in[end:n])
+			return nil, fmt.Errorf("bytes that nobody asked for: %q", (*in)[end:n])
 		}
-		return c.in[head+len(headEnd) : end], nil
+		return (*in)[head+len(headEnd) : end], nil
 	}
 }
 
@@ -97,16 +95,6 @@ func bodyLength(head []byte) (int, error) {
 	}
 	digits, _, _ := bytes.Cut(head[at+len(contentLength):], []byte("\r\n"))
 	return strconv.Atoi(string(digits))
-}
-
-// silent returns nil if nothing has come and the other side has not hung up.
-func (c *conn) silent() error {
-	var b [256]byte
-	n, err := unix.Read(c.fd, b[:])
-	if err == unix.EAGAIN {
-		return nil
-	}
-	return fmt.Errorf("not waiting any more: %q, %v", b[:max(n, 0)], err)
 }
 
 // appendRequest appends a request as a small client would send it.

@@ -1,8 +1,11 @@
-// A TCP proxy that cuts connections in the middle of an answer.
+// Proxies that stand for a bad network between a page and the server.
 
+import { createServer as createHTTPServer, request as ask } from 'node:http';
 import { connect, createServer } from 'node:net';
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 
+/** A TCP proxy that cuts connections in the middle of an answer. */
 export class CuttingProxy {
   #port;
   #path;
@@ -54,3 +57,61 @@ export class CuttingProxy {
     }
   }
 }
+
+/**
+ * An HTTP proxy that is so many ms of round trip away, and counts round trips that come one after the other. A request is one more than the
+ * answers that its page had before: it may depend on each. Streams do not pass it.
+ */
+export class DelayingProxy {
+  #port;
+  #delay;
+  #most = Infinity;
+  #free = Promise.resolve(); // lets what is held go on
+  #release = () => {};
+  #server = createHTTPServer((request, answer) => this.#serve(request, answer).catch(() => answer.destroy()));
+  trips = 0; // that were answered, one after the other
+
+  constructor(port, delay) {
+    this.#port = port;
+    this.#delay = delay;
+  }
+
+  /** Resolves to the URL it listens at. */
+  async listen() {
+    this.#server.listen(0, '127.0.0.1');
+    await once(this.#server, 'listening');
+    return `http://127.0.0.1:${this.#server.address().port}/`;
+  }
+
+  /** Counts anew, and holds what would be more than that many round trips until release is called. */
+  count(most) {
+    this.trips = 0;
+    this.#most = most;
+    this.#free = new Promise((resolve) => { this.#release = resolve; });
+  }
+
+  release() { this.#release(); }
+
+  async close() {
+    this.release();
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => { this.#server.close(resolve); });
+  }
+
+  async #serve(request, answer) {
+    const trip = this.trips + 1;
+    const [body] = await Promise.all([bytesOf(request), sleep(this.#delay / 2)]);
+    if (trip > this.#most) await this.#free;
+    const { method, url: path, headers } = request;
+    const forwarded = ask({ host: '127.0.0.1', port: this.#port, method, path, headers });
+    answer.on('close', () => forwarded.destroy());
+    forwarded.end(body);
+    const [from] = await once(forwarded, 'response');
+    const content = await bytesOf(from);
+    await sleep(this.#delay / 2);
+    this.trips = Math.max(this.trips, trip);
+    answer.writeHead(from.statusCode, from.headers).end(content);
+  }
+}
+
+async function bytesOf(stream) { return Buffer.concat(await stream.toArray()); }

@@ -7,7 +7,6 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"signal-server/app/gate"
-	"signal-server/app/link"
 	"signal-server/app/wire"
 	"signal-server/cache"
 	"signal-server/custerrors"
@@ -91,12 +90,10 @@ func (w *Wire) streamEvents(c *fiber.Ctx, v *wire.Visit) error {
 			return stop(v.Reply())
 		}
 	}
-	s := stream{
-		host: v.Host, pass: v.Pass, role: v.Seat, after: after,
-		buf:  v.Head(c, streamHead),
-		wait: cache.Wait{For: forever, Unopened: answers, Anew: next},
-	}
-	return v.Detach(c, s.run)
+	s := &stream{host: v.Host, pass: v.Pass, role: v.Seat, after: after, head: v.Head(c, streamHead)}
+	return v.Stream(c, wire.Streaming{
+		Stream: s, Wait: cache.Wait{For: forever, Unopened: answers, Anew: next}, Beat: heartbeat,
+	})
 }
 
 // stop tells an EventSource not to come back (WHATWG HTML, Section 9.2.3). It returns nil.
@@ -119,81 +116,69 @@ func readEventID(c *fiber.Ctx) (after cache.Cursor, anew bool, err error) {
 	return after, false, err
 }
 
-// stream is one reader of events. It is owned by the goroutine that runs it.
+// stream is one reader of events.
 type stream struct {
 	host  *wire.Host
 	pass  gate.Pass
-	key   cache.Key
 	role  cache.Role
 	after cache.Cursor
-	wait  cache.Wait
-	buf   []byte // to be written; at first the answer's head
+	head  []byte // of the answer; nil: it was written
 }
 
 // forever is longer than any session lives.
 const forever = 100 * 365 * 24 * time.Hour
 
-// run streams until the session, the connection or the server ends, and returns how many bytes it sent. The caller closes the connection.
-func (s *stream) run(conn *link.Conn, key cache.Key) (sent int) {
-	s.key, s.pass.Key = key, key
-	s.buf = append(s.buf, "\r\n"...)
-	s.buf = append(s.buf, eventComment...) // so that the reader knows at once that it is connected
-	s.wait.Present, s.wait.Left = link.Present(conn), conn.Left()
-	defer s.wait.End()
-	for {
-		n, err := conn.Write(s.buf)
-		sent += n
-		if err != nil {
-			return sent // the reader has left, or was too slow and the patrol cut it off
-		}
-		s.buf = nil // most streams wait most of the time, and hold no memory then
-		switch err := s.gather(); {
-		case err == nil:
-			s.host.Gate.Note(&s.pass, nil)
-			s.host.Gate.Met(&s.pass)
-		case s.wait.Pending():
-			s.buf = append(s.buf, eventComment...)
-		case err == cache.ErrGone:
-			return sent
-		default:
-			s.end(s.host.Msg(err))
-			conn.Write(s.buf) // the last one: what becomes of it changes nothing
-			return sent
-		}
+// Next implements wire.Stream: it streams until the session or the server ends.
+func (s *stream) Next(dst []byte, key cache.Key, wait *cache.Wait, silent bool) ([]byte, wire.After) {
+	if s.head != nil {
+		s.pass.Key = key
+		dst = append(append(dst, s.head...), "\r\n"...)
+		s.head = nil
+		return append(dst, eventComment...), wire.Asks // so that the reader knows at once that it is connected, however slow the store is
 	}
+	from := len(dst)
+	dst, err := s.gather(dst, key, wait)
+	switch {
+	case err == nil:
+		s.host.Gate.Note(&s.pass, nil)
+		s.host.Gate.Met(&s.pass)
+		return dst, wire.Asks
+	case wait.Pending():
+		if silent && len(dst) == from {
+			dst = append(dst, eventComment...)
+		}
+		return dst, wire.Waits
+	}
+	return s.end(dst, s.host.Msg(err)), wire.Ends
 }
 
 // end appends the stream's end. Where this server or its store is at fault, and not the session over, it has no id: the reader resumes by
 // its last one, here or at another node.
-func (s *stream) end(msg custerrors.Error) {
+func (s *stream) end(dst []byte, msg custerrors.Error) []byte {
 	if msg.Status() < fiber.StatusInternalServerError {
-		s.buf = append(s.buf, eventEndID...)
+		dst = append(dst, eventEndID...)
 	}
-	s.buf = append(s.buf, eventEnd...)
-	s.buf = append(s.buf, msg...) // no msg needs escaping, a test says
-	s.buf = append(s.buf, eventDataEnd...)
+	dst = append(dst, eventEnd...)
+	dst = append(dst, msg...) // no msg needs escaping, a test says
+	return append(dst, eventDataEnd...)
 }
 
-// gather appends what is there, about streamBatch bytes at the most, after waiting for the first message. It returns why
-// there is none, or nil.
-func (s *stream) gather() error {
-	s.wait.Stay = heartbeat
-	for {
-		at := len(s.buf) + len(eventID)
-		buf := append(wire.AppendCursor(append(s.buf, eventID...), s.after), eventIDEnd...)
-		buf, next, err := s.host.Mail.Read(context.Background(), buf, s.key, s.role, s.after, 1, &formEvent, &s.wait)
+// gather appends what is there, about streamBatch bytes at the most. It returns nil, or why there is none.
+func (s *stream) gather(dst []byte, key cache.Key, wait *cache.Wait) ([]byte, error) {
+	from := len(dst)
+	for len(dst)-from < streamBatch {
+		at := len(dst) + len(eventID)
+		out := append(wire.AppendCursor(append(dst, eventID...), s.after), eventIDEnd...)
+		out, next, err := s.host.Mail.Read(context.Background(), out, key, s.role, s.after, 1, &formEvent, wait)
 		switch {
 		case err == nil:
-		case len(s.buf) > 0:
-			return nil // the next round tells, after what is gathered has been written
+		case len(dst) > from:
+			return dst, nil // the next call tells, after what is gathered has been written
 		default:
-			return err
+			return dst, err
 		}
-		wire.AppendCursor(buf[:at], next)
-		s.buf, s.after = buf, next
-		if len(s.buf) >= streamBatch {
-			return nil
-		}
-		s.wait.Stay = -1 // what else is there, and no more
+		wire.AppendCursor(out[:at], next)
+		dst, s.after = out, next
 	}
+	return dst, nil
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"signal-server/app/gate"
-	"signal-server/app/link"
 	"signal-server/app/wire"
 	"signal-server/cache"
 	"signal-server/cache/text"
@@ -97,24 +96,29 @@ func (Echo) hear(c *fiber.Ctx, v *wire.Visit) error {
 const liveHead = "HTTP/1.1 200 OK\r\nContent-Type: application/jsonl\r\nCache-Control: no-store\r\nConnection: close\r\n"
 
 func (Echo) live(c *fiber.Ctx, v *wire.Visit) error {
-	host, seat, after := v.Host, v.Seat, cache.NewCursor(v.Session, 0)
-	out := append(v.Head(c, liveHead), "\r\n"...)
-	return v.Detach(c, func(conn *link.Conn, key cache.Key) (sent int) {
-		wait := cache.Wait{For: time.Hour, Present: link.Present(conn), Left: conn.Left()}
-		defer wait.End()
-		for {
-			n, err := conn.Write(out)
-			if sent += n; err != nil {
-				return sent
-			}
-			out, after, err = host.Mail.Read(context.Background(), out[:0], key, seat, after, cache.MaxLog, &lines.Form, &wait)
-			switch {
-			case err == cache.ErrGone:
-				return sent
-			case err != nil:
-				n, _ := conn.Write(append(append(append(out[:0], sorry...), host.Msg(err).Name()...), '\n'))
-				return sent + n
-			}
-		}
-	})
+	s := &live{host: v.Host, seat: v.Seat, after: cache.NewCursor(v.Session, 0), head: append(v.Head(c, liveHead), "\r\n"...)}
+	return v.Stream(c, wire.Streaming{Stream: s, Wait: cache.Wait{For: time.Hour}, Beat: time.Hour})
+}
+
+// live streams what was said.
+type live struct {
+	host  *wire.Host
+	seat  cache.Role
+	after cache.Cursor
+	head  []byte
+}
+
+// Next implements wire.Stream.
+func (l *live) Next(dst []byte, key cache.Key, wait *cache.Wait, _ bool) ([]byte, wire.After) {
+	dst = append(dst, l.head...)
+	l.head = nil
+	dst, after, err := l.host.Mail.Read(context.Background(), dst, key, l.seat, l.after, cache.MaxLog, &lines.Form, wait)
+	l.after = after
+	switch {
+	case wait.Pending():
+		return dst, wire.Waits
+	case err != nil:
+		return append(append(append(dst, sorry...), l.host.Msg(err).Name()...), '\n'), wire.Ends
+	}
+	return dst, wire.Asks
 }

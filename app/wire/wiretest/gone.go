@@ -65,7 +65,7 @@ var goneChecks = []check{
 			c := s.dial().send(r.h.Waits.Ask(w))
 			s.awaitAsleep(how, 1, touched)
 			leave(c)
-			s.wantLeftFor(how, w)
+			s.wantLeftFor(how, w, 0)
 		},
 	)},
 	{name: "a client that leaves a wait that is parked takes nothing", needs: waits, run: each(
@@ -74,7 +74,7 @@ var goneChecks = []check{
 			c := s.dial().send(r.h.Waits.Ask(w))
 			s.await(how, count{"signal_waits", 1})
 			leave(c)
-			s.wantLeftFor(how, w)
+			s.wantLeftFor(how, w, 0)
 		},
 	)},
 	{name: "a client that has left before its take is looked at takes nothing", needs: waits, run: each(
@@ -125,7 +125,7 @@ var goneChecks = []check{
 			c, stays := s.dial().send(r.h.Waits.Ask(w)), s.dial().send(r.h.Waits.Ask(other))
 			s.await(how, count{"signal_waits", 2})
 			leave(c)
-			s.wantLeftFor(how, w)
+			s.wantLeftFor(how, w, 1)
 			r.want(how, s.do(how, r.h.Tells(other)), "")
 			s.wantTold(how+", another client", stays.answer(how), other)
 			stays.Close()
@@ -184,11 +184,10 @@ func (s *served) wantLetGo(how string, c *conn, leave func(*conn)) {
 }
 
 // wantLeftFor has somebody write the payload, once the only client that waited for it has left: the wait ends, and the payload is there
-// for the next client.
-func (s *served) wantLeftFor(how string, w Who) {
+// for the next client. So many others still wait.
+func (s *served) wantLeftFor(how string, w Who, others int) {
 	s.rig.Helper()
-	hung := int(s.store.hung.Load())
 	s.rig.want(how, s.do(how, s.rig.h.Tells(w)), "")
-	s.awaitHung(how, hung-1)
+	s.awaitHung(how, others)
 	s.wantTold(how+", the next client", s.do(how, s.rig.h.Waits.Ask(w)), w)
 }

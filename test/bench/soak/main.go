@@ -1,10 +1,11 @@
 // Command soak puts a server under load for an hour, with clients that die, and looks for what grows: goroutines, descriptors,
 // memory, CPU time and the time of a handshake. It is for Linux, and is run by hand:
 //
-//	go -C test/bench run ./soak [-duration 1h] [-rate 20]
+//	go -C test/bench run ./soak [-duration 1h] [-rate 20] [-vanish 200]
 //
 //	k6/run soak ──load, and deaths──▶ server ◀──handshakes, one after the other── this process
-//	                                    ▲──────/proc, and the admin listener──────┘
+//	                                   ▲  ▲───connections, of which most vanish─────┤
+//	                                   └───────/proc, and the admin listener────────┘
 //
 // The load comes and goes like a tide, alike in each quarter of the run. So the last quarter can be compared with the second; the first
 // is for warming up. When the load has gone the server must have no more goroutines and descriptors than before.
@@ -21,6 +22,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -29,6 +31,7 @@ import (
 type soak struct {
 	duration time.Duration // of the load
 	rate     int           // of the load, sessions a second
+	vanish   int           // connections a second of clients that vanish
 	root     string        // directory of the server's source
 	dir      string        // of what is built and written for the run
 	begun    time.Time
@@ -41,6 +44,7 @@ func main() {
 	var s soak
 	flag.DurationVar(&s.duration, "duration", whole, "how long the load lasts; nothing is written of less than an hour")
 	flag.IntVar(&s.rate, "rate", 20, "sessions a second")
+	flag.IntVar(&s.vanish, "vanish", 200, "connections a second of clients beside the load, most of which vanish")
 	flag.StringVar(&s.root, "root", "../..", "directory of the signaling server's source")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -52,8 +56,8 @@ func main() {
 }
 
 func (s *soak) run(ctx context.Context) (err error) {
-	if s.duration < 10*time.Second || s.rate < 1 {
-		return fmt.Errorf("-duration is %v and -rate %d, must be 10s and 1 or more", s.duration, s.rate)
+	if s.duration < 10*time.Second || s.rate < 1 || s.vanish < 1 {
+		return fmt.Errorf("-duration is %v, -rate %d and -vanish %d, must be 10s, 1 and 1 or more", s.duration, s.rate, s.vanish)
 	}
 	if s.dir, err = os.MkdirTemp("", "signal-server-soak-"); err != nil {
 		return err
@@ -70,7 +74,7 @@ func (s *soak) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	r := result{rate: s.rate, lasted: s.duration}
+	r := result{rate: s.rate, vanish: s.vanish, lasted: s.duration}
 	if err := probe.warm(ctx); err != nil {
 		return err
 	}
@@ -108,6 +112,12 @@ func (s *soak) watch(ctx context.Context, server *process, probe *probe) ([]samp
 	defer cancel()
 	probing := make(chan error, 1)
 	go func() { probing <- probe.run(ctx) }()
+	crowd := &vanishers{
+		address: strings.TrimPrefix(server.url, "http://"), rate: s.vanish,
+		longest: min(longest, s.duration/12), // as the sessions' ttl
+	}
+	vanishing := make(chan error, 1)
+	go func() { vanishing <- crowd.run(ctx) }()
 	loading := make(chan error, 1)
 	go func() { loading <- s.load(ctx, server.url) }()
 	every := max(s.duration/240, 500*time.Millisecond)
@@ -132,23 +142,27 @@ func (s *soak) watch(ctx context.Context, server *process, probe *probe) ([]samp
 				s.say("%v of %v: %v", samples[n-1].at.Round(time.Second), s.duration, samples[n-1])
 			}
 		case err := <-probing:
-			return nil, counts{}, errors.Join(err, stopped(cancel, loading))
+			return nil, counts{}, errors.Join(err, stopped(cancel, loading, vanishing))
+		case err := <-vanishing:
+			return nil, counts{}, errors.Join(err, stopped(cancel, loading, probing))
 		case err := <-loading:
-			err = errors.Join(err, stopped(cancel, probing))
+			err = errors.Join(err, stopped(cancel, probing, vanishing))
 			load, e := countsOf(filepath.Join(s.dir, "soak.json"))
-			load.probes = probe.total
+			load.probes, load.vanished, load.freed = probe.total, int(crowd.vanished.Load()), int(crowd.freed.Load())
 			return within(samples, s.duration), load, errors.Join(err, e)
 		}
 	}
 }
 
-// stopped cancels what runs beside and waits until it has ended.
-func stopped(cancel context.CancelFunc, other chan error) error {
+// stopped cancels what runs beside and waits until all of it has ended.
+func stopped(cancel context.CancelFunc, others ...chan error) (errs error) {
 	cancel()
-	if err := <-other; !errors.Is(err, context.Canceled) {
-		return err
+	for _, other := range others {
+		if err := <-other; !errors.Is(err, context.Canceled) {
+			errs = errors.Join(errs, err)
+		}
 	}
-	return nil
+	return errs
 }
 
 // within returns the samples that were taken before the load began to end.

@@ -129,7 +129,7 @@ func (p *process) stop() error {
 
 // sample returns what the server holds now.
 func (p *process) sample() (s sample, err error) {
-	if s.goroutines, err = p.metric("go_goroutines"); err != nil {
+	if err := p.metrics(map[string]*float64{"go_goroutines": &s.goroutines, "signal_connections": &s.connections}); err != nil {
 		return s, err
 	}
 	descriptors, err := os.ReadDir(p.proc("fd"))
@@ -148,23 +148,32 @@ func (p *process) proc(file string) string {
 	return fmt.Sprintf("/proc/%d/%s", p.cmd.Process.Pid, file)
 }
 
-// metric returns a metric without labels.
-func (p *process) metric(name string) (float64, error) {
+// metrics sets what the metrics of those names, which have no labels, are to be put into.
+func (p *process) metrics(into map[string]*float64) error {
 	r, err := p.http.Get(p.admin + "/metrics")
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer r.Body.Close()
 	text, err := io.ReadAll(r.Body)
 	if err != nil {
-		return 0, err
+		return err
 	}
+	found := 0
 	for line := range strings.Lines(string(text)) {
-		if value, ok := strings.CutPrefix(line, name+" "); ok {
-			return strconv.ParseFloat(strings.TrimSpace(value), 64)
+		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if into[name] == nil {
+			continue
 		}
+		if *into[name], err = strconv.ParseFloat(value, 64); err != nil {
+			return fmt.Errorf("/metrics: %s: %w", name, err)
+		}
+		found++
 	}
-	return 0, fmt.Errorf("/metrics: got %s, want %s in it", r.Status, name)
+	if found < len(into) {
+		return fmt.Errorf("/metrics: got %s with %d of %d metrics", r.Status, found, len(into))
+	}
+	return nil
 }
 
 // resident returns the bytes of the server that are in memory.
@@ -206,6 +215,7 @@ func (p *process) idle(ctx context.Context) (most sample, err error) {
 			return most, err
 		}
 		most.goroutines = max(most.goroutines, now.goroutines)
+		most.connections = max(most.connections, now.connections)
 		most.descriptors = max(most.descriptors, now.descriptors)
 		most.resident = max(most.resident, now.resident)
 		if err := pause(ctx, 200*time.Millisecond); err != nil {
@@ -215,10 +225,11 @@ func (p *process) idle(ctx context.Context) (most sample, err error) {
 	return most, nil
 }
 
-// settled waits until the server has no more goroutines and descriptors than before, and returns what it has then.
+// settled waits until the server has no more goroutines, connections and descriptors than before, and returns what it has then.
 func (p *process) settled(ctx context.Context, before sample) (now sample, err error) {
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
-		if now, err = p.sample(); err != nil || now.goroutines <= before.goroutines && now.descriptors <= before.descriptors {
+		now, err = p.sample()
+		if err != nil || now.goroutines <= before.goroutines && now.connections <= before.connections && now.descriptors <= before.descriptors {
 			return now, err
 		}
 		if err := pause(ctx, 500*time.Millisecond); err != nil {

@@ -13,6 +13,7 @@ import (
 type sample struct {
 	at          time.Duration // since the load began
 	goroutines  float64
+	connections float64 // that are open, by the server's own account
 	descriptors float64
 	resident    float64         // bytes
 	cpu         time.Duration   // used so far
@@ -20,13 +21,15 @@ type sample struct {
 }
 
 func (s sample) String() string {
-	return fmt.Sprintf("%.0f goroutines, %.0f descriptors, %.1f MB", s.goroutines, s.descriptors, s.resident/1e6)
+	return fmt.Sprintf("%.0f goroutines, %.0f connections, %.0f descriptors, %.1f MB", s.goroutines, s.connections, s.descriptors, s.resident/1e6)
 }
 
 // counts is what the load counted.
 type counts struct {
 	handshakes, deaths, recoveries, probes int
 	requests                               int
+
+	vanished, freed int // clients beside it
 }
 
 // countsOf reads k6's summary.
@@ -76,6 +79,10 @@ var figures = []figure{
 	{
 		name: "goroutines", of: mean(func(s sample) float64 { return s.goroutines }),
 		times: 1.1, slack: 5, // the tide of a quarter does not hold exactly as many waits as that of another
+	},
+	{
+		name: "open connections", of: mean(func(s sample) float64 { return s.connections }),
+		times: 1.1, slack: 5,
 	},
 	{
 		name: "descriptors", of: mean(func(s sample) float64 { return s.descriptors }),
@@ -136,7 +143,7 @@ func quarter(samples []sample, n int) []sample {
 
 // result is what a run showed.
 type result struct {
-	rate          int
+	rate, vanish  int
 	lasted        time.Duration
 	before, after sample
 	samples       []sample

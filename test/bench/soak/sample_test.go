@@ -19,7 +19,7 @@ func grown(times float64) *result {
 		cpu += time.Duration(now * 15e6)
 		took := time.Duration(now * 1e6)
 		r.samples = append(r.samples, sample{
-			at: time.Duration(i+1) * 15 * time.Second, goroutines: now, descriptors: now, resident: now * 1e6, cpu: cpu, took: []time.Duration{took},
+			at: time.Duration(i+1) * 15 * time.Second, goroutines: now, connections: now, descriptors: now, resident: now * 1e6, cpu: cpu, took: []time.Duration{took},
 		})
 	}
 	return r

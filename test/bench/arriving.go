@@ -2,20 +2,10 @@ package main
 
 import (
 	"context"
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
-	"errors"
 	"fmt"
-	"math/big"
-	"os"
-	"path/filepath"
-	"time"
 )
 
 // encrypted is a way to reach the server, with TLS or without.
@@ -25,7 +15,7 @@ type encrypted struct {
 	kept bool   // one connection for many requests; otherwise each request comes on a new one
 
 	resumed bool
-	version uint16      // the newest that the client speaks
+	version uint16      // the only one that the client speaks
 	curve   tls.CurveID // the only one that the client speaks; 0: those that Go does
 }
 
@@ -61,9 +51,9 @@ var ways = []encrypted{
 	wayKept:          {name: "TLS 1.3, kept", cert: certECDSA, version: tls.VersionTLS13, kept: true},
 }
 
-// measureTLS measures what it costs to come over TLS.
-func measureTLS(ctx context.Context, b *bench) error {
-	servers, err := b.tlsServers()
+// measureArriving measures what it costs to come over TLS.
+func measureArriving(ctx context.Context, b *bench) error {
+	servers, err := b.certifiedServers()
 	if err != nil {
 		return err
 	}
@@ -80,16 +70,16 @@ func measureTLS(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	reportTLS(b, cpu)
+	reportArriving(b, cpu)
 	return nil
 }
 
-func reportTLS(b *bench, cpu []series) {
+func reportArriving(b *bench, cpu []series) {
 	t := table{
 		title: "CPU of a connection, with TLS and without",
 		text: fmt.Sprintf("CPU time of the server's process, user and system, for a new connection with one request (`GET /answer/candidate` of no session) and "+
 			"its end, %d at once; on kept connections for the request alone. The client is Go's, with its defaults, which browsers have too: keys are exchanged by "+
-			"X25519 with ML-KEM-768, which no quantum computer is known to break, unless X25519 alone is named; who resumes is spared ML-KEM. Every connection "+
+			"X25519 with ML-KEM-768, which no quantum computer is known to break, unless X25519 alone is named. Every connection "+
 			"was checked to be resumed or not, as its row says.", atOnce),
 		columns: []string{"connection", "server CPU, µs", "÷ plain", "÷ not resumed"},
 	}
@@ -108,56 +98,43 @@ func reportTLS(b *bench, cpu []series) {
 	b.report.bar("CPU of a new TLS connection, resumed ÷ full", cpu[wayResumed].over(cpu[wayFull]), 2, 0.6, 0)
 }
 
-// tlsServers makes certificates, and returns the servers that have them; without one it is the plain server.
-func (b *bench) tlsServers() (map[string]candidate, error) {
-	ecdsaKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+// certified is a server that is reached over TLS, or not.
+type certified struct {
+	candidate
+	security *tls.Config // of its clients; nil: none
+}
+
+// certifiedServers returns the servers that ways name by their certificates; without one it is the plain server.
+func (b *bench) certifiedServers() (map[string]certified, error) {
+	ecdsaEnv, ecdsaSecurity, err := b.certificate()
 	if err != nil {
 		return nil, err
 	}
-	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		return nil, err
 	}
-	servers := map[string]candidate{"": b.signalServer()}
-	for name, key := range map[string]crypto.Signer{certECDSA: ecdsaKey, certRSA: rsaKey} {
-		cert, private := filepath.Join(b.dir, name+".pem"), filepath.Join(b.dir, name+".key")
-		if err := certify(key, cert, private); err != nil {
-			return nil, fmt.Errorf("a certificate: %w", err)
-		}
-		servers[name] = b.signalServer("SIGNAL_TLS_CERT="+cert, "SIGNAL_TLS_KEY="+private)
-	}
-	return servers, nil
-}
-
-// certify writes a certificate of this key for host, and the key.
-func certify(key crypto.Signer, cert, private string) error {
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{host}, NotAfter: time.Now().Add(24 * time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	rsaEnv, rsaSecurity, err := b.certify("rsa", key)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return err
-	}
-	return errors.Join(
-		os.WriteFile(cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600),
-		os.WriteFile(private, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}), 0o600),
-	)
+	return map[string]certified{
+		"":        {candidate: b.signalServer()},
+		certECDSA: {b.signalServer(ecdsaEnv...), ecdsaSecurity},
+		certRSA:   {b.signalServer(rsaEnv...), rsaSecurity},
+	}, nil
 }
-
-const host = "bench"
 
 // measureWay makes connections by the way to a new process, after some that warm it up.
-func measureWay(ctx context.Context, b *bench, w *encrypted, server candidate) (e expense, err error) {
-	p, err := b.start(ctx, server)
+func measureWay(ctx context.Context, b *bench, w *encrypted, server certified) (e expense, err error) {
+	p, err := b.start(ctx, server.candidate)
 	if err != nil {
 		return e, err
 	}
 	defer p.stop()
 	visitors := make([]*visitor, atOnce)
 	for i := range visitors {
-		visitors[i] = newVisitor(b, p, w)
+		visitors[i] = newVisitor(b, p, w, server.security)
 	}
 	defer func() {
 		for _, v := range visitors {
@@ -193,16 +170,18 @@ type visitor struct {
 	p      *process
 	config *tls.Config // nil: it comes without TLS
 	conn   *conn       // nil: none is open
+	in     []byte      // what has come over TLS
 	tls    *tls.Conn   // over conn, or nil
 	out    []byte      // scratch
 }
 
-func newVisitor(b *bench, p *process, w *encrypted) *visitor {
-	v := &visitor{b: b, p: p}
-	if w.cert == "" {
+func newVisitor(b *bench, p *process, w *encrypted, security *tls.Config) *visitor {
+	v := &visitor{b: b, p: p, in: make([]byte, 8<<10)}
+	if security == nil {
 		return v
 	}
-	v.config = &tls.Config{ServerName: host, InsecureSkipVerify: true, MaxVersion: w.version} // the load is to cost little
+	v.config = security.Clone()
+	v.config.MinVersion, v.config.MaxVersion = w.version, w.version
 	if w.curve != 0 {
 		v.config.CurvePreferences = []tls.CurveID{w.curve}
 	}
@@ -254,7 +233,7 @@ func (v *visitor) ask() (err error) {
 	if v.tls == nil {
 		got, err = v.conn.ask(v.out)
 	} else if _, err = v.tls.Write(v.out); err == nil {
-		got, err = v.conn.receiveFrom(v.tls)
+		got, err = readAnswer(v.tls, &v.in)
 	}
 	if err != nil {
 		return err
