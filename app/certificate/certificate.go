@@ -1,7 +1,6 @@
 // Package certificate provides the certificate by which a server proves its name over TLS, and the keys by which clients resume. The certificate
-// comes from files, which are read again
-// when they change, or from an ACME authority (RFC 8555), which renews it. The package knows nothing of what is spoken over TLS but
-// the names of its protocols.
+// comes from files, which are read again when they change, or from an ACME authority (RFC 8555), which renews it. The package knows nothing
+// of what is spoken over TLS but the names of its protocols.
 package certificate
 
 import (
