@@ -63,7 +63,7 @@ type Conn struct {
 
 // newConn makes a connection for a patrol, which has still to admit it.
 func newConn(raw net.Conn, p *patrol) *Conn {
-	c := &Conn{Conn: raw, socket: raw, patrol: p, fresh: true}
+	c := &Conn{Conn: raw, socket: raw, patrol: p, fresh: true, restsAtOnce: true} // most new clients ask once, and take their time
 	if t, ok := raw.(*tls.Conn); ok {
 		c.tls, c.socket = t, t.NetConn()
 	}

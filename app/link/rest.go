@@ -17,7 +17,7 @@ import (
 // Whoever comes back soon after it went to rest stays with its goroutine the next time: to rest costs more than to wait for a few ms.
 
 // restAfter is for how many ticks a connection waits for the next request with a goroutine.
-const restAfter = 2
+const restAfter = 4
 
 // kick makes a connection rest that has read for so long in this state. The patrol's lock is held.
 func (c *Conn) kick(state int64) {

@@ -60,9 +60,8 @@ func (v *Visit) Ask(c *fiber.Ctx, ask *Ask, wait *cache.Wait) error {
 	if ask.Kind != 0 {
 		wait.Present = link.Present(c.Context().Conn())
 	}
-	wait.Stay = stayFor
 	q := question{Ask: *ask, key: v.Key, to: v.Seat, route: v.route.asked}
-	body, at, err := v.find(c.Context(), v.reply.Reuse(), &q, wait)
+	body, at, err := v.stay(c.Context(), v.reply.Reuse(), &q, wait)
 	if wait.Pending() {
 		v.Gate.Note(&v.Pass, err) // the end of the visit notes what comes of it
 		held, full := v.Gate.Hold(&v.Pass)
@@ -102,6 +101,18 @@ type question struct {
 	key   cache.Key
 	to    cache.Role
 	route string
+}
+
+// stay is find for a request that waits where it is, for a while.
+func (h *Host) stay(ctx context.Context, dst []byte, q *question, wait *cache.Wait) (_ []byte, at int, err error) {
+	if wait.For <= 0 {
+		return h.find(ctx, dst, q, wait)
+	}
+	if wait.Stay = stayFor; h.staying.Add(1) > mayStay {
+		wait.Stay = -1
+	}
+	defer h.staying.Add(-1)
+	return h.find(ctx, dst, q, wait)
 }
 
 // find appends the beginning of an answer and what is asked for to dst, without the end.

@@ -21,6 +21,10 @@ import (
 // answer each other at once.
 const stayFor = 25 * time.Millisecond
 
+// mayStay is how many requests wait where they are at once. Beyond them each is parked at once: of ten thousand that come together few are
+// answered within that time, and all of them would hold what one that is parked does not.
+const mayStay = 96
+
 // parked is a request that waits without fasthttp.
 type parked struct {
 	host     *Host

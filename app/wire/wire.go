@@ -129,6 +129,7 @@ type Host struct {
 	bodiesRefused atomic.Int64 // because there was no room for them
 	sharesTold    atomic.Bool  // see tellShare
 	detached      atomic.Int64 // connections that were taken from fasthttp
+	staying       atomic.Int64 // requests that wait where they are, or look
 
 	laters laters // under their own lock
 }

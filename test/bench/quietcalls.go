@@ -135,7 +135,7 @@ func handoffCalls(ctx context.Context, b *bench) error {
 	t := table{
 		title: "System calls of a hand-off",
 		text: fmt.Sprintf("A GET has been waiting for %v when a POST comes that brings it what it waits for. Counted are the system calls of all threads from "+
-			"the reading of the POST until both are being answered, less those of a POST that nobody waits for; by strace, with two threads "+
+			"the reading of the POST until the first of the two is being answered, which is the one that has waited, less those of a POST that nobody waits for; by strace, with two threads "+
 			"that run Go code (GOMAXPROCS=2), so that one could wake the other. One after the other, %d of each a round: the median of them, and "+
 			"(least–most) over the rounds. Not counted is nanosleep, by which Go's own watchman paces himself. What mostly follows the reading: %s.",
 			parkedFor, atOnce, example),
@@ -176,7 +176,7 @@ func traceHandOffs(ctx context.Context, b *bench) (calls []call, unread string, 
 	return callsOf(list), lines[0].keys[0], err
 }
 
-// windows are the system calls from the reading of a POST until it and the request that waits for it, if one does, are answered.
+// windows are the system calls from the reading of a POST until the request that waits for it is answered or, if none does, it itself.
 type windows struct {
 	calls, futexes series
 	texts          []string // the names of each one's calls
@@ -188,11 +188,11 @@ func windowsOf(calls []call, unread string) (news, plain windows, err error) {
 		if !strings.Contains(post.text, `"POST /offer/candidate `) {
 			continue
 		}
-		w, answers := &news, 2
+		w := &news
 		if strings.Contains(post.text, "key: "+unread) {
-			w, answers = &plain, 1
+			w = &plain
 		}
-		futexes, names := 0, []string(nil)
+		answered, futexes, names := false, 0, []string(nil)
 		for _, c := range calls[i+1:] {
 			if c.entered < post.returned || c.name == "nanosleep" {
 				continue
@@ -201,15 +201,12 @@ func windowsOf(calls []call, unread string) (news, plain windows, err error) {
 				futexes++
 			}
 			names = append(names, c.name)
-			if strings.Contains(c.text, `"HTTP/1.1 200 OK`) {
-				answers--
-			}
-			if answers == 0 {
+			if answered = strings.Contains(c.text, `"HTTP/1.1 200 OK`); answered {
 				break
 			}
 		}
-		if answers > 0 {
-			return news, plain, errors.New("a POST without its answers")
+		if !answered {
+			return news, plain, errors.New("a POST without an answer")
 		}
 		w.calls, w.futexes = append(w.calls, float64(len(names))), append(w.futexes, float64(futexes))
 		w.texts = append(w.texts, strings.Join(names, ", "))
