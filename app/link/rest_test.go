@@ -96,13 +96,17 @@ func TestLastRequestOfOneThatRests(t *testing.T) {
 	c.wantEnd(t, "after the last request")
 }
 
-// TestRestIsBounded ends connections that rest for too long: fresh ones by the limit of a request, and others by that of idleness.
+// TestRestIsBounded ends connections that rest for too long: fresh ones by the limit of a request, which they are told, and others by that of
+// idleness.
 func TestRestIsBounded(t *testing.T) {
 	s := serve(t, Config{ReadTimeout: 400 * time.Millisecond, IdleTimeout: time.Minute}, func(*fasthttp.RequestCtx) {})
 	skipWhereNobodyRests(t, s)
 	fresh, idle := s.dial(t), s.dial(t)
 	idle.ask(t, "/")
 	s.awaitResting(t, 1, 1)
+	if a := fresh.answer(t, "fresh"); a.StatusCode != http.StatusRequestTimeout {
+		t.Errorf("fresh: got %d, want 408", a.StatusCode)
+	}
 	fresh.wantEnd(t, "fresh")
 	idle.ask(t, "/")
 
