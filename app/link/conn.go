@@ -23,7 +23,6 @@ type Conn struct {
 
 	// What the connection does and since which tick: the phase in the lowest bits, stays, and the tick above.
 	state atomic.Int64
-	kept  atomic.Int32 // how many further calls of Close do nothing
 	rest  atomic.Bool  // the client may still be sending a request that was refused
 	late  atomic.Bool  // the patrol has cut its request short
 	whole atomic.Bool  // TLS is up, and no write has failed: the client gets a goodbye at the end
@@ -59,6 +58,7 @@ type Conn struct {
 	// The owner that waits for fasthttp to hand the connection over. fasthttp closes it instead if it cannot send the answers
 	// before that one.
 	unhanded func()
+	handed   func() // the same, once fasthttp has handed the connection over and has only to close it
 }
 
 // newConn makes a connection for a patrol, which has still to admit it.
@@ -295,12 +295,13 @@ func (c *Conn) SetDeadline(t time.Time) error {
 
 // Close implements net.Conn.
 func (c *Conn) Close() error {
-	for kept := c.kept.Load(); kept > 0; kept = c.kept.Load() {
-		if c.kept.CompareAndSwap(kept, kept-1) {
-			return nil
-		}
-	}
-	if c.resting { // nobody else has it yet
+	switch {
+	case c.resting: // fasthttp has still a word to say, see Follow
+		return nil
+	case c.handed != nil: // it has none: what has its Close is done with it
+		own := c.handed
+		c.handed = nil
+		own()
 		return nil
 	}
 	if c.patrol.dismiss(c) {

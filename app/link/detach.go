@@ -23,15 +23,13 @@ func Detach(c *fasthttp.RequestCtx, own func(*Conn)) bool {
 	c.HijackSetNoResponse(true)
 	c.Hijack(func(hijacked net.Conn) {
 		conn.keep(hijacked)
-		take()
+		conn.handed = take // not now: fasthttp will still close the connection, which may be served again by then
 	})
 	return true
 }
 
-// keep makes the connection outlive its service by fasthttp, which closes a hijacked connection when the hijacker returns. What the
-// client has sent already, a next request, is kept too.
+// keep keeps what the client has sent already: a next request.
 func (c *Conn) keep(hijacked net.Conn) {
-	c.kept.Add(1)
 	c.endRequest()
 	c.taken, c.held = true, true
 	var left []byte
