@@ -3,9 +3,10 @@
 // What it has to say by itself, it is given as whole answers.
 //
 //	system ──Accept──▶ Listener ──▶ Conn ──▶ fasthttp ──▶ handler
-//	                      │          ▲  │                    │ Detach
-//	                   patrol ───────┘  └──── goroutine ◀────┘   waits, streams; served on by fasthttp afterwards
-//	            deadlines in the past, for a client that is too slow
+//	                      │           │  ▲                   │ Detach
+//	                   patrol ────────┤  └──── crew ◀── Rest ── owner: a request that waits, a stream
+//	   deadlines in the past,         │          ▲             ▲ Stirred
+//	   for a client that is too slow  └─ rest ─▶ watcher ──────┘
 package link
 
 import (

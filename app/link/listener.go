@@ -151,6 +151,7 @@ const (
 func passes(err error) bool {
 	for _, passing := range []error{
 		syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, syscall.ECONNRESET, syscall.EINTR,
+		syscall.ENOSPC, // of fs.epoll.max_user_watches, of which a connection takes two (epoll(7))
 	} {
 		if errors.Is(err, passing) {
 			return true

@@ -174,20 +174,23 @@ func TestMetricsOfConnections(t *testing.T) {
 	}
 }
 
-// starved is a listener whose Accept fails so many times, for want of descriptors.
+// starved is a listener whose Accept fails so many times, for want of descriptors and of places in epoll sets.
 type starved struct {
 	net.Listener
 	times atomic.Int64
 }
 
 func (s *starved) Accept() (net.Conn, error) {
-	if s.times.Add(-1) >= 0 {
+	switch left := s.times.Add(-1); {
+	case left >= 1:
 		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
+	case left == 0:
+		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("epoll_ctl", syscall.ENOSPC)}
 	}
 	return s.Listener.Accept()
 }
 
-// TestMetricsOfAcceptErrors lets accept fail for want of descriptors. Each failure counts, nobody is turned away, and afterwards all is as
+// TestMetricsOfAcceptErrors lets accept fail for want of what the system lends. Each failure counts, nobody is turned away, and afterwards all is as
 // before.
 func TestMetricsOfAcceptErrors(t *testing.T) {
 	const times = 3
