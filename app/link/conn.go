@@ -23,9 +23,9 @@ type Conn struct {
 
 	// What the connection does and since which tick: the phase in the lowest bits, stays, and the tick above.
 	state atomic.Int64
-	rest  atomic.Bool  // the client may still be sending a request that was refused
-	late  atomic.Bool  // the patrol has cut its request short
-	whole atomic.Bool  // TLS is up, and no write has failed: the client gets a goodbye at the end
+	rest  atomic.Bool // the client may still be sending a request that was refused
+	late  atomic.Bool // the patrol has cut its request short
+	whole atomic.Bool // TLS is up, and no write has failed: the client gets a goodbye at the end
 
 	// guarded by patrol.mu
 	row        *row // where it stands; nil: not under patrol
