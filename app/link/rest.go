@@ -67,13 +67,13 @@ func (c *Conn) Rest() {
 	p.mu.Lock()
 	p.clock()
 	c.since = p.now.Load()
+	c.unwatchLocked()
 	switch {
 	case len(c.left) > 0 || !p.watcher.rests():
 		p.wakeLocked(c)
 		p.mu.Unlock()
 		p.crew.Go(c)
 	default:
-		c.unwatchLocked()
 		p.restLocked(c)
 		p.mu.Unlock()
 	}
