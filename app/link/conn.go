@@ -300,9 +300,6 @@ func (c *Conn) Close() error {
 			return nil
 		}
 	}
-	if c.resting { // nobody else has it yet
-		return nil
-	}
 	if c.patrol.dismiss(c) {
 		return nil
 	}

@@ -1,10 +1,13 @@
 package link
 
 import (
+	"fmt"
 	"io"
 	"testing"
 
 	"github.com/valyala/fasthttp"
+
+	"signal-server/test/until"
 )
 
 // detaches returns a handler that detaches requests for /later. Their owner watches if watched, says by taken that it has the connection, answers when
@@ -42,4 +45,34 @@ func TestRestBehindAWatchedRequest(t *testing.T) {
 	c.answer(t, "the one behind it")
 	s.awaitResting(t, 0, 1)
 	c.ask(t, "/after it has rested")
+}
+
+// TestRestBeforeFasthttpHasLetGo has a connection rest, twice, before fasthttp closes the one that was detached.
+func TestRestBeforeFasthttpHasLetGo(t *testing.T) {
+	taken, answer, released := make(chan *Conn, 1), make(chan struct{}), make(chan struct{})
+	s := serve(t, slow(0), detaches(false, taken, answer, released))
+	skipWhereNobodyRests(t, s)
+	c := s.dial(t)
+	io.WriteString(c, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n")
+	conn := <-taken
+	close(answer)
+	c.answer(t, "the one that was detached")
+	c.ask(t, "/next")
+	s.awaitResting(t, 0, 1)
+	close(released)
+	awaitKept(t, conn)
+	c.ask(t, "/when fasthttp has closed it")
+	c.Close()
+	s.awaitOpen(t, 0)
+}
+
+// awaitKept waits until each Close has come that does nothing.
+func awaitKept(t *testing.T, c *Conn) {
+	t.Helper()
+	until.Nil(t, patience, func() error {
+		if kept := c.kept.Load(); kept != 0 {
+			return fmt.Errorf("got %d calls of Close to come, want none", kept)
+		}
+		return nil
+	})
 }

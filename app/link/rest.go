@@ -41,6 +41,7 @@ func (c *Conn) kicked(n int, err error, since int64) (int, error) {
 // letGo makes fasthttp let go of the connection, which has waited for a request since then.
 func (c *Conn) letGo(since int64) (int, error) {
 	c.resting, c.since = true, since
+	c.kept.Add(1) // fasthttp closes it; the call that is still to come if it was detached before counts by itself
 	return 0, io.EOF
 }
 
