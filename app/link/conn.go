@@ -187,12 +187,11 @@ func (c *Conn) Read(b []byte) (int, error) {
 		c.enter(phaseIdle | stays)
 	case c.woken:
 		c.become(phaseIdle | stays)
-	case c.restsAtOnce:
-		n, err := c.readAtOnce(b)
-		if !c.resting {
-			c.follow(b[:n])
-		}
-		return n, err
+	case c.restsAtOnce && c.tls == nil:
+		return c.letGo(c.patrol.now.Load())
+	case c.restsAtOnce: // what TLS has read already may be the next request: it reads no more than that
+		c.socket.SetReadDeadline(past)
+		c.enter(phaseKicked)
 	default:
 		c.enter(phaseIdle)
 	}

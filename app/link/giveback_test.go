@@ -1,8 +1,11 @@
 package link
 
 import (
+	"bufio"
+	"crypto/tls"
 	"fmt"
 	"io"
+	"net"
 	"testing"
 
 	"github.com/valyala/fasthttp"
@@ -64,6 +67,47 @@ func TestRestBeforeFasthttpHasLetGo(t *testing.T) {
 	c.ask(t, "/when fasthttp has closed it")
 	c.Close()
 	s.awaitOpen(t, 0)
+}
+
+// TestRestBehindARecord has a request come over TLS in a record of its own, together with the one before it. TLS has read it by the time the connection
+// is given back, and the system has nothing to tell.
+func TestRestBehindARecord(t *testing.T) {
+	taken, answer, released := make(chan *Conn, 1), make(chan struct{}), make(chan struct{})
+	close(released)
+	s, config := serveTLS(t, detaches(true, taken, answer, released))
+	raw := s.dial(t)
+	together := &corked{Conn: raw.Conn}
+	c := &client{Conn: tls.Client(together, config)}
+	c.r = bufio.NewReader(c.Conn)
+	c.ask(t, "/")
+	together.cork = true
+	io.WriteString(c, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n")
+	io.WriteString(c, "GET /behind HTTP/1.1\r\nHost: x\r\n\r\n")
+	together.uncork()
+	<-taken
+	close(answer)
+	c.answer(t, "the one that was parked")
+	c.answer(t, "the one in the record behind it")
+}
+
+// corked writes together what was written while it was corked.
+type corked struct {
+	net.Conn
+	cork bool
+	kept []byte
+}
+
+func (c *corked) Write(b []byte) (int, error) {
+	if c.cork {
+		c.kept = append(c.kept, b...)
+		return len(b), nil
+	}
+	return c.Conn.Write(b)
+}
+
+func (c *corked) uncork() {
+	c.cork = false
+	c.Conn.Write(c.kept)
 }
 
 // awaitKept waits until each Close has come that does nothing.

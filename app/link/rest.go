@@ -45,32 +45,28 @@ func (c *Conn) letGo(since int64) (int, error) {
 	return 0, io.EOF
 }
 
-// readAtOnce is Read for a connection that has always had time between requests. Over TLS something may lie in its buffers.
-func (c *Conn) readAtOnce(b []byte) (n int, err error) {
-	since := c.patrol.now.Load()
-	if c.tls == nil {
-		return c.letGo(since)
-	}
-	c.socket.SetReadDeadline(past) // so that TLS reads no more than it has
-	n, err = c.Conn.Read(b)
+// ahead reports whether TLS has read something beyond what it has handed out, which the system does not tell of, and keeps that for the next Read.
+func (c *Conn) ahead() bool {
+	var b [512]byte
+	c.socket.SetReadDeadline(past) // so that it reads no more than it has
+	n, err := c.tls.Read(b[:])
 	c.socket.SetReadDeadline(time.Time{})
-	if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
-		return n, err
-	}
-	return c.letGo(since)
+	c.left = append(c.left, b[:n]...)
+	return n > 0 || !errors.Is(err, os.ErrDeadlineExceeded)
 }
 
 // Rest gives the connection back to be served, with the next request: its owner has answered the one for which it was detached, and does
 // not use it any more.
 func (c *Conn) Rest() {
 	c.taken = false
+	comes := len(c.left) > 0 || c.tls != nil && c.ahead()
 	p := c.patrol
 	p.mu.Lock()
 	p.clock()
 	c.since = p.now.Load()
 	c.unwatchLocked()
 	switch {
-	case len(c.left) > 0 || !p.watcher.rests():
+	case comes || !p.watcher.rests():
 		p.wakeLocked(c)
 		p.mu.Unlock()
 		p.crew.Go(c)
