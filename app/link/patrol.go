@@ -272,6 +272,8 @@ func (p *patrol) lookLocked(c *Conn) {
 		p.endLocked(c, state, lasted-p.idleFor)
 	case phaseFirst:
 		p.endLocked(c, state, lasted-p.request)
+	case phaseKicked: // it goes on where TLS writes to read
+		p.cut(c, lasted-p.idleFor)
 	case phaseRequest:
 		p.cut(c, lasted-p.request)
 	case phaseReply:
