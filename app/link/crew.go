@@ -71,10 +71,12 @@ func (c *Crew) Blocks(f func()) {
 	if next != nil {
 		c.Go(&queued{c, next})
 	}
+	defer func() { // also if f panics
+		c.mu.Lock()
+		c.busy++ // for a moment there may be more than most
+		c.mu.Unlock()
+	}()
 	f()
-	c.mu.Lock()
-	c.busy++ // for a moment there may be more than most
-	c.mu.Unlock()
 }
 
 // nextLocked takes the next task from the queue for a hand that is free, if there is one.
