@@ -170,7 +170,9 @@ func (c *Conn) Read(b []byte) (int, error) {
 		return 0, errHead
 	case len(c.left) > 0:
 		n := copy(b, c.left)
-		c.left = c.left[n:]
+		if c.left = c.left[n:]; len(c.left) == 0 {
+			c.left = nil // up to 16 KiB, of one that may rest for long
+		}
 		c.follow(b[:n])
 		return n, nil
 	}

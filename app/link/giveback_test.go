@@ -42,11 +42,14 @@ func TestRestBehindAWatchedRequest(t *testing.T) {
 	skipWhereNobodyRests(t, s)
 	c := s.dial(t)
 	io.WriteString(c, "GET /later HTTP/1.1\r\nHost: x\r\n\r\nGET /behind HTTP/1.1\r\nHost: x\r\n\r\n")
-	<-taken
+	conn := <-taken
 	close(answer)
 	c.answer(t, "the one that was parked")
 	c.answer(t, "the one behind it")
 	s.awaitResting(t, 0, 1)
+	if conn.left != nil {
+		t.Errorf("got room for %d bytes kept while it rests, want none", cap(conn.left))
+	}
 	c.ask(t, "/after it has rested")
 }
 

@@ -29,8 +29,8 @@ func (c *Conn) kick(state int64) {
 // kicked ends what a kick has begun, and returns what Read returns: what has come all the same, or the end that makes fasthttp let go.
 func (c *Conn) kicked(n int, err error, since int64) (int, error) {
 	c.patrol.mu.Lock() // until then the deadline may be on its way
-	c.patrol.mu.Unlock()
 	c.socket.SetReadDeadline(time.Time{})
+	c.patrol.mu.Unlock()
 	if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 		return n, err
 	}
@@ -45,28 +45,21 @@ func (c *Conn) letGo(since int64) (int, error) {
 	return 0, io.EOF
 }
 
-// ahead reports whether TLS has read something beyond what it has handed out, which the system does not tell of, and keeps that for the next Read.
-func (c *Conn) ahead() bool {
-	var b [512]byte
-	c.socket.SetReadDeadline(past) // so that it reads no more than it has
-	n, err := c.tls.Read(b[:])
-	c.socket.SetReadDeadline(time.Time{})
-	c.left = append(c.left, b[:n]...)
-	return n > 0 || !errors.Is(err, os.ErrDeadlineExceeded)
-}
-
 // Rest gives the connection back to be served, with the next request: its owner has answered the one for which it was detached, and does
-// not use it any more.
+// not use it any more. Over TLS it may take some ms.
 func (c *Conn) Rest() {
 	c.taken = false
-	comes := len(c.left) > 0 || c.tls != nil && c.ahead()
+	ended := false
+	if there := c.present().is; c.tls != nil && there != nil {
+		ended = !there() // it keeps what TLS has read ahead, of which the system does not tell
+	}
 	p := c.patrol
 	p.mu.Lock()
 	p.clock()
 	c.since = p.now.Load()
 	c.unwatchLocked()
 	switch {
-	case comes || !p.watcher.rests():
+	case ended || len(c.left) > 0 || !p.watcher.rests():
 		p.wakeLocked(c)
 		p.mu.Unlock()
 		p.crew.Go(c)
