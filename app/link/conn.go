@@ -170,7 +170,9 @@ func (c *Conn) Read(b []byte) (int, error) {
 		return 0, errHead
 	case len(c.left) > 0:
 		n := copy(b, c.left)
-		c.left = c.left[n:]
+		if c.left = c.left[n:]; len(c.left) == 0 {
+			c.left = nil // up to 16 KiB, of one that may rest for long
+		}
 		c.follow(b[:n])
 		return n, nil
 	}
@@ -187,12 +189,11 @@ func (c *Conn) Read(b []byte) (int, error) {
 		c.enter(phaseIdle | stays)
 	case c.woken:
 		c.become(phaseIdle | stays)
-	case c.restsAtOnce:
-		n, err := c.readAtOnce(b)
-		if !c.resting {
-			c.follow(b[:n])
-		}
-		return n, err
+	case c.restsAtOnce && c.tls == nil:
+		return c.letGo(c.patrol.now.Load())
+	case c.restsAtOnce: // what TLS has read already may be the next request: it reads no more than that
+		c.socket.SetReadDeadline(past)
+		c.enter(phaseKicked)
 	default:
 		c.enter(phaseIdle)
 	}

@@ -16,9 +16,9 @@ type Crew struct {
 
 	mu sync.Mutex
 	// guarded by mu
-	idle  []chan Task // of the hands that have nothing to do, the latest last
-	least int         // how many of them there have been at the least since the last Trim
-	queue []Task      // for Soon, the first one at head
+	idle  []hand // that have nothing to do, the latest last
+	least int    // how many of them there have been at the least since the last Trim
+	queue []Task // for Soon, the first one at head
 	head  int
 	busy  int // hands that work on the queue, those that are blocked left out
 	ended bool
@@ -33,7 +33,7 @@ func (c *Crew) Go(t Task) {
 	n := len(c.idle) - 1
 	if n < 0 {
 		c.mu.Unlock()
-		go newHand().work(c, t)
+		go make(hand).work(c, t)
 		return
 	}
 	hand := c.idle[n]
@@ -71,10 +71,12 @@ func (c *Crew) Blocks(f func()) {
 	if next != nil {
 		c.Go(&queued{c, next})
 	}
+	defer func() { // also if f panics
+		c.mu.Lock()
+		c.busy++ // for a moment there may be more than most
+		c.mu.Unlock()
+	}()
 	f()
-	c.mu.Lock()
-	c.busy++ // for a moment there may be more than most
-	c.mu.Unlock()
 }
 
 // nextLocked takes the next task from the queue for a hand that is free, if there is one.
@@ -116,10 +118,8 @@ func (q *queued) Run() {
 	}
 }
 
-// hand is a goroutine of a Crew.
+// hand is a goroutine of a Crew, by what it is given tasks through. It is closed to let the goroutine go.
 type hand chan Task
-
-func newHand() hand { return make(hand) }
 
 func (h hand) work(c *Crew, t Task) {
 	for t != nil {
@@ -140,7 +140,7 @@ func (h hand) work(c *Crew, t Task) {
 // Trim lets go the hands that have had nothing to do since the last call.
 func (c *Crew) Trim() {
 	c.mu.Lock()
-	gone := append([]chan Task(nil), c.idle[:c.least]...)
+	gone := append([]hand(nil), c.idle[:c.least]...)
 	kept := copy(c.idle, c.idle[c.least:])
 	clear(c.idle[kept:])
 	c.idle = c.idle[:kept]

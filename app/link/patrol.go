@@ -97,10 +97,12 @@ func (p *patrol) drain() (served, lingering int) {
 // stop ends the walk and waits for it, and closes the connections that are left.
 func (p *patrol) stop() {
 	close(p.stopping)
+	p.mu.Lock()
+	p.ended = true // nothing is armed from now on: the number of the watcher's descriptor may soon be another one's
+	p.mu.Unlock()
 	p.watcher.stop()
 	p.stopped.Wait()
 	p.mu.Lock()
-	p.ended = true
 	for _, r := range [...]*row{&p.busy, &p.parked, &p.fresh, &p.idle} {
 		for c := r.first; c != nil; c = c.next {
 			c.socket.Close() // not TLS, which would say goodbye first
@@ -272,6 +274,8 @@ func (p *patrol) lookLocked(c *Conn) {
 		p.endLocked(c, state, lasted-p.idleFor)
 	case phaseFirst:
 		p.endLocked(c, state, lasted-p.request)
+	case phaseKicked: // it goes on where TLS writes to read
+		p.cut(c, lasted-p.idleFor)
 	case phaseRequest:
 		p.cut(c, lasted-p.request)
 	case phaseReply:

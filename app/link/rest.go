@@ -44,36 +44,25 @@ func (c *Conn) letGo(since int64) (int, error) {
 	return 0, io.EOF
 }
 
-// readAtOnce is Read for a connection that has always had time between requests. Over TLS something may lie in its buffers.
-func (c *Conn) readAtOnce(b []byte) (n int, err error) {
-	since := c.patrol.now.Load()
-	if c.tls == nil {
-		return c.letGo(since)
-	}
-	c.socket.SetReadDeadline(past) // so that TLS reads no more than it has
-	n, err = c.Conn.Read(b)
-	c.socket.SetReadDeadline(time.Time{})
-	if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
-		return n, err
-	}
-	return c.letGo(since)
-}
-
 // Rest gives the connection back to be served, with the next request: its owner has answered the one for which it was detached, and does
-// not use it any more.
+// not use it any more. Over TLS it may take some ms.
 func (c *Conn) Rest() {
 	c.taken = false
+	ended := false
+	if there := c.present().is; c.tls != nil && there != nil {
+		ended = !there() // it keeps what TLS has read ahead, of which the system does not tell
+	}
 	p := c.patrol
 	p.mu.Lock()
 	p.clock()
 	c.since = p.now.Load()
+	c.unwatchLocked()
 	switch {
-	case len(c.left) > 0 || !p.watcher.rests():
+	case ended || len(c.left) > 0 || !p.watcher.rests():
 		p.wakeLocked(c)
 		p.mu.Unlock()
 		p.crew.Go(c)
 	default:
-		c.unwatchLocked()
 		p.restLocked(c)
 		p.mu.Unlock()
 	}

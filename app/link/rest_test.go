@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -210,4 +211,47 @@ func TestRestLosesNothing(t *testing.T) {
 		})
 	}
 	asking.Wait()
+}
+
+// writesToRead is a connection whose Read writes first, as that of TLS may, to a client that reads nothing.
+type writesToRead struct {
+	net.Conn
+	cut chan struct{}
+}
+
+func (c *writesToRead) Read([]byte) (int, error) {
+	<-c.cut
+	return 0, os.ErrDeadlineExceeded
+}
+
+func (c *writesToRead) SetReadDeadline(time.Time) error { return nil }
+
+func (c *writesToRead) SetWriteDeadline(time.Time) error {
+	select {
+	case <-c.cut:
+	default:
+		close(c.cut)
+	}
+	return nil
+}
+
+// TestAKickIsBounded kicks a connection that does not stop reading at that.
+func TestAKickIsBounded(t *testing.T) {
+	const limit = 50 * time.Millisecond
+	p := newPatrol(limit, limit, limit, NewCrew(), nil)
+	defer p.stop()
+	_, theirs := connect(t)
+	c := newConn(&writesToRead{theirs, make(chan struct{})}, p)
+	p.admit(c, 0, 0)
+	defer c.Close()
+	ended := make(chan struct{})
+	go func() {
+		c.Read(make([]byte, 1))
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-time.After(patience):
+		t.Error("got a Read that goes on, want its end: its client does not read")
+	}
 }

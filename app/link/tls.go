@@ -72,10 +72,9 @@ func (c *Conn) hungUp(p *presence) bool {
 	defer c.tls.SetDeadline(time.Time{})
 	var b [512]byte
 	for patience := false; len(c.left) < maxAhead; {
-		// At first only what TLS itself has read already: a deadline in the past keeps it from reading more.
-		c.tls.SetReadDeadline(past)
-		if patience {
-			c.tls.SetDeadline(time.Now().Add(hungUpFor))
+		c.tls.SetDeadline(time.Now().Add(hungUpFor)) // TLS may write to read: the answer to a KeyUpdate
+		if !patience {
+			c.tls.SetReadDeadline(past) // at first only what TLS itself has read already
 		}
 		n, err := c.tls.Read(b[:])
 		c.left = append(c.left, b[:n]...)

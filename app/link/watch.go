@@ -72,7 +72,7 @@ func (p *patrol) armLocked(c *Conn, what concern) bool {
 	if p.armed.times == 0 {
 		p.armed.times = 1
 	}
-	if c.fd < 0 || !p.watcher.arm(c, p.armed.times, what) {
+	if p.ended || c.fd < 0 || !p.watcher.arm(c, p.armed.times, what) {
 		return false
 	}
 	for int(c.fd) >= len(p.armed.byFD) {

@@ -164,3 +164,19 @@ func BenchmarkWatch(b *testing.B) {
 		c.Unwatch()
 	}
 }
+
+// TestNothingIsArmedAfterTheEnd parks a connection when its patrol has ended, and the number of its watcher's descriptor is another one's.
+func TestNothingIsArmedAfterTheEnd(t *testing.T) {
+	p := newPatrol(time.Minute, time.Minute, time.Minute, NewCrew(), nil)
+	p.stop()
+	other := newPatrol(time.Minute, time.Minute, time.Minute, NewCrew(), nil)
+	defer other.stop()
+	_, c := admitted(t, p)
+	defer c.Close()
+	c.Watch(newOwner())
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c.armed != 0 {
+		t.Error("got a connection armed by a watcher that has ended, want not")
+	}
+}

@@ -292,7 +292,7 @@ func (l *later) end(t then) {
 	l.host.laters.remove(l)
 	l.errand.done()
 	if t == serveOn {
-		l.conn.Rest()
+		l.blocks(l.conn.Rest)
 	} else {
 		l.conn.Close()
 	}
