@@ -136,7 +136,7 @@ func (b *Bells) Unhang(key Key, to Role, bell Bell) (last bool) {
 	return true
 }
 
-// Ring rings every bell that hangs at the key for role to, and wakes who sleeps on them. It is called without locks.
+// Ring rings every bell that hangs at the key for role to, and wakes what sleeps on them. It is called without locks.
 //
 // hot: called after every write.
 func (b *Bells) Ring(key Key, to Role, n News) {
@@ -161,6 +161,6 @@ func (b *Bells) Ring(key Key, to Role, n News) {
 		bell.Wake(len(asleep) == 1)
 	}
 	if listened {
-		runtime.Gosched() // who listens runs before the writer goes on: a hand-off takes 60 µs instead of 75
+		runtime.Gosched() // the listener runs before the writer goes on: a hand-off takes 60 µs instead of 75
 	}
 }

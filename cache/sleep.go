@@ -55,8 +55,8 @@ func (s *sleep) hear() (n News, rung bool) {
 
 // Sleep hands a wait whose latest call has left it Pending to a Sleeper, which is told of each ring from then on; of one that came since that
 // call, too, maybe before Sleep returns. It goes on with the wait, by a call with a Stay of less than zero, when it was told of a ring, at Until,
-// which is another moment after each call, and when the mailroom closes, which nobody tells it. The error is the store's, and the wait is to be
-// ended then. Sleep is called once, unless it fails.
+// which is another moment after each call, and when the mailroom closes, which nobody tells it. The error is the store's: then the wait
+// has to be ended. Sleep is called once, unless it fails.
 func (m *Mailroom) Sleep(ctx context.Context, w *Wait, s Sleeper) error {
 	bell := &sleep{wait: w, sleeper: s}
 	if err := m.store.Hang(ctx, w.key, w.to, bell); err != nil { // before the other one is taken down, so that none is missed
@@ -71,7 +71,7 @@ func (m *Mailroom) Sleep(ctx context.Context, w *Wait, s Sleeper) error {
 	select {
 	case n := <-chime:
 		bell.note(n)
-		s.Rang(w) // who calls is awake
+		s.Rang(w) // it is awake, since it calls
 	default:
 	}
 	m.putBack(chime)

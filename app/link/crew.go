@@ -5,10 +5,10 @@ import (
 	"sync"
 )
 
-// Task is work for a Crew. It sees to its own panics.
+// Task is work for a Crew. It sees to its own panics, or calls only what does.
 type Task interface{ Run() }
 
-// Crew does what is to be done for connections that have no goroutine of their own. It keeps goroutines whose stacks have grown already: a new
+// Crew does what there is to do for connections that have no goroutine of their own. It keeps goroutines whose stacks have grown already: a new
 // one would have to grow its own. NewCrew makes one, and Dismiss lets its hands go. It is safe for concurrent use.
 type Crew struct {
 	// set at construction

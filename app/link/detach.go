@@ -6,7 +6,7 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// Detach takes the request's connection away from fasthttp. Once the handler has returned, own is called and the connection is its owner's, who
+// Detach takes the request's connection away from fasthttp. Once the handler has returned, own is called and the connection is its owner's, which
 // closes it, or gives it back by Rest. The owner finds the connection closed if it broke before. The goroutine that calls own holds the
 // request's memory until own returns, so own does not wait. Detach reports whether it can; if it cannot, own is not called. It cannot before the
 // request's body has been read.

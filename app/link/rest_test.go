@@ -44,7 +44,7 @@ func skipWhereNobodyRests(t *testing.T, s *served) {
 }
 
 // TestRest lets connections rest before their first request, and between two. Requests that come then are served, one by one, together, and in
-// pieces; and who leaves is forgotten.
+// pieces; and a client that leaves is forgotten.
 func TestRest(t *testing.T) {
 	s := serve(t, slow(0), func(c *fasthttp.RequestCtx) { c.SetBody(c.Path()) })
 	skipWhereNobodyRests(t, s)

@@ -10,7 +10,7 @@ type Watched interface {
 	Stirred()
 }
 
-// Watch parks the connection: its owner, who neither reads nor writes, is told if it stirs, from now until Unwatch, Rest or Close. It does nothing if
+// Watch parks the connection: its owner, which neither reads nor writes, is told if it stirs, from now until Unwatch, Rest or Close. It does nothing if
 // it is watched and has not stirred, and where connections cannot be watched. The owner of one that is closed is told at once.
 func (c *Conn) Watch(owner Watched) {
 	if !c.patrol.park(c, owner) {

@@ -55,9 +55,8 @@ func (w *watcher) hear(p *patrol) {
 	for {
 		n := 0
 		err := w.raw.Read(func(fd uintptr) bool {
-			var err error
-			n, err = unix.EpollWait(int(fd), events[:], 0)
-			return n > 0 || err != nil && err != unix.EINTR
+			n, _ = unix.EpollWait(int(fd), events[:], 0) // which is not interrupted where it does not wait
+			return n != 0
 		})
 		if err != nil || n <= 0 {
 			return // it was stopped

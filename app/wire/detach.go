@@ -25,12 +25,7 @@ func (v *Visit) Head(c *fiber.Ctx, lines string) []byte {
 //
 // The error is ErrLater if run will be called, and otherwise why it will not: the request is refused then.
 func (v *Visit) Detach(c *fiber.Ctx, run func(conn *link.Conn, key cache.Key) (sent int)) error {
-	select {
-	case <-v.Mail.Closing():
-		return custerrors.ServerIsShuttingDown
-	default:
-	}
-	hold, err := v.Gate.Hold(&v.Pass)
+	hold, err := v.holdStream()
 	if err != nil {
 		return err
 	}

@@ -34,7 +34,7 @@ type later struct {
 	sleeps bool        // bells ring it, and no goroutine
 	over   bool        // wait and hold are given back
 	unsent []byte      // of buf, what the system would not take at once
-	then   then        // after that
+	step   step        // after that
 	buf    *[]byte     // from buffers; nil: nothing is being written
 
 	mu sync.Mutex
@@ -47,9 +47,9 @@ type later struct {
 
 // errand is what a later does when it is awake.
 type errand interface {
-	// goOn appends to dst what there is to say, and returns what is to be done when that is written. It is called again after each wake-up. It
-	// blocks only within later.blocks.
-	goOn(l *later, dst []byte, why cause) ([]byte, then)
+	// goOn appends to dst what there is to say, and returns what comes when that is written. It is called again after each wake-up. It blocks
+	// only within later.blocks.
+	goOn(l *later, dst []byte, why cause) ([]byte, step)
 	// wrote is told how much of it the client was sent.
 	wrote(n int)
 	// done is called once, at the end of all.
@@ -58,14 +58,14 @@ type errand interface {
 	until() time.Time
 }
 
-// then is what is to be done when something was written.
-type then uint8
+// step is what comes next, when something was written.
+type step uint8
 
 const (
-	sleepOn then = iota // until something wakes it
-	goOn                // there may be more to say now
-	serveOn             // the connection is given back, for further requests
-	hangUp              // the connection is closed
+	stepSleep step = iota // until something wakes it
+	stepMore              // there may be more to say now
+	stepServe             // the connection is given back, for further requests
+	stepClose             // the connection is closed
 )
 
 // cause is why a later was woken: one or more of them.
@@ -147,15 +147,15 @@ func (l *later) run(here bool) {
 	defer func() {
 		if r := recover(); r != nil { // a bug: it costs this one connection
 			l.host.Watch.Panicked(r)
-			l.end(hangUp)
+			l.end(stepClose)
 		}
 	}()
-	for {
+	for round := 0; ; round++ {
+		if here && (len(l.unsent) > 0 || round == roundsHere) {
+			l.host.crew.Soon(l)
+			return
+		}
 		if l.buf != nil {
-			if here && len(l.unsent) > 0 {
-				l.host.crew.Soon(l)
-				return
-			}
 			if !l.flush() {
 				return
 			}
@@ -170,6 +170,9 @@ func (l *later) run(here bool) {
 		l.say(why)
 	}
 }
+
+// roundsHere is how often somebody else's goroutine goes on: for a message that comes alone twice, and once more.
+const roundsHere = 3
 
 // gone is a cause beside stirred: the client has left.
 const gone cause = 1 << 7
@@ -186,18 +189,18 @@ func (l *later) reasons() (why cause, asleep bool) {
 // say lets the errand go on, and writes what the system takes at once.
 func (l *later) say(why cause) {
 	l.buf, _ = buffers.Get().(*[]byte)
-	*l.buf, l.then = l.errand.goOn(l, (*l.buf)[:0], why)
+	*l.buf, l.step = l.errand.goOn(l, (*l.buf)[:0], why)
 	rest, err := *l.buf, error(nil)
 	if len(rest) > 0 {
 		rest, err = l.conn.WriteNow(rest)
 		l.errand.wrote(len(*l.buf) - len(rest))
 	}
 	if l.unsent = rest; err != nil {
-		l.unsent, l.then = nil, hangUp
+		l.unsent, l.step = nil, stepClose
 	}
 }
 
-// flush writes what is left to write, and does what is to be done then. It reports whether that is to go on.
+// flush writes what is left to write, and takes the next step. It reports whether there is more to do.
 func (l *later) flush() bool {
 	if len(l.unsent) > 0 {
 		l.conn.Unwatch() // the patrol sees to those that write
@@ -205,7 +208,7 @@ func (l *later) flush() bool {
 			n, err := l.conn.Write(l.unsent)
 			l.errand.wrote(n)
 			if err != nil { // the client has left, or was too slow and the patrol cut it off
-				l.then = hangUp
+				l.step = stepClose
 			}
 		})
 		l.unsent = nil
@@ -214,17 +217,17 @@ func (l *later) flush() bool {
 		buffers.Put(l.buf)
 	}
 	l.buf = nil
-	switch l.then {
-	case goOn:
+	switch l.step {
+	case stepMore:
 		l.mu.Lock()
 		l.why |= rung
 		l.mu.Unlock()
 		return true
-	case sleepOn:
+	case stepSleep:
 		l.rest()
 		return true
 	}
-	l.end(l.then)
+	l.end(l.step)
 	return false
 }
 
@@ -287,11 +290,11 @@ func (l *later) release() {
 }
 
 // end is the last that is done.
-func (l *later) end(t then) {
+func (l *later) end(s step) {
 	l.release()
 	l.host.laters.remove(l)
 	l.errand.done()
-	if t == serveOn {
+	if s == stepServe {
 		l.blocks(l.conn.Rest)
 	} else {
 		l.conn.Close()

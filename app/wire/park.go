@@ -42,6 +42,7 @@ type parked struct {
 	old     bool   // the client speaks HTTP/1.0, and asked for it to be kept
 
 	passage watch.Passage
+	settled bool
 }
 
 // park answers the question later, within the wait, and serves the connection further afterwards. It reports whether it can. If so, the wait is ended
@@ -62,26 +63,26 @@ func (v *Visit) park(c *fiber.Ctx, q *question, wait *cache.Wait, hold gate.Hold
 }
 
 // goOn implements errand: it looks, and answers if there is something to say.
-func (p *parked) goOn(l *later, dst []byte, why cause) ([]byte, then) {
+func (p *parked) goOn(l *later, dst []byte, why cause) ([]byte, step) {
 	h := p.host
 	body, at, err := []byte(nil), 0, cache.ErrGone
 	switch {
 	case why&gone != 0:
 	case why == stirred: // needlessly
-		return dst, sleepOn
+		return dst, stepSleep
 	default:
 		body, at, err = p.find(l)
 		if p.wait.Pending() {
 			if err = l.sleep(); err == nil {
-				return dst, sleepOn
+				return dst, stepSleep
 			}
 		}
 	}
 	l.release()
 	h.Watch.Waited(h.Watch.Now()-p.began, err)
 	if err = orLeft(err, &p.wait); err == cache.ErrGone {
-		h.Watch.Settle(&p.passage, p.question.key, metrics.Gone, 0)
-		return dst, hangUp
+		p.settle(metrics.Gone, 0)
+		return dst, stepClose
 	}
 
 	r := Reply{Response: fasthttp.AcquireResponse(), get: p.get}
@@ -99,7 +100,7 @@ func (p *parked) goOn(l *later, dst []byte, why cause) ([]byte, then) {
 	if p.granted != 0 {
 		h.grant(&r, p.question.key, p.question.to, p.granted)
 	}
-	h.Watch.Settle(&p.passage, p.question.key, end, len(r.Body()))
+	p.settle(end, len(r.Body()))
 	if p.last || h.leaving.Load() {
 		r.SetConnectionClose()
 	}
@@ -109,9 +110,9 @@ func (p *parked) goOn(l *later, dst []byte, why cause) ([]byte, then) {
 	r.Header.SetContentLength(len(r.Body()))
 	dst = append(r.Header.AppendBytes(dst), r.Body()...)
 	if r.ConnectionClose() {
-		return dst, hangUp
+		return dst, stepClose
 	}
-	return dst, serveOn
+	return dst, stepServe
 }
 
 var (
@@ -134,8 +135,18 @@ func (p *parked) find(l *later) (body []byte, at int, err error) {
 // wrote implements errand.
 func (*parked) wrote(int) {}
 
+// settle counts how the request ended.
+func (p *parked) settle(end metrics.Ending, sent int) {
+	p.settled = true
+	p.host.Watch.Settle(&p.passage, p.question.key, end, sent)
+}
+
 // done implements errand.
-func (*parked) done() {}
+func (p *parked) done() {
+	if !p.settled { // it has panicked
+		p.settle(p.host.Watch.Requests.Of(custerrors.InternalError), 0)
+	}
+}
 
 // until implements errand.
 func (p *parked) until() time.Time { return p.wait.Until() }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"signal-server/app/gate"
 	"signal-server/app/watch"
 	"signal-server/app/watch/metrics"
 	"signal-server/cache"
@@ -55,12 +56,7 @@ type streaming struct {
 //
 // The error is ErrLater if the stream will be asked, and otherwise why it will not: the request is refused then.
 func (v *Visit) Stream(c *fiber.Ctx, s Streaming) error {
-	select {
-	case <-v.Mail.Closing():
-		return custerrors.ServerIsShuttingDown
-	default:
-	}
-	hold, err := v.Gate.Hold(&v.Pass)
+	hold, err := v.holdStream()
 	if err != nil {
 		return err
 	}
@@ -75,14 +71,24 @@ func (v *Visit) Stream(c *fiber.Ctx, s Streaming) error {
 	return custerrors.RequestIsInvalid // a connection of a test
 }
 
+// holdStream lets a stream begin, or says why it may not.
+func (v *Visit) holdStream() (gate.Hold, error) {
+	select {
+	case <-v.Mail.Closing():
+		return gate.Hold{}, custerrors.ServerIsShuttingDown
+	default:
+		return v.Gate.Hold(&v.Pass)
+	}
+}
+
 // goOn implements errand.
-func (s *streaming) goOn(l *later, dst []byte, why cause) (out []byte, t then) {
+func (s *streaming) goOn(l *later, dst []byte, why cause) (out []byte, next step) {
 	switch {
 	case why&gone != 0:
 		s.ended = true
-		return dst, hangUp
+		return dst, stepClose
 	case why == stirred: // needlessly
-		return dst, sleepOn
+		return dst, stepSleep
 	}
 	now := time.Now()
 	var after After
@@ -93,15 +99,15 @@ func (s *streaming) goOn(l *later, dst []byte, why cause) (out []byte, t then) {
 	switch {
 	case after == Ends:
 		s.ended = true
-		return out, hangUp
+		return out, stepClose
 	case after == Asks:
-		return out, goOn
+		return out, stepMore
 	}
 	if err := l.sleep(); err != nil {
 		s.ended = true
-		return out, hangUp // the store does not tell any more: the reader resumes
+		return out, stepClose // the store does not tell any more: the reader resumes
 	}
-	return out, sleepOn
+	return out, stepSleep
 }
 
 // wrote implements errand.

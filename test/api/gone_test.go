@@ -181,7 +181,7 @@ func (g *gate) Touch(ctx context.Context, key cache.Key) (cache.Lease, error) {
 	return lease, err
 }
 
-// Tells says that a look may take its time, so that who rings does not look for whoever waits.
+// Tells says that a look may take its time, so that a writer does not look for those that wait.
 func (*gate) Tells() bool { return true }
 
 // gated returns a server over a gate.
