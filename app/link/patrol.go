@@ -96,11 +96,13 @@ func (p *patrol) drain() (served, lingering int) {
 
 // stop ends the walk and waits for it, and closes the connections that are left.
 func (p *patrol) stop() {
+	p.mu.Lock()
+	p.ended = true // nothing is armed any more: the watcher's descriptor may soon be somebody else's
+	p.mu.Unlock()
 	close(p.stopping)
 	p.watcher.stop()
 	p.stopped.Wait()
 	p.mu.Lock()
-	p.ended = true
 	for _, r := range [...]*row{&p.busy, &p.parked, &p.fresh, &p.idle} {
 		for c := r.first; c != nil; c = c.next {
 			c.socket.Close() // not TLS, which would say goodbye first
