@@ -96,6 +96,9 @@ func (p *patrol) drain() (served, lingering int) {
 
 // stop ends the walk and waits for it, and closes the connections that are left.
 func (p *patrol) stop() {
+	p.mu.Lock()
+	p.ended = true // nothing is armed any more: the watcher's descriptor may soon be somebody else's
+	p.mu.Unlock()
 	close(p.stopping)
 	p.mu.Lock()
 	p.ended = true // nothing is armed from now on: the number of the watcher's descriptor may soon be another one's

@@ -21,7 +21,7 @@ func (c *Conn) Watch(owner Watched) {
 func (p *patrol) park(c *Conn, owner Watched) (open bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if c.row == nil || c.lingers {
+	if c.row == nil || c.lingers || p.ended {
 		return false
 	}
 	if c.owner == nil {

@@ -152,6 +152,40 @@ func TestWatchIsForOneOwner(t *testing.T) {
 	}
 }
 
+// TestWatchHearsAtOnce lets clients leave one after the other, each when the one before was noticed: one that is looked for now and then would be
+// noticed late each time. A busy machine may delay some of them.
+func TestWatchHearsAtOnce(t *testing.T) {
+	p := newPatrol(time.Minute, time.Minute, time.Minute, NewCrew(), nil)
+	defer p.stop()
+	if !p.watcher.rests() {
+		t.Skip("this system is asked now and then")
+	}
+	fastest := patience
+	for range 20 {
+		ours, c := admitted(t, p)
+		o := newOwner()
+		c.Watch(o)
+		left := time.Now()
+		ours.Close()
+		o.wantTold(t, "a client that leaves")
+		fastest = min(fastest, time.Since(left))
+		c.Close()
+	}
+	if want := 100 * time.Millisecond; fastest > want {
+		t.Errorf("got the fastest of all noticed after %v, want it within %v", fastest, want)
+	}
+}
+
+// TestWatchAfterTheEnd watches a connection of a Listener that was stopped: its socket is closed, and the owner is told.
+func TestWatchAfterTheEnd(t *testing.T) {
+	p := newPatrol(time.Minute, time.Minute, time.Minute, NewCrew(), nil)
+	_, c := admitted(t, p)
+	p.stop()
+	o := newOwner()
+	c.Watch(o)
+	o.wantTold(t, "watched after the end")
+}
+
 // BenchmarkWatch parks a connection and takes it back.
 func BenchmarkWatch(b *testing.B) {
 	p := newPatrol(time.Minute, time.Minute, time.Minute, NewCrew(), nil)
