@@ -100,9 +100,6 @@ func (p *patrol) stop() {
 	p.ended = true // nothing is armed any more: the watcher's descriptor may soon be somebody else's
 	p.mu.Unlock()
 	close(p.stopping)
-	p.mu.Lock()
-	p.ended = true // nothing is armed from now on: the number of the watcher's descriptor may soon be another one's
-	p.mu.Unlock()
 	p.watcher.stop()
 	p.stopped.Wait()
 	p.mu.Lock()
