@@ -1,9 +1,12 @@
 package api_test
 
 import (
+	"bufio"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -143,5 +146,43 @@ func TestLimitsOfWaits(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestAPageThatReloadsMayWait lets a client that may wait twice wait, and come back on another connection once the server has parked its wait, again
+// and again, as a page does that is reloaded. It has closed each connection before it opens the next one, and is never refused.
+func TestAPageThatReloadsMayWait(t *testing.T) {
+	s := limited(t, limit.Config{Waits: 2})
+	for _, line := range []string{"GET /answer/sdp?wait=30", "GET /answer/messages?wait=30", "GET /answer/events"} {
+		key := newKey() // the page's, which its reload does not change
+		var page *peer
+		var br *bufio.Reader
+		for range 21 {
+			if page != nil {
+				page.Close()
+			}
+			page, br = s.dial(t)
+			fmt.Fprintf(page, "%s HTTP/1.1\r\nHost: x\r\nkey: %s\r\n\r\n", line, key)
+			page.SetReadDeadline(time.Now().Add(ages[1]))
+			if said, err := io.ReadAll(br); !isTimeout(err) || strings.HasPrefix(string(said), "HTTP/1.1 429") {
+				t.Fatalf("%s: got %q, %v, want it to go on", line, said, err)
+			}
+		}
+		s.do(t, request{line: "POST /offer/sdp", key: key, body: open("o")}).expect(t, "opening", "", "")
+		page.SetReadDeadline(time.Now().Add(soon))
+		for told := ""; !strings.Contains(told, `"o"`); {
+			c, err := br.ReadByte()
+			if err != nil {
+				t.Fatalf("%s: got %q, %v, want the page that was loaded last to be told", line, told, err)
+			}
+			told += string(c)
+		}
+		page.Close()
+		s.eventually(t, "signal_connections", 1) // the opener's
+	}
+	for series := range scraped(t, s.app) {
+		if strings.Contains(series, "TooManyRequests") {
+			t.Errorf("got %s, want nobody refused", series)
+		}
 	}
 }

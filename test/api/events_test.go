@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -291,4 +292,40 @@ func TestAReaderThatDoesNotKeepUpIsCutOff(t *testing.T) {
 	}
 	again := s.listen(t, "/answer/events?key="+key)
 	again.want(event("sdp", `"`+large+`"`))
+}
+
+// TestReadersThatDoNotKeepUpHoldNobodyUp fills the connections of many readers that read nothing. Meanwhile the writer is answered, others that read or
+// wait for the same or something else are told, and the slow ones, once they read, get all of it.
+func TestReadersThatDoNotKeepUpHoldNobodyUp(t *testing.T) {
+	slow := 8 * runtime.GOMAXPROCS(0) // more than the server has hands for such work
+	s := serve(t, holdingLittle, func(o *options) {
+		o.config.Link.ReadTimeout = time.Minute // bounds a write, too: nobody is cut off
+		o.config.Call.SDPBytes, o.config.Wire.BodyBytes, o.config.Limits.SessionBytes = 2<<20, 3<<20, 3<<20
+		o.memory = 256 << 20
+	})
+	key, other := newKey(), newKey()
+	var sleepers []*listener
+	for range slow {
+		l := s.listen(t, "/answer/events?key="+key)
+		l.want(":")
+		l.conn.holdLittle(t)
+		sleepers = append(sleepers, l)
+	}
+	reader, elsewhere := s.listen(t, "/answer/events?key="+key), s.listen(t, "/answer/events?key="+other)
+	waits := s.start(t, request{line: "GET /answer/messages?wait=30", key: key})
+	s.grow(t, key, slow+2, ages[1])
+	large := strings.Repeat("x", 2<<20) // more than a connection holds
+	s.do(t, request{line: "POST /offer/messages", key: key, body: `{"sdp":"` + large + `"}`}).expect(t, "the writer", "", news())
+	reader.want(event("sdp", `"`+large+`"`))
+	waits().expect(t, "a wait", "", news("sdp "+large))
+	s.do(t, request{line: "POST /offer/candidate", key: key, body: "c"}).expect(t, "the writer's next request", "", "")
+	reader.want(event("candidate", `"c"`))
+	s.do(t, request{line: "POST /offer/sdp", key: other, body: open("o")})
+	elsewhere.want(event("sdp", `"o"`))
+	if got, want := scraped(t, s.app)["signal_streams"], float64(slow+2); got != want {
+		t.Errorf("signal_streams: got %v, want all %v", got, want)
+	}
+	for _, l := range sleepers {
+		l.want(event("sdp", `"`+large+`"`), event("candidate", `"c"`))
+	}
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"signal-server/cache"
 	"signal-server/custerrors"
@@ -142,6 +144,51 @@ func TestAClientThatPipelinesIsThere(t *testing.T) {
 	readAnswer(t, br, "GET").expect(t, "the first", "", `"a"`)
 	s.do(t, request{line: "POST /answer/candidate", key: key, body: "c"})
 	readAnswer(t, br, "GET").expect(t, "the second", "", `"c"`)
+}
+
+// TestWhoLeavesIsLetGo lets clients leave in every way that a transport has, from wherever a connection may be. Nothing else happens, and the server
+// keeps nothing of them.
+func TestWhoLeavesIsLetGo(t *testing.T) {
+	s := serve(t)
+	ways := map[string]func(*peer){
+		"closed":      func(c *peer) { c.Close() }, // over TLS a close_notify, and the FIN behind it
+		"half closed": func(c *peer) { c.CloseWrite() },
+		"a FIN":       func(c *peer) { c.socket.(interface{ CloseWrite() error }).CloseWrite() },
+		"reset":       func(c *peer) { c.SetLinger(0); c.Close() },
+	}
+	for where, test := range map[string]struct {
+		sent    string
+		answers int
+		series  string // which counts it
+		age     time.Duration
+	}{
+		"nowhere":              {series: "signal_connections"},
+		"between two requests": {sent: "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", answers: 1, series: "signal_connections", age: ages[1]},
+		"a wait":               {sent: "GET /answer/sdp?wait=30&key=%s HTTP/1.1\r\nHost: x\r\n\r\n", series: "signal_connections"},
+		"a parked wait":        {sent: "GET /answer/sdp?wait=30&key=%s HTTP/1.1\r\nHost: x\r\n\r\n", series: "signal_waits"},
+		"a parked reader":      {sent: "GET /answer/messages?wait=30&key=%s HTTP/1.1\r\nHost: x\r\n\r\n", series: "signal_waits"},
+		"a stream":             {sent: "GET /answer/events?key=%s HTTP/1.1\r\nHost: x\r\n\r\n", series: "signal_streams"},
+	} {
+		for how, leave := range ways {
+			t.Run(where+", "+how, func(t *testing.T) {
+				conn, br := s.dial(t)
+				io.WriteString(conn, strings.Replace(test.sent, "%s", newKey(), 1))
+				for range test.answers {
+					readAnswer(t, br, "GET")
+				}
+				s.eventually(t, test.series, 1)
+				<-time.After(test.age)
+				left := time.Now()
+				leave(conn)
+				s.eventually(t, "signal_connections", 0)
+				if took, before := time.Since(left), 10*time.Second; took > before { // whatever else the server would find it by comes later
+					t.Errorf("got the client let go after %v, want it at once", took)
+				}
+				s.eventually(t, "signal_waits", 0)
+				s.eventually(t, "signal_streams", 0)
+			})
+		}
+	}
 }
 
 // gate is a store from which nobody can take while it is shut.

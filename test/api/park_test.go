@@ -19,27 +19,39 @@ import (
 	"signal-server/custerrors"
 )
 
-// TestOldHTTPWaits checks that a wait over HTTP/1.0 lasts as long as any other, and that news ends it.
+// TestOldHTTPWaits checks that a wait over HTTP/1.0, which proxies speak, lasts as long as any other, is parked, and is ended by news. The connection
+// goes on if the client has asked for that.
 func TestOldHTTPWaits(t *testing.T) {
 	s := serve(t)
 	for _, keep := range []string{"", "Connection: keep-alive\r\n"} {
 		key := newKey()
 		s.do(t, request{line: "POST /offer/sdp", key: key, body: open("o")})
 		conn, br := s.dial(t)
+		want := func(what, line, tells string, msg custerrors.Error, data string) {
+			t.Helper()
+			fmt.Fprintf(conn, "GET %s HTTP/1.0\r\nkey: %s\r\n%s\r\n", line, key, keep)
+			if tells != "" {
+				s.eventually(t, "signal_waits", 1) // parked
+				s.do(t, request{line: tells, key: key, body: "a"})
+			}
+			a := readAnswer(t, br, "GET")
+			a.check(t, what)
+			a.expect(t, what, msg, data)
+			if keep == "" {
+				wantEnd(t, br)
+				conn, br = s.dial(t)
+			} else if got := a.header.Get("Connection"); got != "keep-alive" {
+				t.Errorf("%s: got Connection: %q, want keep-alive, without which a client of HTTP/1.0 takes it for closed", what, got)
+			}
+		}
 		began := time.Now()
-		fmt.Fprintf(conn, "GET /offer/sdp?wait=0.2 HTTP/1.0\r\nkey: %s\r\n%s\r\n", key, keep)
-		readAnswer(t, br, "GET").expect(t, "a wait", custerrors.SdpNoValues, "")
+		want("a wait", "/offer/sdp?wait=0.2", "", custerrors.SdpNoValues, "")
 		if got, want := time.Since(began), 200*ms; got < want {
 			t.Errorf("a wait: got an answer after %v, want it after %v", got, want)
 		}
-		if keep == "" {
-			wantEnd(t, br)
-			conn, br = s.dial(t)
-		}
-		fmt.Fprintf(conn, "GET /offer/sdp?wait=30 HTTP/1.0\r\nkey: %s\r\n%s\r\n", key, keep)
-		s.grow(t, key, 1, ages[1])
-		s.do(t, request{line: "POST /answer/sdp", key: key, body: "a"})
-		readAnswer(t, br, "GET").expect(t, "news", "", `"a"`)
+		want("news", "/offer/sdp?wait=30", "POST /answer/sdp", "", `"a"`)
+		want("news again", "/offer/candidate?wait=30", "POST /answer/candidate", "", `"a"`)
+		want("no wait", "/offer/candidate", "", custerrors.CandidateNoValues, "")
 	}
 }
 
