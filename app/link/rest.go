@@ -29,8 +29,8 @@ func (c *Conn) kick(state int64) {
 // kicked ends what a kick has begun, and returns what Read returns: what has come all the same, or the end that makes fasthttp let go.
 func (c *Conn) kicked(n int, err error, since int64) (int, error) {
 	c.patrol.mu.Lock() // until then the deadline may be on its way
-	c.patrol.mu.Unlock()
 	c.socket.SetReadDeadline(time.Time{})
+	c.patrol.mu.Unlock()
 	if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 		return n, err
 	}
