@@ -112,7 +112,9 @@ func (p *patrol) endRestLocked(c *Conn) {
 		p.crew.Go(c)
 		return
 	}
-	c.rest.Store(true) // such a request may be on its way
+	if p.draining.Load() {
+		c.rest.Store(true) // such a request may be on its way
+	}
 	p.closeLocked(c)
 }
 
