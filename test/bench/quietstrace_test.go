@@ -44,13 +44,13 @@ func TestWindows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (series{3}); !slices.Equal(news.calls, want) {
+	if want := (series{2}); !slices.Equal(news.calls, want) {
 		t.Errorf("a hand-off: got %v calls, want %v", news.calls, want)
 	}
 	if want := (series{1}); !slices.Equal(news.futexes, want) {
 		t.Errorf("a hand-off: got %v futex calls, want %v", news.futexes, want)
 	}
-	if got, want := news.typical(3), "futex, write, write"; got != want {
+	if got, want := news.typical(2), "futex, write"; got != want {
 		t.Errorf("a hand-off: got %s, want %s", got, want)
 	}
 	if want := (series{1}); !slices.Equal(plain.calls, want) {
