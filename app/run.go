@@ -52,9 +52,14 @@ func run(args []string) error {
 		return errors.Join(append(wrong, err)...)
 	}
 	log := slog.New(handler(c.LogFormat))
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	signaled, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // the second signal does what signals do: whoever sends it does not want to wait
+	ctx, end := context.WithCancel(context.Background())
+	defer end()
+	context.AfterFunc(signaled, func() {
+		stop() // the second signal does what signals do, before anybody sees that the first one has come: its sender does not want to wait
+		end()
+	})
 	switch command, _, _ := strings.Cut(parsed.Command(), " "); command {
 	case "bridge":
 		return c.Bridge.run(ctx, log, wrong)
