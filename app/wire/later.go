@@ -52,8 +52,8 @@ type errand interface {
 	goOn(l *later, dst []byte, why cause) ([]byte, step)
 	// wrote is told how much of it the client was sent.
 	wrote(n int)
-	// done is called once, at the end of all.
-	done()
+	// done is called once, at the end of all. broken says that there was a panic, which is a bug.
+	done(broken bool)
 	// until returns when to go on even if nothing wakes it.
 	until() time.Time
 }
@@ -147,7 +147,7 @@ func (l *later) run(here bool) {
 	defer func() {
 		if r := recover(); r != nil { // a bug: it costs this one connection
 			l.host.Watch.Panicked(r)
-			l.end(stepClose)
+			l.end(stepClose, true)
 		}
 	}()
 	for round := 0; ; round++ {
@@ -164,8 +164,13 @@ func (l *later) run(here bool) {
 		if asleep {
 			return
 		}
-		if why&stirred != 0 && !l.present() {
+		switch {
+		case why&stirred == 0:
+		case !l.present():
 			why |= gone
+		case why == stirred: // needlessly
+			l.rest()
+			continue
 		}
 		l.say(why)
 	}
@@ -227,7 +232,7 @@ func (l *later) flush() bool {
 		l.rest()
 		return true
 	}
-	l.end(l.step)
+	l.end(l.step, false)
 	return false
 }
 
@@ -290,10 +295,10 @@ func (l *later) release() {
 }
 
 // end is the last that is done.
-func (l *later) end(s step) {
+func (l *later) end(s step, broken bool) {
 	l.release()
 	l.host.laters.remove(l)
-	l.errand.done()
+	l.errand.done(broken)
 	if s == stepServe {
 		l.blocks(l.conn.Rest)
 	} else {

@@ -66,11 +66,7 @@ func (v *Visit) park(c *fiber.Ctx, q *question, wait *cache.Wait, hold gate.Hold
 func (p *parked) goOn(l *later, dst []byte, why cause) ([]byte, step) {
 	h := p.host
 	body, at, err := []byte(nil), 0, cache.ErrGone
-	switch {
-	case why&gone != 0:
-	case why == stirred: // needlessly
-		return dst, stepSleep
-	default:
+	if why&gone == 0 {
 		body, at, err = p.find(l)
 		if p.wait.Pending() {
 			if err = l.sleep(); err == nil {
@@ -142,8 +138,8 @@ func (p *parked) settle(end metrics.Ending, sent int) {
 }
 
 // done implements errand.
-func (p *parked) done() {
-	if !p.settled { // it has panicked
+func (p *parked) done(broken bool) {
+	if broken && !p.settled {
 		p.settle(p.host.Watch.Requests.Of(custerrors.InternalError), 0)
 	}
 }

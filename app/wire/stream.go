@@ -48,7 +48,6 @@ type streaming struct {
 	passage watch.Passage
 	sent    int
 	beat    time.Time // when it has said nothing for too long
-	ended   bool      // by the stream, or its reader
 }
 
 // Stream gives the request's connection to a stream, once the handler has returned. It counts as a wait and as a stream, and it is drained at
@@ -83,12 +82,8 @@ func (v *Visit) holdStream() (gate.Hold, error) {
 
 // goOn implements errand.
 func (s *streaming) goOn(l *later, dst []byte, why cause) (out []byte, next step) {
-	switch {
-	case why&gone != 0:
-		s.ended = true
+	if why&gone != 0 {
 		return dst, stepClose
-	case why == stirred: // needlessly
-		return dst, stepSleep
 	}
 	now := time.Now()
 	var after After
@@ -96,15 +91,13 @@ func (s *streaming) goOn(l *later, dst []byte, why cause) (out []byte, next step
 	if len(out) > 0 || s.beat.IsZero() {
 		s.beat = now.Add(s.Beat)
 	}
-	switch {
-	case after == Ends:
-		s.ended = true
+	switch after {
+	case Ends:
 		return out, stepClose
-	case after == Asks:
+	case Asks:
 		return out, stepMore
 	}
 	if err := l.sleep(); err != nil {
-		s.ended = true
 		return out, stepClose // the store does not tell any more: the reader resumes
 	}
 	return out, stepSleep
@@ -114,11 +107,11 @@ func (s *streaming) goOn(l *later, dst []byte, why cause) (out []byte, next step
 func (s *streaming) wrote(n int) { s.sent += n }
 
 // done implements errand.
-func (s *streaming) done() {
+func (s *streaming) done(broken bool) {
 	s.host.streams.Add(-1)
 	end := metrics.OK
-	if !s.ended {
-		end = s.host.Watch.Requests.Of(custerrors.InternalError) // it has panicked
+	if broken {
+		end = s.host.Watch.Requests.Of(custerrors.InternalError)
 	}
 	s.host.Watch.Settle(&s.passage, s.key, end, s.sent)
 }
