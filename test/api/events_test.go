@@ -286,7 +286,7 @@ func TestAReaderThatDoesNotKeepUpIsCutOff(t *testing.T) {
 	if err != nil { // not by a request, which on a busy machine takes longer than one may
 		t.Fatal(err)
 	}
-	s.eventually(t, "signal_streams", 0) // however late a busy machine comes to it
+	s.eventually(t, "signal_streams", 0)                                                          // however late a busy machine comes to it
 	s.eventually(t, `signal_requests_total{msg="ok",route="GET /answer/events",status="200"}`, 1) // that is no fault of the server's
 	if n, err := io.Copy(io.Discard, l.br); n >= int64(len(large)) {
 		t.Errorf("a reader that slept: got %d bytes, %v, want the stream cut before its end", n, err)
