@@ -1,11 +1,14 @@
 package redis_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"math"
-	"runtime"
+	"regexp"
+	"runtime/pprof"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -46,17 +49,43 @@ func eventually(t *testing.T, what string, within time.Duration, try func() erro
 	}
 }
 
+// countGoroutines returns a function that tells how many goroutines this test has: itself and, as labels are inherited, those that it
+// starts from now on, and that these start. Tests beside it do not count.
+func countGoroutines(t *testing.T) func() int {
+	t.Helper()
+	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("test", t.Name())))
+	group := regexp.MustCompile(`(?m)^(\d+) @ .*\n# labels: \{"test":"` + t.Name() + `"\}$`)
+	return func() (all int) {
+		var stacks bytes.Buffer
+		if err := pprof.Lookup("goroutine").WriteTo(&stacks, 1); err != nil {
+			t.Fatalf("the goroutines: got %v, want no error", err)
+		}
+		for _, found := range group.FindAllSubmatch(stacks.Bytes(), -1) {
+			n, err := strconv.Atoi(string(found[1]))
+			if err != nil {
+				t.Fatalf("the goroutines: got %q, want a number of them", found[1])
+			}
+			all += n
+		}
+		if all == 0 {
+			t.Fatalf("the goroutines: got none, want at least the test's own")
+		}
+		return all
+	}
+}
+
 // TestAway lets 500 callers ask a server that is away, in each way of being away. Each call ends within the timeout with
 // StoreIsUnavailable, no goroutines are left, and afterwards all is well without a restart of the store.
 func TestAway(t *testing.T) {
 	t.Parallel()
+	goroutines := countGoroutines(t)
 	const timeout = 500 * time.Millisecond
 	server := redistest.Start(t)
 	proxy := redistest.StartProxy(t, server)
 	s := open(t, proxy.URL("/?timeout=500ms"), benchLimits())
 	defer s.Close()
 	ctx := context.Background()
-	before := runtime.NumGoroutine()
+	before := goroutines()
 	ways := []struct {
 		name           string
 		away, comeBack func()
@@ -107,7 +136,7 @@ func TestAway(t *testing.T) {
 		eventually(t, way.name+": ready again", 5*time.Second, func() error { return s.Ready(ctx) })
 		t.Logf("%s: back after %v", way.name, took)
 		eventually(t, way.name+": goroutines are gone", 10*time.Second, func() error {
-			if n := runtime.NumGoroutine(); n > before+50 {
+			if n := goroutines(); n > before+50 {
 				return fmt.Errorf("%d goroutines, %d before", n, before)
 			}
 			return nil
@@ -149,6 +178,7 @@ func TestCrowd(t *testing.T) {
 // network is whole again, although their node has missed the news.
 func TestWaitOutlastsFailure(t *testing.T) {
 	t.Parallel()
+	goroutines := countGoroutines(t)
 	const readers = 200
 	server := redistest.Start(t)
 	proxy := redistest.StartProxy(t, server)
@@ -164,7 +194,7 @@ func TestWaitOutlastsFailure(t *testing.T) {
 			t.Fatalf("Open: %v", err)
 		}
 	}
-	goroutines := runtime.NumGoroutine()
+	before := goroutines()
 	var waiting sync.WaitGroup
 	var restored time.Time
 	for i := range readers {
@@ -183,7 +213,7 @@ func TestWaitOutlastsFailure(t *testing.T) {
 		}
 		return nil
 	})
-	if more := runtime.NumGoroutine() - goroutines; more > readers+20 {
+	if more := goroutines() - before; more > readers+20 {
 		t.Errorf("%d who wait: got %d goroutines more, want no more than they are", readers, more)
 	}
 	if n := proxy.Connections(); n > 3 {
