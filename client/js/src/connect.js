@@ -126,14 +126,15 @@ class Negotiation {
   }
 
   /**
-   * Reports whether an error says that the session belongs to two others, which is so until it ends. A server with role tickets answers
-   * the same to a client that it never lets in. That one is refused before its request is looked at, even one that makes no sense.
+   * Reports whether an error says that the session belongs to two others, which is so until it ends. The server refuses a token that is
+   * for another key or role in the same words. It judges a token by the head, though, and needs no ticket before it has read in the body
+   * that an sdp is put: so it refuses an empty body for another reason.
    */
   async isTaken(error) {
     if (error.code !== 'NotAllowed') return false;
     if (await this.endLeft()) return true; // it was this page's own
     const { signal } = this.#stop;
-    this.#isLetIn ??= await this.session.messages({ after: '!', signal }).then(() => true, ({ code }) => code === 'CursorIsInvalid');
+    this.#isLetIn ??= await this.session.exchange({}, { signal }).then(() => false, ({ code }) => code === 'BodyIsEmpty');
     if (this.#isLetIn) this.verdict.occupied(error);
     return this.#isLetIn;
   }

@@ -9,7 +9,7 @@ const CODES = {
   CandidateNoValues: ['candidate没有值', 200],
   RouteNotFound: ['路由未找到', 404],
   NotAllowed: ['没有权限', 403],
-  CursorIsInvalid: ['cursor无效', 400],
+  BodyIsEmpty: ['body为空', 400],
   QueueIsFull: ['队列已满', 429],
   CacheOverrunMaxCost: ['缓存超出MaxCost，服务已达到最大负载', 503],
   ServerIsShuttingDown: ['服务正在关闭', 503],
@@ -120,8 +120,9 @@ export class FakeServer {
       return session?.epoch === Number(epoch) || name === 'POST /outcome' ? undefined : 'KeyIsExpired';
     }
     if (!session) return undefined; // everybody is told so
-    if (query.after === '!') return 'CursorIsInvalid'; // what makes no sense is looked at first
-    const putsSdp = name === 'POST /sdp' || (name === 'POST /messages' && JSON.parse(body).sdp !== undefined);
+    const written = name === 'POST /messages' ? JSON.parse(body) : { sdp: name === 'POST /sdp' ? body : undefined };
+    if (Object.keys(written).length === 0) return 'BodyIsEmpty'; // the body says whether it takes a ticket
+    const putsSdp = written.sdp !== undefined;
     const mayAnswer = role === 'answer' && session.logs.answer.sdp === undefined;
     return putsSdp || mayAnswer ? undefined : 'NotAllowed';
   }
@@ -171,7 +172,6 @@ export class FakeServer {
   }
 
   #read({ key, role, after }) {
-    if (after === '!') return ['CursorIsInvalid', null];
     const session = this.sessions.get(key);
     if (!session) return [this.ended.has(key) ? 'KeyIsExpired' : 'KeyNotFound', null];
     if (after && epochOf(after) !== session.epoch) return ['KeyIsExpired', null];

@@ -288,6 +288,24 @@ describe('with the server', { skip }, () => {
     });
   }
 
+  for (const events of [false, true]) {
+    test(`an answerer without a ticket waits until two others are done ${events ? 'by events' : ''}`, async () => {
+      await stop('SIGKILL');
+      await start('--role-tickets');
+      const key = randomKey();
+      const [offer, answer] = [session(key, 'offer'), session(key, 'answer')];
+      await offer.exchange({ sdp: 'the offer' });
+      await answer.exchange({ sdp: 'the answer' });
+      const states = [];
+      const { connect: connectThird } = await newPage();
+      const third = connectThird(new FakePeer(), { url: url(), key, role: 'answer', events, timeout: 20_000, onState: (state) => states.push(state) });
+      await Promise.race([pause(1_000), third]); // which fails at once if it is going to
+      assert.deepEqual(states, ['waiting']);
+      await offer.end();
+      await Promise.all([third, negotiate('offer', { key })]);
+    });
+  }
+
   test('a client whose token is for another key is not kept waiting', async () => {
     const tokens = join(directory, 'tokens');
     const token = execFileSync(binary, ['token', 'of-another', '--key', 'another', '--file', tokens], { encoding: 'utf8' }).trim();
