@@ -121,7 +121,7 @@ func main() {
 	flag.IntVar(&s.connections, "connections", 10_000, "connections that wait at once")
 	flag.IntVar(&s.quiet, "quiet", 16_000, "connections on which nothing happens, for the memory of one")
 	flag.IntVar(&s.handoffs, "handoffs", 2_000, "hand-offs per round")
-	flag.IntVar(&s.churn, "churn", 1_000_000, "sessions that come and go, at least 20000")
+	flag.IntVar(&s.churn, "churn", 1_000_000, "sessions that come and go, 100 or more")
 	flag.IntVar(&s.operations, "operations", 400_000, "requests in process, per candidate and round")
 	only := flag.String("only", "", "groups to run, separated by commas; nothing is written then")
 	root := flag.String("root", "../..", "directory of the signaling server's source")
