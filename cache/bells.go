@@ -35,7 +35,7 @@ func (c Chime) Ring(n News) (asleep bool) {
 		return false
 	default:
 	}
-	c.silence()
+	c.hear()
 	select {
 	case c <- News{}:
 	default:
@@ -46,11 +46,13 @@ func (c Chime) Ring(n News) (asleep bool) {
 // Wake implements Bell. It is not called.
 func (c Chime) Wake(bool) {}
 
-// silence forgets a ring that nobody has heard.
-func (c Chime) silence() {
+// hear takes the ring that nobody has heard, if there is one.
+func (c Chime) hear() (n News, rung bool) {
 	select {
-	case <-c:
+	case n = <-c:
+		return n, true
 	default:
+		return n, false
 	}
 }
 

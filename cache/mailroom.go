@@ -225,7 +225,7 @@ func (m *Mailroom) sleep(ctx context.Context, w *Wait, stay time.Time) error {
 	if stay.Before(until) {
 		until, staying = stay, true
 	}
-	if news, rung := w.hear(); rung { // before all else, because the stay may have no length
+	if news, rung := w.bell.hear(); rung { // before all else, because the stay may have no length
 		w.listen(news)
 		return nil
 	}
@@ -236,10 +236,11 @@ func (m *Mailroom) sleep(ctx context.Context, w *Wait, stay time.Time) error {
 		w.stayed(staying)
 		return nil
 	}
+	chime, _ := w.bell.(Chime) // no Sleeper's: one never stays
 	timer := time.NewTimer(time.Until(until))
 	defer timer.Stop()
 	select {
-	case news := <-w.chime:
+	case news := <-chime:
 		w.listen(news)
 	case <-timer.C:
 		w.stayed(staying)

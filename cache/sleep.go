@@ -65,15 +65,12 @@ func (m *Mailroom) Sleep(ctx context.Context, w *Wait, s Sleeper) error {
 	if w.place != nil {
 		m.takers.rehang(w.place, bell)
 	}
-	m.store.Unhang(w.key, w.to, w.chime)
-	chime := w.chime
-	w.bell, w.chime, w.sleep = bell, nil, bell
-	select {
-	case n := <-chime:
+	m.store.Unhang(w.key, w.to, w.bell)
+	if n, rung := w.bell.hear(); rung {
 		bell.note(n)
 		s.Rang(w) // it is awake, since it calls
-	default:
 	}
-	m.putBack(chime)
+	m.putBack(w.bell)
+	w.bell = bell
 	return nil
 }

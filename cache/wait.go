@@ -29,9 +29,7 @@ type Wait struct {
 
 	// What the mailroom keeps from one call to the next.
 	mail    *Mailroom // whose bell it is
-	bell    Bell      // hangs at the store; nil: not yet
-	chime   Chime     // the same, while calls sleep on it
-	sleep   *sleep    // the same, once a Sleeper sleeps on it
+	bell    waitBell  // hangs at the store: a Chime, or a *sleep once a Sleeper sleeps on it; nil: not yet
 	place   *taker    // among those that take the same; nil: none yet, or the wait does not take
 	key     Key       // where it hangs: a copy
 	to      Role
@@ -64,24 +62,18 @@ func (w *Wait) End() {
 		w.place = nil
 	}
 	w.mail.store.Unhang(w.key, w.to, w.bell)
-	w.mail.putBack(w.chime)
-	w.bell, w.chime, w.sleep = nil, nil, nil
+	w.mail.putBack(w.bell)
+	w.bell = nil
 	if next != nil {
 		next.Wake(false) // not here: a line of them would be one call within the other
 	}
 }
 
-// hear takes what the bell has said, if it has rung.
-func (w *Wait) hear() (n News, rung bool) {
-	if w.sleep != nil {
-		return w.sleep.hear()
-	}
-	select {
-	case n = <-w.chime:
-		return n, true
-	default:
-		return n, false
-	}
+// waitBell is the bell of a wait.
+type waitBell interface {
+	Bell
+	// hear takes the ring that nobody has heard, if there is one.
+	hear() (n News, rung bool)
 }
 
 // covers reports whether waiting may change this error: whether what it says is missing may still come.
@@ -165,15 +157,15 @@ func (m *Mailroom) hang(ctx context.Context, key Key, to Role, w *Wait) error {
 		m.putBack(chime)
 		return err
 	}
-	w.mail, w.bell, w.chime, w.key, w.to = m, chime, chime, key, to
+	w.mail, w.bell, w.key, w.to = m, chime, key, to
 	w.nothing = nil // what was found before the bell hung does not count
 	return nil
 }
 
-// putBack puts a chime that does not hang any more, if there is one, into the pool, which holds silent ones.
-func (m *Mailroom) putBack(chime Chime) {
-	if chime != nil {
-		chime.silence()
+// putBack puts a bell that does not hang any more, if it is a chime, into the pool, which holds silent ones.
+func (m *Mailroom) putBack(bell Bell) {
+	if chime, is := bell.(Chime); is {
+		chime.hear()
 		m.chimes.Put(chime)
 	}
 }
