@@ -179,7 +179,7 @@ func TestInterimAnswers(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			below, theirs := net.Pipe()
-			p := newPatrol(patience, patience, patience, NewCrew(), nil)
+			p := newPatrol(patience, patience, patience, NewCrew(), nil, nil)
 			defer p.stop()
 			ours := newConn(below, p)
 			ours.interim = interimDue

@@ -144,7 +144,7 @@ func TestDrainEnds(t *testing.T) {
 
 // TestShut looks at a connection on which no request has begun, once with the first byte of one in the system's buffer.
 func TestShut(t *testing.T) {
-	p := newPatrol(time.Minute, time.Minute, time.Minute, NewCrew(), nil)
+	p := newPatrol(time.Minute, time.Minute, time.Minute, NewCrew(), nil, nil)
 	defer p.stop()
 	for _, sent := range []string{"", "G"} {
 		ours, theirs := connect(t)

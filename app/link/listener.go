@@ -46,10 +46,8 @@ type Parts struct {
 
 // Listen puts the connections of l under patrol, which begins at once. The caller must Stop the Listener.
 func Listen(l net.Listener, c Config, p Parts) *Listener {
-	patrol := newPatrol(c.ReadTimeout, c.IdleTimeout, c.ReadTimeout, p.Crew, p.Serve)
-	patrol.notTLS = p.Refusals.NotTLS
 	return &Listener{
-		Listener: l, patrol: patrol, limit: c.MaxConnections,
+		Listener: l, patrol: newPatrol(c.ReadTimeout, c.IdleTimeout, c.ReadTimeout, p.Crew, p.Serve, p.Refusals.NotTLS), limit: c.MaxConnections,
 		share: c.MaxClientConnections.of(c.MaxConnections), peers: p.Peers, refusals: p.Refusals, counts: p.Counts, log: p.Log,
 		closed: make(chan struct{}),
 	}

@@ -51,8 +51,9 @@ type patrol struct {
 	armed                     armed
 }
 
-// newPatrol returns a patrol that walks until stop. reply bounds one write. The crew serves by serve connections that have rested.
-func newPatrol(request, idle, reply time.Duration, crew *Crew, serve func(net.Conn) error) *patrol {
+// newPatrol returns a patrol that walks until stop. reply bounds one write. The crew serves by serve connections that have rested. notTLS is
+// Refusals.NotTLS.
+func newPatrol(request, idle, reply time.Duration, crew *Crew, serve func(net.Conn) error, notTLS []byte) *patrol {
 	least := min(request, idle, reply)
 	tick := min(max(least/8, time.Millisecond), 5*time.Millisecond)
 	ticks := func(d time.Duration) int64 { return int64((d + tick - 1) / tick) }
@@ -64,6 +65,7 @@ func newPatrol(request, idle, reply time.Duration, crew *Crew, serve func(net.Co
 		base:     time.Now(),
 		crew:     crew,
 		serve:    serve,
+		notTLS:   notTLS,
 		stopping: make(chan struct{}),
 		clients:  make(map[netip.Addr]int),
 	}

@@ -238,7 +238,7 @@ func (c *writesToRead) SetWriteDeadline(time.Time) error {
 // TestAKickIsBounded kicks a connection that does not stop reading at that.
 func TestAKickIsBounded(t *testing.T) {
 	const limit = 50 * time.Millisecond
-	p := newPatrol(limit, limit, limit, NewCrew(), nil)
+	p := newPatrol(limit, limit, limit, NewCrew(), nil, nil)
 	defer p.stop()
 	_, theirs := connect(t)
 	c := newConn(&writesToRead{theirs, make(chan struct{})}, p)

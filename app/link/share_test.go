@@ -95,7 +95,7 @@ func TestMaxClientConnections(t *testing.T) {
 
 // TestSharesOfNobody says that clients cost nothing where there is no share, and are forgotten when their last connection ends.
 func TestSharesOfNobody(t *testing.T) {
-	p := newPatrol(patience, patience, patience, NewCrew(), nil)
+	p := newPatrol(patience, patience, patience, NewCrew(), nil, nil)
 	defer p.stop()
 	clients := []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("2001:db8::"), {}}
 	for _, share := range []int{0, 2} {

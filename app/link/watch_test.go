@@ -12,7 +12,7 @@ import (
 
 // TestPresenceCostsNoAllocation asks again and again, as every take does.
 func TestPresenceCostsNoAllocation(t *testing.T) {
-	p := newPatrol(time.Minute, time.Minute, time.Minute, NewCrew(), nil)
+	p := newPatrol(time.Minute, time.Minute, time.Minute, NewCrew(), nil, nil)
 	defer p.stop()
 	ours, theirs := connect(t)
 	c := newConn(theirs, p)
@@ -39,7 +39,7 @@ func TestPresenceCostsNoAllocation(t *testing.T) {
 }
 
 func BenchmarkPresent(b *testing.B) {
-	p := newPatrol(time.Minute, time.Minute, time.Minute, NewCrew(), nil)
+	p := newPatrol(time.Minute, time.Minute, time.Minute, NewCrew(), nil, nil)
 	defer p.stop()
 	_, theirs := connect(b)
 	is := Present(newConn(theirs, p))
@@ -76,7 +76,7 @@ func admitted(t testing.TB, p *patrol) (ours *net.TCPConn, c *Conn) {
 // TestWatch watches connections. Those whose clients leave are told; those whose clients stay, or send on, or are not watched any more, are not.
 func TestWatch(t *testing.T) {
 	const n = stirBatch + 20
-	p := newPatrol(time.Minute, time.Minute, time.Minute, NewCrew(), nil)
+	p := newPatrol(time.Minute, time.Minute, time.Minute, NewCrew(), nil, nil)
 	defer p.stop()
 	var ours []*net.TCPConn
 	var all []*Conn
@@ -128,7 +128,7 @@ func TestWatch(t *testing.T) {
 
 // TestWatchIsForOneOwner uses descriptors again and again while events of their earlier owners may be on their way: nobody is told of another one's.
 func TestWatchIsForOneOwner(t *testing.T) {
-	p := newPatrol(time.Minute, time.Minute, time.Minute, NewCrew(), nil)
+	p := newPatrol(time.Minute, time.Minute, time.Minute, NewCrew(), nil, nil)
 	defer p.stop()
 	for i := range 300 {
 		ours, c := admitted(t, p)
@@ -155,7 +155,7 @@ func TestWatchIsForOneOwner(t *testing.T) {
 // TestWatchHearsAtOnce lets clients leave one after the other, each when the one before was noticed: one that is looked for now and then would be
 // noticed late each time. A busy machine may delay some of them.
 func TestWatchHearsAtOnce(t *testing.T) {
-	p := newPatrol(time.Minute, time.Minute, time.Minute, NewCrew(), nil)
+	p := newPatrol(time.Minute, time.Minute, time.Minute, NewCrew(), nil, nil)
 	defer p.stop()
 	if !p.watcher.rests() {
 		t.Skip("this system is asked now and then")
@@ -178,7 +178,7 @@ func TestWatchHearsAtOnce(t *testing.T) {
 
 // TestWatchAfterTheEnd watches a connection of a Listener that was stopped: its socket is closed, and the owner is told.
 func TestWatchAfterTheEnd(t *testing.T) {
-	p := newPatrol(time.Minute, time.Minute, time.Minute, NewCrew(), nil)
+	p := newPatrol(time.Minute, time.Minute, time.Minute, NewCrew(), nil, nil)
 	_, c := admitted(t, p)
 	p.stop()
 	o := newOwner()
@@ -188,7 +188,7 @@ func TestWatchAfterTheEnd(t *testing.T) {
 
 // BenchmarkWatch parks a connection and takes it back.
 func BenchmarkWatch(b *testing.B) {
-	p := newPatrol(time.Minute, time.Minute, time.Minute, NewCrew(), nil)
+	p := newPatrol(time.Minute, time.Minute, time.Minute, NewCrew(), nil, nil)
 	defer p.stop()
 	_, c := admitted(b, p)
 	o := newOwner()
@@ -201,9 +201,9 @@ func BenchmarkWatch(b *testing.B) {
 
 // TestNothingIsArmedAfterTheEnd parks a connection when its patrol has ended, and the number of its watcher's descriptor is another one's.
 func TestNothingIsArmedAfterTheEnd(t *testing.T) {
-	p := newPatrol(time.Minute, time.Minute, time.Minute, NewCrew(), nil)
+	p := newPatrol(time.Minute, time.Minute, time.Minute, NewCrew(), nil, nil)
 	p.stop()
-	other := newPatrol(time.Minute, time.Minute, time.Minute, NewCrew(), nil)
+	other := newPatrol(time.Minute, time.Minute, time.Minute, NewCrew(), nil, nil)
 	defer other.stop()
 	_, c := admitted(t, p)
 	defer c.Close()
