@@ -26,7 +26,7 @@ type later struct {
 	host   *Host
 	conn   *link.Conn
 	errand errand
-	wait   *cache.Wait // the errand's
+	wait   *cache.Wait // the errand's: a call that goes on with it never stays
 	hold   gate.Hold
 
 	// owned by whoever is awake
@@ -47,8 +47,8 @@ type later struct {
 
 // errand is what a later does when it is awake.
 type errand interface {
-	// goOn appends to dst what there is to say, and returns what comes when that is written. It is called again after each wake-up. It blocks
-	// only within later.blocks.
+	// goOn appends to dst what the client is told now, and returns what comes when that is written. It is called again after each wake-up. It
+	// blocks only within later.blocks.
 	goOn(l *later, dst []byte, why cause) ([]byte, step)
 	// wrote is told how much of it the client was sent.
 	wrote(n int)
@@ -82,6 +82,7 @@ const (
 // still has wait and hold.
 func (v *Visit) later(c *fasthttp.RequestCtx, e errand, wait *cache.Wait, hold gate.Hold) bool {
 	h := v.Host
+	wait.Stay = -1
 	h.detached.Add(1)
 	if link.Detach(c, func(conn *link.Conn) {
 		l := &later{host: h, conn: conn, errand: e, wait: wait, hold: hold, awake: true}
@@ -155,10 +156,8 @@ func (l *later) run(here bool) {
 			l.host.crew.Soon(l)
 			return
 		}
-		if l.buf != nil {
-			if !l.flush() {
-				return
-			}
+		if l.buf != nil && !l.flush() {
+			return
 		}
 		why, asleep := l.reasons()
 		if asleep {

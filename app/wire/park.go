@@ -58,7 +58,6 @@ func (v *Visit) park(c *fiber.Ctx, q *question, wait *cache.Wait, hold gate.Hold
 	p.question.Token = cache.Token(strings.Clone(string(q.Token)))
 	p.pass = v.Pass
 	p.pass.Key = p.question.key
-	p.wait.Stay = -1
 	return v.later(c.Context(), p, &p.wait, hold)
 }
 

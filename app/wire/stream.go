@@ -16,8 +16,8 @@ import (
 // Stream is an answer that goes on for as long as its reader stays. Its methods are called one at a time, from any goroutine, once the handler
 // has returned.
 type Stream interface {
-	// Next appends to dst what there is to say, some 16 KiB at the most: the head of the answer the first time. It asks by wait, and does not block:
-	// the wait's Stay is less than zero. silent says that the stream has said nothing for its Beat. Next returns what comes after that.
+	// Next appends to dst what the reader is told now, some 16 KiB at the most: the head of the answer the first time. It asks by wait, and does not
+	// block: the wait's Stay is less than zero. silent says that the stream has said nothing for its Beat. Next returns what comes after that.
 	Next(dst []byte, key cache.Key, wait *cache.Wait, silent bool) ([]byte, After)
 }
 
@@ -60,7 +60,6 @@ func (v *Visit) Stream(c *fiber.Ctx, s Streaming) error {
 		return err
 	}
 	st := &streaming{Streaming: s, host: v.Host, passage: v.passage, key: cache.Key(strings.Clone(string(v.Key)))}
-	st.Wait.Stay = -1
 	v.streams.Add(1)
 	if v.later(c.Context(), st, &st.Wait, hold) {
 		return ErrLater
