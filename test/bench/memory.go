@@ -143,10 +143,7 @@ func churn(ctx context.Context, b *bench) error {
 		if err != nil {
 			return fmt.Errorf("churn: %w", err)
 		}
-		if err := p.collect(ctx); err != nil {
-			return err
-		}
-		bytes, err := p.rss()
+		bytes, err := p.collectedRSS(ctx)
 		if err != nil {
 			return err
 		}
