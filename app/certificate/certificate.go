@@ -39,25 +39,25 @@ type Source interface {
 // Config says where the certificate comes from: from a file and its key, or from an authority. The zero Config means no TLS.
 type Config struct {
 	// CertFile has the certificate and those between it and a root, KeyFile its private key, both in PEM.
-	CertFile string `name:"tls-cert" placeholder:"FILE" help:"Certificate to serve HTTPS with, and those between it and a root, in PEM. Read again when it changes, and at SIGHUP."`
-	KeyFile  string `name:"tls-key" secret:"" placeholder:"FILE" help:"Its private key, in PEM."`
+	CertFile string `name:"tls-cert" placeholder:"FILE" help:"Certificate with its chain, PEM: HTTPS."`
+	KeyFile  string `name:"tls-key" secret:"" placeholder:"FILE" help:"Its private key, PEM."`
 
 	// ResumptionSecretFile has the secrets that keys of TLS resumption are made of, as package secrets reads them; empty: the keys are random, and
 	// good in this process only.
-	ResumptionSecretFile string `name:"tls-resumption-secret-file" secret:"" placeholder:"FILE" help:"Secrets that clients resume TLS by, one a line, 32 bytes or more each; the first seals, all open; none: a random one. For more than one node, and over restarts. Read again when it changes, and at SIGHUP."`
+	ResumptionSecretFile string `name:"tls-resumption-secret-file" secret:"" placeholder:"FILE" help:"Secrets to resume TLS by, for many nodes."`
 
 	// Domains are the names to get certificates for. Whoever sets them agrees to the authority's terms.
-	Domains []string `name:"acme-domain" placeholder:"NAME" help:"Names to get certificates for from an ACME authority, to whose terms you agree thereby. It must reach this server at port 443 or, by --redirect-http, at port 80."`
+	Domains []string `name:"acme-domain" placeholder:"NAME" help:"Names to get certificates for by ACME; you accept the authority's terms."`
 
 	// Cache is a directory for certificates, their keys and the account's key. It is made if need be. It must outlive the process:
 	// an authority gives out only a few certificates a week for the same names.
-	Cache string `name:"acme-cache" placeholder:"DIR" help:"Directory where certificates and keys are kept."`
+	Cache string `name:"acme-cache" placeholder:"DIR" help:"Where those are kept."`
 
 	// Email is where the authority may write to; empty: nowhere.
 	Email string `name:"acme-email" placeholder:"ADDRESS" help:"Where the authority may write to."`
 
 	// Directory is the URL of the authority's directory; empty: Let's Encrypt's.
-	Directory string `name:"acme-directory" placeholder:"URL" help:"Directory of another authority than Let's Encrypt."`
+	Directory string `name:"acme-directory" placeholder:"URL" help:"Another authority than Let's Encrypt."`
 }
 
 // Names returns Domains as browsers write them.

@@ -123,8 +123,8 @@ func TestOpenFiles(t *testing.T) {
 		"half a key":             {one.cert, one.key[:len(one.key)/2], []string{"private key "}, nil},
 		"another one's key":      {one.cert, other.key, []string{"private key does not match"}, nil},
 		"one for the other":      {one.key, one.cert, []string{"certificate "}, nil},
-		"a certificate too long": {padded(one.cert, certificate.MaxFile+1), one.key, []string{"has more than 1048576 bytes"}, nil},
-		"a key too long":         {one.cert, padded(one.key, certificate.MaxFile+1), []string{"has more than 1048576 bytes"}, nil},
+		"a certificate too long": {padded(one.cert, certificate.MaxFile+1), one.key, []string{"has more than 1MiB"}, nil},
+		"a key too long":         {one.cert, padded(one.key, certificate.MaxFile+1), []string{"has more than 1MiB"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDisk(t)

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/alecthomas/units"
 )
 
 // maxFile bounds a file, in bytes: a chain of three certificates with RSA keys has about 6 KiB.
@@ -25,7 +27,7 @@ func readBounded(what, path string) (string, error) {
 		return "", fmt.Errorf("%s: %w", what, err)
 	}
 	if len(content) > maxFile {
-		return "", fmt.Errorf("%s: %s has more than %d bytes", what, path, maxFile)
+		return "", fmt.Errorf("%s: %s has more than %v", what, path, units.Base2Bytes(maxFile))
 	}
 	return string(content), nil
 }

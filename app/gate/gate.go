@@ -23,14 +23,14 @@ import (
 // Config is the policy that belongs to the gate itself, and to none of its parts.
 type Config struct {
 	// AllowOrigins are the origins whose pages may use the server, as https://example.org. With "*" among them any may.
-	AllowOrigins []string `name:"allow-origins" group:"Who may" default:"*" help:"Origins whose pages may use the server, as https://example.org; *: any."`
+	AllowOrigins []string `name:"allow-origins" group:"Who may" default:"*" help:"Origins whose pages may ask; *: any."`
 
 	// OwnNames are what browsers call this server, as signal.example.org: its own pages, beside those of AllowOrigins, may use it. The program
 	// takes those of its certificates where none are given.
-	OwnNames []string `name:"own-names" group:"Who may" placeholder:"NAME" help:"Names of this server: its own pages may use it where --allow-origins is a list, and the admin listener on loopback is asked by them; none: those of --acme-domain."`
+	OwnNames []string `name:"own-names" group:"Who may" placeholder:"NAME" help:"Names of this server; none: --acme-domain."`
 
 	// MaxWaits bounds how many requests wait, and streams are open, at once. Over it: custerrors.ServerIsOverloaded.
-	MaxWaits int `name:"max-waits" group:"How much" default:"0" help:"Requests that wait, and event streams, at once; 0: any number."`
+	MaxWaits int `name:"max-waits" group:"Connections and load" default:"0" help:"Waits and streams at once; 0: any number."`
 }
 
 // Validate calls wrong with a pointer to each field that cannot be used, and says why.

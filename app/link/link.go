@@ -17,15 +17,15 @@ import (
 // Config bounds connections.
 type Config struct {
 	// MaxConnections bounds how many connections of a Listener are open at once. One more is given Refusals.Full, and closed.
-	MaxConnections int `name:"max-connections" group:"Where" default:"0" help:"Connections at once, at the most; 0: as many as there are descriptors."`
+	MaxConnections int `name:"max-connections" group:"Connections and load" default:"0" help:"Connections at once; 0: by descriptors."`
 
 	// MaxClientConnections bounds how many of them one client may have. One more is given Refusals.TooMany, and closed.
-	MaxClientConnections Share `name:"max-client-connections" group:"How much" default:"1/4" help:"Connections of one client at once: a part of --max-connections (where that is 0, of the descriptors), or a number; 0: any number."` // three others have room beside it
+	MaxClientConnections Share `name:"max-client-connections" group:"What one client may have" default:"1/4" help:"Connections at once, a part or a number."` // three others have room beside it
 
 	// ReadTimeout bounds how long one request may take to arrive whole, and one answer to be taken. IdleTimeout bounds how long a
 	// connection may stay open between two requests. A request that waits is under neither.
-	ReadTimeout time.Duration `name:"read-timeout" group:"Operation" default:"10s" help:"How long a request may take to arrive."`                    // a body of 256 KiB at 200 kbit/s
-	IdleTimeout time.Duration `name:"idle-timeout" group:"Operation" default:"75s" help:"How long a connection may stay open between two requests."` // more than the 60 s that proxies commonly keep theirs
+	ReadTimeout time.Duration `name:"read-timeout" group:"Connections and load" default:"10s" help:"How long a request may take to arrive."` // a body of 256 KiB at 200 kbit/s
+	IdleTimeout time.Duration `name:"idle-timeout" group:"Connections and load" default:"75s" help:"How long a connection may do nothing."`  // more than the 60 s that proxies commonly keep theirs
 }
 
 // Validate calls wrong with a pointer to each field that cannot be used, and says why.

@@ -21,7 +21,7 @@ import (
 // Config says whether there are pages.
 type Config struct {
 	// Pages is On or Off.
-	Pages string `name:"pages" group:"Operation" enum:"on,off" default:"on" help:"Serve the demo page, Swagger and the browser client: on or off."`
+	Pages string `name:"pages" group:"Log and pages" enum:"on,off" default:"on" help:"Demo page, Swagger, browser client: on or off."`
 }
 
 // On and Off are the values of Config.Pages.

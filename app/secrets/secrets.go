@@ -8,6 +8,8 @@ package secrets
 import (
 	"bytes"
 	"fmt"
+
+	"github.com/alecthomas/units"
 )
 
 const (
@@ -22,7 +24,7 @@ const (
 // Parse returns the secrets that a file holds, 1 to Max. They are parts of content. The error quotes nothing of them.
 func Parse(content []byte) (all [][]byte, err error) {
 	if len(content) > MaxFile {
-		return nil, fmt.Errorf("has more than %d bytes", MaxFile)
+		return nil, fmt.Errorf("has more than %v", units.Base2Bytes(MaxFile))
 	}
 	lines := bytes.Split(bytes.TrimRight(content, "\r\n"), []byte("\n"))
 	if len(lines) > Max {

@@ -33,7 +33,7 @@ func TestParse(t *testing.T) {
 		"an empty line":         {long + "\n\n" + long, 0, "line 2 has 0 bytes"},
 		"a short one behind":    {long + "\nhunter2", 0, "line 2 has 7 bytes"},
 		"as long as a file may": {strings.Repeat("x", MaxFile), 1, ""},
-		"too long":              {strings.Repeat("x", MaxFile+1), 0, "has more than 65536 bytes"},
+		"too long":              {strings.Repeat("x", MaxFile+1), 0, "has more than 64KiB"},
 	} {
 		all, err := Parse([]byte(tt.text))
 		switch {

@@ -18,6 +18,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/alecthomas/units"
 	"github.com/gofiber/fiber/v2"
 
 	"signal-server/app/gate"
@@ -72,13 +73,13 @@ type Handler func(c *fiber.Ctx, v *Visit) error
 // Config bounds what all wires do.
 type Config struct {
 	// MaxWait bounds ?wait; a longer one is cut to it.
-	MaxWait time.Duration `name:"wait" group:"Sessions" default:"30s" help:"How long a request may wait, at the most."`
+	MaxWait time.Duration `name:"wait" group:"Sessions" default:"30s" help:"How long a request may wait."`
 	// BodyBytes bounds a request's body, BodiesBytes the memory of all of them that are larger than 4 KiB and arrive or are worked on. Over
 	// them: custerrors.BodyIsTooLong, and ServerIsOverloaded.
-	BodyBytes   int `name:"max-body" group:"Sessions" type:"bytes" default:"256KiB" help:"Size of a request's body, at the most."`
-	BodiesBytes int `name:"max-bodies" group:"How much" type:"bytes" default:"64MiB" help:"Memory for bodies of requests over 4 KiB, of all clients at once; when it is used up more of them are refused."` // 256 of the largest
+	BodyBytes   int `name:"max-body" group:"Sessions" type:"bytes" default:"256KiB" help:"Size of a request's body."`
+	BodiesBytes int `name:"max-bodies" group:"Connections and load" type:"bytes" default:"64MiB" help:"Memory for bodies over 4KiB, together."` // 256 of the largest
 	// HSTS is how long browsers that were answered over TLS insist on it; 0: they are not told to.
-	HSTS time.Duration `name:"hsts" group:"TLS" default:"4320h" help:"How long browsers are to insist on HTTPS once they were here; 0s: they are not told to."` // outlasts a holiday, and the time of a mistake is not a year
+	HSTS time.Duration `name:"hsts" group:"TLS" default:"4320h" help:"How long browsers insist on HTTPS; 0s: not told."` // outlasts a holiday, and the time of a mistake is not a year
 }
 
 // Validate calls wrong with a pointer to each field that cannot be used, and says why. How large a body must be able to be, the caller
@@ -88,7 +89,7 @@ func (c *Config) Validate(wrong func(field any, format string, args ...any)) {
 		wrong(&c.MaxWait, "is %v, must be 0 or more", c.MaxWait)
 	}
 	if c.BodiesBytes < c.BodyBytes {
-		wrong(&c.BodiesBytes, "is %d, must be what one body may have (%d) or more", c.BodiesBytes, c.BodyBytes)
+		wrong(&c.BodiesBytes, "is %v, must be what one body may have (%v) or more", units.Base2Bytes(c.BodiesBytes), units.Base2Bytes(c.BodyBytes))
 	}
 	if c.HSTS != 0 && c.HSTS < time.Second {
 		wrong(&c.HSTS, "is %v, must be 0 or 1s or more", c.HSTS)

@@ -24,6 +24,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/alecthomas/units"
+
 	"signal-server/cache"
 	"signal-server/custerrors"
 )
@@ -46,14 +48,14 @@ type Config struct {
 	// Memory is the budget in bytes for all sessions: MinMemory or more. It covers what they hold, their place in the index and
 	// what lies between them. An empty store takes up to 4 MiB, and a 512th of the budget to remember ended
 	// sessions. Limits.ClientMemory is a share of it.
-	Memory int64 `name:"memory" default:"1GiB" type:"bytes" help:"Memory for sessions; when it is used up no new session is taken."`
+	Memory int64 `name:"memory" default:"1GiB" type:"bytes" help:"Memory for sessions; full: no new ones."`
 }
 
 // Validate calls wrong if Memory cannot be used: with a pointer to it, and with what is wrong in words that follow the field's name. The
 // Limits have a Validate of their own.
 func (c *Config) Validate(wrong func(field any, format string, args ...any)) {
 	if c.Memory < MinMemory {
-		wrong(&c.Memory, "is %d bytes, must be %d or more", c.Memory, MinMemory)
+		wrong(&c.Memory, "is %v, must be %v or more", units.Base2Bytes(c.Memory), units.Base2Bytes(MinMemory))
 	}
 }
 
@@ -113,7 +115,7 @@ func (c *Config) validate() error {
 		errs = append(errs, fmt.Errorf("candidates is %d, must be 1 to %d", c.Candidates, cache.MaxLog-1))
 	}
 	if c.SessionBytes < 1 || c.SessionBytes > cache.MaxSessionBytes {
-		errs = append(errs, fmt.Errorf("session bytes is %d, must be 1 to %d", c.SessionBytes, cache.MaxSessionBytes))
+		errs = append(errs, fmt.Errorf("session bytes is %v, must be 1B to %v", units.Base2Bytes(c.SessionBytes), units.Base2Bytes(cache.MaxSessionBytes)))
 	}
 	return errors.Join(errs...)
 }

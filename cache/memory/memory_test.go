@@ -72,7 +72,7 @@ func TestConfig(t *testing.T) {
 func TestValidate(t *testing.T) {
 	for memory, want := range map[int64]string{
 		MinMemory: "", 1 << 40: "",
-		MinMemory - 1: "is 1048575 bytes, must be 1048576 or more", 0: "is 0 bytes, must be 1048576 or more", -1: "is -1 bytes, must be 1048576 or more",
+		MinMemory - 1: "is 1023KiB1023B, must be 1MiB or more", 0: "is 0B, must be 1MiB or more", -1: "is -1B, must be 1MiB or more",
 	} {
 		c, got := Config{Memory: memory}, ""
 		c.Validate(func(field any, format string, args ...any) {

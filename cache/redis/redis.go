@@ -35,6 +35,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/alecthomas/units"
 	"github.com/redis/rueidis"
 
 	"signal-server/cache"
@@ -106,7 +107,7 @@ func validate(l cache.Limits) error {
 		errs = append(errs, fmt.Errorf("candidates is %d, must be 1 to %d", l.Candidates, cache.MaxLog-1))
 	}
 	if l.SessionBytes < 1 || l.SessionBytes > cache.MaxSessionBytes {
-		errs = append(errs, fmt.Errorf("session bytes is %d, must be 1 to %d", l.SessionBytes, cache.MaxSessionBytes))
+		errs = append(errs, fmt.Errorf("session bytes is %v, must be 1B to %v", units.Base2Bytes(l.SessionBytes), units.Base2Bytes(cache.MaxSessionBytes)))
 	}
 	return errors.Join(errs...)
 }

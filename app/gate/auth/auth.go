@@ -21,15 +21,15 @@ import (
 // sources, a token of any of them is good.
 type Config struct {
 	// TokensFile lists tokens by their hashes, one a line; Mint says how a line looks.
-	TokensFile string `name:"auth-tokens-file" trusted:"" placeholder:"FILE" help:"Tokens that clients must have one of, hashed; signal-server token makes one. Read again at SIGHUP."`
+	TokensFile string `name:"auth-tokens-file" trusted:"" placeholder:"FILE" help:"Tokens, hashed; signal-server token makes one."`
 
 	// JWTSecretFile holds the secret that JWTs are signed with by HS256: 32 bytes or more, line breaks at its end not counted.
-	JWTSecretFile string `name:"auth-jwt-secret-file" secret:"" placeholder:"FILE" help:"Secret that signs JWTs (HS256), 32 bytes or more."`
+	JWTSecretFile string `name:"auth-jwt-secret-file" secret:"" placeholder:"FILE" help:"Secret that signs JWTs (HS256)."`
 
 	// JWKSURL or JWKSFile names the key set (RFC 7517, Section 5) of an issuer that signs JWTs by RS256, ES256 or EdDSA. Only one
 	// of them may be set. The URL is https, or http on this machine.
-	JWKSURL  string `name:"auth-jwks-url" placeholder:"URL" help:"Where the keys that sign JWTs are published (RS256, ES256, EdDSA)."`
-	JWKSFile string `name:"auth-jwks-file" trusted:"" placeholder:"FILE" help:"The same, as a file. Read again at SIGHUP."`
+	JWKSURL  string `name:"auth-jwks-url" placeholder:"URL" help:"Keys that sign JWTs (RS256, ES256, EdDSA)."`
+	JWKSFile string `name:"auth-jwks-file" trusted:"" placeholder:"FILE" help:"The same in a file."`
 
 	// Audience must be a JWT's aud, or among its aud. Issuer must be its iss. An empty one is not checked. Without Audience a JWT
 	// that the issuer made for another service is good here, too (RFC 8725, Section 3.9).

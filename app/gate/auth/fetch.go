@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/alecthomas/units"
 )
 
 const (
@@ -46,7 +48,7 @@ func fetchFrom(from string) source {
 			return nil, err
 		}
 		if len(text) > maxKeySet {
-			return nil, fmt.Errorf("what it serves has more than %d bytes", maxKeySet)
+			return nil, fmt.Errorf("what it serves has more than %v", units.Base2Bytes(maxKeySet))
 		}
 		return text, nil
 	}

@@ -48,8 +48,8 @@ func TestFetch(t *testing.T) {
 	}{
 		{"/good", ""},
 		{"/full", ""},
-		{"/over", "more than 262144 bytes"},
-		{"/bomb", "more than 262144 bytes"},
+		{"/over", "more than 256KiB"},
+		{"/bomb", "more than 256KiB"},
 		{"/none", "got status 404"},
 		{"/broken", "got status 500"},
 		{"/elsewhere", "got status 302"},

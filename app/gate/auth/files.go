@@ -7,6 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+
+	"github.com/alecthomas/units"
 )
 
 // What the files are, in errors.
@@ -35,7 +37,7 @@ func readFile(what, path string) ([]byte, error) {
 		return nil, fileError(what, path, err)
 	}
 	if len(content) > maxFile {
-		return nil, fmt.Errorf("%s %s: has more than %d bytes", what, path, maxFile)
+		return nil, fmt.Errorf("%s %s: has more than %v", what, path, units.Base2Bytes(maxFile))
 	}
 	return content, nil
 }

@@ -166,7 +166,7 @@ func TestTokensFileIsBounded(t *testing.T) {
 	fill := func(size int) []byte { return []byte(line + strings.Repeat("#", size-len(line))) }
 	admits(t, guard(t, Config{TokensFile: write(t, "tokens", fill(maxFile))}), "a full file", []byte("a"), Grant{})
 	path := write(t, "tokens", fill(maxFile+1))
-	want := fmt.Sprintf("tokens file %s: has more than 1048576 bytes", path)
+	want := fmt.Sprintf("tokens file %s: has more than 1MiB", path)
 	if _, err := readTokens(path); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}

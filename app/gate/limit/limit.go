@@ -28,22 +28,22 @@ import (
 // Config says how clients are told apart and how much each may have. The zero Config limits nothing.
 type Config struct {
 	// TrustedProxies is what ParseProxies reads.
-	TrustedProxies []string `name:"trusted-proxies" placeholder:"CIDR" help:"Proxies whose X-Forwarded-For is believed: addresses, networks, loopback, private, unix."`
+	TrustedProxies []string `name:"trusted-proxies" placeholder:"CIDR" help:"Whose X-Forwarded-For counts: networks, loopback, private, unix."`
 
 	// Connections counts before anything is read, and before TLS.
-	Connections Rate `name:"rate-connections" default:"off" help:"Connections that one client makes, such as 20/s; over TLS each costs more than most requests."`
+	Connections Rate `name:"rate-connections" default:"off" help:"Connections, such as 20/s."`
 
-	Requests Rate `name:"rate-requests" default:"off" help:"Requests of one client, such as 50/s: so many at once, and again as time goes by; off: any number."`
-	Opens    Rate `name:"rate-opens" default:"off" help:"New sessions of one client, such as 60/m."`
+	Requests Rate `name:"rate-requests" default:"off" help:"Requests, such as 50/s."`
+	Opens    Rate `name:"rate-opens" default:"off" help:"New sessions, such as 60/m."`
 
 	// WrongKeys is how many different keys without a session a client may ask for; guess.go says what else counts. A client that asks for
 	// more is refused, whatever it asks for, until its next wrong key is due. A client that goes on all the same is blocked: for Block the
 	// first time, and twice as long each further time, up to an hour, or Block if that is longer. A block is forgiven an hour after its end.
 	// As many sessions that nobody has answered may it open; then it is refused further ones.
-	WrongKeys Rate          `name:"rate-wrong-keys" default:"off" help:"Different keys without a session that one client may ask for, such as 20/m; who asks for more is blocked for a while."`
-	Block     time.Duration `name:"block-for" default:"1m" help:"How long the first block lasts; each further one is twice as long, up to an hour."`
+	WrongKeys Rate          `name:"rate-wrong-keys" default:"off" help:"Unknown keys it may try, such as 20/m."`
+	Block     time.Duration `name:"block-for" default:"1m" help:"Block of who tries on; doubles up to 1h."`
 
-	Waits int `name:"max-client-waits" default:"0" help:"Requests of one client that wait, and event streams, at once; 0: any number."`
+	Waits int `name:"max-client-waits" default:"0" help:"Waits and streams at once; 0: any number."`
 
 	// Clients is how many are remembered; 0 means DefaultClients.
 	Clients int `kong:"-"`

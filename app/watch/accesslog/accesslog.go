@@ -42,12 +42,12 @@ const (
 // Config says what is logged.
 type Config struct {
 	// Share is the part of requests that is logged, picked at random; 0: none, 1: all.
-	Share Share `name:"access-log" default:"off" help:"Share of requests that get a line in the log, without keys: 1 (all), 0.01, off."`
+	Share Share `name:"access-log" default:"off" help:"Share of requests with a line: 1, 0.01, off."`
 	// SaltFile has the salt of hashes, 16 to 4096 bytes. Nodes that share it give a key the same hash. If it is empty each process has a
 	// random salt, and nobody can try keys against its log.
-	SaltFile string `name:"access-log-salt-file" secret:"" placeholder:"FILE" help:"Salt of the hashes that stand for keys in it, 16 bytes or more: the same on all nodes whose lines are to be found by each other; none: a random one."`
+	SaltFile string `name:"access-log-salt-file" secret:"" placeholder:"FILE" help:"Salt of the hashes that stand for keys in it."`
 	// Clients says that lines have the client's address.
-	Clients bool `name:"access-log-clients" help:"Have its lines name the client's address."`
+	Clients bool `name:"access-log-clients" help:"Log the client's address, too."`
 }
 
 // Validate calls wrong for each mistake: with a pointer to the field, and with what is wrong in words that follow the field's name. It

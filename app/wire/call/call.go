@@ -9,6 +9,7 @@ package call
 import (
 	"time"
 
+	"github.com/alecthomas/units"
 	"github.com/gofiber/fiber/v2"
 
 	"signal-server/app/wire"
@@ -19,15 +20,15 @@ import (
 type Config struct {
 	// SDPBytes and CandidateBytes bound one payload in bytes before escaping, as the client has it: a client can count these. What bounds
 	// memory counts the escaped form, see cache.Limits.SessionBytes. Over them: custerrors.BodyIsTooLong.
-	SDPBytes       int `name:"max-sdp" group:"Sessions" type:"bytes" default:"64KiB" help:"Size of an sdp, at the most."`
-	CandidateBytes int `name:"max-candidate" group:"Sessions" type:"bytes" default:"4KiB" help:"Size of a candidate, at the most."`
+	SDPBytes       int `name:"max-sdp" group:"Sessions" type:"bytes" default:"64KiB" help:"Size of an sdp."`
+	CandidateBytes int `name:"max-candidate" group:"Sessions" type:"bytes" default:"4KiB" help:"Size of a candidate."`
 }
 
 // Validate calls wrong with a pointer to each field that cannot be used, and says why.
 func (c *Config) Validate(wrong func(field any, format string, args ...any)) {
 	for _, size := range []*int{&c.SDPBytes, &c.CandidateBytes} {
 		if *size < 1 || *size > cache.MaxSessionBytes {
-			wrong(size, "is %d, must be 1 to %d", *size, cache.MaxSessionBytes)
+			wrong(size, "is %v, must be 1B to %v", units.Base2Bytes(*size), units.Base2Bytes(cache.MaxSessionBytes))
 		}
 	}
 }
