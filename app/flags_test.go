@@ -5,19 +5,27 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
 
+	"signal-server/app/envfile"
 	"signal-server/app/flag"
 )
 
-// FuzzQuoted writes any value for an environment file: it is one line, and nothing in it is special to a shell that is not quoted.
+// FuzzQuoted writes any value for an environment file: it is read as it was, and nothing in it is special to a shell that is not quoted.
 func FuzzQuoted(f *testing.F) {
 	for _, value := range []string{"", "plain", `$x "y" \z`, "`id`", "a b", "redis://u:p@h?x=1&y=2"} {
 		f.Add(value)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
 		got := quoted(value)
+		if utf8.ValidString(value) && !strings.Contains(value, "\x00") {
+			again, err := envfile.Parse("file", "A="+got+"\nB=1\n")
+			if err != nil || len(again) != 2 || again[0].Value != value {
+				t.Errorf("%q: got %s, which an environment file has as %+v, %v", value, got, again, err)
+			}
+		}
 		if got == value {
 			return // nothing special is in it
 		}

@@ -20,6 +20,11 @@ type healthcheckCommand struct {
 	Ready bool   `help:"Ask whether new sessions are taken, not only whether the server is alive."`
 }
 
+// Help says why the variable is the server's.
+func (*healthcheckCommand) Help() string {
+	return "--admin is SIGNAL_ADMIN, the server's own variable, so that a container tells both at once."
+}
+
 // healthPatience is how long an answer may take: less than the 5 s that orchestrators commonly give a probe.
 const healthPatience = 3 * time.Second
 

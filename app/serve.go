@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync"
 
@@ -30,8 +31,9 @@ type parts struct {
 	access  *accesslog.Log
 }
 
-// run serves until ctx ends. wrong is what is wrong with the command line already.
-func (s *settings) run(ctx context.Context, log *slog.Logger, wrong flag.Mistakes, names flag.Names) error {
+// run serves until ctx ends. People, if there are any, are told where in their own words, in place of the log. wrong is what is wrong with the
+// command line already.
+func (s *settings) run(ctx context.Context, log *slog.Logger, people io.Writer, wrong flag.Mistakes, names flag.Names) error {
 	hangup, stop := hangups()
 	defer stop()
 	s.readStore(&wrong, names)
@@ -65,7 +67,7 @@ func (s *settings) run(ctx context.Context, log *slog.Logger, wrong flag.Mistake
 	}
 	defer running.Wait()
 	defer end()
-	return s.serve(ctx, p, store, sockets, log)
+	return s.serve(ctx, p, store, sockets, log, people)
 }
 
 // open opens the parts that need files or keys. It collects what is wrong with their settings, and with what these name.
@@ -128,6 +130,14 @@ func (s *settings) wires() []wire.Wire {
 	return all
 }
 
+// ownNames are what this server is called.
+func (s *settings) ownNames() []string {
+	if len(s.Gate.OwnNames) > 0 {
+		return s.Gate.OwnNames
+	}
+	return s.Certificate.Names()
+}
+
 // newServer puts the parts together.
 func (s *settings) newServer(p parts, store cache.Store, log *slog.Logger) (*server.Server, error) {
 	proxies, err := limit.ParseProxies(s.Clients.TrustedProxies)
@@ -135,9 +145,7 @@ func (s *settings) newServer(p parts, store cache.Store, log *slog.Logger) (*ser
 		return nil, fmt.Errorf("BUG: validated before: %w", err)
 	}
 	who := s.Gate
-	if len(who.OwnNames) == 0 {
-		who.OwnNames = s.Certificate.Names()
-	}
+	who.OwnNames = s.ownNames()
 	return server.New(server.Parts{
 		Config: s.Server, Link: s.Link, Wire: s.Wire,
 		Gate: gate.New(who, gate.Parts{
@@ -150,13 +158,19 @@ func (s *settings) newServer(p parts, store cache.Store, log *slog.Logger) (*ser
 }
 
 // serve serves over the store until ctx ends.
-func (s *settings) serve(ctx context.Context, p parts, store cache.Store, sockets sockets, log *slog.Logger) error {
+func (s *settings) serve(ctx context.Context, p parts, store cache.Store, sockets sockets, log *slog.Logger, people io.Writer) error {
 	server, err := s.newServer(p, store, log)
 	if err != nil {
 		return err
 	}
 	s.warnOfStrangers(log, p, sockets.API)
-	sockets.log(log, "store", kindOf(s.Store), "memory", flag.FormatBytes(s.Memory.Memory))
+	if people != nil {
+		if err := s.greet(people, sockets, p); err != nil {
+			return err
+		}
+	} else {
+		sockets.log(log, "store", kindOf(s.Store), "memory", flag.FormatBytes(s.Memory.Memory))
+	}
 	defer log.Info("stopped")
 	notify(log, stateReady)
 	told := make(chan struct{})

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"github.com/alecthomas/units"
 	"signal-server/app/certificate"
 	"signal-server/app/flag"
 	"signal-server/app/gate"
@@ -19,37 +20,46 @@ import (
 )
 
 // settings are what the command that serves is told. Each is a field of the part that it is for, with its name, default and help; those
-// of the program itself stand here. Groups are those of --help and docs/operations.md, in the order in which they come first.
+// of the program itself stand here. Groups stand in --help in the order in which they come first, which is that of an operator's questions:
+// where, by TLS, for whom, how much, kept where.
 type settings struct {
-	Listen     string      `group:"Where" default:":8080" help:"Address to serve the API on: host:port, unix:/path, systemd (the socket that it was started with) or systemd:NAME."`
-	Admin      string      `group:"Where" default:"127.0.0.1:9090" help:"Address for operators (health, metrics, profiles), in the same forms; empty: none."`
-	SocketMode listen.Mode `group:"Where" default:"0660" help:"Permissions of sockets at unix:/path; who may write may connect."`
+	Listen     string      `group:"Addresses" default:":8080" help:"Where the API is: host:port, unix:/path, systemd (its socket) or systemd:NAME."`
+	Admin      string      `group:"Addresses" default:"127.0.0.1:9090" help:"Where operators ask: health, metrics, profiles. The same forms; empty: nowhere."`
+	SocketMode listen.Mode `group:"Addresses" default:"0660" help:"Permissions of sockets at unix:/path."`
 
 	Certificate  certificate.Config `embed:"" group:"TLS"`
-	RedirectHTTP string             `name:"redirect-http" group:"TLS" placeholder:"ADDRESS" help:"Address to serve plain HTTP on, such as :80: pages are redirected to HTTPS, other requests refused."`
-
-	Store     string        `group:"Sessions" default:"memory" help:"Where sessions are kept: memory, or the URL of a Redis or Valkey (redis, rediss, redis-sentinel, redis-cluster)."`
-	StoreFile string        `group:"Sessions" secret:"" placeholder:"FILE" help:"File that holds what --store would say: a password in it is in no list of processes and no environment."`
-	Memory    memory.Config `embed:"" group:"Sessions"`
-	Limits    cache.Limits  `embed:"" group:"Sessions"`
-	Call      call.Config   `embed:"" group:"Sessions"`
+	RedirectHTTP string             `name:"redirect-http" group:"TLS" placeholder:"ADDRESS" help:"Plain HTTP, such as :80, sent on to HTTPS."`
 
 	Auth    auth.Config   `embed:"" group:"Who may"`
 	Tickets ticket.Config `embed:"" group:"Who may"`
 
-	Clients limit.Config `embed:"" group:"How much"`
+	Clients limit.Config `embed:"" group:"What one client may have"`
+
+	Store     string        `group:"Store" default:"memory" help:"memory, or a redis:// URL (rediss, redis-sentinel, redis-cluster)."`
+	StoreFile string        `group:"Store" secret:"" placeholder:"FILE" help:"File with that URL, where it has a password."`
+	Memory    memory.Config `embed:"" group:"Store"`
+
+	Limits cache.Limits `embed:"" group:"Sessions"`
+	Call   call.Config  `embed:"" group:"Sessions"`
 
 	// These have settings of several groups.
-	Server server.Config `embed:""`
-	Link   link.Config   `embed:""`
 	Wire   wire.Config   `embed:""`
 	Gate   gate.Config   `embed:""`
+	Link   link.Config   `embed:""`
+	Server server.Config `embed:""`
 
-	Access accesslog.Config `embed:"" group:"Operation"`
-	Pages  pages.Config     `embed:"" group:"Operation"`
+	Access accesslog.Config `embed:"" group:"Log and pages"`
+	Pages  pages.Config     `embed:"" group:"Log and pages"`
 
-	PrintConfig bool `env:"-" group:"Operation" help:"Print what the server would run with, secrets masked, and exit."`
-	CheckConfig bool `env:"-" group:"Operation" help:"Check flags and the files that they name, and exit."`
+	EnvFile     envFile `env:"-" group:"Flags that are no variables" trusted:"" placeholder:"FILE" help:"Read variables from a file, as systemd does."`
+	CheckConfig bool    `env:"-" group:"Flags that are no variables" help:"Say what is wrong with flags and files; exit."`
+	PrintConfig bool    `env:"-" group:"Flags that are no variables" help:"Print what would run, secrets masked; exit."`
+}
+
+// Help says, above the flags, what is true of each.
+func (*settings) Help() string {
+	return "Each flag but the last five is an environment variable, too: --max-sdp is SIGNAL_MAX_SDP. The command line counts first, then the " +
+		"environment, then the file of --env-file, then the default, which stands here after the =."
 }
 
 // textTypes are the types of settings that read themselves.
@@ -80,7 +90,8 @@ func (s *settings) checkRoom(wrong *flag.Mistakes, names flag.Names) map[any]boo
 	payload := max(s.Call.SDPBytes, s.Call.CandidateBytes)
 	for _, room := range []*int{&s.Limits.SessionBytes, &s.Wire.BodyBytes} {
 		if *room < payload || *room > cache.MaxSessionBytes {
-			wrong.Wrong(names, room, "is %d, must be what one payload may have (%d) or more, up to %d", *room, payload, cache.MaxSessionBytes)
+			wrong.Wrong(names, room, "is %v, must be what one payload may have (%v) or more, up to %v",
+				units.Base2Bytes(*room), units.Base2Bytes(payload), units.Base2Bytes(cache.MaxSessionBytes))
 			told[room] = true
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 
+	"github.com/alecthomas/units"
+
 	"signal-server/app/flag"
 	"signal-server/cache"
 	"signal-server/cache/memory"
@@ -51,7 +53,7 @@ func readLine(path string) (string, error) {
 		return "", err
 	}
 	if len(content) > maxStoreFile {
-		return "", fmt.Errorf("%s: has more than %d bytes", path, maxStoreFile)
+		return "", fmt.Errorf("%s: has more than %v", path, units.Base2Bytes(maxStoreFile))
 	}
 	return strings.TrimRight(string(content), "\r\n"), nil
 }

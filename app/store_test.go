@@ -41,7 +41,7 @@ func TestStoreFile(t *testing.T) {
 	for what, args := range map[string][]string{
 		"--store-file is of no use beside --store": {"--store=" + url, "--store-file=" + write(t, url, 0o600)},
 		"which is empty":            {"--store-file=" + write(t, "\n", 0o600)},
-		"more than 65536 bytes":     {"--store-file=" + write(t, strings.Repeat("h", maxStoreFile+1), 0o600)},
+		"more than 64KiB":           {"--store-file=" + write(t, strings.Repeat("h", maxStoreFile+1), 0o600)},
 		"--store-file: open /nowhe": {"--store-file=/nowhere"},
 	} {
 		if wrong, _ := checked(t, args...); len(wrong) != 1 || !strings.Contains(wrong[0].Error(), what) {

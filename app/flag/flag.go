@@ -1,7 +1,7 @@
 // Package flag makes flags of the Config of each part: a field is a setting, its tags are the flag's name, default and help. It reads
 // values as people write them, and tells all mistakes of a command line at once. It knows no setting.
 //
-//	Config{TTL time.Duration `name:"ttl" default:"30s" help:"…"`} ──kong──▶ --ttl, SIGNAL_TTL
+//	Config{TTL time.Duration `name:"ttl" default:"30s" help:"How long a session lives without requests."`} ──kong──▶ --ttl, SIGNAL_TTL
 //	Config.Validate(wrong) ──pointer to a field──▶ Mistakes ──▶ "--ttl is 0s, must be 1ms or more"
 package flag
 
@@ -34,7 +34,7 @@ func (m *Mistakes) Options(texts ...TextType) []kong.Option {
 	all := []kong.Option{
 		kong.TypeMapper(reflect.TypeFor[time.Duration](), mapper(m, parseDuration)),
 		kong.KindMapper(reflect.Int, mapper(m, parseInt)),
-		kong.NamedMapper(bytesType, mapper(m, parseBytes)),
+		kong.NamedMapper(bytesType, mapper(m, ParseBytes)),
 	}
 	for _, text := range texts {
 		all = append(all, text(m))
@@ -94,7 +94,7 @@ func parseInt(text string) (int, error) {
 // bytesType is the tag type of a whole number that is a size: 512, 64KiB, 1GiB.
 const bytesType = "bytes"
 
-func parseBytes(text string) (int64, error) {
+func ParseBytes(text string) (int64, error) {
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil && n >= 0 {
 		return n, nil
 	}

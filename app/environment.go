@@ -1,0 +1,175 @@
+package app
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"os"
+	"regexp"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/agnivade/levenshtein"
+	"github.com/alecthomas/kong"
+
+	"signal-server/app/envfile"
+	"signal-server/app/flag"
+)
+
+// variablePrefix begins the name of each variable that sets a flag.
+const variablePrefix = "SIGNAL_"
+
+// strangers begin the names of variables that set no flag and are let be: Kubernetes tells of a Service named signal-server by
+// SIGNAL_SERVER_PORT and the like, and tests of this project are told by the others. No flag may be named so.
+var strangers = []string{"SIGNAL_SERVER", "SIGNAL_TEST_", "SIGNAL_ATTACK"}
+
+// environment is what is told by variables: those of the process, and those of a file, which count where the process has none of the name.
+type environment struct {
+	wrong *flag.Mistakes
+	path  string // of the file; empty: there is none
+	file  []envfile.Variable
+}
+
+// envFile is the flag that names the file.
+type envFile string
+
+// BeforeResolve is called by kong when the flag is on the command line: it reads the file, and has kong take from it what neither a flag nor
+// the process's environment says.
+func (envFile) BeforeResolve(ctx *kong.Context, trace *kong.Path, env *environment) error {
+	path := string(ctx.FlagValue(trace.Flag).(envFile))
+	if path == "" || path == env.path { // it may be on the line twice
+		return nil
+	}
+	env.path = path
+	var err error
+	env.file, err = envfile.Read(path)
+	env.wrong.Add(named("--env-file", err))
+	env.checkRuntime()
+	ctx.AddResolver(kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, f *kong.Flag) (any, error) {
+		for _, name := range f.Envs {
+			if _, ok := os.LookupEnv(name); ok {
+				break
+			}
+			for _, v := range slices.Backward(env.file) {
+				if v.Name == name {
+					return v.Value, nil
+				}
+			}
+		}
+		return nil, nil //nolint:nilnil // kong's word for: it knows nothing
+	}))
+	return nil
+}
+
+// memoryLimit is the variable that tells Go how much memory the process should take.
+const memoryLimit = "GOMEMLIMIT"
+
+// byRuntime are the variables that Go reads before the program begins, where a file that the program reads comes too late.
+var byRuntime = []string{"GODEBUG", "GOGC", "GOMAXPROCS", "GOTRACEBACK"}
+
+// checkRuntime collects what is wrong with the file's variables for Go.
+func (e *environment) checkRuntime() {
+	for _, v := range e.others() {
+		if slices.Contains(byRuntime, v.Name) {
+			e.wrong.Add(fmt.Errorf("%s:%d: %s is read when the process starts, before this file: set it in the environment", e.path, v.Line, v.Name))
+		}
+		if _, ok := parseMemoryLimit(v.Value); v.Name == memoryLimit && !ok {
+			e.wrong.Add(fmt.Errorf("%s:%d: %s must be a size such as 1400MiB, or off", e.path, v.Line, v.Name))
+		}
+	}
+}
+
+// others returns the file's variables that set no flag, and that the process does not have.
+func (e *environment) others() (all []envfile.Variable) {
+	for _, v := range e.file {
+		if _, ok := os.LookupEnv(v.Name); !ok && !strings.HasPrefix(v.Name, variablePrefix) {
+			all = append(all, v)
+		}
+	}
+	return all
+}
+
+// apply gives the process the file's variables that are not the server's own, such as SSL_CERT_FILE, as though it had been started with them.
+// Nothing may have read them before. What Go itself would have read is told to it.
+func (e *environment) apply() error {
+	for _, v := range e.others() {
+		if err := os.Setenv(v.Name, v.Value); err != nil {
+			return fmt.Errorf("%s:%d: %s: %w", e.path, v.Line, v.Name, err)
+		}
+		if v.Name == memoryLimit {
+			if limit, _ := parseMemoryLimit(v.Value); limit > 0 {
+				debug.SetMemoryLimit(limit)
+			}
+		}
+	}
+	return nil
+}
+
+// goSize is a size as Go reads it.
+var goSize = regexp.MustCompile(`^[0-9]+(?:(?:[KMGT]i)?B)?$`)
+
+// parseMemoryLimit reads GOMEMLIMIT as Go does; 0: it says nothing.
+func parseMemoryLimit(text string) (limit int64, ok bool) {
+	switch {
+	case text == "":
+		return 0, true
+	case text == "off":
+		return math.MaxInt64, true
+	case !goSize.MatchString(text):
+		return 0, false
+	}
+	limit, err := flag.ParseBytes(text)
+	return limit, err == nil
+}
+
+// checkNames collects each variable that is named as though it set a flag, and sets none: it is misspelt, and what it should bound would have
+// no bound. Only names that begin with the prefix are looked at. What the variables say is not told, because it may be a secret.
+func (e *environment) checkNames(program *kong.Node, prefix string) {
+	places := make(map[string]string) // of each name
+	for _, variable := range os.Environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		places[name] = ""
+	}
+	for _, v := range e.file {
+		places[v.Name] = fmt.Sprintf("%s:%d: ", e.path, v.Line)
+	}
+	known, flags := variables(program)
+	for _, name := range slices.Sorted(maps.Keys(places)) {
+		stranger := func(begin string) bool { return strings.HasPrefix(name, begin) }
+		if !strings.HasPrefix(name, prefix) || slices.Contains(known, name) || slices.ContainsFunc(strangers, stranger) {
+			continue
+		}
+		hint := "signal-server --help lists them"
+		if flag := "--" + strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, variablePrefix)), "_", "-"); slices.Contains(flags, flag) {
+			hint = flag + " can only stand on the command line"
+		} else if meant := nearest(name, known); meant != "" {
+			hint = "is " + meant + " meant?"
+		}
+		e.wrong.Add(fmt.Errorf("%s%s: no such setting; %s", places[name], name, hint))
+	}
+}
+
+// variables returns the names of all variables that set flags of a program and its commands, and all flags.
+func variables(node *kong.Node) (names, flags []string) {
+	for _, f := range node.Flags {
+		names = append(names, f.Envs...)
+		flags = append(flags, "--"+f.Name)
+	}
+	for _, child := range node.Children {
+		n, f := variables(child)
+		names, flags = append(names, n...), append(flags, f...)
+	}
+	return names, flags
+}
+
+// nearest returns which of the words somebody may have meant by this one; empty: none is near.
+func nearest(word string, words []string) (meant string) {
+	least := 1 + min(len(strings.TrimPrefix(word, variablePrefix))/2, 4) // of few letters half may be wrong
+	for _, w := range words {
+		if far := levenshtein.ComputeDistance(word, w); far < least {
+			meant, least = w, far
+		}
+	}
+	return meant
+}
