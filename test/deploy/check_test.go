@@ -95,6 +95,9 @@ func TestKubernetes(t *testing.T) {
 			if got := *object.Spec.Replicas; got != 3 {
 				t.Errorf("nodes: got %d, want 3", got)
 			}
+			if links := object.Spec.Template.Spec.EnableServiceLinks; links == nil || *links {
+				t.Error("nodes: got variables made of each Service, want enableServiceLinks: false, because theirs begin with SIGNAL_SERVER")
+			}
 		case *appsv1.StatefulSet:
 			if got := *object.Spec.Replicas; got != 6 {
 				t.Errorf("Redis servers: got %d, want 6", got)

@@ -18,7 +18,7 @@ func TestFlagsExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	known := map[string]bool{"SIGNAL_CHECK_CONFIG": true, "SIGNAL_FILE": true} // --check-config; token --file
+	known := map[string]bool{"SIGNAL_CHECK_CONFIG": true, "SIGNAL_ENV_FILE": true, "SIGNAL_HELP": true, "SIGNAL_FILE": true} // flags alone; token --file'
 	for line := range strings.Lines(string(out)) {
 		name, _, _ := strings.Cut(line, "=")
 		known[name] = true

@@ -5,8 +5,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // mostExposure is how exposed the unit may be by systemd's own measure, in tenths of 0 to 10. An unhardened one has 96.
@@ -53,35 +55,90 @@ func TestUnit(t *testing.T) {
 	t.Log(lines[len(lines)-1])
 }
 
-// TestEnvironmentFile checks the configuration that the file sets: as it stands, and with every line that it has commented out. It leaves
-// out certificates in files, which exclude those of an ACME authority.
-func TestEnvironmentFile(t *testing.T) {
-	text, err := os.ReadFile("../../deploy/systemd/signal-server.env")
+// TestUnitChecksItsFile wants the unit to look at the file that it is told by before it starts, with the flags that the program has, and to
+// end trying where it does not start.
+func TestUnitChecksItsFile(t *testing.T) {
+	text, err := os.ReadFile("../../deploy/systemd/signal-server.service")
 	if err != nil {
 		t.Fatal(err)
 	}
-	tokens := filepath.Join(t.TempDir(), "tokens")
+	setting := func(name string) string {
+		m := regexp.MustCompile(`(?m)^` + name + `=-?(.*)$`).FindSubmatch(text)
+		if m == nil {
+			t.Fatalf("got no %s, want one", name)
+		}
+		return string(m[1])
+	}
+	file := setting("EnvironmentFile")
+	if got, want := setting("ExecStartPre"), "/usr/bin/signal-server --check-config --env-file "+file; got != want {
+		t.Errorf("ExecStartPre: got %s, want %s", got, want)
+	}
+	seconds := func(name string) float64 {
+		d, err := time.ParseDuration(setting(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d.Seconds()
+	}
+	burst, err := strconv.ParseFloat(setting("StartLimitBurst"), 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const start = 1.0 // seconds that a check may take that finds something, and more than it does
+	if took, within := burst*(seconds("RestartSec")+start), seconds("StartLimitIntervalSec"); took > within {
+		t.Errorf("%v starts take up to %v s: got them counted within %v s, want them to come to an end", burst, took, within)
+	}
+	for content, want := range map[string]string{
+		"SIGNAL_LISTN=:80\n":           ":1: SIGNAL_LISTN: no such setting; is SIGNAL_LISTEN meant?",
+		"\nexport SIGNAL_LISTEN=:80\n": ":2: begins with export",
+	} {
+		path := filepath.Join(t.TempDir(), "env")
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args := strings.Fields(strings.Replace(setting("ExecStartPre"), file, path, 1))
+		cmd := exec.Command(program(t), args[1:]...)
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+		if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), path+want) {
+			t.Errorf("%q: got %v\n%swant a failure, and %s", content, err, out, path+want)
+		}
+	}
+}
+
+// TestEnvironmentFile checks the configuration that the file sets: as it stands, and with every line that it has commented out, where the last
+// of two of one name counts. It leaves out certificates in files, which exclude those of an ACME authority; test/program serves with these.
+func TestEnvironmentFile(t *testing.T) {
+	const shipped = "../../deploy/systemd/signal-server.env"
+	check := func(path string) {
+		t.Helper()
+		cmd := exec.Command(program(t), "--check-config", "--env-file", path)
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+		if out, err := cmd.CombinedOutput(); err != nil || strings.Contains(string(out), "error") {
+			text, _ := os.ReadFile(path)
+			t.Errorf("got %v\n%s\nof %s", err, out, text)
+		}
+	}
+	check(shipped)
+
+	text, err := os.ReadFile(shipped)
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	tokens := filepath.Join(folder, "tokens")
 	if out, err := exec.Command(program(t), "token", "--file", tokens, "alice").CombinedOutput(); err != nil {
 		t.Fatalf("token: got %v\n%s", err, out)
 	}
-	store := filepath.Join(t.TempDir(), "store")
-	if err := os.WriteFile(store, []byte("redis://user:password@10.0.0.1:6379/0\n"), 0o600); err != nil {
+	for name, content := range map[string]string{"store": "redis://user:password@10.0.0.1:6379/0\n", "resumption": strings.Repeat("x", 32) + "\n"} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all := regexp.MustCompile(`(?m)^#([A-Z_]+=)`).ReplaceAllString(string(text), "$1")
+	all = regexp.MustCompile(`(?m)^SIGNAL_TLS_(?:CERT|KEY)=.*$`).ReplaceAllString(all, "")
+	path := filepath.Join(folder, "env")
+	if err := os.WriteFile(path, []byte(strings.ReplaceAll(all, "/etc/signal-server", folder)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	assigned := regexp.MustCompile(`^#?[A-Z_]+=`)
-	for _, all := range []bool{false, true} {
-		cmd := exec.Command(program(t), "--check-config")
-		cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
-		for line := range strings.Lines(string(text)) {
-			line = strings.TrimSpace(line)
-			if !assigned.MatchString(line) || line[0] == '#' && !all || strings.Contains(line, "SIGNAL_TLS_") {
-				continue
-			}
-			line = strings.NewReplacer("/etc/signal-server/tokens", tokens, "/etc/signal-server/store", store).Replace(strings.TrimPrefix(line, "#"))
-			cmd.Env = append(cmd.Env, line)
-		}
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Errorf("with all of it %v: got %v\n%s\nof %q", all, err, out, cmd.Env)
-		}
-	}
+	check(path)
 }
