@@ -163,12 +163,13 @@ func (s *settings) serve(ctx context.Context, p parts, store cache.Store, socket
 	if err != nil {
 		return err
 	}
-	s.warnOfStrangers(log, p, sockets.API)
 	if people != nil {
 		if err := s.greet(people, sockets, p); err != nil {
 			return err
 		}
-	} else {
+	}
+	s.warnOfStrangers(log, p, sockets.API)
+	if people == nil {
 		sockets.log(log, "store", kindOf(s.Store), "memory", flag.FormatBytes(s.Memory.Memory))
 	}
 	defer log.Info("stopped")

@@ -47,9 +47,11 @@ func (s *settings) links(on sockets, p parts) string {
 	if p.certs != nil {
 		scheme, names = "https", s.ownNames()
 	}
-	all := []string{urlOf(scheme, names, on.API, "/")}
-	if s.Pages.Pages == pages.On {
-		all = append(all, "API "+urlOf(scheme, names, on.API, "/swagger"))
+	var all []string
+	if _, tcp := on.API.Addr().(*net.TCPAddr); tcp && s.Pages.Pages == pages.On {
+		all = append(all, urlOf(scheme, names, on.API, "/"), "API "+urlOf(scheme, names, on.API, "/swagger"))
+	} else {
+		all = append(all, "API "+urlOf(scheme, names, on.API, "/"))
 	}
 	if on.Admin != nil {
 		all = append(all, "operators "+urlOf("http", nil, on.Admin, "/metrics"))

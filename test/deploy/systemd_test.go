@@ -137,7 +137,7 @@ func TestEnvironmentFile(t *testing.T) {
 	all := regexp.MustCompile(`(?m)^#([A-Z_]+=)`).ReplaceAllString(string(text), "$1")
 	all = regexp.MustCompile(`(?m)^SIGNAL_TLS_(?:CERT|KEY)=.*$`).ReplaceAllString(all, "")
 	path := filepath.Join(folder, "env")
-	if err := os.WriteFile(path, []byte(strings.ReplaceAll(all, "/etc/signal-server", folder)), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(strings.NewReplacer("/etc/signal-server", folder, "/var/lib/signal-server", folder).Replace(all)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	check(path)

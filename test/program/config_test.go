@@ -32,7 +32,7 @@ func TestPrintConfig(t *testing.T) {
 	}
 	for _, want := range []string{
 		"SIGNAL_LISTEN=127.0.0.1:0\n", "SIGNAL_MEMORY=96MiB\n", "SIGNAL_TTL=20s\n", "SIGNAL_RATE_OPENS=60/m\n", "SIGNAL_TRUSTED_PROXIES=10.0.0.0/8,loopback\n",
-		"SIGNAL_LOG_FORMAT=text\n", "SIGNAL_ALLOW_ORIGINS=https://a.example,https://b.example:8443\n", "user:xxxxx@h1,h2:7001",
+		"SIGNAL_LOG_FORMAT=auto\n", "SIGNAL_ALLOW_ORIGINS=https://a.example,https://b.example:8443\n", "user:xxxxx@h1,h2:7001",
 		"https://id.example/keys?xxxxx",
 	} {
 		if !bytes.Contains(printed, []byte(want)) {

@@ -73,7 +73,7 @@ func TestWrongValues(t *testing.T) {
 		},
 		"values that cannot be meant": {
 			args: []string{"--ttl=0s", "--wait=-1s", "--max-sdp=0", "--max-candidates=0", "--memory=1", "--store=tape"},
-			want: []string{"--ttl is 0s", "wait is -1s", "--max-sdp is 0", "--max-candidates is 0", "memory is 1", `--store is "tape"`},
+			want: []string{"--ttl is 0s", "wait is -1s", "--max-sdp is 0B, must be 1B to 64MiB", "--max-candidates is 0", "memory is 1B, must be 1MiB or more", `--store is "tape"`},
 		},
 		"both": {
 			args: []string{"--ttl=x", "--wait=-1s", "--memory=1", "--store=tape"},
@@ -81,7 +81,7 @@ func TestWrongValues(t *testing.T) {
 		},
 		"values that do not fit together": {
 			args: []string{"--ttl=1h", "--max-sdp=1MiB"},
-			want: []string{"--lifetime is 5m0s", "--max-session is 262144", "--max-body is 262144"},
+			want: []string{"--lifetime is 5m0s", "--max-session is 256KiB, must be what one payload may have (1MiB) or more, up to 64MiB", "--max-body is 256KiB"},
 		},
 		"in the environment": {
 			env:  []string{"SIGNAL_TTL=x", "SIGNAL_MAX_SESSION=-1", "SIGNAL_STORE=tape"},
@@ -348,14 +348,37 @@ func TestAddressInUse(t *testing.T) {
 	}
 }
 
+// TestHelp asks for help in each way that people ask.
 func TestHelp(t *testing.T) {
-	out, err := command(t, nil, "--help").CombinedOutput()
-	if err != nil {
-		t.Errorf("got %v, want exit status 0", err)
+	groups := []string{
+		"Usage: signal-server [<command>] [flags]", "\nAddresses\n", "--listen=", "\nTLS\n", "\nWho may\n", "--rate-requests=off", "\nSessions\n", "--max-sdp=64KiB",
+		"\nLog and pages\n", "--log-format", "--env-file", "\nCommands\n", "  bridge ", "  token ",
 	}
-	for _, want := range []string{"serve", "bridge", "--log-format"} {
-		if !bytes.Contains(out, []byte(want)) {
-			t.Errorf("got\n%swant it to name %s", out, want)
+	for args, wants := range map[string][]string{
+		"--help": groups, "help": groups,
+		"serve --help": groups[1:11], "help serve": groups[1:11],
+		"help bridge": {"--server=URL", "SIGNAL_BRIDGE_LISTEN"},
+		"bridge -h":   {"--server=URL", "SIGNAL_BRIDGE_LISTEN"},
+		"help token":  {"--file=FILE"},
+	} {
+		out, err := command(t, nil, strings.Fields(args)...).Output()
+		if err != nil {
+			t.Errorf("%s: got %v, want exit status 0", args, err)
 		}
+		for rest, i := string(out), 0; i < len(wants); i++ {
+			var ok bool
+			if _, rest, ok = strings.Cut(rest, wants[i]); !ok {
+				t.Errorf("%s: got\n%swant %q in that order", args, out, wants)
+				break
+			}
+		}
+	}
+	version := ""
+	for _, args := range []string{"--version", "version"} {
+		out, err := command(t, nil, args).Output()
+		if err != nil || strings.Count(string(out), "\n") != 1 || version != "" && version != string(out) {
+			t.Errorf("%s: got %v, %q, want a line, the same for each", args, err, out)
+		}
+		version = string(out)
 	}
 }
