@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -24,6 +25,9 @@ const variablePrefix = "SIGNAL_"
 // SIGNAL_SERVER_PORT and the like, and tests of this project are told by the others. No flag may be named so.
 var strangers = []string{"SIGNAL_SERVER", "SIGNAL_TEST_", "SIGNAL_ATTACK"}
 
+// ofService matches what Kubernetes makes of a Service: SIGNAL_SERVICE_HOST, SIGNAL_PORT_80_TCP_ADDR.
+var ofService = regexp.MustCompile(`_(?:SERVICE_(?:HOST|PORT).*|PORT|PORT_[0-9]+_.*)$`)
+
 // environment is what is told by variables: those of the process, and those of a file, which count where the process has none of the name.
 type environment struct {
 	wrong *flag.Mistakes
@@ -44,7 +48,12 @@ func (envFile) BeforeResolve(ctx *kong.Context, trace *kong.Path, env *environme
 	env.path = path
 	var err error
 	env.file, err = envfile.Read(path)
-	env.wrong.Add(named("--env-file", err))
+	var lines interface{ Unwrap() []error } // which name the file by themselves
+	if errors.As(err, &lines) {
+		*env.wrong = append(*env.wrong, lines.Unwrap()...)
+	} else {
+		env.wrong.Add(named("--env-file", err))
+	}
 	env.checkRuntime()
 	ctx.AddResolver(kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, f *kong.Flag) (any, error) {
 		for _, name := range f.Envs {
@@ -57,7 +66,7 @@ func (envFile) BeforeResolve(ctx *kong.Context, trace *kong.Path, env *environme
 				}
 			}
 		}
-		return nil, nil //nolint:nilnil // kong's word for: it knows nothing
+		return nil, nil // it knows nothing of the flag
 	}))
 	return nil
 }
@@ -140,13 +149,22 @@ func (e *environment) checkNames(program *kong.Node, prefix string) {
 		if !strings.HasPrefix(name, prefix) || slices.Contains(known, name) || slices.ContainsFunc(strangers, stranger) {
 			continue
 		}
-		hint := "signal-server --help lists them"
-		if flag := "--" + strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, variablePrefix)), "_", "-"); slices.Contains(flags, flag) {
-			hint = flag + " can only stand on the command line"
-		} else if meant := nearest(name, known); meant != "" {
-			hint = "is " + meant + " meant?"
-		}
-		e.wrong.Add(fmt.Errorf("%s%s: no such setting; %s", places[name], name, hint))
+		e.wrong.Add(fmt.Errorf("%s%s: no such setting; %s", places[name], name, hint(name, known, flags)))
+	}
+}
+
+// hint says what may have been meant by a name that is none of the known variables.
+func hint(name string, known, flags []string) string {
+	asFlag := "--" + strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, variablePrefix)), "_", "-")
+	switch meant := nearest(name, known); {
+	case ofService.MatchString(name):
+		return "where Kubernetes makes it of a Service, the pod needs enableServiceLinks: false"
+	case slices.Contains(flags, asFlag):
+		return asFlag + " can only stand on the command line"
+	case meant != "":
+		return "is " + meant + " meant?"
+	default:
+		return "signal-server --help lists them"
 	}
 }
 

@@ -101,6 +101,8 @@ func TestMisspeltVariables(t *testing.T) {
 		{"SIGNAL_", "SIGNAL_: no such setting; signal-server --help lists them"},
 		{"SIGNAL_CHECK_CONFIG", "SIGNAL_CHECK_CONFIG: no such setting; --check-config can only stand on the command line"},
 		{"SIGNAL_ENV_FILE", "SIGNAL_ENV_FILE: no such setting; --env-file can only stand on the command line"},
+		{"SIGNAL_SERVICE_HOST", "SIGNAL_SERVICE_HOST: no such setting; where Kubernetes makes it of a Service, the pod needs enableServiceLinks: false"},
+		{"SIGNAL_PORT_80_TCP_ADDR", "SIGNAL_PORT_80_TCP_ADDR: no such setting; where Kubernetes makes it of a Service, the pod needs enableServiceLinks: false"},
 		{"SIGNAL_LISTEN", ""},
 		{"SIGNAL_LOG_FORMAT", ""},
 		{"SIGNAL_BRIDGE_LISTEN", ""},
@@ -171,7 +173,7 @@ func TestMistakesInAnEnvFile(t *testing.T) {
 	}
 	c.env.checkNames(parsed.Model.Node, variablePrefix)
 	want := []string{
-		"--env-file: " + file + ":2: begins with export",
+		file + ":2: begins with export",
 		file + ":4: GOGC is read when the process starts",
 		file + ":5: GOMEMLIMIT must be a size such as 1400MiB, or off",
 		`--ttl is "x"`,

@@ -55,7 +55,7 @@ func FuzzConfiguration(f *testing.F) {
 		"", "serve\n--listen=:80\n--admin=", "--ttl=1h\n--lifetime\n2h", "--memory=1.5GiB\n--max-sdp=-1", "--ttl=x\n--wait=\n--memory=1\n--store=tape",
 		"--store=redis://user:secret@host:1/2?wait_replicas=1", "--store=redis-cluster://a,b:7000", "--trusted-proxies=loopback,10.0.0.0/8,::1",
 		"--allow-origins=https://example.org,*", "--rate-requests=50/s\n--rate-wrong-keys=20/d", "--log-format=xml", "bridge\n--server=x", "token\n--role=z",
-		"--help", "--\nserve", "--print-config=maybe", "--max-waits=99999999999999999999", "--block-for=-1ns", "--auth-jwt-audience=\"a\\\nb",
+		"--help", "--\nserve", "--env-file=/dev/null\n--ttl=1s", "help\ntoken", "version", "--print-config=maybe", "--max-waits=99999999999999999999", "--block-for=-1ns", "--auth-jwt-audience=\"a\\\nb",
 	} {
 		f.Add(text)
 	}

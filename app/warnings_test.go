@@ -73,8 +73,10 @@ func TestFilesThatOthersMayChange(t *testing.T) {
 		{"auth-tokens-file", 0o664, "can be changed by others"},
 		{"auth-jwks-file", 0o646, "can be changed by others"},
 		{"tls-cert", 0o644, ""},
+		{"env-file", 0o644, ""},
+		{"env-file", 0o664, "can be changed by others"},
 	} {
-		path := write(t, "x", tt.mode)
+		path := write(t, "# x", tt.mode)
 		_, flags := read(t, "--"+tt.setting+"="+path)
 		var log bytes.Buffer
 		warnOfModes(slog.New(slog.NewTextHandler(&log, nil)), flags)

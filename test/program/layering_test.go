@@ -53,7 +53,7 @@ var layers = []struct {
 	{module + "/app/gate/auth", []string{module + "/app/gate/ticket", module + "/app/gate/limit", module + "/cache/text"}}, // it knows tokens, not requests
 	{module + "/app/gate/ticket", []string{module + "/app/gate/auth", module + "/app/gate/limit", module + "/cache/text"}},
 	{module + "/app/flag", []string{module + "/app", module + "/app/gate/...", module + "/app/wire/...", module + "/app/server", module + "/cache/..."}}, // it knows no setting
-	{module + "/app/envfile", []string{module + "/app", module + "/app/flag", module + "/cache/..."}}, // it does not know what variables are for
+	{module + "/app/envfile", []string{module + "/app", module + "/app/flag", module + "/cache/..."}},                                                    // it does not know what variables are for
 	{module + "/app/listen", []string{fiber, fasthttp, module + "/cache/...", module + "/app/link"}},
 	{module + "/app/certificate", []string{fiber, fasthttp, module + "/cache/...", module + "/app/link"}},
 	{module + "/app/secrets", []string{module + "/app", module + "/app/gate/...", module + "/app/certificate", module + "/cache/..."}}, // it does not know what they are for
