@@ -49,7 +49,7 @@ func mistakes(t *testing.T, change func(*settings)) string {
 	return errors.Join(wrong...).Error()
 }
 
-// TestDefaults holds what a program without arguments runs with against PROTOCOL, Section 8, against the README's tables, and against
+// TestDefaults holds what a program without arguments runs with against PROTOCOL, Section 8, against the tables of docs/configuration.md, and against
 // what --help says: each is written down once more here, so that none changes alone.
 func TestDefaults(t *testing.T) {
 	s, flags := read(t)
@@ -82,7 +82,7 @@ func TestDefaults(t *testing.T) {
 	if strings.Contains(help, "…,...") {
 		t.Errorf("--help: got %q, want it told once that a list may go on", "…,...")
 	}
-	for _, page := range []string{"../README.md", "../README.zh-CN.md"} {
+	for _, page := range []string{"../docs/configuration.md", "../docs/zh-CN/configuration.md"} {
 		tables := flagTable(t, page)
 		for _, f := range flags {
 			want, listed := tables[f.Name]

@@ -52,7 +52,7 @@ func Defaults() (c Config) {
 	return c
 }
 
-// New returns a server of the config, over the store, which has the config's limits. calls is its wire of the README's protocol.
+// New returns a server of the config, over the store, which has the config's limits. calls is its wire of docs/protocol.md.
 func New(c Config, store cache.Store, log *slog.Logger) (s *server.Server, calls *call.Wire, err error) {
 	calls = call.New(c.Call, c.Limits)
 	s, err = server.New(server.Parts{

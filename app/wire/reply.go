@@ -47,7 +47,7 @@ func (r *Reply) Fill(mediaType string, body []byte) {
 // Reuse returns the answer's own buffer, empty, to write its body into.
 func (r *Reply) Reuse() []byte { return r.SwapBody(nil)[:0] }
 
-// Envelope is how the README's protocol answers: {"msg":"","data":null}. A wire that embeds it refuses so.
+// Envelope is how the protocol of docs/protocol.md answers: {"msg":"","data":null}. A wire that embeds it refuses so.
 type Envelope struct{}
 
 // The envelope around a value, and the one that says "done".

@@ -2,6 +2,7 @@ package program_test
 
 import (
 	"os"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -15,18 +16,27 @@ var (
 		"sh": regexp.MustCompile(`(?m)(^|[ \t]+)#.*$`),
 		"js": regexp.MustCompile(`(?m)(^|[ \t]+)//.*$`),
 	}
-	heading = regexp.MustCompile(`(?m)^(#+) \S`)
+	heading = regexp.MustCompile(`(?m)^(#+) (\S.*)$`)
 	table   = regexp.MustCompile(`(?m)(^\|.*\n)+`)
-	flagRow = regexp.MustCompile("(?m)^\\| `--[^|]*\\|[^|]*\\|")
+	flagRow = regexp.MustCompile("(?m)^\\| `--[^|]*\\|[^|]*\\|[^\\n]") // with a third cell
 	msgRow  = regexp.MustCompile("(?m)^\\| `[A-Z]\\w+` \\| [^|]+ \\| \\d{3} \\|")
 	link    = regexp.MustCompile(`\]\(([^)]+)\)|<(https?://[^>]+)>|src="([^"]+)"`)
 )
 
-// outline returns, by kind, what the README of that name must have in common with other, its translation. Links from one to the other do
-// not count, nor do links within a page.
-func outline(t *testing.T, name, other string) map[string][]string {
+// translations are the pages that are there in Chinese, too.
+var translations = map[string]string{
+	"README.md":             "README.zh-CN.md",
+	"docs/protocol.md":      "docs/zh-CN/protocol.md",
+	"docs/configuration.md": "docs/zh-CN/configuration.md",
+	"docs/load-tests.md":    "docs/zh-CN/load-tests.md",
+	"docs/migrating.md":     "docs/zh-CN/migrating.md",
+}
+
+// outline returns, by kind, what a page must have in common with its translation. Links between the two do not count, nor do those within
+// a page; what leads to a page that is translated leads to the translation.
+func outline(t *testing.T, page string, chinese bool) map[string][]string {
 	t.Helper()
-	data, err := os.ReadFile(name)
+	data, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,31 +60,42 @@ func outline(t *testing.T, name, other string) map[string][]string {
 	}
 	var links []string
 	for _, m := range link.FindAllStringSubmatch(text, -1) {
-		if target := m[1] + m[2] + m[3]; target != other && !strings.HasPrefix(target, "#") {
+		target, _, _ := strings.Cut(m[1]+m[2]+m[3], "#")
+		if target == "" {
+			continue
+		}
+		if !strings.Contains(target, "://") {
+			target = path.Join(path.Dir(page), target)
+		}
+		translation, translated := translations[target]
+		switch {
+		case !chinese && translated && translation == translations[page]:
+		case chinese && translations[target] == page:
+		case chinese && translated:
+			t.Errorf("%s: got a link to %s, want one to its translation", page, target)
+		case !chinese && translated:
+			links = append(links, translation)
+		default:
 			links = append(links, target)
 		}
 	}
 	slices.Sort(links)
-	of["link"] = slices.Compact(links)
-	if !strings.Contains(text, "]("+other+")\n") {
-		t.Errorf("%s has no link to %s", name, other)
-	}
+	of["link"] = slices.DeleteFunc(slices.Compact(links), func(target string) bool { return target == page || target == translations[page] })
 	return of
 }
 
-// TestReadmeInChinese compares the README with its translation: what is not prose is the same in both.
-func TestReadmeInChinese(t *testing.T) {
-	chinese := outline(t, "README.zh-CN.md", "README.md")
-	for kind, want := range outline(t, "README.md", "README.zh-CN.md") {
-		got := chinese[kind]
-		if len(want) == 0 {
-			t.Errorf("%s: the README has none", kind)
-		}
-		for i := range max(len(got), len(want)) {
-			if i >= len(got) || i >= len(want) || got[i] != want[i] {
-				t.Errorf("%s %d, of %d in the translation and %d in the README:\n got  %q\n want %q", kind, i+1, len(got), len(want),
-					got[min(i, len(got)):min(i+1, len(got))], want[min(i, len(want)):min(i+1, len(want))])
-				break
+// TestTranslations compares pages with their translations: what is not prose is the same in both.
+func TestTranslations(t *testing.T) {
+	for english, chinese := range translations {
+		translated := outline(t, chinese, true)
+		for kind, want := range outline(t, english, false) {
+			got := translated[kind]
+			for i := range max(len(got), len(want)) {
+				if i >= len(got) || i >= len(want) || got[i] != want[i] {
+					t.Errorf("%s: %s %d, of %d in the translation and %d in the original:\n got  %q\n want %q", chinese, kind, i+1, len(got), len(want),
+						got[min(i, len(got)):min(i+1, len(got))], want[min(i, len(want)):min(i+1, len(want))])
+					break
+				}
 			}
 		}
 	}

@@ -19,8 +19,8 @@ import (
 var readers = map[string]string{
 	"README.md console":          "test/program/readme_test.go",
 	"README.md js":               "test/browser/readme.test.js",
-	"README.zh-CN.md console":    "test/program/readme_zh_test.go", // the same blocks as README.md
-	"README.zh-CN.md js":         "test/program/readme_zh_test.go",
+	"README.md go":               "test/program/readme_test.go",
+	"docs/protocol.md console":   "test/program/readme_test.go",
 	"client/js/README.md js":     "test/browser/readme.test.js",
 	"docs/operations.md console": "test/program/operations_test.go",
 	"docs/operations.md sh":      "test/program/operations_test.go",
@@ -44,6 +44,8 @@ var typedBy = map[string][2]string{
 
 	"go run ./client/examples/browser-to-pion": {"test/browser/run", "./client/examples/browser-to-pion"},
 	"go run . serve --help":                    {"test/program/main_test.go", `"--help"`},
+	phoneCertificate:                           readmePhone,
+	phoneServe:                                 readmePhone,
 	"signal-server token --file F":             {"docs/operations.md", "./signal-server token --file tokens"},
 	"signal-server healthcheck":                {"docs/operations.md", "./signal-server healthcheck"},
 
@@ -72,9 +74,12 @@ var typedBy = map[string][2]string{
 }
 
 var (
-	readmePion = [2]string{"client/bridge/readme_linux_test.go", `shellBlocks(t, "pion to pion")`}
-	deriveKeys = `keys, err := seal.Derive("correct horse battery staple")`
-	useKeys    = `session, err := c.Session(keys.SessionKey(), client.Offer)`
+	readmePion       = [2]string{"client/bridge/readme_linux_test.go", `shellBlocks(t, "pion to pion")`}
+	readmePhone      = [2]string{"test/program/readme_test.go", `blockOf(t, "README.md", "sh", "openssl ")`}
+	phoneCertificate = `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 90 -subj /CN=signal -addext subjectAltName=IP:192.168.1.20 -keyout key.pem -out cert.pem`
+	phoneServe       = `go run . --listen :8443 --tls-cert cert.pem --tls-key key.pem`
+	deriveKeys       = `keys, err := seal.Derive("correct horse battery staple")`
+	useKeys          = `session, err := c.Session(keys.SessionKey(), client.Offer)`
 )
 
 // untyped says why no test types a command.
@@ -132,7 +137,7 @@ func commandsOf(t *testing.T, page string) (commands, blocks []string) {
 		case "console", "js":
 			blocks = append(blocks, kind)
 		case "sh", "go":
-			if readers[page+" "+kind] != "" {
+			if readers[original(page)+" "+kind] != "" {
 				blocks = append(blocks, kind)
 				continue
 			}
@@ -156,6 +161,16 @@ func commandsOf(t *testing.T, page string) (commands, blocks []string) {
 	return commands, blocks
 }
 
+// original returns the page that page is a translation of, and page if it is none: TestTranslations says that the blocks of both are the same.
+func original(page string) string {
+	for english, chinese := range translations {
+		if page == chinese {
+			return english
+		}
+	}
+	return page
+}
+
 func TestEverythingIsTyped(t *testing.T) {
 	file := func(name string) string {
 		text, err := os.ReadFile(name)
@@ -168,11 +183,11 @@ func TestEverythingIsTyped(t *testing.T) {
 	for _, page := range pages(t) {
 		commands, blocks := commandsOf(t, page)
 		for _, kind := range blocks {
-			block := page + " " + kind
+			block := original(page) + " " + kind
 			found[block] = true
 			if reader, ok := readers[block]; !ok {
 				t.Errorf("%s: got a block of %s that no test reads, want one in the list", page, kind)
-			} else if !strings.Contains(file(reader), page) {
+			} else if !strings.Contains(file(reader), original(page)) {
 				t.Errorf("%s: got no word of %s in it, want it to read that", reader, page)
 			}
 		}
@@ -213,13 +228,14 @@ func TestMakefile(t *testing.T) {
 			if !ok {
 				continue
 			}
+			target, variables, _ := strings.Cut(target, " ")
 			if !regexp.MustCompile(`(?m)^` + target + ` `).Match(help) {
 				t.Errorf("%s: got no target %s of make, want one", page, target)
 			}
 			if target == "drift" { // make runs what calls it again, dry or not
 				continue
 			}
-			if out, err := exec.Command("make", "--dry-run", target).CombinedOutput(); err != nil {
+			if out, err := exec.Command("make", append([]string{"--dry-run", target}, strings.Fields(variables)...)...).CombinedOutput(); err != nil {
 				t.Errorf("make --dry-run %s: got %v\n%s", target, err, out)
 			}
 		}

@@ -1,4 +1,4 @@
-// Package call is the wire of the protocol that the README describes: two peers that share a key leave each other one session description each, and candidates.
+// Package call is the wire of the protocol that docs/protocol.md describes: two peers that share a key leave each other one session description each, and candidates.
 //
 //	POST /offer/sdp ──▶ [sdp c1 c2 …] ──▶ GET /answer/sdp, /candidate(s), /messages, /events
 //	GET  /offer/…   ◀── [sdp c1 c2 …] ◀── POST /answer/sdp, /candidate(s), /messages

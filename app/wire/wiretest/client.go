@@ -60,7 +60,7 @@ type Form struct {
 	Body   string
 }
 
-// Enveloped is how the README's protocol refuses, and the server wherever a request has not reached a wire yet.
+// Enveloped is how the protocol of docs/protocol.md refuses, and the server wherever a request has not reached a wire yet.
 func Enveloped(msg custerrors.Error) Form {
 	return Form{Status: msg.Status(), Type: "application/json", Body: `{"msg":"` + string(msg) + `","data":null}`}
 }
