@@ -117,6 +117,11 @@ export interface ConnectOptions {
    * `AbortSignal.timeout` does), by closing `pc` or by leaving the page, or if another client had taken this side's place.
    */
   report?: boolean;
+  /**
+   * The token that a server with `--auth-…` asks for, or a function that returns one; see {@link SessionOptions.token}. When `connect` is
+   * over, the function is called to replace a token that the server refuses, and for no first one.
+   */
+  token?: string | TokenFunction;
   /** Where requests carry the key; see {@link SessionOptions.keyIn}. */
   keyIn?: 'header' | 'query';
   /** Replaces `fetch`. */
@@ -190,8 +195,8 @@ export class ConnectError extends Error {
  * is `KeyIsExpired`.
  *
  * Each role writes a log, at most one sdp and then candidates, and reads the other's. Payloads are text, opaque to the server.
- * A request that failed for the moment is repeated as {@link RetryOptions} says, where that cannot do harm: writes carry a token
- * by which the server recognizes a repetition, so do takes, and reading by cursor removes nothing.
+ * A request that failed for the moment is repeated as {@link RetryOptions} says, where that cannot do harm: writes carry a random
+ * Idempotency-Key by which the server recognizes a repetition, so do takes, and reading by cursor removes nothing.
  *
  * Every method rejects with a {@link SignalError}, or with the reason of its signal.
  */
@@ -232,11 +237,11 @@ export class Session {
   messages(options?: ReadOptions): Promise<Batch>;
   /**
    * Writes, all or nothing, and then reads as {@link Session.messages} does, in one request: with `wait` an offerer gets the
-   * answer to its offer. A cursor also says which session is meant: nothing is written to another one. `token` is the write's
-   * Idempotency-Key, 1 to 64 visible ASCII characters, random by default: with it the same write may be repeated later, and is
+   * answer to its offer. A cursor also says which session is meant: nothing is written to another one. `idempotencyKey` is
+   * 1 to 64 visible ASCII characters, random by default: with it the same write may be repeated later, and is
    * carried out once.
    */
-  exchange(write: Write, options?: ReadOptions & { token?: string }): Promise<Batch>;
+  exchange(write: Write, options?: ReadOptions & { idempotencyKey?: string }): Promise<Batch>;
   /**
    * Yields what the other role writes, by server-sent events over `fetch`. If the stream breaks, another one goes on where it
    * stopped. It ends by throwing: `KeyIsExpired` if the session has ended, `NoStream` if something on the way holds events back,
@@ -262,12 +267,21 @@ export interface SessionOptions {
   role: Role;
   /**
    * Where requests carry the key. By default it is in the header, where access logs do not show it, if the server is of the page's
-   * own origin, or as soon as this role has a ticket of its session. Otherwise it is in the query, because a header would cost a preflight
+   * own origin, if there is a token, or as soon as this role has a ticket of its session. Otherwise it is in the query, because a header would cost a preflight
    * for every request: browsers remember preflights per URL. In exchange the key is in the access logs of the server and of proxies before it,
    * and of use to their readers as long as the session lives, seconds as a rule. A key that is not ASCII is always in the query. A role's
    * ticket is in the query only if this says so.
    */
   keyIn?: 'header' | 'query';
+  /**
+   * The token that a server with `--auth-…` asks for: visible ASCII characters, sent with every request as `Authorization: Bearer …`, and
+   * never in a URL. On a page of another origin that costs a preflight for each URL that the browser has not asked for lately. It is kept
+   * in memory only.
+   *
+   * A function is asked for each request, so that it can return a token before the one in use expires; but for one that outlives the
+   * page (`keepalive`), which takes the last one along.
+   */
+  token?: string | TokenFunction;
   /** Replaces `fetch`. */
   fetch?: typeof globalThis.fetch;
   /** How requests that fail for the moment are repeated. */
@@ -281,6 +295,15 @@ export interface SessionOptions {
   /** Is called before a request is repeated, with the number of attempts so far. If it throws, the request rejects with that. */
   onRetry?(error: SignalError, attempts: number): void;
 }
+
+/**
+ * Returns a token, or undefined to send none. It may take its time: no timeout counts meanwhile but that of `connect`. If the server
+ * refuses the token (401), the function is called once more, and the request sent once more. Then it rejects with `NotAuthenticated`.
+ * What the function throws, the request rejects with, and `connect` too.
+ *
+ * @param refused The token that the server has just refused; empty if none was sent. undefined if this is the first call for a request.
+ */
+export type TokenFunction = (refused?: string) => string | undefined | null | PromiseLike<string | undefined | null>;
 
 export interface RetryOptions {
   /** How often a request is sent at the most. 5 by default. */

@@ -1,16 +1,18 @@
 // What callers pass: checked, and brought into the form that the rest uses.
 
 import { SignalError } from './errors.js';
+import { isToken } from './token.js';
 
 const MAX_KEY = 32; // characters (Unicode code points)
 
-/** What an option may be, and how that is told. */
+/** What an option may be, and how that is told. What is secret is not repeated. */
 const KINDS = {
   time: [(value) => typeof value === 'number' && value >= 0, 'a number of milliseconds, 0 or more'],
   count: [(value) => typeof value === 'number' && value >= 1, 'a number, 1 or more'],
   flag: [(value) => typeof value === 'boolean', 'a boolean'],
   text: [(value) => typeof value === 'string', 'a string'],
   place: [(value) => value === 'header' || value === 'query', '"header" or "query"'],
+  token: [(value) => typeof value === 'function' || isToken(value), 'visible ASCII characters, or a function that returns them', true],
   task: [(value) => typeof value === 'function', 'a function'],
   signal: [(value) => typeof value.aborted === 'boolean' && typeof value.addEventListener === 'function', 'an AbortSignal'],
   group: [(value) => typeof value === 'object', 'an object'],
@@ -25,8 +27,8 @@ export function optionsOf(given, kinds, defaults = {}) {
   const options = { ...given };
   for (const [name, kind] of Object.entries(kinds)) {
     const value = options[name] ?? undefined;
-    const [fits, wanted] = KINDS[kind];
-    if (value !== undefined && !fits(value)) throw new TypeError(`${name} is ${String(value)}, must be ${wanted}`);
+    const [fits, wanted, secret] = KINDS[kind];
+    if (value !== undefined && !fits(value)) throw new TypeError(`${name} is ${secret ? 'not valid' : String(value)}, must be ${wanted}`);
     options[name] = value ?? defaults[name];
   }
   return options;

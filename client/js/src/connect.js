@@ -14,7 +14,7 @@ import { Verdict } from './verdict.js';
 
 const KINDS = {
   signal: 'signal', timeout: 'time', connectTimeout: 'time', batchDelay: 'time', ttl: 'time', replace: 'flag', events: 'flag', after: 'text',
-  report: 'flag', keyIn: 'place', fetch: 'task', retry: 'group', onState: 'task', onSignal: 'task',
+  report: 'flag', keyIn: 'place', token: 'token', fetch: 'task', retry: 'group', onState: 'task', onSignal: 'task',
 };
 
 const DEFAULTS = {
@@ -102,10 +102,10 @@ class Negotiation {
       const { cursor, number: rounds, dropped } = this.#round;
       return { role: this.role, cursor, rounds, dropped };
     } catch (error) {
+      this.#stopRounds();
       reported = this.#report.failed(this.session, error);
       throw error;
     } finally {
-      this.#stopRounds();
       this.own.leave(reported);
       const unlisten = () => globalThis.removeEventListener?.('pagehide', leave);
       if (reported) reported.then(unlisten);
@@ -151,9 +151,10 @@ class Negotiation {
   }
 
   #newSession(role, ticket) {
-    const { url, key, keyIn, fetch, retry } = this.options;
+    const { url, key, keyIn, token, fetch, retry } = this.options;
     return new Session({
       url, keyIn, fetch, role, ticket,
+      token: typeof token === 'function' ? (refused) => this.#askToken(refused) : token,
       key: this.#shared?.key ?? key,
       retry: { ...retry, max: retry?.max ?? RETRY_MAX, attempts: Infinity }, // until the verdict
       onAnswer: () => { if (this.verdict.hear()) this.hooks.recovered(); },
@@ -162,6 +163,12 @@ class Negotiation {
         this.hooks.retrying(error);
       },
     });
+  }
+
+  /** Asks the caller for a token. When connect is over, the caller is asked to replace one that the server refuses, and for no first one. */
+  #askToken(refused) {
+    if (refused === undefined) this.#stop.signal.throwIfAborted();
+    return this.options.token(refused);
   }
 
   /**

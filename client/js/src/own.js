@@ -21,7 +21,8 @@ const PREFIX = 'signal-server-client '; // of names in sessionStorage
  *
  *   id, url, key, role
  *   since             when the page wrote, or when it was connected: Unix time in ms
- *   write, token      what it wrote, with which Idempotency-Key; until the server has granted that
+ *   write             what it wrote, and
+ *   idempotencyKey    with which Idempotency-Key; both until the server has granted that
  *   cursor            behind what it has read by then; '' if it has read nothing
  *   ticket            of its role, if the server gives tickets
  *   isConnected       the two are connected: it is the offerer who ends the session
@@ -46,13 +47,14 @@ export class Own {
   begin(session, write, cursor) {
     const { url, key, role } = session;
     this.#session = session;
-    this.#record = { id: randomKey(), url, key, role, since: Date.now(), write, token: randomKey(), cursor, ticket: '', isConnected: false };
+    const idempotencyKey = randomKey();
+    this.#record = { id: randomKey(), url, key, role, since: Date.now(), write, idempotencyKey, cursor, ticket: '', isConnected: false };
     keep(this.#record);
-    return this.#record.token;
+    return idempotencyKey;
   }
 
   /** The server has granted the write: the session is this side's. */
-  granted(cursor) { this.#change({ write: undefined, token: undefined, cursor, ticket: this.#session.ticket }); }
+  granted(cursor) { this.#change({ write: undefined, idempotencyKey: undefined, cursor, ticket: this.#session.ticket }); }
 
   /** The two are connected. An offerer is about to end the session; an answerer leaves that to the offerer. */
   connected(cursor) {
@@ -156,8 +158,8 @@ async function endOne(session, record, options, askFirst = false) {
 }
 
 /** Repeats a write as it was. Only the offerer's may have been the one that begins with no cursor. */
-async function repeat(session, { write, token, cursor }, { signal }) {
-  await session.exchange(write, { after: cursor, token, signal });
+async function repeat(session, { write, idempotencyKey, cursor }, { signal }) {
+  await session.exchange(write, { after: cursor, idempotencyKey, signal });
 }
 
 // ─── What is remembered ───────────────────────────────────────────────────────────────────────────────────────────────

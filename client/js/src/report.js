@@ -10,10 +10,10 @@ const REPORT_TIMEOUT = 5_000;
 const REPORT_LEAD = 500;
 
 /**
- * Failures that are not reported: the page gave up or could not begin, or another client has this side's place, so that the server
- * would take the report for that client's.
+ * Failures that are not reported: the page gave up or could not begin, another client has this side's place, so that the server
+ * would take the report for that client's, or the server takes nothing from this one.
  */
-const UNREPORTED = new Set(['Closed', 'AlreadyConnected', 'NothingToConnect', 'SdpAlreadyExist']);
+const UNREPORTED = new Set(['Closed', 'AlreadyConnected', 'NothingToConnect', 'SdpAlreadyExist', 'NotAuthenticated']);
 
 /** One call of connect as the server is told of it. It is best effort: what goes wrong here fails nothing. */
 export class Report {

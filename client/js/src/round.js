@@ -204,9 +204,9 @@ export class Round {
   async #putSdp({ all, ...write }, wait) {
     const { own } = this.#negotiation;
     for (;;) {
-      const token = own.begin(this.#session, write, this.#cursor);
+      const idempotencyKey = own.begin(this.#session, write, this.#cursor);
       try {
-        const batch = await this.#writeAndRead(write, { wait, token });
+        const batch = await this.#writeAndRead(write, { wait, idempotencyKey });
         this.#writes = !all;
         own.granted(batch.next || this.#cursor);
         return batch;
@@ -228,8 +228,8 @@ export class Round {
     try {
       const write = { sdp: await this.#negotiation.newCodec(this.#role).sealRefusal(offer) };
       limit.arm(REFUSAL_TIMEOUT);
-      const token = own.begin(this.#session, write, this.#cursor);
-      await this.#session.exchange(write, { after: this.#cursor, token, signal: limit.signal });
+      const idempotencyKey = own.begin(this.#session, write, this.#cursor);
+      await this.#session.exchange(write, { after: this.#cursor, idempotencyKey, signal: limit.signal });
       own.granted(this.#cursor);
     } catch (error) {
       if (error.msg) own.forget();
@@ -254,9 +254,9 @@ export class Round {
   }
 
   /** Writes and reads in one request, or leaves reading to the stream. The cursor says which session is meant. */
-  async #writeAndRead(write, { wait, token }) {
+  async #writeAndRead(write, { wait, idempotencyKey }) {
     const after = this.#cursor;
-    const batch = await this.#session.exchange(write, { after, token, wait: this.#stream ? 0 : wait, signal: this.#limit.signal });
+    const batch = await this.#session.exchange(write, { after, idempotencyKey, wait: this.#stream ? 0 : wait, signal: this.#limit.signal });
     return this.#stream ? EMPTY : batch;
   }
 

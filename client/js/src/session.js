@@ -7,6 +7,7 @@ import { EventParser, messageOf } from './events.js';
 import { takeLane } from './lanes.js';
 import { mayRepeat, parseRetryAfter, pauseAfter, RETRY } from './retry.js';
 import { Limit, sleep } from './time.js';
+import { TokenSource } from './token.js';
 
 /** How long an answer may take beyond the wait that the server was asked for. A slow mobile uplink takes seconds for an sdp. */
 const ANSWER_TIMEOUT = 15_000;
@@ -20,7 +21,9 @@ const STREAM_STALL = 40_000;
 /** The headers in which a server with --role-tickets gives a role its ticket, and in which it gets the ticket back. */
 const TICKET_HEADER = { offer: 'X-Offer-Ticket', answer: 'X-Answer-Ticket' };
 
-const KINDS = { keyIn: 'place', fetch: 'task', retry: 'group', timeout: 'time', ticket: 'text', onAnswer: 'task', onRetry: 'task' };
+const KINDS = {
+  keyIn: 'place', fetch: 'task', retry: 'group', timeout: 'time', token: 'token', ticket: 'text', onAnswer: 'task', onRetry: 'task',
+};
 const RETRY_KINDS = { attempts: 'count', base: 'time', max: 'time' };
 
 export class Session {
@@ -29,6 +32,7 @@ export class Session {
   #role;
   #isCrossOrigin; // the server's origin is not this page's
   #keyIn;
+  #token; // a TokenSource
   #fetch;
   #retry;
   #timeout;
@@ -37,13 +41,14 @@ export class Session {
   #ticket = ''; // of this role in the open session, if the server gave one
 
   constructor(options) {
-    const { url, key, role, keyIn, fetch, retry, timeout, ticket, onAnswer, onRetry } =
+    const { url, key, role, keyIn, token, fetch, retry, timeout, ticket, onAnswer, onRetry } =
       optionsOf(options, KINDS, { timeout: ANSWER_TIMEOUT, ticket: '' });
     this.#base = baseOf(url);
     this.#key = keyOf(key);
     this.#role = roleOf(role);
     this.#isCrossOrigin = globalThis.location !== undefined && globalThis.location.origin !== this.#base.origin;
     this.#keyIn = keyIn;
+    this.#token = new TokenSource(token);
     this.#fetch = fetch ?? ((...args) => globalThis.fetch(...args));
     this.#retry = optionsOf(retry, RETRY_KINDS, RETRY);
     this.#timeout = timeout;
@@ -82,15 +87,15 @@ export class Session {
     return this.#batch({ method: 'GET', path: `/${this.#role}/messages`, after, wait }, signal);
   }
 
-  exchange({ sdp, candidates, ttl }, { after = '', wait = 0, token, signal } = {}) {
+  exchange({ sdp, candidates, ttl }, { after = '', wait = 0, idempotencyKey, signal } = {}) {
     const body = JSON.stringify({ key_ttl: seconds(ttl), sdp, candidates });
     const opens = this.#role === 'offer' && sdp !== undefined;
-    return this.#batch({ method: 'POST', path: `/${this.#role}/messages`, after, wait, body, opens, token }, signal);
+    return this.#batch({ method: 'POST', path: `/${this.#role}/messages`, after, wait, body, opens, idempotencyKey }, signal);
   }
 
   async report({ result, candidateType, ms }, { signal, keepalive = false } = {}) {
     const body = JSON.stringify({ result, candidate_type: candidateType, ms: Math.round(ms) });
-    await this.#attempt({ method: 'POST', path: `/${this.#role}/outcome`, body, keepalive }, '', signal);
+    await this.#attempt({ method: 'POST', path: `/${this.#role}/outcome`, body, keepalive }, signal);
   }
 
   async end({ signal, keepalive = false } = {}) {
@@ -139,13 +144,13 @@ export class Session {
   async #ask(request, signal) {
     signal?.throwIfAborted();
     // The same for all repetitions: by it the server tells them from another write or take.
-    const token = request.token ?? (request.method === 'POST' || request.takes ? randomKey() : '');
+    const idempotencyKey = request.idempotencyKey ?? (request.method === 'POST' || request.takes ? randomKey() : '');
     const { wait = 0 } = request;
     const over = performance.now() + wait;
     for (let attempt = 1, left = wait; ; left = Math.max(0, Math.min(wait, over - performance.now()))) {
       const lane = takeLane(this.#base, left);
       try {
-        return await this.#attempt({ ...request, wait: lane.wait }, token, signal);
+        return await this.#attempt({ ...request, wait: lane.wait, idempotencyKey }, signal);
       } catch (error) {
         if (!(error instanceof SignalError)) throw error;
         if (lane.wait < left && this.#mayCome(error)) continue; // it has not waited as long as it was asked to
@@ -165,7 +170,12 @@ export class Session {
     await sleep(pauseAfter(attempt, error.retryAfter, this.#retry), signal);
   }
 
-  async #attempt(request, token, signal) {
+  /** Sends a request once; once more if that asks for a fresh token. */
+  #attempt(request, signal) {
+    return this.#token.use((token) => this.#attemptWith(token, request, signal), { signal, atOnce: request.keepalive });
+  }
+
+  async #attemptWith(token, request, signal) {
     const limit = new Limit(signal);
     limit.arm((request.wait ?? 0) + this.#timeout);
     const name = `${request.method} ${request.path}`;
@@ -225,24 +235,25 @@ export class Session {
   /**
    * On a page of another origin a request avoids what needs a preflight: its parameters are in the query, it has no header of its
    * own, and its body is text/plain, which the server reads whatever its type. A browser remembers a preflight per URL, query
-   * included, and these URLs differ from one session to the next. DELETE is preflighted anyway. Its key and ticket are in headers,
-   * so that all sessions share one URL and the browser asks once. A ticket makes who reads it a peer, so it is worth the preflights
-   * to keep it, and the key that it belongs to, out of URLs.
+   * included, and these URLs differ from one session to the next. What is preflighted anyway has everything in headers, so that
+   * all sessions share its URL and the browser asks once. DELETE is. A token lets whoever reads it in, and a ticket makes
+   * them a peer, so they are worth the preflights to keep them, and the key that the ticket belongs to, out of URLs.
    */
-  #send({ method, path, after, wait, body, opens, keepalive = false }, token, signal) {
+  #send({ method, path, after, wait, body, opens, idempotencyKey, keepalive = false }, token, signal) {
     const url = new URL(this.#base);
     url.pathname = url.pathname.replace(/\/$/, '') + path;
     const headers = {};
     if (after) url.searchParams.set('after', after);
     if (wait > 0) url.searchParams.set('wait', seconds(wait).toFixed(3));
     const ticket = opens ? '' : this.#ticket;
-    const place = this.#keyIn ?? (this.#isCrossOrigin && method !== 'DELETE' && !ticket ? 'query' : 'header');
+    const place = this.#keyIn ?? (this.#isCrossOrigin && method !== 'DELETE' && !ticket && !token ? 'query' : 'header');
     if (place === 'query' || !isHeaderText(this.#key)) url.searchParams.set('key', this.#key);
     else headers.key = this.#key;
+    if (token) headers.Authorization = `Bearer ${token}`;
     if (ticket && place === 'query') url.searchParams.set('ticket', ticket);
     else if (ticket) headers[TICKET_HEADER[this.#role]] = ticket;
-    if (token && this.#isCrossOrigin) url.searchParams.set('idempotency_key', token);
-    else if (token) headers['Idempotency-Key'] = token;
+    if (idempotencyKey && this.#isCrossOrigin && place === 'query' && !token) url.searchParams.set('idempotency_key', idempotencyKey);
+    else if (idempotencyKey) headers['Idempotency-Key'] = idempotencyKey;
     return this.#fetch(url.href, {
       method, headers, body, keepalive, signal,
       // Without no-store a browser holds a second GET of one URL back until the first is answered, to share the answer. With
@@ -261,34 +272,47 @@ export class Session {
     const limit = new Limit(signal);
     const known = this.#ticket;
     let heard = false;
+    const failureOf = (cause) => {
+      signal?.throwIfAborted();
+      if (cause instanceof SignalError) return this.#refused(cause, known);
+      return new SignalError(heard || !limit.signal.aborted ? 'Unreachable' : 'NoStream', { request: name, cause });
+    };
+    const open = (token) => this.#open(request, token, limit).catch((cause) => { throw failureOf(cause); });
     try {
-      limit.arm(STREAM_FIRST);
-      const response = await this.#send(request, '', limit.signal);
-      if (!response.headers.get('Content-Type')?.startsWith('text/event-stream')) {
-        this.#dataOf(response, await response.text(), name); // throws what the server says, if it was the server
-        throw new SignalError('NoStream', { request: name, status: response.status });
-      }
+      const body = await this.#token.use(open, { signal });
       const parser = new EventParser();
       const decoder = new TextDecoder();
-      for (const reader = response.body.getReader(); ;) {
-        limit.arm(heard ? STREAM_STALL : STREAM_FIRST);
-        const { done, value } = await reader.read();
-        if (done) return;
-        if (!heard) this.#onAnswer?.();
-        heard = true;
-        limit.disarm(); // while the caller handles the messages, no time is counted
-        for (const event of parser.push(decoder.decode(value, { stream: true }))) {
-          const message = messageOf(event, name);
-          if (message) yield message;
+      try {
+        for (const reader = body.getReader(); ;) {
+          limit.arm(heard ? STREAM_STALL : STREAM_FIRST);
+          const { done, value } = await reader.read();
+          if (done) return;
+          if (!heard) this.#onAnswer?.();
+          heard = true;
+          limit.disarm(); // while the caller handles the messages, no time is counted
+          for (const event of parser.push(decoder.decode(value, { stream: true }))) {
+            const message = messageOf(event, name);
+            if (message) yield message;
+          }
         }
+      } catch (cause) {
+        throw failureOf(cause);
       }
-    } catch (cause) {
-      signal?.throwIfAborted();
-      if (cause instanceof SignalError) throw this.#refused(cause, known);
-      throw new SignalError(heard || !limit.signal.aborted ? 'Unreachable' : 'NoStream', { request: name, cause });
     } finally {
       limit.abort(); // closes the connection if the caller has stopped reading
     }
+  }
+
+  /** Resolves to the body of an event stream. Otherwise it throws what the server says, if it was the server. */
+  async #open(request, token, limit) {
+    limit.arm(STREAM_FIRST);
+    const response = await this.#send(request, token, limit.signal);
+    if (response.headers.get('Content-Type')?.startsWith('text/event-stream')) return response.body;
+    const text = await response.text();
+    limit.disarm(); // a fresh token takes the time that it takes
+    const name = `${request.method} ${request.path}`;
+    this.#dataOf(response, text, name);
+    throw new SignalError('NoStream', { request: name, status: response.status });
   }
 }
 

@@ -8,6 +8,7 @@ const CODES = {
   SdpAlreadyExist: ['sdp已存在', 200],
   CandidateNoValues: ['candidate没有值', 200],
   RouteNotFound: ['路由未找到', 404],
+  NotAuthenticated: ['未认证', 401],
   NotAllowed: ['没有权限', 403],
   BodyIsEmpty: ['body为空', 400],
   QueueIsFull: ['队列已满', 429],
@@ -30,6 +31,7 @@ export class FakeServer {
   maxCandidates = 128;
   outcomes = []; // that were reported: { role, result, candidate_type, ms, live }; undefined: there is no such route
   forbidden = false; // whether nobody is let in, as with a token for other keys
+  tokens; // a Set of those that let in; undefined: nobody needs one
   tickets = false; // whether roles have tickets; a restart forgets them
   #generation = 1;
   #sleepers = new Set();
@@ -88,6 +90,8 @@ export class FakeServer {
     const token = headers['Idempotency-Key'] ?? query.idempotency_key;
     const wait = Number(query.wait ?? 0) * 1000;
     const context = { key, role, token, wait, signal, after: query.after ?? '', body: request.body, request };
+    const [, bearer] = /^Bearer (.+)$/.exec(headers.Authorization) ?? [];
+    if (this.tokens && !this.tokens.has(bearer)) return ['NotAuthenticated', null];
     const refused = this.forbidden ? 'NotAllowed' : this.tickets && this.#gate(context, name);
     if (refused) return [refused, null];
     switch (name) {

@@ -311,11 +311,39 @@ describe('with the server', { skip }, () => {
     const token = execFileSync(binary, ['token', 'of-another', '--key', 'another', '--file', tokens], { encoding: 'utf8' }).trim();
     await stop('SIGKILL');
     await start('--role-tickets', '--auth-tokens-file', tokens);
-    const fetch = (href, init) => globalThis.fetch(href, { ...init, headers: { ...init.headers, Authorization: `Bearer ${token}` } });
     for (const role of ['offer', 'answer', 'auto']) {
-      await assert.rejects(negotiate(role, { key: randomKey(), fetch }), { code: 'NotAllowed' }, role);
+      await assert.rejects(negotiate(role, { key: randomKey(), token }), { code: 'NotAllowed' }, role);
     }
-    await Promise.all(['auto', 'auto'].map((role) => negotiate(role, { key: 'another', fetch })));
+    await Promise.all(['auto', 'auto'].map((role) => negotiate(role, { key: 'another', token })));
+    await stop('SIGKILL');
+    await start();
+  });
+
+  test('a server that asks for a token', async () => {
+    const tokens = join(directory, 'asked-for');
+    const token = execFileSync(binary, ['token', 'of-the-page', '--file', tokens], { encoding: 'utf8' }).trim();
+    await stop('SIGKILL');
+    await start('--auth-tokens-file', tokens);
+    for (const role of ['offer', 'answer', 'auto']) {
+      for (const wrong of [undefined, 'wrong', async () => 'wrong']) {
+        await assert.rejects(negotiate(role, { key: randomKey(), token: wrong }), { code: 'NotAuthenticated', status: 401 }, role);
+      }
+    }
+    const renewed = async (refused) => (refused === undefined ? 'expired' : token);
+    for (const [first, second, events] of [['offer', 'answer', false], ['auto', 'auto', false], ['offer', 'answer', true]]) {
+      const key = randomKey();
+      const statuses = [];
+      const fetch = async (href, init) => {
+        const response = await globalThis.fetch(href, init);
+        statuses.push(response.status);
+        return response;
+      };
+      await Promise.all([negotiate(first, { key, token, events, fetch }), negotiate(second, { key, token: renewed, events })]);
+      assert.deepEqual(new Set(statuses), new Set([200]));
+      const next = session(key, 'offer', { token }); // the key is free: the session was ended
+      for (let tries = 0; tries < 1000 && await next.messages().then(() => true, ({ code }) => code !== 'KeyIsExpired'); tries++) await pause(10);
+      await next.putSdp('the next');
+    }
     await stop('SIGKILL');
     await start();
   });

@@ -125,7 +125,9 @@ test('a page of another origin shows it in a header, and the key with it, unless
   await offer.addCandidate('o1');
   await offer.end();
   const [, add, end] = server.requests;
-  assert.deepEqual([add.headers, add.query.key, add.query.ticket], [{ key: 'k', 'X-Offer-Ticket': '1.offer.1' }, undefined, undefined]);
+  const { 'Idempotency-Key': idempotencyKey, ...shows } = add.headers;
+  assert.match(idempotencyKey, /^[\w-]{22}$/);
+  assert.deepEqual([shows, add.query], [{ key: 'k', 'X-Offer-Ticket': '1.offer.1' }, {}]); // one URL for all sessions
   assert.deepEqual([end.headers, end.query], [{ key: 'k', 'X-Offer-Ticket': '1.offer.1' }, {}]);
 
   const told = sessionOf(server, 'offer', { keyIn: 'query' });
