@@ -7,12 +7,15 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Starts a web server that answers a path with what bodyFor returns for it: a text, or undefined. Resolves to its origin. */
+/**
+ * Starts a web server that answers a path with what bodyFor returns for it, or resolves to: a text, or undefined. Resolves to its
+ * origin.
+ */
 export async function serve(world, bodyFor) {
-  const server = createServer(({ url }, response) => {
-    const body = bodyFor(url);
+  const server = createServer(async ({ url }, response) => {
+    const body = await bodyFor(url);
     if (body === undefined) response.statusCode = 404;
-    response.setHeader('Content-Type', 'text/html; charset=utf-8');
+    response.setHeader('Content-Type', url.endsWith('.js') ? 'text/javascript' : 'text/html; charset=utf-8');
     response.end(body);
   });
   server.listen(0, '127.0.0.1');

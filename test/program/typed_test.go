@@ -21,7 +21,9 @@ var readers = map[string]string{
 	"README.md js":               "test/browser/readme.test.js",
 	"README.md go":               "test/program/readme_test.go",
 	"docs/protocol.md console":   "test/program/readme_test.go",
+	"client/js/README.md html":   "test/browser/npm.test.js",
 	"client/js/README.md js":     "test/browser/readme.test.js",
+	"client/js/README.md sh":     "test/browser/npm.test.js",
 	"docs/operations.md console": "test/program/operations_test.go",
 	"docs/operations.md sh":      "test/program/operations_test.go",
 	"docs/sealing.md js":         "test/browser/readme.test.js",
@@ -97,6 +99,8 @@ var untyped = map[string]string{
 	"systemd-analyze security": "test/deploy types it for the unit where it stands",
 	"redis-cli ping":           "it asks a Redis of the reader's",
 	"ss -tn state established": "it lists the connections of the reader's machine",
+
+	"npm install signal-server-client": "it is not on the registry yet, as the page says",
 }
 
 // inline matches a command between backticks.
@@ -134,7 +138,7 @@ func commandsOf(t *testing.T, page string) (commands, blocks []string) {
 	for _, block := range fenced.FindAllSubmatch(text, -1) {
 		kind, content := string(block[1]), string(block[2])
 		switch kind {
-		case "console", "js":
+		case "console", "html", "js":
 			blocks = append(blocks, kind)
 		case "sh", "go":
 			if readers[original(page)+" "+kind] != "" {
