@@ -275,8 +275,8 @@ export interface SessionOptions {
   keyIn?: 'header' | 'query';
   /**
    * The token that a server with `--auth-…` asks for: visible ASCII characters, sent with every request as `Authorization: Bearer …`, and
-   * never in a URL. On a page of another origin that costs a preflight for each URL that the browser has not asked for lately. It is kept
-   * in memory only.
+   * never in a URL. On a page of another origin that costs a preflight for each GET, and for each other URL that the browser has not
+   * asked for lately. It is kept in memory only.
    *
    * A function is asked for each request, so that it can return a token before the one in use expires; but for one that outlives the
    * page (`keepalive`), which takes the last one along.

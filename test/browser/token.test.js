@@ -53,6 +53,33 @@ for (const [roles, events] of [[['offer', 'answer'], false], [['auto', 'auto'], 
   });
 }
 
+inBrowser('a browser asks once whether a page of another origin may, for each URL, and sessions share most of them', async (world, t) => {
+  const { server, token } = await guardedServer(world);
+  const sides = [await open(world, server), await open(world, server)];
+  const preflights = [];
+  for (const { page } of sides) {
+    const devtools = await page.context().newCDPSession(page);
+    await devtools.send('Network.enable');
+    devtools.on('Network.requestWillBeSent', ({ request: { method, url, headers } }) => {
+      if (method === 'OPTIONS') preflights.push(`${headers['Access-Control-Request-Method']} ${new URL(url).pathname}${new URL(url).search}`);
+    });
+  }
+  const handshake = async (number) => {
+    const before = preflights.length;
+    const outcomes = () => sides.flatMap(({ requests }) => requests.filter((request) => request.url().endsWith('/outcome')));
+    for (const [i, role] of ['answer', 'offer'].entries()) await begin(sides[i], [token], { key: `preflights-${number}`, role, batchDelay: 2_000 });
+    for (const { page } of sides) await page.waitForFunction(() => globalThis.heard === 'hello');
+    await until(() => outcomes().length === 2 * number && sides[1].requests.filter((request) => request.method() === 'DELETE').length === number);
+    await Promise.all(outcomes().map((request) => request.response()));
+    for (const { page } of sides) await page.evaluate(() => { globalThis.heard = undefined; });
+    return preflights.slice(before);
+  };
+  const [first, second] = [await handshake(1), await handshake(2)];
+  t.diagnostic(`${first.length} preflights of both sides at first, then ${second.length}`);
+  assert.ok(first.length > second.length, `${first.length} and ${second.length} preflights`);
+  assert.deepEqual(second.filter((asked) => !/^GET |[?&]after=/.test(asked)), []); // a GET that no cache stores is asked about each time
+});
+
 inBrowser('a page of another origin that is left ends its session, with the token that its function gave last', async (world) => {
   const { server, token } = await guardedServer(world);
   const left = await open(world, server, { expectErrors: REFUSED });
