@@ -50,12 +50,12 @@ export type Role = 'offer' | 'answer';
  * reports the outcome in one more, and waits for no answer to it.
  *
  * @throws {SignalError} `SdpAlreadyExist` if another pair uses the key; `Unreachable` if the server did not answer once within
- * 15 s; and any other refusal that is final. If the server is full or being restarted, `connect` waits for it.
+ * 15 s; `NotAuthenticated` if the server asks for a token, or for another one; and any other refusal that is final. If the server is full or being restarted, `connect` waits for it.
  * @throws {SealError} `Broken`, `NotSealed` or `Sealed` if the description of the other side does not open: its secret is another
  * one, or somebody on the way has changed it. Nothing of it was applied. The answerer, who finds it out, lets the offerer know; so both
  * sides are told. If the key is derived from the secret, two sides with different ones never meet.
  * @throws {ConnectError} Why the two cannot be connected.
- * @throws The signal's reason, if it was aborted; `TypeError` for options that are missing or of the wrong type. An option that is
+ * @throws The signal's reason, if it was aborted; what the token function threw; `TypeError` for options that are missing or of the wrong type. An option that is
  * undefined has its default.
  */
 export function connect(pc: RTCPeerConnection, options: ConnectOptions): Promise<Connected>;
@@ -189,7 +189,7 @@ export class ConnectError extends Error {
 /**
  * One side of the session of a key, over HTTP. It holds no connection: it need not be closed, and any number may exist.
  *
- * All that it remembers is the ticket of its role, if the server gives tickets (`--role-tickets`). Then only the Session that opened
+ * All that it remembers is the last token of its function, and the ticket of its role, if the server gives tickets (`--role-tickets`). Then only the Session that opened
  * a session, or was the first to answer in it, can go on as that role, or one that is given its ticket. The server refuses any other
  * with `NotAllowed` until the session has ended. If the server no longer knows the ticket, because it was restarted, the error
  * is `KeyIsExpired`.
