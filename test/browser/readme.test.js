@@ -94,9 +94,8 @@ example('Cleaning up', 'hangs up before the other comes, calls again at once, an
   assert.notEqual(twice, code);
   const told = `${twice.replace('chat.onopen', 'globalThis.chat = chat;\n  $&')}\nglobalThis.hangUp = hangUp;`;
   const [first, second] = await greetEachOther(world, [told, told]);
-  const closed = second.evaluate(() => new Promise((resolve) => { globalThis.chat.onclose = resolve; }));
   await first.evaluate(() => globalThis.hangUp());
-  await closed;
+  await second.waitForFunction(() => globalThis.chat.readyState === 'closed');
 });
 
 example('Errors', 'each line is reached', async (world, at) => {
