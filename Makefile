@@ -37,7 +37,8 @@ fmt: ## format the Go files
 
 generate: ## write the generated files: the README's table, the browser client, the API's description, the list of licenses
 	@.ci/part 'go generate' go generate ./...
-	@.ci/part "the API's description" go tool swag init --quiet -g main.go -o docs --parseInternal
+	@.ci/part "the API's description" bash -ec 'go tool swag init --quiet -g main.go -o docs --parseInternal; go run ./docs/describe docs'
+	@.ci/part "the API's page" app/pages/swagger/vendor/copy
 	@.ci/part 'the list of licenses' go -C .ci/licenses run . ../../docs/licenses.md
 	@.ci/part 'the packages of client/js' .ci/npm-ci client/js
 	@.ci/part 'the browser client' npm --prefix client/js run --silent build

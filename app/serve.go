@@ -125,7 +125,7 @@ func (p *parts) reloadable() map[string]reloadable {
 func (s *settings) wires() []wire.Wire {
 	all := []wire.Wire{call.New(s.Call, s.Limits)}
 	if s.Pages.Pages == pages.On {
-		all = append(all, pages.New())
+		all = append(all, pages.New(ownVersion()))
 	}
 	return all
 }

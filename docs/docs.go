@@ -20,6 +20,26 @@ const docTemplate = `{
     "paths": {
         "/answer/sdp": {
             "post": {
+                "security": [
+                    {
+                        "key": []
+                    },
+                    {
+                        "key": [],
+                        "token": []
+                    },
+                    {
+                        "key": [],
+                        "x-answer-ticket": [],
+                        "x-offer-ticket": []
+                    },
+                    {
+                        "key": [],
+                        "token": [],
+                        "x-answer-ticket": [],
+                        "x-offer-ticket": []
+                    }
+                ],
                 "consumes": [
                     "text/plain"
                 ],
@@ -30,13 +50,13 @@ const docTemplate = `{
                     "classic"
                 ],
                 "summary": "Put the answer's sdp",
+                "operationId": "post-answer-sdp",
                 "parameters": [
                     {
                         "type": "string",
-                        "description": "the session's key: 1 to 32 characters; or in the query",
+                        "description": "the session's key: 1 to 32 characters; or by Authorize, or in the query",
                         "name": "key",
-                        "in": "header",
-                        "required": true
+                        "in": "header"
                     },
                     {
                         "type": "string",
@@ -50,7 +70,8 @@ const docTemplate = `{
                         "in": "body",
                         "required": true,
                         "schema": {
-                            "type": "string"
+                            "type": "string",
+                            "example": "v=0\r\no=- 4611731400430051336 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
                         }
                     },
                     {
@@ -62,7 +83,7 @@ const docTemplate = `{
                 ],
                 "responses": {
                     "200": {
-                        "description": "done (msg empty), or SdpAlreadyExist, KeyNotFound, KeyIsExpired",
+                        "description": "done (msg empty), or SdpAlreadyExist (` + "`" + `sdp已存在` + "`" + `), KeyNotFound (` + "`" + `key未找到` + "`" + `), KeyIsExpired (` + "`" + `key已过期` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         },
@@ -71,36 +92,132 @@ const docTemplate = `{
                                 "type": "string",
                                 "description": "with --role-tickets: what the answerer shows from now on"
                             }
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "",
+                                "data": null
+                            }
                         }
                     },
                     "400": {
-                        "description": "KeyIsEmpty, KeyIsTooLong, BodyIsEmpty, BodyIsNotUTF8, IdempotencyKeyIsInvalid",
+                        "description": "KeyIsEmpty (` + "`" + `key为空` + "`" + `), KeyIsTooLong (` + "`" + `key太长，长度不能超过32位` + "`" + `), BodyIsEmpty (` + "`" + `body为空` + "`" + `), BodyIsNotUTF8 (` + "`" + `body不是有效的UTF-8` + "`" + `), IdempotencyKeyIsInvalid (` + "`" + `Idempotency-Key无效，必须是1到64个可见ASCII字符` + "`" + `), RequestIsInvalid (` + "`" + `请求格式错误` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "key为空",
+                                "data": null
+                            }
+                        }
+                    },
+                    "401": {
+                        "description": "NotAuthenticated (` + "`" + `未认证` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "未认证",
+                                "data": null
+                            }
+                        }
+                    },
+                    "403": {
+                        "description": "NotAllowed (` + "`" + `没有权限` + "`" + `), HTTPSIsRequired (` + "`" + `必须使用HTTPS` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "没有权限",
+                                "data": null
+                            }
+                        }
+                    },
+                    "408": {
+                        "description": "RequestIsTooSlow (` + "`" + `请求超时` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求超时",
+                                "data": null
+                            }
                         }
                     },
                     "413": {
-                        "description": "BodyIsTooLong",
+                        "description": "BodyIsTooLong (` + "`" + `body太长` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "body太长",
+                                "data": null
+                            }
                         }
                     },
                     "415": {
-                        "description": "BodyIsCompressed",
+                        "description": "BodyIsCompressed (` + "`" + `body被压缩` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "body被压缩",
+                                "data": null
+                            }
                         }
                     },
                     "422": {
-                        "description": "IdempotencyKeyIsReused",
+                        "description": "IdempotencyKeyIsReused (` + "`" + `Idempotency-Key已用于其他请求` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "Idempotency-Key已用于其他请求",
+                                "data": null
+                            }
+                        }
+                    },
+                    "429": {
+                        "description": "TooManyRequests (` + "`" + `请求太频繁` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求太频繁",
+                                "data": null
+                            }
+                        }
+                    },
+                    "431": {
+                        "description": "HeaderIsTooLong (` + "`" + `请求头太长` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求头太长",
+                                "data": null
+                            }
                         }
                     },
                     "503": {
-                        "description": "CacheOverrunMaxCost, ServerIsOverloaded, ServerIsShuttingDown, StoreIsUnavailable",
+                        "description": "CacheOverrunMaxCost (` + "`" + `缓存超出MaxCost，服务已达到最大负载` + "`" + `), ServerIsOverloaded (` + "`" + `服务过载` + "`" + `), ServerIsShuttingDown (` + "`" + `服务正在关闭` + "`" + `), StoreIsUnavailable (` + "`" + `存储不可用` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "缓存超出MaxCost，服务已达到最大负载",
+                                "data": null
+                            }
                         }
                     }
                 }
@@ -115,11 +232,90 @@ const docTemplate = `{
                     "operation"
                 ],
                 "summary": "Whether the server is alive",
+                "operationId": "get-healthz",
                 "responses": {
                     "200": {
                         "description": "alive",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "",
+                                "data": null
+                            }
+                        }
+                    },
+                    "400": {
+                        "description": "RequestIsInvalid (` + "`" + `请求格式错误` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求格式错误",
+                                "data": null
+                            }
+                        }
+                    },
+                    "403": {
+                        "description": "HTTPSIsRequired (` + "`" + `必须使用HTTPS` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "必须使用HTTPS",
+                                "data": null
+                            }
+                        }
+                    },
+                    "408": {
+                        "description": "RequestIsTooSlow (` + "`" + `请求超时` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求超时",
+                                "data": null
+                            }
+                        }
+                    },
+                    "429": {
+                        "description": "TooManyRequests (` + "`" + `请求太频繁` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求太频繁",
+                                "data": null
+                            }
+                        }
+                    },
+                    "431": {
+                        "description": "HeaderIsTooLong (` + "`" + `请求头太长` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求头太长",
+                                "data": null
+                            }
+                        }
+                    },
+                    "503": {
+                        "description": "ServerIsOverloaded (` + "`" + `服务过载` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "服务过载",
+                                "data": null
+                            }
                         }
                     }
                 }
@@ -127,7 +323,27 @@ const docTemplate = `{
         },
         "/offer/sdp": {
             "post": {
-                "description": "The one request that opens a session; it may reuse the key of a session that has ended. ` + "`" + `data` + "`" + ` is the text to relay,\nwhatever it holds: usually the JSON of a session description, as a string. ` + "`" + `key_ttl` + "`" + ` is in seconds: the session ends\nwhen nobody uses it that long. Absent, 0, negative or above the server's maximum, it means the maximum; below 1 s, 1 s.",
+                "security": [
+                    {
+                        "key": []
+                    },
+                    {
+                        "key": [],
+                        "token": []
+                    },
+                    {
+                        "key": [],
+                        "x-answer-ticket": [],
+                        "x-offer-ticket": []
+                    },
+                    {
+                        "key": [],
+                        "token": [],
+                        "x-answer-ticket": [],
+                        "x-offer-ticket": []
+                    }
+                ],
+                "description": "The one request that opens a session; it may reuse the key of a session that has ended. ` + "`" + `data` + "`" + ` is the text to relay, whatever it holds: usually the JSON of a session description, as a string. ` + "`" + `key_ttl` + "`" + ` is in seconds: the session ends when nobody uses it that long. Absent, 0, negative or above the server's maximum, it means the maximum; below 1 s, 1 s.",
                 "consumes": [
                     "application/json"
                 ],
@@ -138,13 +354,13 @@ const docTemplate = `{
                     "classic"
                 ],
                 "summary": "Open a session and put the offer's sdp",
+                "operationId": "post-offer-sdp",
                 "parameters": [
                     {
                         "type": "string",
-                        "description": "the session's key: 1 to 32 characters; or in the query",
+                        "description": "the session's key: 1 to 32 characters; or by Authorize, or in the query",
                         "name": "key",
-                        "in": "header",
-                        "required": true
+                        "in": "header"
                     },
                     {
                         "type": "string",
@@ -164,7 +380,7 @@ const docTemplate = `{
                 ],
                 "responses": {
                     "200": {
-                        "description": "done (msg empty), or SdpAlreadyExist",
+                        "description": "done (msg empty), or SdpAlreadyExist (` + "`" + `sdp已存在` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
                         },
@@ -173,42 +389,132 @@ const docTemplate = `{
                                 "type": "string",
                                 "description": "with --role-tickets: what the offerer shows from now on"
                             }
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "",
+                                "data": null
+                            }
                         }
                     },
                     "400": {
-                        "description": "KeyIsEmpty, KeyIsTooLong, DataIsEmpty, BodyIsNotJSON, BodyIsNotUTF8, IdempotencyKeyIsInvalid",
+                        "description": "KeyIsEmpty (` + "`" + `key为空` + "`" + `), KeyIsTooLong (` + "`" + `key太长，长度不能超过32位` + "`" + `), DataIsEmpty (` + "`" + `data为空` + "`" + `), BodyIsNotJSON (` + "`" + `body不是有效的JSON` + "`" + `), BodyIsNotUTF8 (` + "`" + `body不是有效的UTF-8` + "`" + `), IdempotencyKeyIsInvalid (` + "`" + `Idempotency-Key无效，必须是1到64个可见ASCII字符` + "`" + `), RequestIsInvalid (` + "`" + `请求格式错误` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "key为空",
+                                "data": null
+                            }
+                        }
+                    },
+                    "401": {
+                        "description": "NotAuthenticated (` + "`" + `未认证` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "未认证",
+                                "data": null
+                            }
+                        }
+                    },
+                    "403": {
+                        "description": "NotAllowed (` + "`" + `没有权限` + "`" + `), HTTPSIsRequired (` + "`" + `必须使用HTTPS` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "没有权限",
+                                "data": null
+                            }
+                        }
+                    },
+                    "408": {
+                        "description": "RequestIsTooSlow (` + "`" + `请求超时` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求超时",
+                                "data": null
+                            }
                         }
                     },
                     "413": {
-                        "description": "BodyIsTooLong",
+                        "description": "BodyIsTooLong (` + "`" + `body太长` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "body太长",
+                                "data": null
+                            }
                         }
                     },
                     "415": {
-                        "description": "BodyIsCompressed",
+                        "description": "BodyIsCompressed (` + "`" + `body被压缩` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "body被压缩",
+                                "data": null
+                            }
                         }
                     },
                     "422": {
-                        "description": "IdempotencyKeyIsReused",
+                        "description": "IdempotencyKeyIsReused (` + "`" + `Idempotency-Key已用于其他请求` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "Idempotency-Key已用于其他请求",
+                                "data": null
+                            }
                         }
                     },
                     "429": {
-                        "description": "TooManyRequests: this client has its share of the memory",
+                        "description": "TooManyRequests (` + "`" + `请求太频繁` + "`" + `): this client has its share of the memory",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求太频繁",
+                                "data": null
+                            }
+                        }
+                    },
+                    "431": {
+                        "description": "HeaderIsTooLong (` + "`" + `请求头太长` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求头太长",
+                                "data": null
+                            }
                         }
                     },
                     "503": {
-                        "description": "CacheOverrunMaxCost, ServerIsOverloaded, ServerIsShuttingDown, StoreIsUnavailable",
+                        "description": "CacheOverrunMaxCost (` + "`" + `缓存超出MaxCost，服务已达到最大负载` + "`" + `), ServerIsOverloaded (` + "`" + `服务过载` + "`" + `), ServerIsShuttingDown (` + "`" + `服务正在关闭` + "`" + `), StoreIsUnavailable (` + "`" + `存储不可用` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "缓存超出MaxCost，服务已达到最大负载",
+                                "data": null
+                            }
                         }
                     }
                 }
@@ -223,17 +529,90 @@ const docTemplate = `{
                     "operation"
                 ],
                 "summary": "Whether new sessions are taken",
+                "operationId": "get-readyz",
                 "responses": {
                     "200": {
                         "description": "ready",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "",
+                                "data": null
+                            }
+                        }
+                    },
+                    "400": {
+                        "description": "RequestIsInvalid (` + "`" + `请求格式错误` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求格式错误",
+                                "data": null
+                            }
+                        }
+                    },
+                    "403": {
+                        "description": "HTTPSIsRequired (` + "`" + `必须使用HTTPS` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "必须使用HTTPS",
+                                "data": null
+                            }
+                        }
+                    },
+                    "408": {
+                        "description": "RequestIsTooSlow (` + "`" + `请求超时` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求超时",
+                                "data": null
+                            }
+                        }
+                    },
+                    "429": {
+                        "description": "TooManyRequests (` + "`" + `请求太频繁` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求太频繁",
+                                "data": null
+                            }
+                        }
+                    },
+                    "431": {
+                        "description": "HeaderIsTooLong (` + "`" + `请求头太长` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求头太长",
+                                "data": null
+                            }
                         }
                     },
                     "503": {
-                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
+                        "description": "CacheOverrunMaxCost (` + "`" + `缓存超出MaxCost，服务已达到最大负载` + "`" + `), ServerIsShuttingDown (` + "`" + `服务正在关闭` + "`" + `), StoreIsUnavailable (` + "`" + `存储不可用` + "`" + `), ServerIsOverloaded (` + "`" + `服务过载` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "缓存超出MaxCost，服务已达到最大负载",
+                                "data": null
+                            }
                         }
                     }
                 }
@@ -241,6 +620,26 @@ const docTemplate = `{
         },
         "/session": {
             "delete": {
+                "security": [
+                    {
+                        "key": []
+                    },
+                    {
+                        "key": [],
+                        "token": []
+                    },
+                    {
+                        "key": [],
+                        "x-answer-ticket": [],
+                        "x-offer-ticket": []
+                    },
+                    {
+                        "key": [],
+                        "token": [],
+                        "x-answer-ticket": [],
+                        "x-offer-ticket": []
+                    }
+                ],
                 "produces": [
                     "application/json"
                 ],
@@ -248,13 +647,13 @@ const docTemplate = `{
                     "classic"
                 ],
                 "summary": "End the session for both roles",
+                "operationId": "delete-session",
                 "parameters": [
                     {
                         "type": "string",
-                        "description": "the session's key: 1 to 32 characters; or in the query",
+                        "description": "the session's key: 1 to 32 characters; or by Authorize, or in the query",
                         "name": "key",
-                        "in": "header",
-                        "required": true
+                        "in": "header"
                     },
                     {
                         "type": "string",
@@ -271,15 +670,99 @@ const docTemplate = `{
                 ],
                 "responses": {
                     "200": {
-                        "description": "done (msg empty), or KeyNotFound, KeyIsExpired",
+                        "description": "done (msg empty), or KeyNotFound (` + "`" + `key未找到` + "`" + `), KeyIsExpired (` + "`" + `key已过期` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "",
+                                "data": null
+                            }
                         }
                     },
                     "400": {
-                        "description": "KeyIsEmpty, KeyIsTooLong",
+                        "description": "KeyIsEmpty (` + "`" + `key为空` + "`" + `), KeyIsTooLong (` + "`" + `key太长，长度不能超过32位` + "`" + `), RequestIsInvalid (` + "`" + `请求格式错误` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "key为空",
+                                "data": null
+                            }
+                        }
+                    },
+                    "401": {
+                        "description": "NotAuthenticated (` + "`" + `未认证` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "未认证",
+                                "data": null
+                            }
+                        }
+                    },
+                    "403": {
+                        "description": "NotAllowed (` + "`" + `没有权限` + "`" + `), HTTPSIsRequired (` + "`" + `必须使用HTTPS` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "没有权限",
+                                "data": null
+                            }
+                        }
+                    },
+                    "408": {
+                        "description": "RequestIsTooSlow (` + "`" + `请求超时` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求超时",
+                                "data": null
+                            }
+                        }
+                    },
+                    "429": {
+                        "description": "TooManyRequests (` + "`" + `请求太频繁` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求太频繁",
+                                "data": null
+                            }
+                        }
+                    },
+                    "431": {
+                        "description": "HeaderIsTooLong (` + "`" + `请求头太长` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求头太长",
+                                "data": null
+                            }
+                        }
+                    },
+                    "503": {
+                        "description": "ServerIsShuttingDown (` + "`" + `服务正在关闭` + "`" + `), StoreIsUnavailable (` + "`" + `存储不可用` + "`" + `), ServerIsOverloaded (` + "`" + `服务过载` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "服务正在关闭",
+                                "data": null
+                            }
                         }
                     }
                 }
@@ -287,6 +770,26 @@ const docTemplate = `{
         },
         "/{role}/candidate": {
             "get": {
+                "security": [
+                    {
+                        "key": []
+                    },
+                    {
+                        "key": [],
+                        "token": []
+                    },
+                    {
+                        "key": [],
+                        "x-answer-ticket": [],
+                        "x-offer-ticket": []
+                    },
+                    {
+                        "key": [],
+                        "token": [],
+                        "x-answer-ticket": [],
+                        "x-offer-ticket": []
+                    }
+                ],
                 "description": "Destructive: each candidate goes to one taker, once; with an Idempotency-Key to that taker as often as it asks.",
                 "produces": [
                     "application/json"
@@ -295,6 +798,7 @@ const docTemplate = `{
                     "classic"
                 ],
                 "summary": "Take the other role's oldest candidate",
+                "operationId": "get-candidate",
                 "parameters": [
                     {
                         "enum": [
@@ -309,10 +813,9 @@ const docTemplate = `{
                     },
                     {
                         "type": "string",
-                        "description": "the session's key: 1 to 32 characters; or in the query",
+                        "description": "the session's key: 1 to 32 characters; or by Authorize, or in the query",
                         "name": "key",
-                        "in": "header",
-                        "required": true
+                        "in": "header"
                     },
                     {
                         "type": "string",
@@ -341,7 +844,7 @@ const docTemplate = `{
                 ],
                 "responses": {
                     "200": {
-                        "description": "the candidate; or CandidateNoValues, KeyNotFound, KeyIsExpired with data null",
+                        "description": "the candidate; or CandidateNoValues (` + "`" + `candidate没有值` + "`" + `), KeyNotFound (` + "`" + `key未找到` + "`" + `), KeyIsExpired (` + "`" + `key已过期` + "`" + `) with data null",
                         "schema": {
                             "allOf": [
                                 {
@@ -356,29 +859,133 @@ const docTemplate = `{
                                     }
                                 }
                             ]
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "",
+                                "data": "candidate:1 1 udp 2130706431 192.0.2.1 50000 typ host"
+                            }
                         }
                     },
                     "400": {
-                        "description": "KeyIsEmpty, KeyIsTooLong, WaitIsInvalid, IdempotencyKeyIsInvalid",
+                        "description": "KeyIsEmpty (` + "`" + `key为空` + "`" + `), KeyIsTooLong (` + "`" + `key太长，长度不能超过32位` + "`" + `), WaitIsInvalid (` + "`" + `wait无效` + "`" + `), IdempotencyKeyIsInvalid (` + "`" + `Idempotency-Key无效，必须是1到64个可见ASCII字符` + "`" + `), RequestIsInvalid (` + "`" + `请求格式错误` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "key为空",
+                                "data": null
+                            }
+                        }
+                    },
+                    "401": {
+                        "description": "NotAuthenticated (` + "`" + `未认证` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "未认证",
+                                "data": null
+                            }
+                        }
+                    },
+                    "403": {
+                        "description": "NotAllowed (` + "`" + `没有权限` + "`" + `), HTTPSIsRequired (` + "`" + `必须使用HTTPS` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "没有权限",
+                                "data": null
+                            }
+                        }
+                    },
+                    "408": {
+                        "description": "RequestIsTooSlow (` + "`" + `请求超时` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求超时",
+                                "data": null
+                            }
                         }
                     },
                     "422": {
-                        "description": "IdempotencyKeyIsReused",
+                        "description": "IdempotencyKeyIsReused (` + "`" + `Idempotency-Key已用于其他请求` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "Idempotency-Key已用于其他请求",
+                                "data": null
+                            }
+                        }
+                    },
+                    "429": {
+                        "description": "TooManyRequests (` + "`" + `请求太频繁` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求太频繁",
+                                "data": null
+                            }
+                        }
+                    },
+                    "431": {
+                        "description": "HeaderIsTooLong (` + "`" + `请求头太长` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求头太长",
+                                "data": null
+                            }
                         }
                     },
                     "503": {
-                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
+                        "description": "CacheOverrunMaxCost (` + "`" + `缓存超出MaxCost，服务已达到最大负载` + "`" + `), ServerIsShuttingDown (` + "`" + `服务正在关闭` + "`" + `), StoreIsUnavailable (` + "`" + `存储不可用` + "`" + `), ServerIsOverloaded (` + "`" + `服务过载` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "缓存超出MaxCost，服务已达到最大负载",
+                                "data": null
+                            }
                         }
                     }
                 }
             },
             "post": {
+                "security": [
+                    {
+                        "key": []
+                    },
+                    {
+                        "key": [],
+                        "token": []
+                    },
+                    {
+                        "key": [],
+                        "x-answer-ticket": [],
+                        "x-offer-ticket": []
+                    },
+                    {
+                        "key": [],
+                        "token": [],
+                        "x-answer-ticket": [],
+                        "x-offer-ticket": []
+                    }
+                ],
                 "consumes": [
                     "text/plain"
                 ],
@@ -389,6 +996,7 @@ const docTemplate = `{
                     "classic"
                 ],
                 "summary": "Append one candidate",
+                "operationId": "post-candidate",
                 "parameters": [
                     {
                         "enum": [
@@ -403,10 +1011,9 @@ const docTemplate = `{
                     },
                     {
                         "type": "string",
-                        "description": "the session's key: 1 to 32 characters; or in the query",
+                        "description": "the session's key: 1 to 32 characters; or by Authorize, or in the query",
                         "name": "key",
-                        "in": "header",
-                        "required": true
+                        "in": "header"
                     },
                     {
                         "type": "string",
@@ -420,7 +1027,8 @@ const docTemplate = `{
                         "in": "body",
                         "required": true,
                         "schema": {
-                            "type": "string"
+                            "type": "string",
+                            "example": "candidate:1 1 udp 2130706431 192.0.2.1 50000 typ host"
                         }
                     },
                     {
@@ -438,45 +1046,135 @@ const docTemplate = `{
                 ],
                 "responses": {
                     "200": {
-                        "description": "done (msg empty), or KeyNotFound, KeyIsExpired",
+                        "description": "done (msg empty), or KeyNotFound (` + "`" + `key未找到` + "`" + `), KeyIsExpired (` + "`" + `key已过期` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "",
+                                "data": null
+                            }
                         }
                     },
                     "400": {
-                        "description": "KeyIsEmpty, KeyIsTooLong, BodyIsEmpty, BodyIsNotUTF8, IdempotencyKeyIsInvalid",
+                        "description": "KeyIsEmpty (` + "`" + `key为空` + "`" + `), KeyIsTooLong (` + "`" + `key太长，长度不能超过32位` + "`" + `), BodyIsEmpty (` + "`" + `body为空` + "`" + `), BodyIsNotUTF8 (` + "`" + `body不是有效的UTF-8` + "`" + `), IdempotencyKeyIsInvalid (` + "`" + `Idempotency-Key无效，必须是1到64个可见ASCII字符` + "`" + `), RequestIsInvalid (` + "`" + `请求格式错误` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "key为空",
+                                "data": null
+                            }
+                        }
+                    },
+                    "401": {
+                        "description": "NotAuthenticated (` + "`" + `未认证` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "未认证",
+                                "data": null
+                            }
+                        }
+                    },
+                    "403": {
+                        "description": "NotAllowed (` + "`" + `没有权限` + "`" + `), HTTPSIsRequired (` + "`" + `必须使用HTTPS` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "没有权限",
+                                "data": null
+                            }
+                        }
+                    },
+                    "408": {
+                        "description": "RequestIsTooSlow (` + "`" + `请求超时` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求超时",
+                                "data": null
+                            }
                         }
                     },
                     "413": {
-                        "description": "BodyIsTooLong",
+                        "description": "BodyIsTooLong (` + "`" + `body太长` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "body太长",
+                                "data": null
+                            }
                         }
                     },
                     "415": {
-                        "description": "BodyIsCompressed",
+                        "description": "BodyIsCompressed (` + "`" + `body被压缩` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "body被压缩",
+                                "data": null
+                            }
                         }
                     },
                     "422": {
-                        "description": "IdempotencyKeyIsReused",
+                        "description": "IdempotencyKeyIsReused (` + "`" + `Idempotency-Key已用于其他请求` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "Idempotency-Key已用于其他请求",
+                                "data": null
+                            }
                         }
                     },
                     "429": {
-                        "description": "QueueIsFull",
+                        "description": "QueueIsFull (` + "`" + `队列已满` + "`" + `), TooManyRequests (` + "`" + `请求太频繁` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "队列已满",
+                                "data": null
+                            }
+                        }
+                    },
+                    "431": {
+                        "description": "HeaderIsTooLong (` + "`" + `请求头太长` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求头太长",
+                                "data": null
+                            }
                         }
                     },
                     "503": {
-                        "description": "CacheOverrunMaxCost, ServerIsOverloaded, ServerIsShuttingDown, StoreIsUnavailable",
+                        "description": "CacheOverrunMaxCost (` + "`" + `缓存超出MaxCost，服务已达到最大负载` + "`" + `), ServerIsOverloaded (` + "`" + `服务过载` + "`" + `), ServerIsShuttingDown (` + "`" + `服务正在关闭` + "`" + `), StoreIsUnavailable (` + "`" + `存储不可用` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "缓存超出MaxCost，服务已达到最大负载",
+                                "data": null
+                            }
                         }
                     }
                 }
@@ -484,6 +1182,26 @@ const docTemplate = `{
         },
         "/{role}/candidates": {
             "get": {
+                "security": [
+                    {
+                        "key": []
+                    },
+                    {
+                        "key": [],
+                        "token": []
+                    },
+                    {
+                        "key": [],
+                        "x-answer-ticket": [],
+                        "x-offer-ticket": []
+                    },
+                    {
+                        "key": [],
+                        "token": [],
+                        "x-answer-ticket": [],
+                        "x-offer-ticket": []
+                    }
+                ],
                 "description": "Destructive: each candidate goes to one taker, once; with an Idempotency-Key to that taker as often as it asks.",
                 "produces": [
                     "application/json"
@@ -492,6 +1210,7 @@ const docTemplate = `{
                     "classic"
                 ],
                 "summary": "Take all of the other role's candidates that are left",
+                "operationId": "get-candidates",
                 "parameters": [
                     {
                         "enum": [
@@ -506,10 +1225,9 @@ const docTemplate = `{
                     },
                     {
                         "type": "string",
-                        "description": "the session's key: 1 to 32 characters; or in the query",
+                        "description": "the session's key: 1 to 32 characters; or by Authorize, or in the query",
                         "name": "key",
-                        "in": "header",
-                        "required": true
+                        "in": "header"
                     },
                     {
                         "type": "string",
@@ -538,7 +1256,7 @@ const docTemplate = `{
                 ],
                 "responses": {
                     "200": {
-                        "description": "the candidates; or CandidateNoValues, KeyNotFound, KeyIsExpired with data null",
+                        "description": "the candidates; or CandidateNoValues (` + "`" + `candidate没有值` + "`" + `), KeyNotFound (` + "`" + `key未找到` + "`" + `), KeyIsExpired (` + "`" + `key已过期` + "`" + `) with data null",
                         "schema": {
                             "allOf": [
                                 {
@@ -556,29 +1274,135 @@ const docTemplate = `{
                                     }
                                 }
                             ]
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "",
+                                "data": [
+                                    "candidate:1 1 udp 2130706431 192.0.2.1 50000 typ host"
+                                ]
+                            }
                         }
                     },
                     "400": {
-                        "description": "KeyIsEmpty, KeyIsTooLong, WaitIsInvalid, IdempotencyKeyIsInvalid",
+                        "description": "KeyIsEmpty (` + "`" + `key为空` + "`" + `), KeyIsTooLong (` + "`" + `key太长，长度不能超过32位` + "`" + `), WaitIsInvalid (` + "`" + `wait无效` + "`" + `), IdempotencyKeyIsInvalid (` + "`" + `Idempotency-Key无效，必须是1到64个可见ASCII字符` + "`" + `), RequestIsInvalid (` + "`" + `请求格式错误` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "key为空",
+                                "data": null
+                            }
+                        }
+                    },
+                    "401": {
+                        "description": "NotAuthenticated (` + "`" + `未认证` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "未认证",
+                                "data": null
+                            }
+                        }
+                    },
+                    "403": {
+                        "description": "NotAllowed (` + "`" + `没有权限` + "`" + `), HTTPSIsRequired (` + "`" + `必须使用HTTPS` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "没有权限",
+                                "data": null
+                            }
+                        }
+                    },
+                    "408": {
+                        "description": "RequestIsTooSlow (` + "`" + `请求超时` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求超时",
+                                "data": null
+                            }
                         }
                     },
                     "422": {
-                        "description": "IdempotencyKeyIsReused",
+                        "description": "IdempotencyKeyIsReused (` + "`" + `Idempotency-Key已用于其他请求` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "Idempotency-Key已用于其他请求",
+                                "data": null
+                            }
+                        }
+                    },
+                    "429": {
+                        "description": "TooManyRequests (` + "`" + `请求太频繁` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求太频繁",
+                                "data": null
+                            }
+                        }
+                    },
+                    "431": {
+                        "description": "HeaderIsTooLong (` + "`" + `请求头太长` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求头太长",
+                                "data": null
+                            }
                         }
                     },
                     "503": {
-                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
+                        "description": "CacheOverrunMaxCost (` + "`" + `缓存超出MaxCost，服务已达到最大负载` + "`" + `), ServerIsShuttingDown (` + "`" + `服务正在关闭` + "`" + `), StoreIsUnavailable (` + "`" + `存储不可用` + "`" + `), ServerIsOverloaded (` + "`" + `服务过载` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "缓存超出MaxCost，服务已达到最大负载",
+                                "data": null
+                            }
                         }
                     }
                 }
             },
             "post": {
+                "security": [
+                    {
+                        "key": []
+                    },
+                    {
+                        "key": [],
+                        "token": []
+                    },
+                    {
+                        "key": [],
+                        "x-answer-ticket": [],
+                        "x-offer-ticket": []
+                    },
+                    {
+                        "key": [],
+                        "token": [],
+                        "x-answer-ticket": [],
+                        "x-offer-ticket": []
+                    }
+                ],
                 "consumes": [
                     "application/json"
                 ],
@@ -589,6 +1413,7 @@ const docTemplate = `{
                     "classic"
                 ],
                 "summary": "Append candidates, all or none, in order",
+                "operationId": "post-candidates",
                 "parameters": [
                     {
                         "enum": [
@@ -603,10 +1428,9 @@ const docTemplate = `{
                     },
                     {
                         "type": "string",
-                        "description": "the session's key: 1 to 32 characters; or in the query",
+                        "description": "the session's key: 1 to 32 characters; or by Authorize, or in the query",
                         "name": "key",
-                        "in": "header",
-                        "required": true
+                        "in": "header"
                     },
                     {
                         "type": "string",
@@ -623,7 +1447,10 @@ const docTemplate = `{
                             "type": "array",
                             "items": {
                                 "type": "string"
-                            }
+                            },
+                            "example": [
+                                "candidate:1 1 udp 2130706431 192.0.2.1 50000 typ host"
+                            ]
                         }
                     },
                     {
@@ -641,45 +1468,135 @@ const docTemplate = `{
                 ],
                 "responses": {
                     "200": {
-                        "description": "done (msg empty), or KeyNotFound, KeyIsExpired",
+                        "description": "done (msg empty), or KeyNotFound (` + "`" + `key未找到` + "`" + `), KeyIsExpired (` + "`" + `key已过期` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "",
+                                "data": null
+                            }
                         }
                     },
                     "400": {
-                        "description": "KeyIsEmpty, KeyIsTooLong, BodyIsEmpty, BodyIsNotJSON, BodyIsNotUTF8, IdempotencyKeyIsInvalid",
+                        "description": "KeyIsEmpty (` + "`" + `key为空` + "`" + `), KeyIsTooLong (` + "`" + `key太长，长度不能超过32位` + "`" + `), BodyIsEmpty (` + "`" + `body为空` + "`" + `), BodyIsNotJSON (` + "`" + `body不是有效的JSON` + "`" + `), BodyIsNotUTF8 (` + "`" + `body不是有效的UTF-8` + "`" + `), IdempotencyKeyIsInvalid (` + "`" + `Idempotency-Key无效，必须是1到64个可见ASCII字符` + "`" + `), RequestIsInvalid (` + "`" + `请求格式错误` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "key为空",
+                                "data": null
+                            }
+                        }
+                    },
+                    "401": {
+                        "description": "NotAuthenticated (` + "`" + `未认证` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "未认证",
+                                "data": null
+                            }
+                        }
+                    },
+                    "403": {
+                        "description": "NotAllowed (` + "`" + `没有权限` + "`" + `), HTTPSIsRequired (` + "`" + `必须使用HTTPS` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "没有权限",
+                                "data": null
+                            }
+                        }
+                    },
+                    "408": {
+                        "description": "RequestIsTooSlow (` + "`" + `请求超时` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求超时",
+                                "data": null
+                            }
                         }
                     },
                     "413": {
-                        "description": "BodyIsTooLong",
+                        "description": "BodyIsTooLong (` + "`" + `body太长` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "body太长",
+                                "data": null
+                            }
                         }
                     },
                     "415": {
-                        "description": "BodyIsCompressed",
+                        "description": "BodyIsCompressed (` + "`" + `body被压缩` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "body被压缩",
+                                "data": null
+                            }
                         }
                     },
                     "422": {
-                        "description": "IdempotencyKeyIsReused",
+                        "description": "IdempotencyKeyIsReused (` + "`" + `Idempotency-Key已用于其他请求` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "Idempotency-Key已用于其他请求",
+                                "data": null
+                            }
                         }
                     },
                     "429": {
-                        "description": "QueueIsFull",
+                        "description": "QueueIsFull (` + "`" + `队列已满` + "`" + `), TooManyRequests (` + "`" + `请求太频繁` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "队列已满",
+                                "data": null
+                            }
+                        }
+                    },
+                    "431": {
+                        "description": "HeaderIsTooLong (` + "`" + `请求头太长` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求头太长",
+                                "data": null
+                            }
                         }
                     },
                     "503": {
-                        "description": "CacheOverrunMaxCost, ServerIsOverloaded, ServerIsShuttingDown, StoreIsUnavailable",
+                        "description": "CacheOverrunMaxCost (` + "`" + `缓存超出MaxCost，服务已达到最大负载` + "`" + `), ServerIsOverloaded (` + "`" + `服务过载` + "`" + `), ServerIsShuttingDown (` + "`" + `服务正在关闭` + "`" + `), StoreIsUnavailable (` + "`" + `存储不可用` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "缓存超出MaxCost，服务已达到最大负载",
+                                "data": null
+                            }
                         }
                     }
                 }
@@ -687,14 +1604,36 @@ const docTemplate = `{
         },
         "/{role}/events": {
             "get": {
-                "description": "Each message is an event: ` + "`" + `id` + "`" + ` is its cursor, ` + "`" + `event` + "`" + ` is ` + "`" + `sdp` + "`" + ` or ` + "`" + `candidate` + "`" + `, ` + "`" + `data` + "`" + ` is the payload as a JSON string.\nThe stream starts after ` + "`" + `Last-Event-ID` + "`" + `, sends a comment every 15 s, and ends with ` + "`" + `event: end` + "`" + `, whose data is the\nreason's msg as a JSON string. The answerer's waits for the session if need be; the offerer's ends at once if there is\nnone. ` + "`" + `end` + "`" + ` has the id ` + "`" + `end` + "`" + `, unless it is this server that ends. Who comes back with ` + "`" + `Last-Event-ID: end` + "`" + `, as an\nEventSource does by itself, starts afresh: the answerer's stream waits for the key's next session; the offerer is\nanswered 204, which tells an EventSource to stop, if no session lives. A reader that does not keep up is cut off, and\nresumes by its last id.",
+                "security": [
+                    {
+                        "key": []
+                    },
+                    {
+                        "key": [],
+                        "token": []
+                    },
+                    {
+                        "key": [],
+                        "x-answer-ticket": [],
+                        "x-offer-ticket": []
+                    },
+                    {
+                        "key": [],
+                        "token": [],
+                        "x-answer-ticket": [],
+                        "x-offer-ticket": []
+                    }
+                ],
+                "description": "Each message is an event: ` + "`" + `id` + "`" + ` is its cursor, ` + "`" + `event` + "`" + ` is ` + "`" + `sdp` + "`" + ` or ` + "`" + `candidate` + "`" + `, ` + "`" + `data` + "`" + ` is the payload as a JSON string. The stream starts after ` + "`" + `Last-Event-ID` + "`" + `, sends a comment every 15 s, and ends with ` + "`" + `event: end` + "`" + `, whose data is the reason's msg as a JSON string. The answerer's waits for the session if need be; the offerer's ends at once if there is none. ` + "`" + `end` + "`" + ` has the id ` + "`" + `end` + "`" + `, unless it is this server that ends. Who comes back with ` + "`" + `Last-Event-ID: end` + "`" + `, as an EventSource does by itself, starts afresh: the answerer's stream waits for the key's next session; the offerer is answered 204, which tells an EventSource to stop, if no session lives. A reader that does not keep up is cut off, and resumes by its last id.\n\nA stream has no end to show here. By hand: ` + "`" + `curl -N -H 'key: …' http://localhost:8080/answer/events` + "`" + `",
                 "produces": [
-                    "text/plain"
+                    "text/event-stream",
+                    "application/json"
                 ],
                 "tags": [
                     "messages"
                 ],
                 "summary": "Stream the other role's messages as server-sent events",
+                "operationId": "get-events",
                 "parameters": [
                     {
                         "enum": [
@@ -744,21 +1683,152 @@ const docTemplate = `{
                         "description": "text/event-stream",
                         "schema": {
                             "type": "string"
+                        },
+                        "examples": {
+                            "text/event-stream": "id: kgfxbQ5OAAE\nevent: sdp\ndata: \"v=0\\r\\no=- 4611731400430051336 2 IN IP4 127.0.0.1\\r\\ns=-\\r\\nt=0 0\\r\\n\"\n\nid: kgfxbQ5OAAI\nevent: candidate\ndata: \"candidate:1 1 udp 2130706431 192.0.2.1 50000 typ host\"\n\n"
                         }
                     },
                     "204": {
                         "description": "the offerer has come back after the end, and no session lives"
                     },
                     "400": {
-                        "description": "KeyIsEmpty, KeyIsTooLong, CursorIsInvalid",
+                        "description": "KeyIsEmpty (` + "`" + `key为空` + "`" + `), KeyIsTooLong (` + "`" + `key太长，长度不能超过32位` + "`" + `), CursorIsInvalid (` + "`" + `cursor无效` + "`" + `), RequestIsInvalid (` + "`" + `请求格式错误` + "`" + `)",
                         "schema": {
-                            "$ref": "#/definitions/Envelope"
+                            "allOf": [
+                                {
+                                    "$ref": "#/definitions/Envelope"
+                                }
+                            ],
+                            "example": {
+                                "msg": "key为空",
+                                "data": null
+                            }
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "key为空",
+                                "data": null
+                            }
+                        }
+                    },
+                    "401": {
+                        "description": "NotAuthenticated (` + "`" + `未认证` + "`" + `)",
+                        "schema": {
+                            "allOf": [
+                                {
+                                    "$ref": "#/definitions/Envelope"
+                                }
+                            ],
+                            "example": {
+                                "msg": "未认证",
+                                "data": null
+                            }
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "未认证",
+                                "data": null
+                            }
+                        }
+                    },
+                    "403": {
+                        "description": "NotAllowed (` + "`" + `没有权限` + "`" + `), HTTPSIsRequired (` + "`" + `必须使用HTTPS` + "`" + `)",
+                        "schema": {
+                            "allOf": [
+                                {
+                                    "$ref": "#/definitions/Envelope"
+                                }
+                            ],
+                            "example": {
+                                "msg": "没有权限",
+                                "data": null
+                            }
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "没有权限",
+                                "data": null
+                            }
+                        }
+                    },
+                    "408": {
+                        "description": "RequestIsTooSlow (` + "`" + `请求超时` + "`" + `)",
+                        "schema": {
+                            "allOf": [
+                                {
+                                    "$ref": "#/definitions/Envelope"
+                                }
+                            ],
+                            "example": {
+                                "msg": "请求超时",
+                                "data": null
+                            }
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求超时",
+                                "data": null
+                            }
+                        }
+                    },
+                    "429": {
+                        "description": "TooManyRequests (` + "`" + `请求太频繁` + "`" + `)",
+                        "schema": {
+                            "allOf": [
+                                {
+                                    "$ref": "#/definitions/Envelope"
+                                }
+                            ],
+                            "example": {
+                                "msg": "请求太频繁",
+                                "data": null
+                            }
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求太频繁",
+                                "data": null
+                            }
+                        }
+                    },
+                    "431": {
+                        "description": "HeaderIsTooLong (` + "`" + `请求头太长` + "`" + `)",
+                        "schema": {
+                            "allOf": [
+                                {
+                                    "$ref": "#/definitions/Envelope"
+                                }
+                            ],
+                            "example": {
+                                "msg": "请求头太长",
+                                "data": null
+                            }
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求头太长",
+                                "data": null
+                            }
                         }
                     },
                     "503": {
-                        "description": "ServerIsShuttingDown, StoreIsUnavailable",
+                        "description": "ServerIsShuttingDown (` + "`" + `服务正在关闭` + "`" + `), StoreIsUnavailable (` + "`" + `存储不可用` + "`" + `), ServerIsOverloaded (` + "`" + `服务过载` + "`" + `)",
                         "schema": {
-                            "$ref": "#/definitions/Envelope"
+                            "allOf": [
+                                {
+                                    "$ref": "#/definitions/Envelope"
+                                }
+                            ],
+                            "example": {
+                                "msg": "服务正在关闭",
+                                "data": null
+                            }
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "服务正在关闭",
+                                "data": null
+                            }
                         }
                     }
                 }
@@ -766,7 +1836,27 @@ const docTemplate = `{
         },
         "/{role}/messages": {
             "get": {
-                "description": "Removes nothing: a repeated request gets the same messages again, and a client that lost an answer loses nothing.\nThe sdp comes before the candidates. ` + "`" + `next` + "`" + ` is the cursor to go on from. Reading by cursor and taking are\nindependent of each other. The answerer may wait before the session is opened.",
+                "security": [
+                    {
+                        "key": []
+                    },
+                    {
+                        "key": [],
+                        "token": []
+                    },
+                    {
+                        "key": [],
+                        "x-answer-ticket": [],
+                        "x-offer-ticket": []
+                    },
+                    {
+                        "key": [],
+                        "token": [],
+                        "x-answer-ticket": [],
+                        "x-offer-ticket": []
+                    }
+                ],
+                "description": "Removes nothing: a repeated request gets the same messages again, and a client that lost an answer loses nothing. The sdp comes before the candidates. ` + "`" + `next` + "`" + ` is the cursor to go on from. Reading by cursor and taking are independent of each other. The answerer may wait before the session is opened.",
                 "produces": [
                     "application/json"
                 ],
@@ -774,6 +1864,7 @@ const docTemplate = `{
                     "messages"
                 ],
                 "summary": "Read the other role's messages after a cursor",
+                "operationId": "get-messages",
                 "parameters": [
                     {
                         "enum": [
@@ -788,10 +1879,9 @@ const docTemplate = `{
                     },
                     {
                         "type": "string",
-                        "description": "the session's key: 1 to 32 characters; or in the query",
+                        "description": "the session's key: 1 to 32 characters; or by Authorize, or in the query",
                         "name": "key",
-                        "in": "header",
-                        "required": true
+                        "in": "header"
                     },
                     {
                         "type": "string",
@@ -820,7 +1910,7 @@ const docTemplate = `{
                 ],
                 "responses": {
                     "200": {
-                        "description": "the messages; or SdpNoValues, CandidateNoValues, KeyNotFound, KeyIsExpired with data null",
+                        "description": "the messages; or SdpNoValues (` + "`" + `sdp没有值` + "`" + `), CandidateNoValues (` + "`" + `candidate没有值` + "`" + `), KeyNotFound (` + "`" + `key未找到` + "`" + `), KeyIsExpired (` + "`" + `key已过期` + "`" + `) with data null",
                         "schema": {
                             "allOf": [
                                 {
@@ -835,24 +1925,134 @@ const docTemplate = `{
                                     }
                                 }
                             ]
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "",
+                                "data": {
+                                    "next": "kgfxbQ5OAAI",
+                                    "messages": [
+                                        {
+                                            "type": "sdp",
+                                            "data": "v=0\r\no=- 4611731400430051336 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
+                                        },
+                                        {
+                                            "type": "candidate",
+                                            "data": "candidate:1 1 udp 2130706431 192.0.2.1 50000 typ host"
+                                        }
+                                    ]
+                                }
+                            }
                         }
                     },
                     "400": {
-                        "description": "KeyIsEmpty, KeyIsTooLong, CursorIsInvalid, WaitIsInvalid",
+                        "description": "KeyIsEmpty (` + "`" + `key为空` + "`" + `), KeyIsTooLong (` + "`" + `key太长，长度不能超过32位` + "`" + `), CursorIsInvalid (` + "`" + `cursor无效` + "`" + `), WaitIsInvalid (` + "`" + `wait无效` + "`" + `), RequestIsInvalid (` + "`" + `请求格式错误` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "key为空",
+                                "data": null
+                            }
+                        }
+                    },
+                    "401": {
+                        "description": "NotAuthenticated (` + "`" + `未认证` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "未认证",
+                                "data": null
+                            }
+                        }
+                    },
+                    "403": {
+                        "description": "NotAllowed (` + "`" + `没有权限` + "`" + `), HTTPSIsRequired (` + "`" + `必须使用HTTPS` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "没有权限",
+                                "data": null
+                            }
+                        }
+                    },
+                    "408": {
+                        "description": "RequestIsTooSlow (` + "`" + `请求超时` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求超时",
+                                "data": null
+                            }
+                        }
+                    },
+                    "429": {
+                        "description": "TooManyRequests (` + "`" + `请求太频繁` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求太频繁",
+                                "data": null
+                            }
+                        }
+                    },
+                    "431": {
+                        "description": "HeaderIsTooLong (` + "`" + `请求头太长` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求头太长",
+                                "data": null
+                            }
                         }
                     },
                     "503": {
-                        "description": "ServerIsShuttingDown, StoreIsUnavailable",
+                        "description": "ServerIsShuttingDown (` + "`" + `服务正在关闭` + "`" + `), StoreIsUnavailable (` + "`" + `存储不可用` + "`" + `), ServerIsOverloaded (` + "`" + `服务过载` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "服务正在关闭",
+                                "data": null
+                            }
                         }
                     }
                 }
             },
             "post": {
-                "description": "Writes first, all or nothing, then answers as GET does: with ` + "`" + `wait` + "`" + ` the offerer sends its offer with candidates and\ngets the answer back in one round trip. Each part of the body is optional, one of ` + "`" + `sdp` + "`" + ` and ` + "`" + `candidates` + "`" + ` is not. From\nthe offerer a body with ` + "`" + `sdp` + "`" + ` opens the session. Without ` + "`" + `wait` + "`" + ` it answers at once, if need be with no messages.",
+                "security": [
+                    {
+                        "key": []
+                    },
+                    {
+                        "key": [],
+                        "token": []
+                    },
+                    {
+                        "key": [],
+                        "x-answer-ticket": [],
+                        "x-offer-ticket": []
+                    },
+                    {
+                        "key": [],
+                        "token": [],
+                        "x-answer-ticket": [],
+                        "x-offer-ticket": []
+                    }
+                ],
+                "description": "Writes first, all or nothing, then answers as GET does: with ` + "`" + `wait` + "`" + ` the offerer sends its offer with candidates and gets the answer back in one round trip. Each part of the body is optional, one of ` + "`" + `sdp` + "`" + ` and ` + "`" + `candidates` + "`" + ` is not. From the offerer a body with ` + "`" + `sdp` + "`" + ` opens the session. Without ` + "`" + `wait` + "`" + ` it answers at once, if need be with no messages.",
                 "consumes": [
                     "application/json"
                 ],
@@ -863,6 +2063,7 @@ const docTemplate = `{
                     "messages"
                 ],
                 "summary": "Write, and read the other role's messages",
+                "operationId": "post-messages",
                 "parameters": [
                     {
                         "enum": [
@@ -877,10 +2078,9 @@ const docTemplate = `{
                     },
                     {
                         "type": "string",
-                        "description": "the session's key: 1 to 32 characters; or in the query",
+                        "description": "the session's key: 1 to 32 characters; or by Authorize, or in the query",
                         "name": "key",
-                        "in": "header",
-                        "required": true
+                        "in": "header"
                     },
                     {
                         "type": "string",
@@ -924,7 +2124,7 @@ const docTemplate = `{
                 ],
                 "responses": {
                     "200": {
-                        "description": "the messages; or SdpAlreadyExist (nothing was written), SdpNoValues, CandidateNoValues, KeyNotFound, KeyIsExpired with data null",
+                        "description": "the messages; or SdpAlreadyExist (` + "`" + `sdp已存在` + "`" + `) (nothing was written), SdpNoValues (` + "`" + `sdp没有值` + "`" + `), CandidateNoValues (` + "`" + `candidate没有值` + "`" + `), KeyNotFound (` + "`" + `key未找到` + "`" + `), KeyIsExpired (` + "`" + `key已过期` + "`" + `) with data null",
                         "schema": {
                             "allOf": [
                                 {
@@ -949,42 +2149,144 @@ const docTemplate = `{
                                 "type": "string",
                                 "description": "with --role-tickets: what the offerer shows from now on"
                             }
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "",
+                                "data": {
+                                    "next": "kgfxbQ5OAAI",
+                                    "messages": [
+                                        {
+                                            "type": "sdp",
+                                            "data": "v=0\r\no=- 4611731400430051336 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
+                                        },
+                                        {
+                                            "type": "candidate",
+                                            "data": "candidate:1 1 udp 2130706431 192.0.2.1 50000 typ host"
+                                        }
+                                    ]
+                                }
+                            }
                         }
                     },
                     "400": {
-                        "description": "KeyIsEmpty, KeyIsTooLong, BodyIsEmpty, BodyIsNotJSON, BodyIsNotUTF8, CursorIsInvalid, WaitIsInvalid, IdempotencyKeyIsInvalid",
+                        "description": "KeyIsEmpty (` + "`" + `key为空` + "`" + `), KeyIsTooLong (` + "`" + `key太长，长度不能超过32位` + "`" + `), BodyIsEmpty (` + "`" + `body为空` + "`" + `), BodyIsNotJSON (` + "`" + `body不是有效的JSON` + "`" + `), BodyIsNotUTF8 (` + "`" + `body不是有效的UTF-8` + "`" + `), CursorIsInvalid (` + "`" + `cursor无效` + "`" + `), WaitIsInvalid (` + "`" + `wait无效` + "`" + `), IdempotencyKeyIsInvalid (` + "`" + `Idempotency-Key无效，必须是1到64个可见ASCII字符` + "`" + `), RequestIsInvalid (` + "`" + `请求格式错误` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "key为空",
+                                "data": null
+                            }
+                        }
+                    },
+                    "401": {
+                        "description": "NotAuthenticated (` + "`" + `未认证` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "未认证",
+                                "data": null
+                            }
+                        }
+                    },
+                    "403": {
+                        "description": "NotAllowed (` + "`" + `没有权限` + "`" + `), HTTPSIsRequired (` + "`" + `必须使用HTTPS` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "没有权限",
+                                "data": null
+                            }
+                        }
+                    },
+                    "408": {
+                        "description": "RequestIsTooSlow (` + "`" + `请求超时` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求超时",
+                                "data": null
+                            }
                         }
                     },
                     "413": {
-                        "description": "BodyIsTooLong",
+                        "description": "BodyIsTooLong (` + "`" + `body太长` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "body太长",
+                                "data": null
+                            }
                         }
                     },
                     "415": {
-                        "description": "BodyIsCompressed",
+                        "description": "BodyIsCompressed (` + "`" + `body被压缩` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "body被压缩",
+                                "data": null
+                            }
                         }
                     },
                     "422": {
-                        "description": "IdempotencyKeyIsReused",
+                        "description": "IdempotencyKeyIsReused (` + "`" + `Idempotency-Key已用于其他请求` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "Idempotency-Key已用于其他请求",
+                                "data": null
+                            }
                         }
                     },
                     "429": {
-                        "description": "QueueIsFull; TooManyRequests: this client has its share of the memory",
+                        "description": "QueueIsFull (` + "`" + `队列已满` + "`" + `); TooManyRequests (` + "`" + `请求太频繁` + "`" + `): this client has its share of the memory",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "队列已满",
+                                "data": null
+                            }
+                        }
+                    },
+                    "431": {
+                        "description": "HeaderIsTooLong (` + "`" + `请求头太长` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求头太长",
+                                "data": null
+                            }
                         }
                     },
                     "503": {
-                        "description": "CacheOverrunMaxCost, ServerIsOverloaded, ServerIsShuttingDown, StoreIsUnavailable",
+                        "description": "CacheOverrunMaxCost (` + "`" + `缓存超出MaxCost，服务已达到最大负载` + "`" + `), ServerIsOverloaded (` + "`" + `服务过载` + "`" + `), ServerIsShuttingDown (` + "`" + `服务正在关闭` + "`" + `), StoreIsUnavailable (` + "`" + `存储不可用` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "缓存超出MaxCost，服务已达到最大负载",
+                                "data": null
+                            }
                         }
                     }
                 }
@@ -992,7 +2294,27 @@ const docTemplate = `{
         },
         "/{role}/outcome": {
             "post": {
-                "description": "What the operator sees of it is a success rate, by the type of the reporter's own candidate, and times. It writes\nnothing to the session, and may come up to 30 s after its end. Each role's first report of a session is counted, what\ncomes after it is answered the same. With the key in the query and a body of type text/plain, as navigator.sendBeacon\nsends it, a page of another origin needs no preflight.",
+                "security": [
+                    {
+                        "key": []
+                    },
+                    {
+                        "key": [],
+                        "token": []
+                    },
+                    {
+                        "key": [],
+                        "x-answer-ticket": [],
+                        "x-offer-ticket": []
+                    },
+                    {
+                        "key": [],
+                        "token": [],
+                        "x-answer-ticket": [],
+                        "x-offer-ticket": []
+                    }
+                ],
+                "description": "What the operator sees of it is a success rate, by the type of the reporter's own candidate, and times. It writes nothing to the session, and may come up to 30 s after its end. Each role's first report of a session is counted, what comes after it is answered the same. With the key in the query and a body of type text/plain, as navigator.sendBeacon sends it, a page of another origin needs no preflight.",
                 "consumes": [
                     "application/json",
                     "text/plain"
@@ -1004,6 +2326,7 @@ const docTemplate = `{
                     "operation"
                 ],
                 "summary": "Report how the attempt to connect ended",
+                "operationId": "post-outcome",
                 "parameters": [
                     {
                         "enum": [
@@ -1018,10 +2341,9 @@ const docTemplate = `{
                     },
                     {
                         "type": "string",
-                        "description": "the session's key: 1 to 32 characters; or in the query",
+                        "description": "the session's key: 1 to 32 characters; or by Authorize, or in the query",
                         "name": "key",
-                        "in": "header",
-                        "required": true
+                        "in": "header"
                     },
                     {
                         "description": "how it ended",
@@ -1047,33 +2369,123 @@ const docTemplate = `{
                 ],
                 "responses": {
                     "200": {
-                        "description": "done (msg empty), or KeyNotFound",
+                        "description": "done (msg empty), or KeyNotFound (` + "`" + `key未找到` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "",
+                                "data": null
+                            }
                         }
                     },
                     "400": {
-                        "description": "KeyIsEmpty, KeyIsTooLong, BodyIsEmpty, BodyIsNotJSON, BodyIsNotUTF8",
+                        "description": "KeyIsEmpty (` + "`" + `key为空` + "`" + `), KeyIsTooLong (` + "`" + `key太长，长度不能超过32位` + "`" + `), BodyIsEmpty (` + "`" + `body为空` + "`" + `), BodyIsNotJSON (` + "`" + `body不是有效的JSON` + "`" + `), BodyIsNotUTF8 (` + "`" + `body不是有效的UTF-8` + "`" + `), RequestIsInvalid (` + "`" + `请求格式错误` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "key为空",
+                                "data": null
+                            }
+                        }
+                    },
+                    "401": {
+                        "description": "NotAuthenticated (` + "`" + `未认证` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "未认证",
+                                "data": null
+                            }
+                        }
+                    },
+                    "403": {
+                        "description": "NotAllowed (` + "`" + `没有权限` + "`" + `), HTTPSIsRequired (` + "`" + `必须使用HTTPS` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "没有权限",
+                                "data": null
+                            }
+                        }
+                    },
+                    "408": {
+                        "description": "RequestIsTooSlow (` + "`" + `请求超时` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求超时",
+                                "data": null
+                            }
                         }
                     },
                     "413": {
-                        "description": "BodyIsTooLong",
+                        "description": "BodyIsTooLong (` + "`" + `body太长` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "body太长",
+                                "data": null
+                            }
                         }
                     },
                     "415": {
-                        "description": "BodyIsCompressed",
+                        "description": "BodyIsCompressed (` + "`" + `body被压缩` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "body被压缩",
+                                "data": null
+                            }
+                        }
+                    },
+                    "429": {
+                        "description": "TooManyRequests (` + "`" + `请求太频繁` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求太频繁",
+                                "data": null
+                            }
+                        }
+                    },
+                    "431": {
+                        "description": "HeaderIsTooLong (` + "`" + `请求头太长` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求头太长",
+                                "data": null
+                            }
                         }
                     },
                     "503": {
-                        "description": "ServerIsShuttingDown, StoreIsUnavailable",
+                        "description": "ServerIsShuttingDown (` + "`" + `服务正在关闭` + "`" + `), StoreIsUnavailable (` + "`" + `存储不可用` + "`" + `), ServerIsOverloaded (` + "`" + `服务过载` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "服务正在关闭",
+                                "data": null
+                            }
                         }
                     }
                 }
@@ -1081,6 +2493,26 @@ const docTemplate = `{
         },
         "/{role}/sdp": {
             "get": {
+                "security": [
+                    {
+                        "key": []
+                    },
+                    {
+                        "key": [],
+                        "token": []
+                    },
+                    {
+                        "key": [],
+                        "x-answer-ticket": [],
+                        "x-offer-ticket": []
+                    },
+                    {
+                        "key": [],
+                        "token": [],
+                        "x-answer-ticket": [],
+                        "x-offer-ticket": []
+                    }
+                ],
                 "description": "Destructive: the sdp goes to one taker, once; with an Idempotency-Key to that taker as often as it asks. The answerer may wait before the session is opened.",
                 "produces": [
                     "application/json"
@@ -1089,6 +2521,7 @@ const docTemplate = `{
                     "classic"
                 ],
                 "summary": "Take the other role's sdp",
+                "operationId": "get-sdp",
                 "parameters": [
                     {
                         "enum": [
@@ -1103,10 +2536,9 @@ const docTemplate = `{
                     },
                     {
                         "type": "string",
-                        "description": "the session's key: 1 to 32 characters; or in the query",
+                        "description": "the session's key: 1 to 32 characters; or by Authorize, or in the query",
                         "name": "key",
-                        "in": "header",
-                        "required": true
+                        "in": "header"
                     },
                     {
                         "type": "string",
@@ -1135,7 +2567,7 @@ const docTemplate = `{
                 ],
                 "responses": {
                     "200": {
-                        "description": "the sdp; or SdpNoValues, KeyNotFound, KeyIsExpired with data null",
+                        "description": "the sdp; or SdpNoValues (` + "`" + `sdp没有值` + "`" + `), KeyNotFound (` + "`" + `key未找到` + "`" + `), KeyIsExpired (` + "`" + `key已过期` + "`" + `) with data null",
                         "schema": {
                             "allOf": [
                                 {
@@ -1150,24 +2582,108 @@ const docTemplate = `{
                                     }
                                 }
                             ]
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "",
+                                "data": "v=0\r\no=- 4611731400430051336 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
+                            }
                         }
                     },
                     "400": {
-                        "description": "KeyIsEmpty, KeyIsTooLong, WaitIsInvalid, IdempotencyKeyIsInvalid",
+                        "description": "KeyIsEmpty (` + "`" + `key为空` + "`" + `), KeyIsTooLong (` + "`" + `key太长，长度不能超过32位` + "`" + `), WaitIsInvalid (` + "`" + `wait无效` + "`" + `), IdempotencyKeyIsInvalid (` + "`" + `Idempotency-Key无效，必须是1到64个可见ASCII字符` + "`" + `), RequestIsInvalid (` + "`" + `请求格式错误` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "key为空",
+                                "data": null
+                            }
+                        }
+                    },
+                    "401": {
+                        "description": "NotAuthenticated (` + "`" + `未认证` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "未认证",
+                                "data": null
+                            }
+                        }
+                    },
+                    "403": {
+                        "description": "NotAllowed (` + "`" + `没有权限` + "`" + `), HTTPSIsRequired (` + "`" + `必须使用HTTPS` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "没有权限",
+                                "data": null
+                            }
+                        }
+                    },
+                    "408": {
+                        "description": "RequestIsTooSlow (` + "`" + `请求超时` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求超时",
+                                "data": null
+                            }
                         }
                     },
                     "422": {
-                        "description": "IdempotencyKeyIsReused",
+                        "description": "IdempotencyKeyIsReused (` + "`" + `Idempotency-Key已用于其他请求` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "Idempotency-Key已用于其他请求",
+                                "data": null
+                            }
+                        }
+                    },
+                    "429": {
+                        "description": "TooManyRequests (` + "`" + `请求太频繁` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求太频繁",
+                                "data": null
+                            }
+                        }
+                    },
+                    "431": {
+                        "description": "HeaderIsTooLong (` + "`" + `请求头太长` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求头太长",
+                                "data": null
+                            }
                         }
                     },
                     "503": {
-                        "description": "CacheOverrunMaxCost, ServerIsShuttingDown, StoreIsUnavailable",
+                        "description": "CacheOverrunMaxCost (` + "`" + `缓存超出MaxCost，服务已达到最大负载` + "`" + `), ServerIsShuttingDown (` + "`" + `服务正在关闭` + "`" + `), StoreIsUnavailable (` + "`" + `存储不可用` + "`" + `), ServerIsOverloaded (` + "`" + `服务过载` + "`" + `)",
                         "schema": {
                             "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "缓存超出MaxCost，服务已达到最大负载",
+                                "data": null
+                            }
                         }
                     }
                 }
@@ -1292,6 +2808,32 @@ const docTemplate = `{
             }
         }
     },
+    "securityDefinitions": {
+        "key": {
+            "description": "The session's key, which both peers know: 1 to 32 characters. It goes before a key that a route is given.",
+            "type": "apiKey",
+            "name": "key",
+            "in": "header"
+        },
+        "token": {
+            "description": "A token, where the server wants one: ` + "`" + `Bearer` + "`" + `, a space, and the token. This page adds what stands before the token.",
+            "type": "apiKey",
+            "name": "Authorization",
+            "in": "header"
+        },
+        "x-answer-ticket": {
+            "description": "The answerer's ticket, where the server has --role-tickets: the answer to its sdp bears it.",
+            "type": "apiKey",
+            "name": "X-Answer-Ticket",
+            "in": "header"
+        },
+        "x-offer-ticket": {
+            "description": "The offerer's ticket, where the server has --role-tickets: the answer to its first sdp bears it.",
+            "type": "apiKey",
+            "name": "X-Offer-Ticket",
+            "in": "header"
+        }
+    },
     "tags": [
         {
             "description": "One request each way, nothing lost",
@@ -1315,7 +2857,7 @@ var SwaggerInfo = &swag.Spec{
 	BasePath:         "/",
 	Schemes:          []string{},
 	Title:            "signal-server",
-	Description:      "An HTTP signaling server for WebRTC. Two peers share a random key; through it they exchange an offer, an answer and\ntrickled ICE candidates. Every answer is `{\"msg\":\"\",\"data\":null}`: an empty msg means that the request produced\nwhat was asked for; otherwise msg is one of the fixed texts that the README lists.",
+	Description:      "An HTTP signaling server for WebRTC. Two peers share a random key; through it they exchange an offer, an answer and trickled ICE candidates. Every answer is `{\"msg\":\"\",\"data\":null}`: an empty msg means that the request produced what was asked for; otherwise msg is one of the fixed texts that each route lists.\n\nTo try it: **Authorize** with a key of your own making (and a token, where the server wants one), then `POST /offer/messages` as one peer and `GET /answer/messages` as the other.",
 	InfoInstanceName: "swagger",
 	SwaggerTemplate:  docTemplate,
 	LeftDelim:        "{{",

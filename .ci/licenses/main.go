@@ -28,12 +28,17 @@ import (
 const root = "../.."
 
 // part is somebody's code in the binary.
-type part struct{ name, version, license, text string }
+type part struct {
+	name, version, license, text string
+	files                        []string // of this repository, instead of the text
+}
 
 // bundled are files that are not Go: what they are, and under which license they say that they are.
 var bundled = []part{
 	{name: "qrcode-generator", version: "`app/pages/demo/vendor/qrcode.js`", license: "MIT", text: "Copyright (c) 2009 Kazuhiko Arase, https://www.d-project.com/"},
-	{name: "swagger-ui", version: "in github.com/swaggo/files", license: "Apache-2.0", text: "Copyright SmartBear Software Inc."},
+	{name: "swagger-ui", version: "`app/pages/swagger/vendor`, and an older one in github.com/swaggo/files", license: "Apache-2.0", files: []string{
+		"app/pages/swagger/vendor/LICENSE", "app/pages/swagger/vendor/NOTICE", "app/pages/swagger/vendor/swagger-ui-bundle.js.LICENSE.txt",
+	}},
 }
 
 func main() {
@@ -57,6 +62,13 @@ func write(path string, texts bool) error {
 	var page bytes.Buffer
 	if texts {
 		for _, p := range append(parts, bundled...) {
+			for _, file := range p.files {
+				text, err := os.ReadFile(filepath.Join(root, file))
+				if err != nil {
+					return err
+				}
+				p.text += string(text) + "\n"
+			}
 			fmt.Fprintf(&page, "== %s %s (%s)\n\n%s\n\n", p.name, strings.Trim(p.version, "`"), p.license, strings.TrimSpace(p.text))
 		}
 	} else {
@@ -96,7 +108,7 @@ func linked() ([]part, error) {
 			seen[m.Path] = true
 			license, text, err := licenseIn(known, m.Dir)
 			errs = append(errs, err)
-			parts = append(parts, part{m.Path, m.Version, license, text})
+			parts = append(parts, part{name: m.Path, version: m.Version, license: license, text: text})
 		}
 	}
 	slices.SortFunc(parts, func(a, b part) int { return cmp.Compare(a.name, b.name) })

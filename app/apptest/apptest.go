@@ -62,7 +62,7 @@ func New(c Config, store cache.Store, log *slog.Logger) (s *server.Server, calls
 		}),
 		Watch: watch.New(c.Version, c.Access, log),
 		Store: store, Limits: c.Limits,
-		Wires: append([]wire.Wire{calls, pages.New()}, c.Wires...),
+		Wires: append([]wire.Wire{calls, pages.New(c.Version)}, c.Wires...),
 	})
 	return s, calls, err
 }

@@ -31,16 +31,19 @@ const (
 )
 
 // Wire answers with pages. New makes one.
-type Wire struct{ wire.Envelope }
+type Wire struct {
+	wire.Envelope
+	version string
+}
 
-// New returns the wire.
-func New() *Wire { return new(Wire) }
+// New returns the wire of a program of this version.
+func New(version string) *Wire { return &Wire{version: version} }
 
 // Name implements wire.Wire.
 func (*Wire) Name() string { return "pages" }
 
 // Routes implements wire.Wire.
-func (*Wire) Routes() []wire.Route { return append(demoRoutes(), swaggerRoutes()...) }
+func (w *Wire) Routes() []wire.Route { return append(demoRoutes(), swaggerRoutes(w.version)...) }
 
 // Has reports whether people ask for this path, or pages on their behalf.
 func Has(path []byte) bool {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"signal-server/custerrors"
 )
 
 // page gets a page, whose answer is no envelope.
@@ -31,8 +33,8 @@ func TestSwaggerLoadsNothingFromOutside(t *testing.T) {
 		t.Fatalf("the page: got %d %s, want 200 %s", index.status, got, want)
 	}
 	policy := index.header.Get("Content-Security-Policy")
-	if !strings.Contains(policy, "default-src 'self'") || strings.Contains(policy, "//") || strings.Contains(policy, "*") {
-		t.Errorf("Content-Security-Policy: got %q, want it to allow nothing but this host", policy)
+	if !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "//") || strings.Contains(policy, "*") || strings.Contains(policy, "unsafe") {
+		t.Errorf("Content-Security-Policy: got %q, want it to allow nothing but files of this host", policy)
 	}
 	wantPageHeaders(t, "index.html", index)
 	texts := map[string]string{"index.html": index.body}
@@ -42,7 +44,7 @@ func TestSwaggerLoadsNothingFromOutside(t *testing.T) {
 			delete(texts, name)
 			for _, m := range resource.FindAllStringSubmatch(text, -1) {
 				target := m[1] + m[2] + m[3]
-				if strings.HasPrefix(target, "data:") || strings.HasPrefix(target, "#") {
+				if strings.HasPrefix(target, "data:") || strings.HasPrefix(target, "#") || target == "../" || target == "doc.json" { // links
 					continue
 				}
 				if strings.Contains(target, "//") {
@@ -180,6 +182,79 @@ func TestEveryRouteIsDocumented(t *testing.T) {
 	}
 	if len(documented) < 20 {
 		t.Errorf("got %d routes described, want all", len(documented))
+	}
+}
+
+// operation is what the tests read of one route's description.
+type operation struct {
+	Security  []map[string][]string
+	Responses map[string]struct {
+		Description string
+		Examples    map[string]any
+	}
+}
+
+// refusals are those that every route with a key has: the texts are fixed.
+var refusals = map[string]custerrors.Error{
+	"400": custerrors.RequestIsInvalid, "401": custerrors.NotAuthenticated, "403": custerrors.NotAllowed, "408": custerrors.RequestIsTooSlow,
+	"429": custerrors.TooManyRequests, "431": custerrors.HeaderIsTooLong, "503": custerrors.ServerIsOverloaded,
+}
+
+// TestEveryRouteTellsItsRefusals asks each route for nothing, and so learns whether it wants a key. Then it looks for the refusals in the
+// description, and for examples that are answers of this server.
+func TestEveryRouteTellsItsRefusals(t *testing.T) {
+	s := serve(t)
+	var doc struct {
+		Paths map[string]map[string]operation
+	}
+	unmarshal(t, s.page(t, "/swagger/doc.json").body, &doc)
+	wantKeys := 0
+	for path, methods := range doc.Paths {
+		for method, op := range methods {
+			name := strings.ToUpper(method) + " " + path
+			a := s.do(t, request{line: strings.ToUpper(method) + " " + strings.ReplaceAll(path, "{role}", "offer")})
+			if a.msg == custerrors.KeyIsEmpty {
+				wantKeys++
+				for status, msg := range refusals {
+					if got := op.Responses[status].Description; !strings.Contains(got, msg.Name()) || !strings.Contains(got, string(msg)) {
+						t.Errorf("%s: %s: got %q, want %s and its text", name, status, got, msg.Name())
+					}
+				}
+				if len(op.Security) == 0 {
+					t.Errorf("%s: got no way in, want key and token", name)
+				}
+			} else if len(op.Security) > 0 {
+				t.Errorf("%s: got %v, want nothing: it needs no key", name, op.Security)
+			}
+			for status, r := range op.Responses {
+				if status == "204" || r.Examples["text/event-stream"] != nil {
+					continue
+				}
+				example, ok := r.Examples["application/json"].(map[string]any)
+				if !ok {
+					t.Errorf("%s: %s: got the examples %v, want one", name, status, r.Examples)
+					continue
+				}
+				msg, _ := example["msg"].(string)
+				if got := fmt.Sprint(custerrors.Error(msg).Status()); got != status || msg != "" && (custerrors.Error(msg).Name() == "" || example["data"] != nil) {
+					t.Errorf("%s: %s: got the example %v, want a msg of this status, and null", name, status, example)
+				}
+			}
+		}
+	}
+	if wantKeys < 12 {
+		t.Errorf("routes that want a key: got %d, want all", wantKeys)
+	}
+}
+
+// TestDocumentHasTheVersion checks that people see which program they ask.
+func TestDocumentHasTheVersion(t *testing.T) {
+	const want = "v1.2.3-test"
+	s := serve(t, func(o *options) { o.config.Version = want })
+	var doc struct{ Info struct{ Version string } }
+	unmarshal(t, s.page(t, "/swagger/doc.json").body, &doc)
+	if doc.Info.Version != want {
+		t.Errorf("info.version: got %q, want %q", doc.Info.Version, want)
 	}
 }
 

@@ -1,7 +1,6 @@
 // axe looks at the page in each state, in both colour schemes, on a desktop and on a phone.
 
-import assert from 'node:assert/strict';
-import axe from 'axe-core';
+import { examine } from './axe.js';
 import { connectBoth, openJoiner, openStarter, pressConnect, says } from './demo.js';
 import { expect } from './expect.js';
 import { PATIENCE, inBrowser } from './world.js';
@@ -38,15 +37,4 @@ for (const colorScheme of ['light', 'dark']) {
       await examine(second, 'failed');
     });
   }
-}
-
-async function examine(page, state) {
-  await page.waitForTimeout(200); // colours fade, and are measured
-  await page.evaluate(axe.source);
-  const { violations } = await page.evaluate(() => globalThis.axe.run());
-  const told = violations.map(({ id, help, nodes }) => `${id}: ${help}\n${nodes.map(({ html, failureSummary }) =>
-    `  ${html}\n  ${failureSummary.replaceAll('\n', '\n  ')}`).join('\n')}`);
-  assert.deepEqual(told, [], `${state}: ${told.join('\n')}`);
-  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-  assert.ok(overflow <= 0, `${state}: got ${overflow} px to scroll sideways, want none`);
 }

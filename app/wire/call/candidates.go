@@ -16,7 +16,7 @@ import (
 //	@Accept		json
 //	@Produce	json
 //	@Param		role			path		string		true	"who writes"	Enums(offer, answer)
-//	@Param		key				header		string		true	"the session's key: 1 to 32 characters; or in the query"
+//	@Param		key				header		string		false	"the session's key: 1 to 32 characters; or by Authorize, or in the query"
 //	@Param		Idempotency-Key	header		string		false	"1 to 64 visible ASCII characters: a repetition is not applied again; or idempotency_key in the query"
 //	@Param		candidates		body		[]string	true	"the candidates"
 //	@Param		X-Offer-Ticket	header		string		false	"the offerer's ticket, where the server has --role-tickets; or ticket in the query"
@@ -46,7 +46,7 @@ func (w *Wire) postCandidates(c *fiber.Ctx, v *wire.Visit) error {
 //	@Tags			classic
 //	@Produce		json
 //	@Param			role			path		string					true	"who asks"	Enums(offer, answer)
-//	@Param			key				header		string					true	"the session's key: 1 to 32 characters; or in the query"
+//	@Param			key				header		string					false	"the session's key: 1 to 32 characters; or by Authorize, or in the query"
 //	@Param			Idempotency-Key	header		string					false	"1 to 64 visible ASCII characters: a repetition gets what the first one got; or idempotency_key in the query"
 //	@Param			wait			query		number					false	"seconds to wait while there is nothing, 30 at most"
 //	@Param			X-Offer-Ticket	header		string					false	"the offerer's ticket, where the server has --role-tickets; or ticket in the query"

@@ -59,15 +59,18 @@ var formEvent = cache.Form{
 //	@Description	EventSource does by itself, starts afresh: the answerer's stream waits for the key's next session; the offerer is
 //	@Description	answered 204, which tells an EventSource to stop, if no session lives. A reader that does not keep up is cut off, and
 //	@Description	resumes by its last id.
+//	@Description
+//	@Description	A stream has no end to show here. By hand: `curl -N -H 'key: …' http://localhost:8080/answer/events`
 //	@Tags			messages
-//	@Produce		plain
-//	@Param			role			path		string		true	"who asks"	Enums(offer, answer)
-//	@Param			key				query		string		true	"the session's key: 1 to 32 characters; or in the header"
-//	@Param			Last-Event-ID	header		string		false	"the cursor to go on from, or end; absent: from the beginning"
-//	@Param			after			query		string		false	"the same, where a client cannot set headers; the header wins"
-//	@Param			X-Offer-Ticket	header		string		false	"the offerer's ticket, where the server has --role-tickets; or ticket in the query"
-//	@Param			X-Answer-Ticket	header		string		false	"the answerer's ticket, where the server has --role-tickets; or ticket in the query"
-//	@Success		200				{string}	string		"text/event-stream"
+//	@Produce		event-stream
+//	@Produce		json
+//	@Param			role			path		string	true	"who asks"	Enums(offer, answer)
+//	@Param			key				query		string	true	"the session's key: 1 to 32 characters; or in the header"
+//	@Param			Last-Event-ID	header		string	false	"the cursor to go on from, or end; absent: from the beginning"
+//	@Param			after			query		string	false	"the same, where a client cannot set headers; the header wins"
+//	@Param			X-Offer-Ticket	header		string	false	"the offerer's ticket, where the server has --role-tickets; or ticket in the query"
+//	@Param			X-Answer-Ticket	header		string	false	"the answerer's ticket, where the server has --role-tickets; or ticket in the query"
+//	@Success		200				{string}	string	"text/event-stream"
 //	@Success		204				"the offerer has come back after the end, and no session lives"
 //	@Failure		400				{object}	envelope	"KeyIsEmpty, KeyIsTooLong, CursorIsInvalid"
 //	@Failure		503				{object}	envelope	"ServerIsShuttingDown, StoreIsUnavailable"

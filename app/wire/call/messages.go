@@ -23,15 +23,15 @@ var inMessages = shape(`{"next":"`, `","messages":[`, cache.Form{
 //	@Description	independent of each other. The answerer may wait before the session is opened.
 //	@Tags			messages
 //	@Produce		json
-//	@Param			role			path		string				true	"who asks"	Enums(offer, answer)
-//	@Param			key				header		string				true	"the session's key: 1 to 32 characters; or in the query"
-//	@Param			after			query		string				false	"the cursor; absent: from the beginning"
-//	@Param			wait			query		number				false	"seconds to wait while there is nothing, 30 at most"
-//	@Param			X-Offer-Ticket	header		string				false	"the offerer's ticket, where the server has --role-tickets; or ticket in the query"
-//	@Param			X-Answer-Ticket	header		string				false	"the answerer's ticket, where the server has --role-tickets; or ticket in the query"
+//	@Param			role			path		string					true	"who asks"	Enums(offer, answer)
+//	@Param			key				header		string					false	"the session's key: 1 to 32 characters; or by Authorize, or in the query"
+//	@Param			after			query		string					false	"the cursor; absent: from the beginning"
+//	@Param			wait			query		number					false	"seconds to wait while there is nothing, 30 at most"
+//	@Param			X-Offer-Ticket	header		string					false	"the offerer's ticket, where the server has --role-tickets; or ticket in the query"
+//	@Param			X-Answer-Ticket	header		string					false	"the answerer's ticket, where the server has --role-tickets; or ticket in the query"
 //	@Success		200				{object}	envelope{data=newsData}	"the messages; or SdpNoValues, CandidateNoValues, KeyNotFound, KeyIsExpired with data null"
-//	@Failure		400				{object}	envelope			"KeyIsEmpty, KeyIsTooLong, CursorIsInvalid, WaitIsInvalid"
-//	@Failure		503				{object}	envelope			"ServerIsShuttingDown, StoreIsUnavailable"
+//	@Failure		400				{object}	envelope				"KeyIsEmpty, KeyIsTooLong, CursorIsInvalid, WaitIsInvalid"
+//	@Failure		503				{object}	envelope				"ServerIsShuttingDown, StoreIsUnavailable"
 //	@Router			/{role}/messages [get]
 func (w *Wire) getMessages(c *fiber.Ctx, v *wire.Visit) error {
 	var wait cache.Wait
@@ -54,23 +54,23 @@ func (w *Wire) getMessages(c *fiber.Ctx, v *wire.Visit) error {
 //	@Tags			messages
 //	@Accept			json
 //	@Produce		json
-//	@Param			role			path		string				true	"who writes and asks"	Enums(offer, answer)
-//	@Param			key				header		string				true	"the session's key: 1 to 32 characters; or in the query"
-//	@Param			Idempotency-Key	header		string				false	"1 to 64 visible ASCII characters: a repetition is not applied again; or idempotency_key in the query"
-//	@Param			after			query		string				false	"the cursor; absent: from the beginning"
-//	@Param			wait			query		number				false	"seconds to wait while there is nothing, 30 at most"
-//	@Param			post			body		post				true	"what to write"
-//	@Param			X-Offer-Ticket	header		string				false	"the offerer's ticket, where the server has --role-tickets; or ticket in the query"
-//	@Param			X-Answer-Ticket	header		string				false	"the answerer's ticket, where the server has --role-tickets; or ticket in the query"
+//	@Param			role			path		string					true	"who writes and asks"	Enums(offer, answer)
+//	@Param			key				header		string					false	"the session's key: 1 to 32 characters; or by Authorize, or in the query"
+//	@Param			Idempotency-Key	header		string					false	"1 to 64 visible ASCII characters: a repetition is not applied again; or idempotency_key in the query"
+//	@Param			after			query		string					false	"the cursor; absent: from the beginning"
+//	@Param			wait			query		number					false	"seconds to wait while there is nothing, 30 at most"
+//	@Param			post			body		post					true	"what to write"
+//	@Param			X-Offer-Ticket	header		string					false	"the offerer's ticket, where the server has --role-tickets; or ticket in the query"
+//	@Param			X-Answer-Ticket	header		string					false	"the answerer's ticket, where the server has --role-tickets; or ticket in the query"
 //	@Success		200				{object}	envelope{data=newsData}	"the messages; or SdpAlreadyExist (nothing was written), SdpNoValues, CandidateNoValues, KeyNotFound, KeyIsExpired with data null"
-//	@Failure		400				{object}	envelope			"KeyIsEmpty, KeyIsTooLong, BodyIsEmpty, BodyIsNotJSON, BodyIsNotUTF8, CursorIsInvalid, WaitIsInvalid, IdempotencyKeyIsInvalid"
-//	@Failure		413				{object}	envelope			"BodyIsTooLong"
-//	@Failure		415				{object}	envelope			"BodyIsCompressed"
-//	@Failure		422				{object}	envelope			"IdempotencyKeyIsReused"
-//	@Failure		429				{object}	envelope			"QueueIsFull; TooManyRequests: this client has its share of the memory"
-//	@Failure		503				{object}	envelope			"CacheOverrunMaxCost, ServerIsOverloaded, ServerIsShuttingDown, StoreIsUnavailable"
-//	@Header			200				{string}	X-Offer-Ticket		"with --role-tickets: what the offerer shows from now on"
-//	@Header			200				{string}	X-Answer-Ticket		"with --role-tickets: what the answerer shows from now on"
+//	@Failure		400				{object}	envelope				"KeyIsEmpty, KeyIsTooLong, BodyIsEmpty, BodyIsNotJSON, BodyIsNotUTF8, CursorIsInvalid, WaitIsInvalid, IdempotencyKeyIsInvalid"
+//	@Failure		413				{object}	envelope				"BodyIsTooLong"
+//	@Failure		415				{object}	envelope				"BodyIsCompressed"
+//	@Failure		422				{object}	envelope				"IdempotencyKeyIsReused"
+//	@Failure		429				{object}	envelope				"QueueIsFull; TooManyRequests: this client has its share of the memory"
+//	@Failure		503				{object}	envelope				"CacheOverrunMaxCost, ServerIsOverloaded, ServerIsShuttingDown, StoreIsUnavailable"
+//	@Header			200				{string}	X-Offer-Ticket			"with --role-tickets: what the offerer shows from now on"
+//	@Header			200				{string}	X-Answer-Ticket			"with --role-tickets: what the answerer shows from now on"
 //	@Router			/{role}/messages [post]
 func (w *Wire) postMessages(c *fiber.Ctx, v *wire.Visit) error {
 	var wait cache.Wait

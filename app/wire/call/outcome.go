@@ -25,7 +25,7 @@ import (
 //	@Accept			plain
 //	@Produce		json
 //	@Param			role			path		string		true	"who reports"	Enums(offer, answer)
-//	@Param			key				header		string		true	"the session's key: 1 to 32 characters; or in the query"
+//	@Param			key				header		string		false	"the session's key: 1 to 32 characters; or by Authorize, or in the query"
 //	@Param			outcome			body		report		true	"how it ended"
 //	@Param			X-Offer-Ticket	header		string		false	"the offerer's ticket, where the server has --role-tickets; or ticket in the query"
 //	@Param			X-Answer-Ticket	header		string		false	"the answerer's ticket, where the server has --role-tickets; or ticket in the query"

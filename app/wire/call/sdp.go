@@ -16,7 +16,7 @@ import (
 //	@Tags			classic
 //	@Accept			json
 //	@Produce		json
-//	@Param			key				header		string			true	"the session's key: 1 to 32 characters; or in the query"
+//	@Param			key				header		string			false	"the session's key: 1 to 32 characters; or by Authorize, or in the query"
 //	@Param			Idempotency-Key	header		string			false	"1 to 64 visible ASCII characters: a repetition is not applied again; or idempotency_key in the query"
 //	@Param			offer			body		offer			true	"the offer"
 //	@Success		200				{object}	envelope		"done (msg empty), or SdpAlreadyExist"
@@ -45,7 +45,7 @@ func (w *Wire) postOffer(c *fiber.Ctx, v *wire.Visit) error {
 //	@Tags		classic
 //	@Accept		plain
 //	@Produce	json
-//	@Param		key				header		string			true	"the session's key: 1 to 32 characters; or in the query"
+//	@Param		key				header		string			false	"the session's key: 1 to 32 characters; or by Authorize, or in the query"
 //	@Param		Idempotency-Key	header		string			false	"1 to 64 visible ASCII characters: a repetition is not applied again; or idempotency_key in the query"
 //	@Param		sdp				body		string			true	"the sdp: opaque text, valid UTF-8"
 //	@Param		X-Answer-Ticket	header		string			false	"the answerer's ticket, where the server has --role-tickets; or ticket in the query"
@@ -79,7 +79,7 @@ func (w *Wire) postText(c *fiber.Ctx, v *wire.Visit, kind cache.Kind) error {
 //	@Tags			classic
 //	@Produce		json
 //	@Param			role			path		string					true	"who asks"	Enums(offer, answer)
-//	@Param			key				header		string					true	"the session's key: 1 to 32 characters; or in the query"
+//	@Param			key				header		string					false	"the session's key: 1 to 32 characters; or by Authorize, or in the query"
 //	@Param			Idempotency-Key	header		string					false	"1 to 64 visible ASCII characters: a repetition gets what the first one got; or idempotency_key in the query"
 //	@Param			wait			query		number					false	"seconds to wait while there is nothing, 30 at most"
 //	@Param			X-Offer-Ticket	header		string					false	"the offerer's ticket, where the server has --role-tickets; or ticket in the query"
