@@ -1,6 +1,6 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help test gotest nodetest attack race lint fmt generate drift run load smoke cluster bench soak fuzz sbom outdated vulnerable
+.PHONY: help test gotest nodetest attack race lint fmt generate drift run load smoke cluster bench soak fuzz module release sbom outdated vulnerable
 
 # Says a line for each package that has ended, and of each test that fails what it said.
 gotest = .ci/tool gotestsum --format pkgname-and-test-fails --hide-summary skipped --
@@ -68,6 +68,9 @@ soak: ## an hour under load, with clients that die, and what must not grow in it
 
 fuzz: ## run each fuzz test for FUZZTIME, ten minutes if it is not set
 	.ci/fuzz
+
+module: ## rename the Go module, which has no home yet: make module MODULE=github.com/owner/signal-server
+	@go -C .ci/module run . "$$PWD" "$${MODULE:-}"
 
 sbom: ## write the bill of materials of the server's binary: dist/signal-server.cdx.json
 	mkdir -p dist

@@ -49,7 +49,7 @@ func stepping(t *testing.T) (program string) {
 	if err := os.WriteFile(file, overlay, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command("go", "build", "-overlay", file, "-o", program, "signal-server").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-overlay", file, "-o", program, "../..").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	return program
