@@ -72,6 +72,9 @@ fuzz: ## run each fuzz test for FUZZTIME, ten minutes if it is not set
 module: ## rename the Go module, which has no home yet: make module MODULE=github.com/owner/signal-server
 	@go -C .ci/module run . "$$PWD" "$${MODULE:-}"
 
+release: ## make a release of the tag that is checked out; SNAPSHOT=1: only its files, of what is checked out: dist/
+	@.ci/release
+
 sbom: ## write the bill of materials of the server's binary: dist/signal-server.cdx.json
 	mkdir -p dist
 	@.ci/part 'build the server' env CGO_ENABLED=0 go build -trimpath -o dist/signal-server .
