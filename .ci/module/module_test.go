@@ -126,7 +126,7 @@ func TestRename(t *testing.T) {
 	if strings.TrimSpace(version) != "v1.2.3" {
 		t.Errorf("--version: got %q, want v1.2.3", version)
 	}
-	outside(t, dir, path, "go mod edit -replace "+path+"="+dir+" && go get "+path+"/client/pionsignal")
+	outside(t, dir, path, "go mod edit -require "+path+"@v0.0.0 -replace "+path+"="+dir+" && go mod tidy")
 
 	must(t, dir, "git add --all && git commit --quiet --message=renamed")
 	if out := must(t, dir, "make --no-print-directory module MODULE="+path); !strings.Contains(out, "already") {
@@ -154,7 +154,6 @@ func outside(t *testing.T, checkout, path, lines string) {
 		t.Fatal(err)
 	}
 	must(t, dir, "rm -f go.mod go.sum && go mod init example.org/outside")
-	must(t, dir, lines)
 	source := `package main
 
 import (
@@ -168,6 +167,7 @@ func main() { fmt.Printf("%T\n", pionsignal.Connect) }
 	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(source), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	must(t, dir, lines)
 	if out := must(t, dir, "GOPROXY=off go run . && GOPROXY=off go vet ."); !strings.HasPrefix(out, "func(") {
 		t.Errorf("outside: got %q, want the client's func", out)
 	}
