@@ -137,7 +137,7 @@ func TestRename(t *testing.T) {
 	}
 	const other = "example.org/signal-server"
 	must(t, dir, "make --no-print-directory module MODULE="+other)
-	if got := must(t, dir, "git grep -n somebody -- ':!.ci/module' || true"); got != "" {
+	if got := must(t, dir, "git grep -n somebody/rendezvous -- ':!.ci/module' || true"); got != "" {
 		t.Errorf("renamed again: got\n%swant nothing of the path before", got)
 	}
 	must(t, dir, "go build . && go -C .ci/module vet .")

@@ -61,11 +61,12 @@ func write(dir string) error {
 		return err
 	}
 	program = headDescription.ReplaceAllLiteral(program, fmt.Appendf(nil, "Description:      %q,", doc.Info.Description))
-	return errors.Join(
-		os.WriteFile(path("swagger.json"), completed, 0o644),
-		os.WriteFile(path("swagger.yaml"), inYAML, 0o644),
-		os.WriteFile(path("docs.go"), program, 0o644),
-	)
+	for name, text := range map[string][]byte{"swagger.json": completed, "swagger.yaml": inYAML, "docs.go": program} {
+		if err := os.WriteFile(path(name), text, 0o644); err != nil { // #nosec G306 -- they are for everybody to read, as they were
+			return err
+		}
+	}
+	return nil
 }
 
 // headDescription is the general description in docs.go: it fills swag's template.
