@@ -109,3 +109,19 @@ func TestRelease(t *testing.T) {
 		}
 	}
 }
+
+// TestReleaseSaysWhatIsMissing checks that a release which nobody has signed for ends before it begins, and names all that it wants.
+func TestReleaseSaysWhatIsMissing(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), "make", "--no-print-directory", "release")
+	cmd.Dir = "../.."
+	cmd.Env = append(os.Environ(), "MAKEFLAGS=", "MAINTAINER=", "IMAGE=", "SNAPSHOT=")
+	out, err := cmd.CombinedOutput()
+	if err == nil {
+		t.Fatalf("got a release, want none:\n%s", out)
+	}
+	for _, want := range []string{"MAINTAINER is not set", "IMAGE is not set", "make release SNAPSHOT=1"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("got\n%swant %q", out, want)
+		}
+	}
+}

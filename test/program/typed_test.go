@@ -61,10 +61,12 @@ var typedBy = map[string][2]string{
 	"make fuzz":       {".ci/run", "FUZZTIME=2000x make fuzz"},
 	"make sbom":       {".ci/run", "make sbom"},
 	"make vulnerable": {".ci/run", "make vulnerable"},
-	"make cluster":    {".ci/run", "SMOKE=1 make cluster"},
-	"make load":       {".ci/run", "make smoke"},                                 // k6/run for three seconds each
-	"make bench":      {".ci/run", "env -C test/bench ../../.ci/tool gotestsum"}, // a quarter of an hour; its test takes a moment
-	"make soak":       {".ci/run", "./soak -duration 40s"},                       // an hour
+	"make release":    {"test/deploy/release_test.go", `"make", "--no-print-directory", "release"`}, // which refuses there
+	"make module MODULE=github.com/owner/signal-server": {".ci/module/module_test.go", "make --no-print-directory module MODULE="},
+	"make cluster": {".ci/run", "SMOKE=1 make cluster"},
+	"make load":    {".ci/run", "make smoke"},                                 // k6/run for three seconds each
+	"make bench":   {".ci/run", "env -C test/bench ../../.ci/tool gotestsum"}, // a quarter of an hour; its test takes a moment
+	"make soak":    {".ci/run", "./soak -duration 40s"},                       // an hour
 	"go test ./test/program -run 'Layers|Wires|Fiber|Rooms'":              {"Makefile", "go list ./... | grep -v /test/attack"}, // all of it
 	"go test ./test/attack -v":                                            {"Makefile", "-timeout 8m ./test/attack"},
 	"go test ./test/attack -run Kills -v":                                 {"Makefile", "-timeout 8m ./test/attack"},
@@ -86,13 +88,12 @@ var (
 
 // untyped says why no test types a command.
 var untyped = map[string]string{
-	"CI=true .ci/run":            "it runs this test, among all others",
-	"STAY=1 make cluster":        "it stays until somebody ends it; make cluster is the same until then",
-	"make outdated":              "it asks registries for a minute, and what they say is for people",
-	"make fmt":                   "it changes files; make lint fails where it would",
-	"goreleaser release":         "it publishes; test/deploy reads its configuration",
-	"goreleaser release --clean": "it publishes",
-	"goreleaser release --snapshot --clean --skip=publish,docker":        "it takes minutes; test/deploy lays out what it packs",
+	"CI=true .ci/run":         "it runs this test, among all others",
+	"STAY=1 make cluster":     "it stays until somebody ends it; make cluster is the same until then",
+	"make outdated":           "it asks registries for a minute, and what they say is for people",
+	"make fmt":                "it changes files; make lint fails where it would",
+	"goreleaser release":      "it publishes; test/deploy reads its configuration",
+	"make release SNAPSHOT=1": "it takes minutes; test/deploy makes a package by the same configuration, and installs it",
 	"go tool pprof http://127.0.0.1:9090/debug/pprof/profile?seconds=30": "it takes half a minute, and then waits for a person; tests of app ask for the profiles",
 	"systemctl reload":         "tests run without systemd; test/deploy has it read the units",
 	"systemctl status":         "tests run without systemd",
