@@ -86,7 +86,7 @@ const (
 	RouteNotFound Error = "路由未找到"
 	// MethodNotAllowed says that the route has no such method; the Allow header lists those it has.
 	MethodNotAllowed Error = "请求方法不允许"
-	// NotAuthenticated says that this server asks for a token, and that the request has none, or one that is not valid (now).
+	// NotAuthenticated says that this server asks for a token, and the request has none, or one that is not valid (now).
 	NotAuthenticated Error = "未认证"
 	// NotAllowed says that the client may not do this: its token is for another key or role, or somebody else holds the role.
 	NotAllowed Error = "没有权限"

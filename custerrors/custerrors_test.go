@@ -100,12 +100,30 @@ func TestNames(t *testing.T) {
 		if got, want := custerrors.Error(text).Name(), spec.Names[0].Name; got != want {
 			t.Errorf("Name of %q: got %q, want %q", text, got, want)
 		}
+		if got, want := custerrors.Error(text).Meaning(), meaning(spec); got != want || got == "" {
+			t.Errorf("Meaning of %s: got %q, want %q, as its doc comment says", spec.Names[0].Name, got, want)
+		}
 	}
 	for _, e := range []custerrors.Error{"", "no such text"} {
 		if got := e.Name(); got != "" {
 			t.Errorf("Name of %q: got %q, want none", e, got)
 		}
+		if got := e.Meaning(); got != "" {
+			t.Errorf("Meaning of %q: got %q, want none", e, got)
+		}
 	}
+}
+
+// meaning returns what the doc comment of a constant says, on one line, without the constant's name, the verb and the full stop.
+func meaning(spec *ast.ValueSpec) string {
+	text := strings.Join(strings.Fields(spec.Doc.Text()), " ")
+	text = strings.TrimPrefix(text, spec.Names[0].Name)
+	for _, verb := range []string{" says that ", " is "} {
+		if rest, ok := strings.CutPrefix(text, verb); ok {
+			return strings.TrimSuffix(rest, ".")
+		}
+	}
+	return ""
 }
 
 // constants returns the declarations of all constants of this package: one name and one string literal each.
