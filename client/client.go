@@ -17,6 +17,9 @@
 //	   │◀──────── answer, c3 ───────────┤                                │
 //	   ├───────── DELETE /session ─────▶│                                │
 //
+// [RandomKey] makes a key. A server that does not take everybody wants a token: [WithToken], [WithTokenFunc]. What the server says is an
+// [Error], which unwraps to a constant of package custerrors.
+//
 // # Repeating
 //
 // A request that failed for the moment (no connection, a broken answer, 408, 429, 502, 503, 504) is sent again as [Retry] says,
@@ -28,6 +31,8 @@ package client
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -42,6 +47,7 @@ type Client struct {
 	base     *url.URL // without query and fragment
 	http     *http.Client
 	log      *slog.Logger
+	bearer   bearer
 	retry    Retry
 	timeout  time.Duration // for an answer, beyond the wait that the server is asked for
 	maxWait  time.Duration // that one request asks for
@@ -75,7 +81,7 @@ type Option func(*Client)
 // because they would take the key, a secret of the peers, along.
 func WithHTTPClient(hc *http.Client) Option { return func(c *Client) { c.http = hc } }
 
-// WithLogger logs repeated requests to l, at debug level. Keys and payloads are never logged. The default is not to log.
+// WithLogger logs repeated requests to l, at debug level. Keys, tokens and payloads are never logged. The default is not to log.
 func WithLogger(l *slog.Logger) Option { return func(c *Client) { c.log = l } }
 
 // WithRetry replaces DefaultRetry.
@@ -94,15 +100,15 @@ func WithMaxReply(bytes int64) Option { return func(c *Client) { c.maxReply = by
 func New(baseURL string, opts ...Option) (*Client, error) {
 	base, err := url.Parse(baseURL)
 	if err != nil {
-		return nil, fmt.Errorf("client: base URL: %w", err)
+		return nil, fmt.Errorf(prefix+"base URL: %w", withoutURL(context.Background(), err)) // it may hold a password
 	}
 	switch {
 	case base.Scheme != "http" && base.Scheme != "https":
-		return nil, fmt.Errorf("client: base URL %q is not http or https", base.Redacted())
+		return nil, fmt.Errorf(prefix+"base URL %q is not http or https", base.Redacted())
 	case base.Host == "":
-		return nil, fmt.Errorf("client: base URL %q names no host", base.Redacted())
+		return nil, fmt.Errorf(prefix+"base URL %q names no host", base.Redacted())
 	case base.RawQuery != "" || base.Fragment != "":
-		return nil, fmt.Errorf("client: base URL %q has a query or a fragment", base.Redacted())
+		return nil, fmt.Errorf(prefix+"base URL %q has a query or a fragment", base.Redacted())
 	}
 	c := &Client{base: base, maxWait: serverMaxWait}
 	for _, o := range opts {
@@ -115,10 +121,14 @@ func New(baseURL string, opts ...Option) (*Client, error) {
 	if hc.CheckRedirect == nil {
 		hc.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	}
+	hc.CheckRedirect = keepTokenAtHome(hc.CheckRedirect)
 	if hc.Timeout > 0 {
 		c.maxWait = min(c.maxWait, hc.Timeout/2)
 	}
 	c.http = &hc
+	if c.bearer.isSet() && base.Scheme == "http" && !isLoopback(base.Hostname()) {
+		c.log.Warn("the token goes over plain http, where everybody on the way can read it: use https", "host", base.Host)
+	}
 	return c, nil
 }
 
@@ -135,8 +145,14 @@ func (c *Client) complete() error {
 	c.timeout = min(cmp.Or(c.timeout, defaultTimeout), mostTimeout)
 	c.maxReply = min(cmp.Or(c.maxReply, defaultMaxReply), mostReply)
 	c.retry = c.retry.complete()
+	if err := checkToken(c.bearer.fixed); err != nil {
+		return fmt.Errorf(prefix+"the token: %w", err)
+	}
+	if c.bearer.isSet() && c.base.User != nil {
+		return errors.New(prefix + "a token and a user in the base URL: both would be the Authorization of a request")
+	}
 	if c.timeout < 0 || c.maxReply < 0 || c.http.Timeout < 0 {
-		return fmt.Errorf("client: timeouts (%v, %v) and reply limit (%d bytes) must not be negative", c.timeout, c.http.Timeout, c.maxReply)
+		return fmt.Errorf(prefix+"timeouts (%v, %v) and reply limit (%d bytes) must not be negative", c.timeout, c.http.Timeout, c.maxReply)
 	}
 	return c.retry.check()
 }

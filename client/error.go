@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"signal-server/custerrors"
@@ -24,13 +25,72 @@ type Error struct {
 	RetryAfter time.Duration
 }
 
-// Error names the request, the msg and the status.
+// prefix begins every error of this package, once.
+const prefix = "client: "
+
+// Error names the request, the msg by its constant, its meaning and its text, and the status if it is not 200:
+//
+//	client: GET /offer/messages: SdpNoValues (the sdp is not put yet, or is taken already): sdp没有值
 func (e *Error) Error() string {
-	if e.Msg == "" {
-		return fmt.Sprintf("%s %s: HTTP %d %s", e.Method, e.Path, e.Status, http.StatusText(e.Status))
+	text := fmt.Sprintf(prefix+"%s %s: ", e.Method, e.Path)
+	switch {
+	case e.Msg == "" && e.Status == http.StatusOK: // readEnvelope makes none
+		return text + "an answer without a msg"
+	case e.Msg == "":
+		text = strings.TrimSuffix(fmt.Sprintf("%sHTTP %d %s", text, e.Status, http.StatusText(e.Status)), " ")
+		return text + ", not from a signaling server: a proxy answers, or the URL is another one's" + e.later(" (%v)")
 	}
-	return fmt.Sprintf("%s %s: %s (HTTP %d)", e.Method, e.Path, string(e.Msg), e.Status)
+	text += describe(e.Msg)
+	if e.Status != http.StatusOK {
+		text += fmt.Sprintf(" (HTTP %d%s)", e.Status, e.later(", %v"))
+	}
+	return text
 }
+
+// later says in that format when to ask again, if the server has said so.
+func (e *Error) later(format string) string {
+	if e.RetryAfter == 0 {
+		return ""
+	}
+	return fmt.Sprintf(format, "retry after "+e.RetryAfter.String())
+}
+
+// describe returns the name, the meaning and the text of a msg. One that this client does not know, which is a newer server's, may hold
+// anything.
+func describe(msg custerrors.Error) string {
+	if msg.Name() == "" {
+		return fmt.Sprintf("a msg that this client does not know: %.100q", string(msg))
+	}
+	return fmt.Sprintf("%s (%s): %s", msg.Name(), msg.Meaning(), string(msg))
+}
+
+// unasked is a refusal for which the server need not be asked.
+type unasked struct{ msg custerrors.Error }
+
+func (u unasked) Error() string { return prefix + describe(u.msg) }
+
+func (u unasked) Unwrap() error { return u.msg }
+
+// failed returns err with the request that it ended.
+func (r request) failed(err error) error {
+	return fmt.Errorf(prefix+"%s %s: %w", r.method, r.path, err)
+}
+
+// because adds to the error that ended a call the reason why it had not succeeded before; nil adds nothing.
+func because(err, why error) error {
+	if why == nil {
+		return err
+	}
+	return ended{err, why}
+}
+
+type ended struct{ err, why error }
+
+func (e ended) Error() string {
+	return prefix + strings.TrimPrefix(e.err.Error(), prefix) + ", after " + strings.TrimPrefix(e.why.Error(), prefix)
+}
+
+func (e ended) Unwrap() []error { return []error{e.err, e.why} }
 
 // Unwrap returns the Msg, nil if there is none.
 func (e *Error) Unwrap() error {

@@ -102,7 +102,7 @@ func (s *Session) batch(ctx context.Context, r request) (Batch, error) {
 		return Batch{Next: r.after}, err
 	}
 	if err := b.check(r.after); err != nil {
-		return Batch{Next: r.after}, fmt.Errorf("%s %s: %w: %w", r.method, r.path, ErrBrokenAnswer, err)
+		return Batch{Next: r.after}, r.failed(fmt.Errorf("%w: %w", ErrBrokenAnswer, err))
 	}
 	return b, nil
 }

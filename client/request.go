@@ -39,20 +39,20 @@ type request struct {
 // do sends r until it is answered, fails for good or was sent as often as may be. It returns the data of the answer.
 func (s *Session) do(ctx context.Context, r request) (json.RawMessage, error) {
 	c := s.client
-	token := "" // of this call alone: the server refuses one that comes again with another request
+	idempotencyKey := "" // of this call alone: the server refuses one that comes again with another request
 	if r.method == http.MethodPost || r.takes {
-		token = rand.Text()
+		idempotencyKey = rand.Text()
 	}
 	r.wait = min(r.wait, c.maxWait)
 	over := time.Now().Add(r.wait)
 	var last error // of the attempt before
 	for attempt := 1; ; attempt++ {
-		data, err := s.attempt(ctx, r, token)
+		data, err := s.attempt(ctx, r, idempotencyKey)
 		if err == nil {
 			return data, nil
 		}
 		if ctx.Err() != nil {
-			return nil, because(fmt.Errorf("%s %s: %w", r.method, r.path, ctx.Err()), last)
+			return nil, because(r.failed(ctx.Err()), last)
 		}
 		if attempt == c.retry.Attempts || !mayRepeat(r, err) {
 			return nil, err
@@ -71,14 +71,6 @@ func (s *Session) do(ctx context.Context, r request) (json.RawMessage, error) {
 	}
 }
 
-// because adds to the error that ended a call the reason why it had not succeeded before; nil adds nothing.
-func because(err, why error) error {
-	if why == nil {
-		return err
-	}
-	return fmt.Errorf("%w, after %w", err, why)
-}
-
 // unsent wraps the error of a request of which not a byte was sent.
 type unsent struct{ error }
 
@@ -89,7 +81,8 @@ func mayRepeat(r request, err error) bool {
 	switch {
 	case errors.As(err, &refusal):
 		return refusal.refused() || !r.once && refusal.passing()
-	case errors.Is(err, ErrReplyTooLong): // the next answer would be as long
+	case errors.Is(err, ErrReplyTooLong), // the next answer would be as long
+		errors.As(err, new(noToken)): // who hands tokens out knows how often to ask for one
 		return false
 	case errors.As(err, new(unsent)):
 		return true
@@ -106,8 +99,22 @@ func retryAfter(err error) time.Duration {
 	return 0
 }
 
-// attempt sends r once. Its errors are *Error, or they wrap the transport's error, ErrBrokenAnswer or ErrReplyTooLong.
-func (s *Session) attempt(ctx context.Context, r request, token string) (json.RawMessage, error) {
+// attempt sends r once, or twice if the server does not know the token any more and there is another one. Its errors are *Error, or they
+// wrap the transport's error, ErrBrokenAnswer, ErrReplyTooLong or noToken.
+func (s *Session) attempt(ctx context.Context, r request, idempotencyKey string) (json.RawMessage, error) {
+	var data json.RawMessage
+	err := s.client.bearer.use(ctx, s.client.timeout, func(token string) (err error) {
+		data, err = s.send(ctx, r, idempotencyKey, token)
+		return err
+	})
+	if errors.As(err, new(noToken)) {
+		err = r.failed(err)
+	}
+	return data, err
+}
+
+// send sends r with that token, once. Its errors are those of attempt.
+func (s *Session) send(ctx context.Context, r request, idempotencyKey, token string) (json.RawMessage, error) {
 	c := s.client
 	limit := r.wait + c.timeout
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %v", limit))
@@ -119,14 +126,17 @@ func (s *Session) attempt(ctx context.Context, r request, token string) (json.Ra
 		GetConn:      func(string) { traces.Store(true) },
 		WroteHeaders: func() { wrote.Store(true) },
 	})
-	req, err := s.newRequest(traced, r, token)
+	req, err := s.newRequest(traced, r, idempotencyKey)
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w", r.method, r.path, err)
+		return nil, r.failed(err)
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	known := s.showTicket(r, req)
 	resp, err := c.http.Do(req)
 	if err != nil {
-		err = fmt.Errorf("%s %s: %w", r.method, r.path, withoutURL(ctx, err))
+		err = r.failed(withoutURL(ctx, err))
 		if traces.Load() && !wrote.Load() {
 			err = unsent{err}
 		}
@@ -136,9 +146,9 @@ func (s *Session) attempt(ctx context.Context, r request, token string) (json.Ra
 	body, err := io.ReadAll(io.LimitReader(resp.Body, c.maxReply+1))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%s %s: %w: %w", r.method, r.path, ErrBrokenAnswer, withoutURL(ctx, err))
+		return nil, r.failed(fmt.Errorf("%w: %w", ErrBrokenAnswer, withoutURL(ctx, err)))
 	case int64(len(body)) > c.maxReply:
-		return nil, fmt.Errorf("%s %s: %w: over %d bytes", r.method, r.path, ErrReplyTooLong, c.maxReply)
+		return nil, r.failed(fmt.Errorf("%w: over %d bytes", ErrReplyTooLong, c.maxReply))
 	}
 	data, err := readEnvelope(r, resp, body)
 	return data, s.noteTicket(r, known, resp.Header, err)
@@ -157,7 +167,7 @@ func withoutURL(ctx context.Context, err error) error {
 	return err
 }
 
-func (s *Session) newRequest(ctx context.Context, r request, token string) (*http.Request, error) {
+func (s *Session) newRequest(ctx context.Context, r request, idempotencyKey string) (*http.Request, error) {
 	u := s.client.base.JoinPath(r.path) // #nosec G125 -- the paths are constants of this package
 	q := url.Values{}
 	if r.after != "" {
@@ -185,8 +195,8 @@ func (s *Session) newRequest(ctx context.Context, r request, token string) (*htt
 	if r.body != nil {
 		req.Header.Set("Content-Type", r.contentType)
 	}
-	if token != "" {
-		req.Header.Set("Idempotency-Key", token)
+	if idempotencyKey != "" {
+		req.Header.Set("Idempotency-Key", idempotencyKey)
 	}
 	return req, nil
 }
@@ -206,7 +216,7 @@ func readEnvelope(r request, resp *http.Response, body []byte) (json.RawMessage,
 	case err == nil && resp.StatusCode == http.StatusOK && *env.Msg == "":
 		return env.Data, nil
 	case err != nil && resp.StatusCode == http.StatusOK:
-		return nil, fmt.Errorf("%s %s: %w: %w", r.method, r.path, ErrBrokenAnswer, err)
+		return nil, r.failed(fmt.Errorf("%w, not a signaling server's: %w", ErrBrokenAnswer, err))
 	}
 	refusal := &Error{
 		Method:     r.method,

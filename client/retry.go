@@ -42,7 +42,7 @@ func (r Retry) complete() Retry {
 
 func (r Retry) check() error {
 	if r.Attempts < 1 || r.Base <= 0 || r.Max < r.Base {
-		return fmt.Errorf("client: retry %+v: nothing in it may be negative, and Max must be at least Base", r)
+		return fmt.Errorf(prefix+"retry %+v: nothing in it may be negative, and Max must be at least Base", r)
 	}
 	return nil
 }

@@ -46,14 +46,14 @@ type Session struct {
 // of a key. The error is custerrors.KeyIsEmpty or custerrors.KeyIsTooLong, or says that there is no such role.
 func (c *Client) Session(key string, role Role) (*Session, error) {
 	if role != Offer && role != Answer {
-		return nil, fmt.Errorf("client: role %q is neither %q nor %q", role, Offer, Answer)
+		return nil, fmt.Errorf(prefix+"role %q is neither %q nor %q", role, Offer, Answer)
 	}
 	key = strings.TrimSpace(key)
 	switch {
 	case key == "":
-		return nil, custerrors.KeyIsEmpty
+		return nil, unasked{custerrors.KeyIsEmpty}
 	case utf8.RuneCountInString(key) > maxKeyLength:
-		return nil, custerrors.KeyIsTooLong
+		return nil, unasked{custerrors.KeyIsTooLong}
 	}
 	return &Session{client: c, key: key, keyInHeader: fitsHeader(key), role: role}, nil
 }
@@ -182,7 +182,7 @@ const jsonType = "application/json"
 // decode parses the data of an answer to r into v.
 func (r request) decode(data json.RawMessage, v any) error {
 	if err := json.Unmarshal(data, v); err != nil {
-		return fmt.Errorf("%s %s: %w: %w", r.method, r.path, ErrBrokenAnswer, err)
+		return r.failed(fmt.Errorf("%w: %w", ErrBrokenAnswer, err))
 	}
 	return nil
 }
@@ -193,7 +193,7 @@ func encode(v any) ([]byte, error) {
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
-		return nil, fmt.Errorf("client: %w", err)
+		return nil, fmt.Errorf(prefix+"%w", err)
 	}
 	return b.Bytes(), nil
 }
@@ -202,9 +202,9 @@ func encode(v any) ([]byte, error) {
 func checkText(s string) error {
 	switch {
 	case strings.TrimSpace(s) == "":
-		return custerrors.BodyIsEmpty
+		return unasked{custerrors.BodyIsEmpty}
 	case !utf8.ValidString(s):
-		return custerrors.BodyIsNotUTF8
+		return unasked{custerrors.BodyIsNotUTF8}
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -40,7 +39,7 @@ func (s *Session) noteTicket(r request, known *string, header http.Header, err e
 		return err
 	}
 	if known != nil && !r.opens && errors.Is(err, custerrors.NotAllowed) {
-		err = fmt.Errorf("%w: the server does not know the ticket that it gave: %w", custerrors.KeyIsExpired, err)
+		err = because(unasked{custerrors.KeyIsExpired}, err)
 	}
 	if isOver(err) || err == nil && (r.opens || r.method == http.MethodDelete) {
 		s.ticket.CompareAndSwap(known, nil)
