@@ -138,7 +138,7 @@ func nowhere(sdp string) string { return port.ReplaceAllString(sdp, " 9 typ") }
 
 var port = regexp.MustCompile(` \d+ typ`)
 
-// maker makes PeerConnections for Connect, and remembers the offerers' data channels.
+// maker makes PeerConnections for ConnectNew, and remembers the offerers' data channels.
 type maker struct {
 	t        *testing.T
 	channels sync.Map // of *webrtc.DataChannel, by *webrtc.PeerConnection
@@ -175,7 +175,7 @@ func pair(t *testing.T, one, other pionsignal.Place, between func(), opts ...pio
 	var both sync.WaitGroup
 	for i, place := range []pionsignal.Place{one, other} {
 		both.Go(func() {
-			pc, err := pionsignal.Connect(ctx, place, m.newPC, opts...)
+			pc, err := pionsignal.ConnectNew(ctx, place, m.newPC, opts...)
 			if err != nil {
 				t.Error(err)
 				return
@@ -229,7 +229,7 @@ func TestMeeting(t *testing.T) {
 	}
 }
 
-func TestConnectInGivenRoles(t *testing.T) {
+func TestConnectNewInGivenRoles(t *testing.T) {
 	w := newWorld(t, func(c *apptest.Config) { c.Tickets = ticket.New() })
 	for range 6 { // each time with Sessions that know nothing of the ones before
 		pair(t, w.session("key", client.Offer), w.session("key", client.Answer), func() {})
@@ -284,34 +284,34 @@ func TestAnOffererIsStartedAgain(t *testing.T) {
 	}
 }
 
-// What no round mends ends Connect at once.
-func TestConnectFails(t *testing.T) {
+// What no round mends ends ConnectNew at once.
+func TestConnectNewFails(t *testing.T) {
 	w := newWorld(t)
 	one, other := pionsignal.WithSeal(keys(t, "one")), pionsignal.WithSeal(keys(t, "another")) // which takes time
 	ctx := within(t, 20*time.Second)
 	sorry := errors.New("sorry")
-	_, err := pionsignal.Connect(ctx, w.session("key", client.Offer), func(client.Role) (*webrtc.PeerConnection, error) { return nil, sorry })
+	_, err := pionsignal.ConnectNew(ctx, w.session("key", client.Offer), func(client.Role) (*webrtc.PeerConnection, error) { return nil, sorry })
 	wantError(t, err, "", sorry)
 
 	newPC := (&maker{t: t}).newPC
 	offered := make(chan error, 1)
 	go func() {
-		_, err := pionsignal.Connect(ctx, w.session("key", client.Offer), newPC, one)
+		_, err := pionsignal.ConnectNew(ctx, w.session("key", client.Offer), newPC, one)
 		offered <- err
 	}()
-	_, err = pionsignal.Connect(ctx, w.session("key", client.Answer), newPC, other)
+	_, err = pionsignal.ConnectNew(ctx, w.session("key", client.Answer), newPC, other)
 	wantError(t, err, "does not open")
 	wantError(t, <-offered, "does not open")
 
 	short := within(t, time.Second)
-	_, err = pionsignal.Connect(short, w.meeting("nobody"), newPC)
+	_, err = pionsignal.ConnectNew(short, w.meeting("nobody"), newPC)
 	wantError(t, err, "waiting for the answer", context.DeadlineExceeded, custerrors.SdpNoValues)
 	if _, err := w.session("nobody", client.Answer).Messages(t.Context(), "", 0); !errors.Is(err, custerrors.KeyIsExpired) {
-		t.Errorf("after a failed Connect the session says %v, want %v", err, custerrors.KeyIsExpired)
+		t.Errorf("after a failed ConnectNew the session says %v, want %v", err, custerrors.KeyIsExpired)
 	}
 
 	used := newPCWith(t, webrtc.Configuration{})
 	used.Close()
-	_, err = pionsignal.Connect(ctx, w.session("key", client.Offer), func(client.Role) (*webrtc.PeerConnection, error) { return used, nil })
+	_, err = pionsignal.ConnectNew(ctx, w.session("key", client.Offer), func(client.Role) (*webrtc.PeerConnection, error) { return used, nil })
 	wantError(t, err, "", pionsignal.ErrClosed)
 }

@@ -10,7 +10,7 @@ import (
 	"signal-server/custerrors"
 )
 
-// These times decide when a round of Connect is lost. An offerer or answerer that was killed is back within 5 s of them.
+// These times decide when a round of ConnectNew is lost. An offerer or answerer that was killed is back within 5 s of them.
 const (
 	// silence is how long the answerer waits for the connection when both sides have said everything. It grows with each loss, so that a
 	// pair whose network is slow connects in a later round.
@@ -29,6 +29,11 @@ func (h *handshake) patience(d time.Duration) time.Duration { return d << min(h.
 // runAnswerer waits for the offer and puts the answer. It does not wait in the same request for candidates that the offerer may
 // still gather: the connection depends on the answer's receipt.
 func (h *handshake) runAnswerer(ctx context.Context) error {
+	if h.single != nil {
+		if err := h.awaitUnanswered(ctx); err != nil {
+			return err
+		}
+	}
 	described := func() bool { return h.pc.RemoteDescription() != nil }
 	if err := h.receive(ctx, described); err != nil {
 		return err
@@ -60,6 +65,30 @@ func (h *handshake) runAnswerer(ctx context.Context) error {
 	return nil
 }
 
+// awaitUnanswered is for Connect: it returns when there is an offer that nobody has answered, and leaves it to be read. An offer that is
+// answered is that of two others, or of this side's own former life. If those are not done within grace, one of them is gone. With role
+// tickets only those two may look; the answerer's reading then says what is to be said.
+func (h *handshake) awaitUnanswered(ctx context.Context) error {
+	for {
+		if _, err := h.inbox.Next(ctx); err != nil {
+			return fmt.Errorf("waiting for the offer: %w", err)
+		}
+		if _, err := h.single.Messages(ctx, "", 0); err != nil {
+			h.inbox = h.session.Inbox("")
+			return nil
+		}
+		h.log.InfoContext(ctx, "the offer has been answered already; waiting for the end of its session")
+		h.relieve(ctx, grace)
+		h.inbox = h.session.Inbox("")
+		switch {
+		case ctx.Err() != nil:
+			return fmt.Errorf("waiting for an offer that nobody has answered: %w", ctx.Err())
+		case h.joined: // to be found out anew
+			return fmt.Errorf("waiting for an offer that nobody has answered: %w", custerrors.KeyIsExpired)
+		}
+	}
+}
+
 // relieve ends the session whose offer this answerer has read, unless it ends by itself within d. A session that has been answered, and in
 // which the two do not find each other, is of use to nobody: one of them is gone. Somebody who only knows the key could end it too.
 func (h *handshake) relieve(ctx context.Context, d time.Duration) {
@@ -83,7 +112,7 @@ func (h *handshake) refuse(ctx context.Context, offer string, why error) {
 	}
 }
 
-// outlast is for Connect: it watches a session in which err has ended what this side had to say and to read, until the connection stands,
+// outlast is for ConnectNew: it watches a session in which err has ended what this side had to say and to read, until the connection stands,
 // which ends ctx. If the session is lost, it returns an error for which isOver is true.
 func (h *handshake) outlast(ctx context.Context, err error) error {
 	switch {

@@ -2,6 +2,7 @@ package pionsignal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -9,92 +10,114 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"signal-server/client"
+	"signal-server/client/seal"
 )
 
-// Place is where a peer meets the other one: a *client.Session, which has a role, or a *client.Meeting, where whoever comes first offers.
-type Place interface {
-	// Join returns the Session of the role to take now. Connect calls it again after each round.
-	Join(ctx context.Context) (*client.Session, error)
-}
-
-// The pause between two rounds is at most this long at first, and doubles.
-const (
-	firstPause = 50 * time.Millisecond
-	mostPause  = 2 * time.Second
-)
-
-// Connect connects the two peers that meet at a place, whatever becomes of sessions meanwhile, and returns this side's PeerConnection. It
-// works in rounds. Each is one Offer or Answer with a PeerConnection of its own, because Pion connects one with one peer only. Another
-// round follows where
+// Connect connects pc with the peer that calls Connect, or client/js's connect, with the same key at the same server, and returns nil when ICE and
+// DTLS are connected. Neither side need know who comes first, or who offers; see [WithRole] where it matters.
 //
-//   - the session has ended, by whatever, before the connection stands: the other side was started anew, or the server was;
-//   - this answerer finds that the offer has been answered already. If the two do not find each other within 2 s, one of them is gone, most
-//     likely this side's own former life: Connect ends that session;
-//   - the two have said everything to each other and are not connected 3 s later, 6 s in the next round, and so on. The offerer is most
-//     likely gone, so the answerer ends the session;
-//   - both sides of a Meeting have offered at once.
+// pc is new: it has no description yet. It has at least one data channel or transceiver, because it may have to offer; both sides best have the
+// same. A data channel that both sides make is one if it is negotiated by the program, under an ID that both know
+// (webrtc.DataChannelInit); otherwise each side gets the other's by OnDataChannel.
 //
-// So two peers find each other within 5 s though one of them was killed and started again. Both should use Connect, or client/js's connect.
+// url is the server's, http or https. The key is 1 to 32 characters that only the two know, as client.RandomKey makes; with [WithSecret]
+// it may be empty.
 //
-// newPC makes the PeerConnection of a round for the role that is given; an offerer's must have at least one data channel or transceiver.
-// Connect closes those that do not connect. The one that it returns is the caller's.
+//	first    GET /answer/messages ── KeyNotFound ──▶ POST /offer/messages?wait ── the answer ──▶ candidates
+//	second   GET /answer/messages ── the offer ────▶ POST /answer/messages
 //
-// An error is one that no round mends: the context's, an error of newPC or of the Client's, ErrICE, ErrDTLS, ErrClosed, or that the
-// two have not got the same secret. The options count for each round; handlers that Connect sets are those of Offer.
-func Connect(ctx context.Context, place Place, newPC func(role client.Role) (*webrtc.PeerConnection, error), opts ...Option) (*webrtc.PeerConnection, error) {
-	c := connecting{began: time.Now(), newPC: newPC}
-	c.opts = append([]Option{WithCursor(&c.cursor)}, opts...)
+// Who comes first waits for the other one until ctx ends, also over restarts of the server. Its offer becomes pc's only when the answer is there.
+// So of two that offer at the same instant, one is told that there is an offer already, and answers that one. An offer that has been
+// answered already is left to those two. If they are not done within 2 s, one of them is gone, and Connect ends their session.
+//
+// With WithRole(client.Offer), Connect works as Offer does, and ends a session of the key that is in its way: it is that of a peer that has
+// offered because it came first, or of this side's own former life. With WithRole(client.Answer) it works as Answer does.
+//
+// What cannot be done with one PeerConnection is an error that is ErrSpent too: a peer that was killed after its offer was answered, or
+// within 2 s before that, is not there to connect with. ConnectNew goes on with another PeerConnection.
+//
+// Other errors and handlers are those of Offer. pc is left open.
+func Connect(ctx context.Context, pc *webrtc.PeerConnection, url, key string, opts ...Option) error {
+	s, err := newSingle(pc, url, key, opts)
+	if err != nil {
+		return fmt.Errorf("pionsignal: %w", err)
+	}
 	for pause := firstPause; ; pause = min(2*pause, mostPause) {
-		session, err := place.Join(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("pionsignal: joining: %w", err)
-		}
-		_, fixed := place.(*client.Session)
-		pc, again, err := c.round(ctx, session, !fixed)
-		if !again {
-			return pc, err
+		again, err := s.round(ctx)
+		switch {
+		case !again && isLost(err) && ctx.Err() == nil, errors.Is(err, ErrICE):
+			return fmt.Errorf("%w: %w", err, ErrSpent)
+		case !again:
+			return err
 		}
 		if sleep(ctx, rand.N(pause)) != nil { // #nosec G404 -- spreads clients, hides nothing
-			return nil, because(ctx.Err(), err)
+			return because(ctx.Err(), err)
 		}
 	}
 }
 
-// connecting is one call of Connect.
-type connecting struct {
+// single is one call of Connect.
+type single struct {
 	// set at construction
-	began time.Time
-	newPC func(client.Role) (*webrtc.PeerConnection, error)
-	opts  []Option
-
-	// of the rounds
-	cursor client.Cursor // behind the last offer that was read
-	losses int
+	began   time.Time
+	pc      *webrtc.PeerConnection
+	place   Place
+	offerer *client.Session
+	options
 }
 
-// round makes one round. again says whether another one follows; if not, pc is connected or err says why it is not.
-func (c *connecting) round(ctx context.Context, session *client.Session, joined bool) (pc *webrtc.PeerConnection, again bool, err error) {
-	pc, err = c.newPC(session.Role())
-	if err != nil {
-		return nil, false, fmt.Errorf("pionsignal: %s: %w", session.Role(), err)
+func newSingle(pc *webrtc.PeerConnection, url, key string, opts []Option) (*single, error) {
+	o, err := newOptions(opts)
+	switch {
+	case err != nil:
+		return nil, err
+	case pc == nil:
+		return nil, errors.New("there is no PeerConnection: it is nil")
+	case o.cursor != nil:
+		return nil, errors.New("WithCursor is not for Connect, which answers no offer that has been answered")
+	case o.keys != nil && o.secret != "":
+		return nil, errors.New("WithSecret and WithSeal: give one of them")
+	case o.keys != nil && key != "" && key != o.keys.SessionKey():
+		return nil, errors.New("the key is not the one that WithSeal's keys were derived for")
+	case o.keys != nil:
+		key = o.keys.SessionKey()
 	}
-	defer func() {
-		if err != nil {
-			pc.Close()
-			pc = nil
+	c, err := client.New(url, append([]client.Option{client.WithLogger(o.log)}, o.client...)...)
+	if err != nil {
+		return nil, err
+	}
+	if o.secret != "" {
+		if key, o.keys, err = seal.Agreed(key, o.secret); err != nil {
+			return nil, err
 		}
-	}()
-	h, err := newHandshake(pc, session, c.opts)
+	}
+	s := &single{began: time.Now(), pc: pc, options: o}
+	if s.offerer, err = c.Session(key, client.Offer); err != nil {
+		return nil, err
+	}
+	switch o.role {
+	case client.Offer:
+		s.place = s.offerer
+	case client.Answer:
+		s.place, err = c.Session(key, client.Answer)
+	default:
+		s.place, err = c.Meeting(key)
+	}
+	return s, err
+}
+
+// round makes one attempt. again says whether another one follows; if not, pc is connected or err says why it is not.
+func (s *single) round(ctx context.Context) (again bool, err error) {
+	session, err := s.place.Join(ctx)
 	if err != nil {
-		return pc, false, err
+		return false, fmt.Errorf("pionsignal: joining: %w", err)
 	}
-	h.again, h.joined, h.losses, h.began = true, joined, c.losses, c.began
-	if joined {
-		h.inbox = session.Inbox("") // Join has looked which session is open
+	h, err := newHandshake(s.pc, session, s.options)
+	if err != nil {
+		return false, err
 	}
+	_, fixed := s.place.(*client.Session)
+	h.began, h.single, h.joined, h.takeovers = s.began, s.offerer, !fixed, takeovers
 	err = h.run(ctx)
-	if h.exchanged.Load() {
-		c.losses++
-	}
-	return pc, h.follows(err) && ctx.Err() == nil, err
+	return h.follows(err) && ctx.Err() == nil, err
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // Two programs that run this with the same key connect, whichever comes first: neither has to know whether it offers.
-func ExampleConnect() {
+func ExampleConnectNew() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	c, err := client.New("http://localhost:8080")
@@ -24,7 +24,7 @@ func ExampleConnect() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	pc, err := pionsignal.Connect(ctx, meeting, func(role client.Role) (*webrtc.PeerConnection, error) {
+	pc, err := pionsignal.ConnectNew(ctx, meeting, func(role client.Role) (*webrtc.PeerConnection, error) {
 		pc, err := webrtc.NewPeerConnection(webrtc.Configuration{})
 		if err != nil {
 			return nil, err

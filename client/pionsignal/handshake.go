@@ -4,40 +4,42 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync/atomic"
 	"time"
 
 	"github.com/pion/webrtc/v4"
 
 	"signal-server/client"
-	"signal-server/client/seal"
 	"signal-server/custerrors"
 )
 
-// handshake is one call of Offer or Answer, or one round of Connect.
+// handshake is one call of Offer or Answer, or one round of Connect or ConnectNew.
 //
 //	run ── waits for the first of: the link's verdict, a failure of signal, the context's end
 //	 └─ signal ── [answerer: the offer] ─▶ first write ─┬─▶ send: outbox ─▶ POST, one at a time
 //	                                                    └─▶ receive: GET ─▶ AddICECandidate
 type handshake struct {
 	// set at construction
-	pc         *webrtc.PeerConnection
-	session    *client.Session
-	log        *slog.Logger
-	batchDelay time.Duration
-	cursor     *client.Cursor // the caller's
-	keys       *seal.Keys     // nil: payloads are not sealed
-	began      time.Time
-	silent     bool  // the outcome is not reported
-	mistake    error // of an option
-	out        *outbox
-	link       *link
+	options
+	pc      *webrtc.PeerConnection
+	session *client.Session
+	began   time.Time
+	out     *outbox
+	link    *link
+
+	// set by ConnectNew
+	again  bool // where the session is over before the connection stands, another round follows
+	losses int  // rounds before this one in which a session was lost that both sides had described themselves in
 
 	// set by Connect
-	again  bool // where the session is over before the connection stands, another round follows
-	joined bool // so it does where the other side offers
-	losses int  // rounds before this one in which a session was lost that both sides had described themselves in
+	single    *client.Session // the offerer's: pc is the only one, and must not be used up for an offer that is answered already; nil elsewhere
+	takeovers int             // how often this offerer may end a session that is in its way
+
+	// set by both
+	joined bool // the role was found out, and is again in another round, which follows where the other side offers
+
+	// owned by signal
+	unapplied *webrtc.SessionDescription // an offer that is posted, and becomes pc's when the answer is there; nil: none
 
 	// owned by signal, then by receive
 	inbox *client.Inbox
@@ -67,38 +69,29 @@ const (
 	reportLead = partTimeout / 2
 )
 
-func newHandshake(pc *webrtc.PeerConnection, session *client.Session, opts []Option) (*handshake, error) {
+func newHandshake(pc *webrtc.PeerConnection, session *client.Session, o options) (*handshake, error) {
 	role := session.Role()
 	switch {
-	case pc.LocalDescription() != nil || pc.RemoteDescription() != nil:
+	case !isFresh(pc):
 		return nil, fmt.Errorf("pionsignal: %s: %w", role, ErrUsed)
 	case pc.ConnectionState() == webrtc.PeerConnectionStateClosed:
 		return nil, fmt.Errorf("pionsignal: %s: %w", role, ErrClosed)
 	}
-	h := &handshake{
-		pc:         pc,
-		session:    session,
-		log:        slog.New(slog.DiscardHandler),
-		batchDelay: DefaultBatchDelay,
-		began:      time.Now(),
-		cursor:     new(client.Cursor),
-		out:        newOutbox(),
-		link:       newLink(),
-		room:       maxCandidates,
-		limit:      maxCandidates,
+	if o.cursor == nil || role == client.Offer { // it opens a session of its own
+		o.cursor = new(client.Cursor)
 	}
-	for _, o := range opts {
-		o(h)
-	}
-	if h.mistake != nil {
-		return nil, fmt.Errorf("pionsignal: %w", h.mistake)
-	}
-	if role == client.Offer { // it opens a session of its own
-		h.cursor = new(client.Cursor)
-	}
-	h.codec = newCodec(h.keys, role)
-	h.inbox = session.Inbox(*h.cursor)
-	return h, nil
+	return &handshake{
+		options: o,
+		pc:      pc,
+		session: session,
+		began:   time.Now(),
+		out:     newOutbox(),
+		link:    newLink(),
+		room:    maxCandidates,
+		limit:   maxCandidates,
+		codec:   newCodec(o.keys, role),
+		inbox:   session.Inbox(*o.cursor),
+	}, nil
 }
 
 // run signals until the connection stands or cannot stand. When it returns, none of its goroutines runs any more.
@@ -154,10 +147,19 @@ func (h *handshake) await(ctx context.Context, signaled <-chan error) (err error
 	}
 }
 
-// follows reports whether another round follows this one, which has ended with err.
+// follows reports whether another round follows this one, which has ended with err: with another PeerConnection, or with the only one if that
+// has no description yet.
 func (h *handshake) follows(err error) bool {
-	return h.again && (isOver(err) || errors.Is(err, custerrors.SdpAlreadyExist))
+	return (h.again || h.single != nil && isFresh(h.pc)) && isLost(err)
 }
+
+// isFresh reports whether pc has no description yet.
+func isFresh(pc *webrtc.PeerConnection) bool {
+	return pc.LocalDescription() == nil && pc.RemoteDescription() == nil
+}
+
+// isLost reports whether err says that the session is over, or another one's.
+func isLost(err error) bool { return isOver(err) || errors.Is(err, custerrors.SdpAlreadyExist) }
 
 // isOver reports whether err says that the session has ended, or is not open yet.
 func isOver(err error) bool {

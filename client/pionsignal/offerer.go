@@ -2,10 +2,14 @@ package pionsignal
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
+
+	"github.com/pion/webrtc/v4"
 
 	"signal-server/client"
 	"signal-server/custerrors"
@@ -19,7 +23,14 @@ const (
 	// depends on the session.
 	offerTTL = 10 * time.Second
 
-	// listenTime is how long the offerer listens for the end of a session that is in its way. An answerer of Connect ends one that it has
+	// waitingTTL is that for one that waits with a PeerConnection that has no description yet. It loses nothing by the end of the session. And
+	// if it is killed and started again, it soon finds no offer of its own former life, which it would answer.
+	waitingTTL = 2 * time.Second
+
+	// takeovers is how often an offerer of Connect ends a session that is in its way: two that both insist on offering must not go on so.
+	takeovers = 3
+
+	// listenTime is how long the offerer listens for the end of a session that is in its way. An answerer of ConnectNew ends one that it has
 	// answered in vain after silence.
 	listenTime = 5 * time.Second
 	// firstQuiet and mostQuiet bound how long it then does not ask, because each request keeps that session alive: longer than offerTTL, and
@@ -37,8 +48,13 @@ const (
 // posted anew, an answerer of the session before cannot take it for the one that it has.
 func (h *handshake) runOfferer(ctx context.Context) error {
 	offer, err := h.pc.CreateOffer(nil)
-	if err != nil {
+	switch {
+	case err != nil:
 		return fmt.Errorf("creating the offer: %w", err)
+	case !strings.Contains(offer.SDP, "\nm="):
+		return fmt.Errorf("creating the offer: %w", ErrNothing)
+	case h.single != nil && h.joined:
+		return h.offerLate(ctx, offer)
 	}
 	description, err := h.describe(ctx, offer)
 	if err != nil {
@@ -63,6 +79,28 @@ func (h *handshake) runOfferer(ctx context.Context) error {
 		h.sentAll.Store(false)
 		h.gotAll.Store(false)
 	}
+}
+
+// offerLate opens the session with an offer that becomes the PeerConnection's only when the answer is there: Pion takes no description back,
+// and until then the PeerConnection can still answer, if the other side has offered at the same time, or offers after the session has ended.
+// In return candidates go one request later, after the answer: this side's checks go out before, and the answerer learns where from.
+func (h *handshake) offerLate(ctx context.Context, offer webrtc.SessionDescription) error {
+	text, err := json.Marshal(offer)
+	if err != nil {
+		return err
+	}
+	sdp, err := h.codec.description(string(text))
+	if err != nil {
+		return err
+	}
+	h.unapplied = &offer
+	if err := h.open(ctx, client.Write{SDP: sdp, TTL: waitingTTL}, answerWait); err != nil {
+		return fmt.Errorf("sending the offer and waiting for the answer: %w", err)
+	}
+	if err := h.receive(ctx, h.exchanged.Load); err != nil {
+		return err
+	}
+	return h.converse(ctx)
 }
 
 // offer opens the session with the offer and the candidates that are gathered. If those are all, it waits for the answer in the same
@@ -97,12 +135,27 @@ func (h *handshake) open(ctx context.Context, w client.Write, wait time.Duration
 			continue
 		case h.joined:
 			return err
+		case h.takeovers > 0:
+			h.takeovers--
+			if h.takeOver(ctx) {
+				continue
+			}
 		}
 		h.log.InfoContext(ctx, "another session of the key is open; waiting for its end")
 		if h.outlives(ctx, "", listenTime) && sleep(ctx, quiet) != nil || ctx.Err() != nil {
 			return because(ctx.Err(), err)
 		}
 	}
+}
+
+// takeOver ends the session that is in the way, and reports whether it is over. If it is answered, it may be that of two who are about to
+// connect. With role tickets only those two can end it.
+func (h *handshake) takeOver(ctx context.Context) bool {
+	h.log.InfoContext(ctx, "ending the session of the key that is in the way")
+	if _, err := h.session.Messages(ctx, "", 0); err == nil && !h.outlives(ctx, "", grace) {
+		return true
+	}
+	return h.session.End(ctx) == nil
 }
 
 // outlives reports whether the session of the cursor is still open after d, as far as the server says.

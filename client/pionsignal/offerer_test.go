@@ -78,7 +78,7 @@ func TestWaitingLetsTheFormerSessionEnd(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				h := &handshake{session: session, inbox: session.Inbox(""), log: slog.New(slog.DiscardHandler)}
+				h := &handshake{session: session, inbox: session.Inbox(""), options: options{log: slog.New(slog.DiscardHandler)}}
 				if err := h.open(t.Context(), client.Write{SDP: "offer"}, 0); err != nil || !h.opened.Load() {
 					t.Errorf("got %v, opened: %v, want the session opened", err, h.opened.Load())
 				}

@@ -1,11 +1,13 @@
 // Package pionsignal connects a Pion PeerConnection over a signaling session, with trickle ICE (RFC 8838). It knows WebRTC and
 // the conventions below, and no HTTP: package client does that part.
 //
-//	offerer: err := pionsignal.Offer(ctx, pc, session)     answerer: err := pionsignal.Answer(ctx, pc, session)
-//	either:  pc, err := pionsignal.Connect(ctx, meeting, newPC)
+//	err := pionsignal.Connect(ctx, pc, "https://signal.example", key)
 //
-// Offer and Answer do what can be done with one PeerConnection, which Pion connects with one peer only. Connect makes another one where
-// that is not enough: the other side, or this program, was killed and started again, or the two have not agreed who offers.
+// Two programs that do so with the same key connect, whichever comes first. That is all that most programs need. The others:
+//
+//   - ConnectNew makes PeerConnections by itself, one after the other, and so connects though a peer is killed and started again at any
+//     time. Pion connects a PeerConnection with one peer only.
+//   - Offer and Answer are one handshake each, over a Session of a Client of yours.
 //
 // # Conventions
 //
@@ -52,17 +54,13 @@
 package pionsignal
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"time"
 
 	"github.com/pion/webrtc/v4"
 
 	"signal-server/client"
-	"signal-server/client/seal"
 )
 
 // Why a handshake failed, besides the context, custerrors and what the PeerConnection itself returns.
@@ -76,57 +74,14 @@ var (
 	ErrClosed = errors.New("the PeerConnection was closed")
 	// ErrSealed says that the peer has a secret and this side has none: see WithSeal.
 	ErrSealed = errors.New("the peer seals what it says")
+	// ErrSpent says that Connect has used the PeerConnection up: it has taken the description of a peer that is gone, or that another one
+	// has answered. ConnectNew would go on with another PeerConnection.
+	ErrSpent = errors.New("one PeerConnection serves one attempt: pionsignal.ConnectNew makes another one and goes on")
+	// ErrNothing says that there is nothing to offer: a PeerConnection needs a data channel or a transceiver before it offers.
+	ErrNothing = errors.New("the PeerConnection has neither a data channel nor a transceiver")
 	// ErrUsed says that the PeerConnection has a description already. A handshake needs a fresh PeerConnection.
 	ErrUsed = errors.New("the PeerConnection is not new")
 )
-
-// Option changes how Offer, Answer and Connect work. A nil argument means the default; where that would be dangerous, and where a number is
-// negative, Offer, Answer and Connect return an error.
-type Option func(*handshake)
-
-// DefaultBatchDelay is long enough for a STUN server nearby, and for host candidates, which take 0.2 ms on a loopback interface
-// (BenchmarkGathering) and about 1 ms on a virtual Ethernet. A person does not notice it. Gathering ends when the last STUN server
-// has answered, or after Pion's 5 s if one does not answer.
-const DefaultBatchDelay = 50 * time.Millisecond
-
-// WithBatchDelay sets how long the first write waits for gathering to end; DefaultBatchDelay by default. 0 trickles at once.
-func WithBatchDelay(d time.Duration) Option {
-	return func(h *handshake) {
-		h.batchDelay = d
-		if d < 0 {
-			h.mistake = fmt.Errorf("the batch delay is %v, must not be negative", d)
-		}
-	}
-}
-
-// WithLogger logs to l what is left out, such as a candidate of the peer that cannot be read. The default is not to log.
-func WithLogger(l *slog.Logger) Option {
-	return func(h *handshake) { h.log = cmp.Or(l, slog.New(slog.DiscardHandler)) }
-}
-
-// WithCursor is for an answerer that answers one offer of a key after the other: pass the same variable, empty at first, to each
-// Answer. It says how far was read, so that no offer is answered twice, even while its session is still open. Answer sets it
-// before it returns. A Meeting does without.
-func WithCursor(c *client.Cursor) Option {
-	return func(h *handshake) { h.cursor = cmp.Or(c, new(client.Cursor)) }
-}
-
-// WithSeal seals every payload and opens the peer's, end to end, with keys that both peers derived from one secret: the server
-// can neither read descriptions and addresses nor put others in their place. The session is that of keys.SessionKey. A description
-// that does not open is an error, seal.ErrBroken or seal.ErrNotSealed, on both sides: the answerer, which reads first, refuses. A candidate
-// that does not open is logged and left out. Without keys nothing would be sealed, so nil is an error, seal.ErrNoSecret.
-func WithSeal(keys *seal.Keys) Option {
-	return func(h *handshake) {
-		if h.keys = keys; keys == nil {
-			h.mistake = seal.ErrNoSecret
-		}
-	}
-}
-
-// WithoutReport does not report to the server how the handshake ended. By default the server's operator learns that: connected, over
-// which type of local candidate (host, srflx, prflx, relay) and after how many milliseconds, or failed; see client.Session.Report.
-// If the caller gave the handshake up, by cancelling the context or closing the PeerConnection, nothing is reported.
-func WithoutReport() Option { return func(h *handshake) { h.silent = true } }
 
 // Offer connects pc as the offerer: it creates the offer, opens the session with it, and returns nil when ICE and DTLS are connected. pc
 // must have at least one data channel or transceiver already.
@@ -150,7 +105,7 @@ func Offer(ctx context.Context, pc *webrtc.PeerConnection, session *client.Sessi
 // answers it, and returns nil when ICE and DTLS are connected.
 //
 // Errors and handlers are those of Offer, but the session is left as it is. If the offer has been answered already, the error is
-// custerrors.SdpAlreadyExist; see WithCursor, and Connect, which goes on. If the server gives tickets and the session before, which
+// custerrors.SdpAlreadyExist; see WithCursor, and ConnectNew, which goes on. If the server gives tickets and the session before, which
 // another one answers, is still open, Answer waits.
 func Answer(ctx context.Context, pc *webrtc.PeerConnection, session *client.Session, opts ...Option) error {
 	return start(ctx, pc, session, client.Answer, opts)
@@ -160,7 +115,11 @@ func start(ctx context.Context, pc *webrtc.PeerConnection, session *client.Sessi
 	if session.Role() != role {
 		return fmt.Errorf("pionsignal: a session for role %s cannot %s", session.Role(), role)
 	}
-	h, err := newHandshake(pc, session, opts)
+	o, err := sessionOptions(opts)
+	if err != nil {
+		return fmt.Errorf("pionsignal: %w", err)
+	}
+	h, err := newHandshake(pc, session, o)
 	if err != nil {
 		return err
 	}

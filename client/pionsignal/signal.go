@@ -37,7 +37,14 @@ func (h *handshake) signal(ctx context.Context) error {
 func (h *handshake) converse(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	after := h.inbox.Cursor()
-	group.Go(func() error { return h.send(ctx, after) })
+	group.Go(func() error {
+		if h.unapplied != nil { // gathering has just begun
+			if err := h.batch(ctx); err != nil {
+				return err
+			}
+		}
+		return h.send(ctx, after)
+	})
 	group.Go(func() error { return h.receive(ctx, h.gotAll.Load) })
 	return group.Wait()
 }
@@ -52,12 +59,17 @@ func (h *handshake) describe(ctx context.Context, d webrtc.SessionDescription) (
 	if err := h.pc.SetLocalDescription(d); err != nil {
 		return "", err
 	}
+	return string(sdp), h.batch(ctx) // nothing is sent yet that would have to be undone
+}
+
+// batch gives gathering the batch delay.
+func (h *handshake) batch(ctx context.Context) error {
 	select {
 	case <-h.out.gathered:
 	case <-time.After(h.batchDelay):
 	case <-ctx.Done():
 	}
-	return string(sdp), ctx.Err() // nothing is sent yet that would have to be undone
+	return ctx.Err()
 }
 
 // writeFirst seals the description and writes it, with the candidates that are gathered.
@@ -172,10 +184,42 @@ func (h *handshake) applySDP(ctx context.Context, payload string) error {
 	if d.Type != want {
 		return fmt.Errorf("reading the %s: it is of type %s", want, d.Type)
 	}
+	switch {
+	case h.unapplied != nil:
+		if err := h.pc.SetLocalDescription(*h.unapplied); err != nil {
+			return fmt.Errorf("applying the offer: %w", err)
+		}
+	case h.single != nil && want == webrtc.SDPTypeOffer:
+		if err := fits(h.pc, d); err != nil {
+			return fmt.Errorf("applying the offer: %w", err)
+		}
+	}
 	if err := h.pc.SetRemoteDescription(d); err != nil {
 		return fmt.Errorf("applying the %s: %w", want, err)
 	}
 	h.exchanged.Store(want == webrtc.SDPTypeAnswer)
+	return nil
+}
+
+// fits reports whether pc can answer the offer though it has made an offer itself before, which was not sent: that has numbered pc's
+// transceivers (JSEP, RFC 9429, Section 5.2.1), and Pion pairs them with the media of the offer by number alone.
+func fits(pc *webrtc.PeerConnection, offer webrtc.SessionDescription) error {
+	parsed, err := offer.Unmarshal()
+	if err != nil {
+		return err
+	}
+	for _, media := range parsed.MediaDescriptions {
+		mid, _ := media.Attribute("mid")
+		_, sends := media.Attribute("sendonly")
+		for _, t := range pc.GetTransceivers() {
+			if mid == "" || t.Mid() != mid || media.MediaName.Media == "application" {
+				continue
+			}
+			if kind := t.Kind().String(); kind != media.MediaName.Media || sends && t.Direction() == webrtc.RTPTransceiverDirectionSendonly {
+				return fmt.Errorf("both sides have offered, and their media %q do not fit, %s and %s: %w", mid, kind, media.MediaName.Media, ErrSpent)
+			}
+		}
+	}
 	return nil
 }
 

@@ -84,6 +84,24 @@ func DeriveForKey(secret, key string) (*Keys, error) {
 	return derive(secret, key)
 }
 
+// Agreed returns what two peers need who have agreed on a key, a secret or both: the key that names their session, and the Keys, which are
+// nil without a secret. An empty key is none: then it is derived, as Derive does. client/js's connect has the same rule. Its errors are those
+// of Derive and DeriveForKey; without a secret there is none, and the key is as it was given, also if it is empty.
+func Agreed(key, secret string) (sessionKey string, keys *Keys, err error) {
+	switch {
+	case secret == "":
+		return key, nil, nil
+	case key == "":
+		keys, err = Derive(secret)
+	default:
+		keys, err = DeriveForKey(secret, key)
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	return keys.SessionKey(), keys, nil
+}
+
 // derive returns the Keys for the session of that key. If the key is empty, it is derived too.
 func derive(secret, key string) (*Keys, error) {
 	if secret == "" {

@@ -80,6 +80,33 @@ func TestDeriveRefusesNothing(t *testing.T) {
 	}
 }
 
+// Two peers that have agreed on the same things name the same session, and open what the other one seals.
+func TestAgreed(t *testing.T) {
+	for _, tt := range []struct {
+		key, secret, session string
+		of                   *Keys // nil: payloads are not sealed
+	}{
+		{"k-1", "", "k-1", nil},
+		{"", "", "", nil},
+		{" ", "", " ", nil},
+		{"k-1", secret, "k-1", keysOf(t, secret, "k-1")},
+		{" k-1 ", secret, "k-1", keysOf(t, secret, "k-1")},
+		{"", secret, keysOf(t, secret, "").SessionKey(), keysOf(t, secret, "")},
+	} {
+		session, keys, err := Agreed(tt.key, tt.secret)
+		if err != nil || session != tt.session || (keys == nil) != (tt.of == nil) {
+			t.Errorf("key %q, secret %q: got %q, %v, %v, want %q and keys: %t", tt.key, tt.secret, session, keys != nil, err, tt.session, tt.of != nil)
+			continue
+		}
+		if keys != nil {
+			must(t, tt.of.Answerer().OpenSDP, must(t, keys.Offerer().SealSDP, offer))
+		}
+	}
+	if _, _, err := Agreed(" ", secret); !errors.Is(err, ErrNoSecret) {
+		t.Errorf("a blank key: got %v, want %v", err, ErrNoSecret)
+	}
+}
+
 // exchange is both sides of a sealed session.
 type exchange struct {
 	offerer, answerer *Session

@@ -117,7 +117,7 @@ func connectPion(c *client.Client, key string) error {
 			return err
 		}
 		both.Go(func() {
-			pc, err := pionsignal.Connect(ctx, session, loopbackPeer)
+			pc, err := pionsignal.ConnectNew(ctx, session, loopbackPeer)
 			if errs[i] = err; err != nil {
 				cancel()
 				return

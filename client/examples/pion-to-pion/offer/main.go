@@ -49,7 +49,7 @@ func call(ctx context.Context, server, key, stun string) error {
 	}
 	lost, hangUp := context.WithCancel(ctx)
 	defer hangUp()
-	pc, err := pionsignal.Connect(ctx, session, func(client.Role) (*webrtc.PeerConnection, error) {
+	pc, err := pionsignal.ConnectNew(ctx, session, func(client.Role) (*webrtc.PeerConnection, error) {
 		pc, err := webrtc.NewPeerConnection(config)
 		if err != nil {
 			return nil, err
