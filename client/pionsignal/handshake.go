@@ -142,7 +142,12 @@ func (h *handshake) await(ctx context.Context, signaled <-chan error) (err error
 				return trouble, false
 			}
 		case <-ctx.Done():
-			return because(ctx.Err(), trouble), running
+			select {
+			case err = <-h.link.verdict: // it came first: the program may end ctx as soon as it is connected
+				return because(err, trouble), running
+			default:
+				return because(ctx.Err(), trouble), running
+			}
 		}
 	}
 }
