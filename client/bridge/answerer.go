@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"signal-server/client"
+	"signal-server/custerrors"
 )
 
 const (
@@ -30,14 +31,34 @@ func (b *bridge) runAnswerer(ctx context.Context) {
 		if err != nil {
 			return
 		}
-		latest = b.next(latest, batch.Messages[0].Data)
+		c := b.newCodec()
+		messages, err := b.opened(c, batch.Messages)
+		if err != nil {
+			b.refuse(ctx, batch, err)
+			continue
+		}
+		latest = b.next(latest, messages[0].Data)
 		got := b.collectNew(latest.inbox)
-		for _, m := range batch.Messages {
+		for _, m := range messages {
 			got(m)
 		}
-		b.answerSession(ctx, latest, batch.Next, got)
+		b.answerSession(ctx, c, latest, batch.Next, got)
 		if ctx.Err() == nil {
 			b.log.Info("the session has ended; waiting for the other side's next one")
+		}
+	}
+}
+
+// refuse tells the other side that its offer does not open here, in the place of the answer, and returns when the session is over.
+func (b *bridge) refuse(ctx context.Context, batch client.Batch, why error) {
+	b.log.Error("the other side's sdp does not open: give both sides the same secret; waiting for another one", "why", why)
+	refusal, err := b.keys.Refuse(batch.Messages[0].Data)
+	if err == nil {
+		_, err = b.line.post(ctx, []client.Message{{Kind: client.SDP, Data: refusal}}, batch.Next)
+	}
+	for err == nil || errors.Is(err, custerrors.SdpAlreadyExist) || errors.Is(err, errPerhapsWritten) {
+		if batch, err = b.line.read(ctx, batch.Next); err != nil {
+			return
 		}
 	}
 }
@@ -90,7 +111,7 @@ func (b *bridge) await(ctx context.Context) (client.Batch, error) {
 
 // answerSession delivers the offer and sends the answer, until the session is over or ctx ends. Then it still delivers what was read,
 // unless the program does not have the sdp yet: its answer would find no session.
-func (b *bridge) answerSession(ctx context.Context, o *offered, cursor client.Cursor, got func(client.Message)) {
+func (b *bridge) answerSession(ctx context.Context, c *codec, o *offered, cursor client.Cursor, got func(client.Message)) {
 	mine, renewed := b.outbox.current()
 	ctx, cancel := context.WithCancel(ctx)
 	over := make(chan struct{})
@@ -103,7 +124,7 @@ func (b *bridge) answerSession(ctx context.Context, o *offered, cursor client.Cu
 		case <-over:
 		}
 	})
-	b.converse(ctx, mine, 0, cursor, got)
+	b.converse(ctx, c, mine, 0, cursor, got)
 	close(over)
 	if o.delivered.Load() == 0 {
 		cancel()

@@ -9,7 +9,8 @@
 //
 // The bridge answers the program's posts before it sends anything on, and never lets them wait for a delivery to the program: the
 // program may post from inside its own handler. The bridge delivers what the other side wrote one by one, the sdp first. It does not
-// look into the payloads.
+// look into the payloads. With Config.Secret it seals each one as it is, and opens the other side's, as docs/sealing.md has it: the
+// programs notice nothing of that, and the server reads nothing.
 //
 // The offerer's bridge opens the session with the program's sdp, and opens it again if it ends before the other side has answered.
 // A second sdp means that the program was started anew: the old session ends, a new one opens, and the other bridge starts over with
@@ -29,6 +30,8 @@ import (
 	"time"
 
 	"signal-server/client"
+	"signal-server/client/seal"
+	"signal-server/custerrors"
 )
 
 const partingTime = 2 * time.Second // for the work at the end; a user who pressed ^C waits for it
@@ -39,15 +42,16 @@ type bridge struct {
 	line    *line
 	outbox  *outbox
 	courier *courier
+	keys    *seal.Keys // nil: payloads are not sealed
 	log     *slog.Logger
 }
 
-// Run runs a bridge until ctx ends, which is no error. It returns earlier only if it cannot listen, or if the configuration is
-// wrong: then it returns one error per mistake, joined.
+// Run runs a bridge until ctx ends, which is no error. It returns earlier only if it cannot listen, if the server does not take the token,
+// or if the configuration is wrong: then it returns one error per mistake, joined.
 func Run(ctx context.Context, cfg Config) error {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	defer transport.CloseIdleConnections()
-	session, err := cfg.session(transport)
+	session, keys, err := cfg.session(transport)
 	if err != nil {
 		return err
 	}
@@ -59,18 +63,19 @@ func Run(ctx context.Context, cfg Config) error {
 	case err != nil:
 		return fmt.Errorf("listen: %w", err)
 	}
-	return run(ctx, cfg, session, listener)
+	return run(ctx, cfg, session, keys, listener)
 }
 
 // run runs the bridge over the session and the listener. It closes the listener.
-func run(ctx context.Context, cfg Config, session *client.Session, listener net.Listener) error {
+func run(ctx context.Context, cfg Config, session *client.Session, keys *seal.Keys, listener net.Listener) error {
 	log := cfg.logger().With("role", string(cfg.Role))
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	b := &bridge{
-		line:    &line{session: session, log: log},
+		line:    &line{session: session, log: log, giveUp: cancel},
 		outbox:  newOutbox(),
 		courier: newCourier(cfg.Forward, log),
+		keys:    keys,
 		log:     log,
 	}
 	server := newLocalServer(b.outbox, cfg.Listen, log)
@@ -79,7 +84,7 @@ func run(ctx context.Context, cfg Config, session *client.Session, listener net.
 		serveErr error
 	)
 	serving.Go(func() {
-		defer cancel()
+		defer cancel(nil)
 		serveErr = server.Serve(listener)
 	})
 	log.Info("the bridge is ready for the local program",
@@ -97,6 +102,9 @@ func run(ctx context.Context, cfg Config, session *client.Session, listener net.
 	}
 	serving.Wait()
 	log.Info("the bridge has ended")
+	if cause := context.Cause(ctx); errors.Is(cause, custerrors.NotAuthenticated) {
+		return fmt.Errorf("token: %w", cause)
+	}
 	if !errors.Is(serveErr, http.ErrServerClosed) {
 		return fmt.Errorf("listen: %w", serveErr)
 	}
@@ -113,15 +121,15 @@ func redacted(server string) string {
 }
 
 // converse sends what the script holds after its first n messages and what is added to it. It calls got with each message that the
-// other side writes after the cursor, which is one of this session. It returns the error that ended the session, or that of ctx.
-func (b *bridge) converse(ctx context.Context, s *script, n int, after client.Cursor, got func(client.Message)) error {
+// other side writes after the cursor, which is one of this session, opened. It returns the error that ended the session, or that of ctx.
+func (b *bridge) converse(ctx context.Context, c *codec, s *script, n int, after client.Cursor, got func(client.Message)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var (
 		place   atomic.Value // a client.Cursor, behind what has been read
 		sending sync.WaitGroup
 	)
 	place.Store(after)
-	sending.Go(func() { b.send(ctx, s, n, &place) })
+	sending.Go(func() { b.send(ctx, c, s, n, &place) })
 	defer sending.Wait()
 	defer cancel()
 	for {
@@ -129,7 +137,11 @@ func (b *bridge) converse(ctx context.Context, s *script, n int, after client.Cu
 		if err != nil {
 			return err
 		}
-		for _, m := range batch.Messages {
+		messages, err := b.opened(c, batch.Messages)
+		if err != nil {
+			return err
+		}
+		for _, m := range messages {
 			got(m)
 		}
 		after = batch.Next
@@ -138,11 +150,11 @@ func (b *bridge) converse(ctx context.Context, s *script, n int, after client.Cu
 }
 
 // send sends what the script holds after its first n messages and what is added to it, until ctx ends or the server takes no more.
-func (b *bridge) send(ctx context.Context, s *script, n int, place *atomic.Value) {
+func (b *bridge) send(ctx context.Context, c *codec, s *script, n int, place *atomic.Value) {
 	for {
 		rest, grown := s.after(n)
 		if len(rest) > 0 {
-			if !b.sendAll(ctx, rest, place) {
+			if !b.sendAll(ctx, c, rest, place) {
 				return
 			}
 			n += len(rest)
@@ -158,8 +170,16 @@ func (b *bridge) send(ctx context.Context, s *script, n int, place *atomic.Value
 
 // sendAll sends the messages and reports whether more can follow. If the server refuses them together, it sends each alone, and
 // leaves out those that are refused again.
-func (b *bridge) sendAll(ctx context.Context, messages []client.Message, place *atomic.Value) bool {
-	_, err := b.line.post(ctx, messages, place.Load().(client.Cursor)) // converse reads what it returns, too
+func (b *bridge) sendAll(ctx context.Context, c *codec, messages []client.Message, place *atomic.Value) bool {
+	closed, err := c.close(messages)
+	if err != nil {
+		b.log.Error("what the local program wrote cannot be sealed", "why", err)
+		return false
+	}
+	_, err = b.line.post(ctx, closed, place.Load().(client.Cursor)) // converse reads what it returns, too
+	if err != nil && isRefusal(err) {
+		c.takeBack(messages)
+	}
 	switch {
 	case err == nil, errors.Is(err, errPerhapsWritten):
 		b.log.Info("sent to the other side", "first", messages[0].Kind, "messages", len(messages))
@@ -168,7 +188,7 @@ func (b *bridge) sendAll(ctx context.Context, messages []client.Message, place *
 		return false
 	case len(messages) > 1:
 		for i := range messages {
-			if !b.sendAll(ctx, messages[i:i+1], place) {
+			if !b.sendAll(ctx, c, messages[i:i+1], place) {
 				return false
 			}
 		}

@@ -25,11 +25,13 @@ func TestCheckTakesWhatIsRight(t *testing.T) {
 		"longest key":       func(c *Config) { c.Key = strings.Repeat("钥", 32) },
 		"no hosts":          func(c *Config) { c.Listen, c.Forward = ":1", ":2" },
 		"any free port":     func(c *Config) { c.Listen = "127.0.0.1:0" },
+		"secret and key":    func(c *Config) { c.Secret = "one" },
+		"secret alone":      func(c *Config) { c.Secret, c.Key = "one", "" },
 		"IPv6":              func(c *Config) { c.Forward = "[::1]:50000" },
 	} {
 		c := validConfig()
 		change(&c)
-		if _, err := c.session(http.DefaultTransport); err != nil {
+		if _, _, err := c.session(http.DefaultTransport); err != nil {
 			t.Errorf("%s: got %v, want no error", name, err)
 		}
 	}
@@ -48,6 +50,8 @@ func TestCheckNamesEachMistake(t *testing.T) {
 		"no key":            {func(c *Config) { c.Key = "" }, "key: both sides need"},
 		"blank key":         {func(c *Config) { c.Key = " " }, "key: both sides need"},
 		"long key":          {func(c *Config) { c.Key = strings.Repeat("a", 33) }, "key: both sides need"},
+		"no UTF-8":          {func(c *Config) { c.Secret = "\xff" }, "secret: it is not UTF-8"},
+		"long key, secret":  {func(c *Config) { c.Key, c.Secret = strings.Repeat("a", 33), "one" }, "key: both sides need"},
 		"no role":           {func(c *Config) { c.Role = "" }, "role: "},
 		"no listen":         {func(c *Config) { c.Listen = "" }, "listen: it is empty"},
 		"no port":           {func(c *Config) { c.Listen = "localhost" }, "listen: address localhost"},
@@ -58,7 +62,7 @@ func TestCheckNamesEachMistake(t *testing.T) {
 	} {
 		c := validConfig()
 		test.change(&c)
-		_, err := c.session(http.DefaultTransport)
+		_, _, err := c.session(http.DefaultTransport)
 		if err == nil {
 			t.Errorf("%s: got no error, want one", name)
 			continue

@@ -17,6 +17,7 @@ type line struct {
 	// set at construction
 	session *client.Session
 	log     *slog.Logger
+	giveUp  func(error) // ends the bridge: the server does not take its token, and would not the next time
 }
 
 // post writes the messages, all or none, and returns what the other role has written after the cursor by then. A cursor that is not
@@ -77,6 +78,9 @@ func (l *line) insist(ctx context.Context, do func() error) (repeated bool, err 
 	for ; ; repeated = true {
 		err := do()
 		switch {
+		case errors.Is(err, custerrors.NotAuthenticated):
+			l.giveUp(err)
+			return repeated, err
 		case ctx.Err() != nil:
 			return repeated, ctx.Err()
 		case err == nil, isOver(err), isRefusal(err), client.NothingYet(err):

@@ -25,7 +25,7 @@ func newLine(t *testing.T, handler http.HandlerFunc) (*line, *lines) {
 		t.Fatal(err)
 	}
 	log := newLines(t, "line")
-	return &line{session: session, log: logTo(log)}, log
+	return &line{session: session, log: logTo(log), giveUp: func(err error) { t.Errorf("got %v, want the bridge to go on", err) }}, log
 }
 
 func TestLineTellsItsOwnEarlierWriteFromAnother(t *testing.T) {

@@ -49,7 +49,7 @@ type running struct {
 }
 
 // startBridge runs a bridge until the test ends.
-func startBridge(t *testing.T, server, key string, role client.Role, forward string) running {
+func startBridge(t *testing.T, server, key string, role client.Role, forward string, change ...func(*Config)) running {
 	t.Helper()
 	listener := apptest.Listen(t)
 	r := running{url: "http://" + listener.Addr().String(), log: newLines(t, string(role)+"'s bridge")}
@@ -57,15 +57,18 @@ func startBridge(t *testing.T, server, key string, role client.Role, forward str
 		Server: server, Key: key, Role: role, Listen: listener.Addr().String(), Forward: forward,
 		Logger: logTo(r.log),
 	}
+	for _, c := range change {
+		c(&cfg)
+	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	session, err := cfg.session(transport)
+	session, keys, err := cfg.session(transport)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var serving sync.WaitGroup
 	serving.Go(func() {
-		if err := run(ctx, cfg, session, listener); err != nil {
+		if err := run(ctx, cfg, session, keys, listener); err != nil {
 			t.Errorf("the %s's bridge: got %v, want no error", role, err)
 		}
 	})

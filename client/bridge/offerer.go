@@ -66,18 +66,21 @@ func (b *bridge) offerScript(ctx context.Context, s *script) {
 		}
 	})
 
-	batch, err := b.open(ctx, s, takeovers)
+	c, batch, err := b.open(ctx, s, takeovers)
 	for err == nil {
-		for _, m := range batch.Messages { // the other side may have answered before the opening has returned
-			collect(m)
+		var messages []client.Message // the other side may have answered before the opening has returned
+		if messages, err = b.opened(c, batch.Messages); err == nil {
+			for _, m := range messages {
+				collect(m)
+			}
+			err = b.converse(ctx, c, s, 1, batch.Next, collect)
 		}
-		err = b.converse(ctx, s, 1, batch.Next, collect)
 		switch {
 		case inbox.begun() || ctx.Err() != nil:
 		case isOver(err):
 			b.log.Warn("the session ended before the other side answered; opening it again")
 			if err = sleep(ctx, reopenPause); err == nil {
-				batch, err = b.open(ctx, s, 0)
+				c, batch, err = b.open(ctx, s, 0)
 			}
 		}
 	}
@@ -88,6 +91,9 @@ func (b *bridge) offerScript(ctx context.Context, s *script) {
 			b.leave(ctx)
 		}
 		return
+	case errors.Is(err, errOtherSecret):
+		b.log.Error("the other side's sdp does not open: give both sides the same secret; waiting for another sdp of the local program", "why", err)
+		b.leave(ctx)
 	case inbox.begun():
 		b.log.Info("the session has ended after the other side's answer; a new sdp of the local program opens the next")
 	case errors.Is(err, custerrors.SdpAlreadyExist):
@@ -100,20 +106,25 @@ func (b *bridge) offerScript(ctx context.Context, s *script) {
 
 // open opens the session with the script's sdp. A session in the way is from an earlier start of the program: open ends it, as often
 // as takeovers says. If only its opener can end it (--role-tickets), which was another bridge, open waits until it has expired.
-func (b *bridge) open(ctx context.Context, s *script, takeovers int) (client.Batch, error) {
+func (b *bridge) open(ctx context.Context, s *script, takeovers int) (*codec, client.Batch, error) {
 	for told := false; ; {
 		first, _ := s.after(0)
-		batch, err := b.line.post(ctx, first[:1], "")
+		c := b.newCodec()
+		sdp, err := c.close(first[:1])
+		if err != nil {
+			return nil, client.Batch{}, err
+		}
+		batch, err := b.line.post(ctx, sdp, "")
 		switch {
 		case err == nil:
 			b.log.Info("opened a session with the local program's sdp; waiting for the other side")
-			return batch, nil
+			return c, batch, nil
 		case errors.Is(err, errPerhapsWritten): // begin anew: an answerer that has read it gets the same again
 		case errors.Is(err, custerrors.SdpAlreadyExist) && takeovers > 0:
 			takeovers--
 			b.log.Warn("a session of an earlier start of the program is still open; ending it")
 		default:
-			return client.Batch{}, err
+			return nil, client.Batch{}, err
 		}
 		err = b.line.end(ctx)
 		if errors.Is(err, custerrors.NotAllowed) {
@@ -125,7 +136,7 @@ func (b *bridge) open(ctx context.Context, s *script, takeovers int) (client.Bat
 			err = sleep(ctx, reopenPause)
 		}
 		if err != nil {
-			return client.Batch{}, err
+			return nil, client.Batch{}, err
 		}
 	}
 }

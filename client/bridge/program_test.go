@@ -165,11 +165,11 @@ type both struct {
 }
 
 // newBoth starts the bridges. The programs are down.
-func newBoth(t *testing.T, server, key string) *both {
+func newBoth(t *testing.T, server, key string, change ...func(*Config)) *both {
 	t.Helper()
 	b := &both{offer: newFake(t), answer: newFake(t)}
-	b.besideOffer = startBridge(t, server, key, client.Offer, b.offer.address)
-	b.besideAnswer = startBridge(t, server, key, client.Answer, b.answer.address)
+	b.besideOffer = startBridge(t, server, key, client.Offer, b.offer.address, change...)
+	b.besideAnswer = startBridge(t, server, key, client.Answer, b.answer.address, change...)
 	b.offer.beside(b.besideOffer)
 	b.answer.beside(b.besideAnswer)
 	return b

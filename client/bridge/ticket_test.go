@@ -32,7 +32,7 @@ func TestASessionWhoseTicketIsLostIsWaitedOut(t *testing.T) {
 	if err := s.add(sdp("offer")); err != nil {
 		t.Fatal(err)
 	}
-	batch, err := b.open(t.Context(), s, 1)
+	_, batch, err := b.open(t.Context(), s, 1)
 	if err != nil || batch.Next != client.Cursor("1") || opens != 2 {
 		t.Errorf("got %+v, %v after %d attempts, want the session opened by the second", batch, err, opens)
 	}
