@@ -66,6 +66,7 @@ func run(args []string) error {
 	switch command, _, _ := strings.Cut(parsed.Command(), " "); command {
 	case "bridge":
 		c.env.checkNames(parsed.Model.Node, bridgePrefix)
+		warnOfModes(log, parsed.Flags())
 		return c.Bridge.run(ctx, log, wrong)
 	case "token":
 		return c.Token.run(os.Stdout, wrong)
