@@ -43,6 +43,9 @@ var typedBy = map[string][2]string{
 
 	deriveKeys: {"client/seal/example_test.go", deriveKeys},
 	useKeys:    {"client/seal/example_test.go", useKeys},
+	`err := pionsignal.Connect(ctx, pc, url, "", pionsignal.WithSecret("correct horse battery staple"))`: {
+		"client/pionsignal/example_test.go", `pionsignal.WithSecret("correct horse battery staple")`,
+	},
 
 	"go run ./client/examples/browser-to-pion": {"test/browser/run", "./client/examples/browser-to-pion"},
 	"go run . serve --help":                    {"test/program/main_test.go", `"--help"`},
