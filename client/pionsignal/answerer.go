@@ -4,13 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"signal-server/client"
 	"signal-server/custerrors"
 )
 
-// These times decide when a round of ConnectNew is lost. An offerer or answerer that was killed is back within 5 s of them.
+// These times decide when a round of ConnectNew is lost, and presence when Connect is. An offerer or answerer that was killed is back within
+// 5 s of them.
 const (
 	// silence is how long the answerer waits for the connection when both sides have said everything. It grows with each loss, so that a
 	// pair whose network is slow connects in a later round.
@@ -19,6 +21,8 @@ const (
 	longSilence = 10 * time.Second
 	// grace is for two that are about to connect.
 	grace = 2 * time.Second
+	// presence is how long an offerer may take to send the first of its candidates: a mobile uplink takes seconds.
+	presence = 5 * time.Second
 	// lastChance is for two that have connected on the other side, whose end of the session this side sees first.
 	lastChance = time.Second
 )
@@ -54,7 +58,10 @@ func (h *handshake) runAnswerer(ctx context.Context) error {
 		return fmt.Errorf("sending the answer: %w", err)
 	}
 	h.exchanged.Store(true)
-	if !h.again {
+	switch {
+	case h.single != nil:
+		return h.converseWithOneWhoIsThere(ctx)
+	case !h.again:
 		return h.converse(ctx)
 	}
 	gathering, cancel := context.WithTimeout(ctx, h.patience(longSilence))
@@ -87,6 +94,30 @@ func (h *handshake) awaitUnanswered(ctx context.Context) error {
 			return fmt.Errorf("waiting for an offer that nobody has answered: %w", custerrors.KeyIsExpired)
 		}
 	}
+}
+
+// errGone says that nobody is there to connect with.
+var errGone = fmt.Errorf("the peer is gone, whose offer was there: it has sent no candidates: %w", ErrSpent)
+
+// converseWithOneWhoIsThere is converse for Connect: it gives up, and ends the session, if the offer has no candidates and none come. An
+// offerer of Connect sends its candidates as soon as it has the answer. One that was killed before leaves an offer for waitingTTL.
+func (h *handshake) converseWithOneWhoIsThere(ctx context.Context) error {
+	if strings.Contains(h.pc.RemoteDescription().SDP, "a=candidate:") {
+		return h.converse(ctx)
+	}
+	listening, give := context.WithCancelCause(ctx)
+	defer give(nil)
+	defer time.AfterFunc(presence, func() {
+		if !h.heard.Load() {
+			give(errGone)
+		}
+	}).Stop()
+	err := h.converse(listening)
+	if errors.Is(context.Cause(listening), errGone) {
+		h.relieve(ctx, 0)
+		return errGone
+	}
+	return err
 }
 
 // relieve ends the session whose offer this answerer has read, unless it ends by itself within d. A session that has been answered, and in

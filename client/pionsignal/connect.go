@@ -34,7 +34,8 @@ import (
 // offered because it came first, or of this side's own former life. With WithRole(client.Answer) it works as Answer does.
 //
 // What cannot be done with one PeerConnection is an error that is ErrSpent too: a peer that was killed after its offer was answered, or
-// within 2 s before that, is not there to connect with. ConnectNew goes on with another PeerConnection.
+// within 2 s before that, is not there to connect with. That shows after 5 s if it has sent no candidates, and otherwise when ICE fails, after
+// 30 s. ConnectNew goes on with another PeerConnection.
 //
 // Other errors and handlers are those of Offer. pc is left open.
 func Connect(ctx context.Context, pc *webrtc.PeerConnection, url, key string, opts ...Option) error {

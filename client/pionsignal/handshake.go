@@ -55,6 +55,7 @@ type handshake struct {
 	// atomic
 	opened    atomic.Bool // the offerer's first write may have opened the session, and it is not over
 	exchanged atomic.Bool // each side has the other's description: the connection no longer depends on the session
+	heard     atomic.Bool // the peer has written a candidate
 	sentAll   atomic.Bool // the end of candidates is posted
 	gotAll    atomic.Bool // the peer's end of candidates was read
 }
@@ -129,7 +130,8 @@ func (h *handshake) run(ctx context.Context) error {
 }
 
 // await returns how the handshake ends, and whether signal still runs. A failure of signal decides only as long as the connection
-// depends on signaling, or if the session is lost and another round may follow. Otherwise it is only mentioned, if the connection fails.
+// depends on signaling, if nobody is there, or if the session is lost and another round may follow. Otherwise it is only mentioned, if the
+// connection fails.
 func (h *handshake) await(ctx context.Context, signaled <-chan error) (err error, running bool) {
 	var trouble error
 	for running = true; ; {
@@ -138,7 +140,7 @@ func (h *handshake) await(ctx context.Context, signaled <-chan error) (err error
 			return because(err, trouble), running
 		case trouble = <-signaled:
 			running, signaled = false, nil
-			if trouble != nil && (!h.exchanged.Load() || h.follows(trouble)) {
+			if trouble != nil && (!h.exchanged.Load() || h.follows(trouble) || errors.Is(trouble, errGone)) {
 				return trouble, false
 			}
 		case <-ctx.Done():

@@ -228,6 +228,7 @@ func (h *handshake) applyCandidate(ctx context.Context, data string) {
 	if h.pc.RemoteDescription() == nil {
 		return // it belongs to the session before: see WithCursor
 	}
+	h.heard.Store(true)
 	data, err := h.codec.readCandidate(data)
 	var c webrtc.ICECandidateInit
 	if err == nil {

@@ -309,14 +309,39 @@ func TestConnectLeavesWhatIsAnswered(t *testing.T) {
 
 // Whoever answers an offer whose offerer was killed cannot go on with the same PeerConnection, and learns what can.
 func TestConnectWithOneThatIsGone(t *testing.T) {
-	w := newWorld(t)
-	if _, err := w.session("key", client.Offer).Exchange(t.Context(), offered(t), "", 0); err != nil {
-		t.Fatal(err)
+	for name, c := range map[string]struct {
+		candidates []string
+		want       error
+		text       string
+	}{
+		"with candidates":    {[]string{`{"candidate":"candidate:1 1 udp 2130706431 127.0.0.1 9 typ host","sdpMid":"0","sdpMLineIndex":0}`}, pionsignal.ErrICE, "ICE failed"},
+		"without candidates": {nil, pionsignal.ErrSpent, "it has sent no candidates"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			dead := offered(t)
+			dead.Candidates = c.candidates
+			if _, err := w.session("key", client.Offer).Exchange(t.Context(), dead, "", 0); err != nil {
+				t.Fatal(err)
+			}
+			pc := newPC(t, func(s *webrtc.SettingEngine) {
+				if c.candidates != nil {
+					s.SetICETimeouts(time.Second, time.Second, 100*time.Millisecond)
+				}
+			})
+			negotiated(t, pc)
+			ctx := within(t, 20*time.Second)
+			err := pionsignal.Connect(ctx, pc, w.server.URL, "key", pionsignal.WithHTTPClient(&http.Client{Transport: w.wire}))
+			wantError(t, err, c.text, c.want, pionsignal.ErrSpent)
+			wantError(t, err, "ConnectNew")
+			if c.candidates == nil { // nobody else is to answer it
+				if _, err := w.session("key", client.Answer).Messages(t.Context(), "", 0); !errors.Is(err, custerrors.KeyIsExpired) {
+					t.Errorf("afterwards the session says %v, want %v", err, custerrors.KeyIsExpired)
+				}
+			}
+		})
 	}
-	pc := newPC(t, func(s *webrtc.SettingEngine) { s.SetICETimeouts(time.Second, time.Second, 100*time.Millisecond) })
-	negotiated(t, pc)
-	err := pionsignal.Connect(within(t, 30*time.Second), pc, w.server.URL, "key", pionsignal.WithHTTPClient(&http.Client{Transport: w.wire}))
-	wantError(t, err, "ConnectNew", pionsignal.ErrICE, pionsignal.ErrSpent)
 }
 
 func TestConnectIsCancelled(t *testing.T) {
