@@ -36,6 +36,9 @@
 //
 // Besides these, each side reports the outcome in one more, POST /{role}/outcome; see WithoutReport.
 //
+// That is so for Offer, Answer and ConnectNew. In Connect each side asks first who offers, the answerer asks whether the offer is answered
+// already, and the offerer gathers candidates when it has the answer, and sends them then.
+//
 // If gathering takes longer, the offerer's first write does not wait for the answer. Later candidates are posted as they come: one
 // request posts all that came during the request before. Meanwhile each side reads by long poll until it is connected.
 //
