@@ -3,6 +3,7 @@ package pionsignal_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"os"
@@ -22,6 +23,7 @@ import (
 	"signal-server/client/pionsignal"
 	"signal-server/client/seal"
 	"signal-server/custerrors"
+	"signal-server/test/until"
 )
 
 // side is one side of a call: its only PeerConnection, and a data channel that both sides make.
@@ -76,12 +78,23 @@ func call(t *testing.T, w *world, key string, one, other side, between func()) {
 	}
 }
 
+// awaitCounted is wantCounted for reports of Connect's own Client, which go on in the background.
+func (w *world) awaitCounted(want ...string) {
+	w.t.Helper()
+	until.Nil(w.t, 20*time.Second, func() error {
+		if got := w.counted(); !slices.Equal(got, want) {
+			return fmt.Errorf("the server counted %q, want %q", got, want)
+		}
+		return nil
+	})
+}
+
 func at(w *world, request string) func() { return func() { w.wire.await(w.t, request) } }
 
 func TestConnect(t *testing.T) {
 	w := newWorld(t)
 	call(t, w, "key", newSide(t), newSide(t), at(w, "POST /offer/messages"))
-	w.wantCounted("offer connected host: 1", "answer connected host: 1")
+	w.awaitCounted("offer connected host: 1", "answer connected host: 1")
 	got := w.wire.take()
 	for _, want := range []string{"GET /answer/messages", "POST /offer/messages?wait", "POST /answer/messages", "DELETE /session"} {
 		if n := len(got) - len(slices.DeleteFunc(slices.Clone(got), func(s string) bool { return s == want })); n == 0 {
@@ -406,7 +419,7 @@ func TestConnectWithAToken(t *testing.T) {
 		}
 	}())
 	call(t, w, "key", newSide(t, pionsignal.WithToken(token)), newSide(t, renewed), func() {})
-	w.wantCounted("offer connected host: 1", "answer connected host: 1")
+	w.awaitCounted("offer connected host: 1", "answer connected host: 1")
 
 	for name, opts := range map[string][]pionsignal.Option{
 		"no token":                  nil,
