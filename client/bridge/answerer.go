@@ -97,11 +97,15 @@ func (b *bridge) collectNew(inbox *script) func(client.Message) {
 
 // await waits until a session is open, and returns the first messages of the other side, beginning with its sdp.
 func (b *bridge) await(ctx context.Context) (client.Batch, error) {
-	for {
+	for told := false; ; {
 		asked := time.Now()
 		batch, err := b.line.read(ctx, "")
 		if err == nil {
 			return batch, nil
+		}
+		if isRefusal(err) && !told {
+			told = true
+			b.log.Warn("the server does not let this side read yet; asking again until it does", "why", err)
 		}
 		if err := sleep(ctx, askAgain-time.Since(asked)); err != nil {
 			return client.Batch{}, err

@@ -43,3 +43,25 @@ func TestASessionWhoseTicketIsLostIsWaitedOut(t *testing.T) {
 		t.Errorf("got %v with ticket %q, want the session ended with the ticket that came", err, shown)
 	}
 }
+
+// An answerer that may not read, because another client has answered the session or its token is for another key, says so once and goes on.
+func TestAnAnswererThatMayNotReadSaysSo(t *testing.T) {
+	asked := make(chan struct{}, 2)
+	l, log := newLine(t, func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case asked <- struct{}{}:
+			w.WriteHeader(http.StatusForbidden)
+			io.WriteString(w, `{"msg":"`+string(custerrors.NotAllowed)+`","data":null}`)
+		default:
+			io.WriteString(w, `{"msg":"","data":{"next":"1","messages":[{"type":"sdp","data":"offer"}]}}`)
+		}
+	})
+	b := &bridge{line: l, log: logTo(log)}
+	batch, err := b.await(t.Context())
+	if err != nil || len(batch.Messages) != 1 || len(asked) != 2 {
+		t.Errorf("got %+v, %v after %d refusals, want the offer after 2", batch, err, len(asked))
+	}
+	if got := log.count("does not let this side read yet"); got != 1 {
+		t.Errorf("got it logged %d times, want once", got)
+	}
+}
