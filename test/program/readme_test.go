@@ -1,8 +1,10 @@
 package program_test
 
 import (
+	"bufio"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -11,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"signal-server/app/apptest"
 	"signal-server/cache/memory"
@@ -115,16 +118,59 @@ func blockOf(t *testing.T, page, kind, begin string) []string {
 	return nil
 }
 
-// TestHello holds the program that the README shows against the one that is built and tested.
+// TestHello holds the program that the README shows against the one in client/examples, and runs it as two processes. The server's address
+// is all that differs.
 func TestHello(t *testing.T) {
-	program, err := os.ReadFile("client/examples/hello/main.go")
+	const example = "client/examples/hello/main.go"
+	program, err := os.ReadFile(example)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, code, _ := strings.Cut(string(program), "package main\n") // below what says what it is
-	want := "package main\n" + strings.TrimSuffix(code, "\n")
-	if got := strings.Join(blockOf(t, "README.md", "go", "package main"), "\n"); got != want {
+	before, code, _ := strings.Cut(string(program), "package main\n") // below what says what it is
+	if got, want := strings.Join(blockOf(t, "README.md", "go", "package main"), "\n"), strings.TrimSpace("package main\n"+code); got != want {
 		t.Errorf("the README's program: got\n%s\nwant\n%s", got, want)
+	}
+	config := apptest.Defaults()
+	store, err := memory.New(memory.Config{Limits: config.Limits, Memory: memory.MinMemory})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := apptest.Serve(t, apptest.Listen(t), config, store)
+	here := t.TempDir() + "/main.go"
+	if err := os.WriteFile(here, []byte(before+"package main\n"+strings.ReplaceAll(code, "http://localhost:8080", server.URL)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	overlay, hello := t.TempDir()+"/overlay.json", t.TempDir()+"/hello"
+	root, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(overlay, fmt.Appendf(nil, `{"Replace":{%q:%q}}`, root+"/"+example, here), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("go", "build", "-overlay", overlay, "-o", hello, "./client/examples/hello").CombinedOutput(); err != nil { // #nosec G204
+		t.Fatalf("building it: got %v\n%s", err, out)
+	}
+	var heard [2]*bufio.Scanner
+	for i := range heard {
+		p := exec.CommandContext(t.Context(), hello) // ends with the test
+		out, err := p.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Stderr = p.Stdout
+		if err := p.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { p.Wait() })
+		defer time.AfterFunc(time.Minute, func() { p.Process.Kill() }).Stop()
+		heard[i] = bufio.NewScanner(out)
+	}
+	for i, lines := range heard {
+		lines.Scan()
+		if got, want := lines.Text(), "hello"; got != want {
+			t.Errorf("process %d: got %q, want %q", i+1, got, want)
+		}
 	}
 }
 

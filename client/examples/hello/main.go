@@ -1,17 +1,11 @@
-// Command hello says hello to another one that was started with the same key, in either order. Type this into two terminals, beside a
-// server on this machine; the variable SERVER names another one:
-//
-//	go run ./client/examples/hello KEY
+// Command hello says hello to another one, or to the README's page, which it meets under the key K at a server on this machine, in either
+// order. The README shows it, and a test runs it as it stands there.
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log"
-	"os"
-	"os/signal"
-	"strings"
 
 	"github.com/pion/webrtc/v4"
 
@@ -19,7 +13,6 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	pc, err := webrtc.NewPeerConnection(webrtc.Configuration{})
 	if err != nil {
 		log.Fatal(err)
@@ -29,21 +22,10 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	chat.OnOpen(func() { chat.SendText(fmt.Sprint("hello from process ", os.Getpid())) })
-	chat.OnMessage(func(m webrtc.DataChannelMessage) {
-		if string(m.Data) == "bye" { // the other one has heard this one
-			stop()
-			return
-		}
-		fmt.Println(string(m.Data))
-		chat.SendText("bye")
-	})
-	chat.OnClose(stop)
-
-	server := cmp.Or(os.Getenv("SERVER"), "http://localhost:8080")
-	if err := pionsignal.Connect(ctx, pc, server, strings.Join(os.Args[1:], " ")); err != nil {
+	chat.OnOpen(func() { chat.SendText("hello") })
+	chat.OnMessage(func(m webrtc.DataChannelMessage) { fmt.Println(string(m.Data)) })
+	if err := pionsignal.Connect(context.Background(), pc, "http://localhost:8080", "K"); err != nil {
 		log.Fatal(err)
 	}
-	<-ctx.Done() // both have heard the other, or somebody has pressed ^C
-	pc.Close()
+	select {} // until ^C
 }
