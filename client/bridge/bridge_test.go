@@ -19,7 +19,7 @@ func TestBridgesCarryEverythingInOrder(t *testing.T) {
 	const key = "a-key-that-no-log-may-show"
 	b := newBoth(t, startServer(t), key)
 	b.offer.start()
-	b.answer.start().answerWith("answer-secret")
+	b.answer.answerWith("answer-secret").start()
 	var fromOffer, fromAnswer []client.Message
 	for i := range 40 {
 		fromOffer = append(fromOffer, candidate(fmt.Sprintf("offer-secret %d", i)))
@@ -70,7 +70,7 @@ func TestServerMayBeUpLate(t *testing.T) {
 	l.Close()
 	b := newBoth(t, "http://"+address, "k")
 	b.offer.start()
-	b.answer.start().answerWith("answer")
+	b.answer.answerWith("answer").start()
 	b.offer.post(sdp("offer"))
 	b.besideOffer.log.want(t, "the server does not serve")
 	b.besideAnswer.log.want(t, "the server does not serve")
@@ -90,7 +90,7 @@ func TestServerMayForget(t *testing.T) {
 	b.besideOffer.log.want(t, "opening it again")
 	b.besideAnswer.log.want(t, "going on where the last one ended")
 	b.offer.start()
-	b.answer.start().answerWith("answer")
+	b.answer.answerWith("answer").start()
 	b.answer.want(sdp("offer"), candidate("c1"))
 	b.offer.want(sdp("answer"))
 }
@@ -116,7 +116,7 @@ func TestUnansweredOfferOutlivesItsSession(t *testing.T) {
 	b.besideOffer.log.want(t, "opening it again")
 	b.besideAnswer.log.want(t, "going on where the last one ended")
 	b.offer.start()
-	b.answer.start().answerWith("answer")
+	b.answer.answerWith("answer").start()
 	b.offer.want(sdp("answer"))
 	b.answer.want(sdp("offer"), candidate("c1"))
 }
@@ -124,13 +124,13 @@ func TestUnansweredOfferOutlivesItsSession(t *testing.T) {
 func TestSecondSDPOpensANewSession(t *testing.T) {
 	b := newBoth(t, startServer(t), "k")
 	b.offer.start()
-	b.answer.start().answerWith("answer 1")
+	b.answer.answerWith("answer 1").start()
 	b.offer.post(sdp("offer 1"), candidate("c1"))
 	b.answer.want(sdp("offer 1"), candidate("c1"))
 	b.offer.want(sdp("answer 1"))
 
 	b.answer.stop()
-	b.answer.start().answerWith("answer 2")
+	b.answer.answerWith("answer 2").start()
 	b.offer.stop()
 	b.offer.start().post(sdp("offer 2"), candidate("c2"))
 	b.answer.want(sdp("offer 2"), candidate("c2"))
@@ -150,7 +150,7 @@ func TestBridgeTakesItsKeyOver(t *testing.T) {
 	b.offer.start().post(sdp("offer 2"))
 	b.besideOffer.log.want(t, "a session of an earlier start of the program is still open; ending it")
 	b.besideAnswer.log.want(t, "the session has ended")
-	b.answer.start().answerWith("answer")
+	b.answer.answerWith("answer").start()
 	b.answer.want(sdp("offer 2"))
 	b.offer.want(sdp("answer"))
 }
@@ -175,7 +175,7 @@ func TestSessionEndsWithTheOffersBridge(t *testing.T) {
 	server := startServer(t)
 	b := newBoth(t, server, "k")
 	b.offer.start()
-	b.answer.start().answerWith("answer")
+	b.answer.answerWith("answer").start()
 	b.offer.post(sdp("offer"))
 	b.offer.want(sdp("answer"))
 	b.besideOffer.stop()
@@ -204,7 +204,7 @@ func TestProgramThatGoesBeforeItAnswersGetsEverythingAgain(t *testing.T) {
 func TestSecondAnswerIsLeftOut(t *testing.T) {
 	b := newBoth(t, startServer(t), "k")
 	b.offer.start()
-	b.answer.start().answerWith("answer")
+	b.answer.answerWith("answer").start()
 	b.offer.post(sdp("offer"))
 	b.offer.want(sdp("answer"))
 	b.answer.post(sdp("another"))

@@ -122,11 +122,12 @@ func (f *fake) beside(r running) {
 	f.bridge = r.url
 }
 
-// answerWith makes the program answer each sdp with the given one.
-func (f *fake) answerWith(sdp string) {
+// answerWith makes the program answer each sdp with the given one. A program that is up may have got an sdp already: so it comes before start.
+func (f *fake) answerWith(sdp string) *fake {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.answers = sdp
+	return f
 }
 
 // refuse makes the program answer deliveries with what status returns.
