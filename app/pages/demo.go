@@ -11,7 +11,7 @@ import (
 	"signal-server/client/js"
 )
 
-//go:embed demo/index.html demo/style.css demo/icon.svg demo/*.js demo/vendor/qrcode.js
+//go:embed demo/index.html demo/*.css demo/icon.svg demo/*.js demo/vendor/qrcode.js
 var embedded embed.FS
 
 // Files holds index.html and everything that it loads except the browser client.

@@ -4,10 +4,13 @@
 // The demo page is the files of a static site, embedded. It expects the browser client as client/signal.js beside it, and its own files
 // under web/:
 //
-//	index.html ─▶ app.js ─┬─▶ invitation.js   key, role and mode, in the URL's fragment   no DOM
-//	                      ├─▶ call.js         one RTCPeerConnection, by client/signal.js  no DOM
-//	                      ├─▶ advice.js       what went wrong, and what to do             no DOM
-//	                      └─▶ traffic.js, progress.js, qr.js                              DOM only
+//	index.html ─▶ app.js ─┬─▶ invitation.js        key and secret, in the URL's fragment         no DOM
+//	                      ├─▶ call.js              one RTCPeerConnection, by client/signal.js    no DOM
+//	                      ├─▶ steps.js, advice.js  when what happened, and what to do about it   no DOM
+//	                      ├─▶ invite.js, settings.js, ask.js       before the call               DOM
+//	                      ├─▶ stage.js, chat.js, title.js          the call                      DOM
+//	                      ├─▶ progress.js, traffic.js              for the curious               DOM
+//	                      └─▶ language.js ─▶ texts.js              all that is said, in two languages
 package pages
 
 import (

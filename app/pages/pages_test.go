@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -12,7 +13,7 @@ import (
 	"signal-server/app/pages"
 )
 
-// TestEveryMsgIsTold checks that the page explains each msg of the server.
+// TestEveryMsgIsTold checks that the page explains each msg of the server, in English and in Chinese.
 func TestEveryMsgIsTold(t *testing.T) {
 	msgs, err := fs.ReadFile(pages.Files, "msgs.js")
 	if err != nil {
@@ -37,8 +38,9 @@ func TestEveryMsgIsTold(t *testing.T) {
 			t.Fatal(err)
 		}
 		found++
-		if !strings.Contains(string(msgs), "\n  '"+text+"': '") {
-			t.Errorf("msgs.js: got nothing for %s, want its meaning", text)
+		told := regexp.MustCompile(`\n  '` + regexp.QuoteMeta(text) + `': \['[^']*[a-z]{2}[^']*', '[^']*\p{Han}[^']*'\],\n`)
+		if !told.Match(msgs) {
+			t.Errorf("msgs.js: got nothing for %s, want its meaning in two languages", text)
 		}
 		return true
 	})
@@ -65,6 +67,41 @@ func TestNothingMakesMarkup(t *testing.T) {
 			if strings.Contains(line, forbidden) {
 				t.Errorf("%s: got %s, want none of it", name, forbidden)
 			}
+		}
+	}
+}
+
+// TestPageHasNoTextOfItsOwn checks that what index.html says is named in the table of texts, which has it in each language: only what a
+// browser without JavaScript shows is written there.
+func TestPageHasNoTextOfItsOwn(t *testing.T) {
+	content, err := fs.ReadFile(pages.Files, "index.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts, err := fs.ReadFile(pages.Files, "texts.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := regexp.MustCompile(`(?s)<noscript>.*?</noscript>|<title>.*?</title>|<p class="name">.*?</p>`).ReplaceAllString(string(content), "")
+	_, body, found := strings.Cut(page, "<body")
+	if !found {
+		t.Fatal("got no body")
+	}
+	for _, text := range regexp.MustCompile(`>([^<>]+)<`).FindAllStringSubmatch(body, -1) {
+		if got := strings.TrimSpace(text[1]); got != "" {
+			t.Errorf("index.html: got the text %q, want data-text", got)
+		}
+	}
+	for _, attribute := range regexp.MustCompile(` (?:aria-label|alt|title)="[^"]*"`).FindAllString(body, -1) {
+		t.Errorf("index.html: got%s, want data-label", attribute)
+	}
+	named := regexp.MustCompile(` data-(?:text|label|placeholder)="(\w+)"`).FindAllStringSubmatch(body, -1)
+	if len(named) < 30 {
+		t.Errorf("got %d named texts, want 30 or more", len(named))
+	}
+	for _, name := range named {
+		if !strings.Contains(string(texts), "\n  "+name[1]+": [") {
+			t.Errorf("texts.js: got nothing for %s, want its text", name[1])
 		}
 	}
 }

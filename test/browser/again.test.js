@@ -23,7 +23,7 @@ async function prepare() {
 }
 
 const open = async (world, server, options) => {
-  const page = await world.page(server.url, options);
+  const page = await world.page(server.quiet, options);
   await page.evaluate(prepare);
   return page;
 };
@@ -159,7 +159,7 @@ inBrowser('event streams hand each candidate over once', async (world) => {
 inBrowser('one page that waits for many leaves connections for others', async (world) => {
   const server = await world.server();
   const waiting = await open(world, server);
-  const other = await world.page(server.url, { beside: waiting });
+  const other = await world.page(server.quiet, { beside: waiting });
   await other.evaluate(prepare);
   const prefix = `many-${Date.now()}`;
   await waiting.evaluate(async (keys) => {

@@ -3,13 +3,19 @@
 import assert from 'node:assert/strict';
 import axe from 'axe-core';
 
+/** Fails if axe finds something on the page, or if it is too wide. */
 export async function examine(page, state) {
   await page.waitForTimeout(200); // colours fade, and are measured
-  await page.evaluate(axe.source);
-  const { violations } = await page.evaluate(() => globalThis.axe.run());
-  const told = violations.map(({ id, help, nodes }) => `${id}: ${help}\n${nodes.map(({ html, failureSummary }) =>
-    `  ${html}\n  ${failureSummary.replaceAll('\n', '\n  ')}`).join('\n')}`);
+  const told = await findings(page);
   assert.deepEqual(told, [], `${state}: ${told.join('\n')}`);
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   assert.ok(overflow <= 0, `${state}: got ${overflow} px to scroll sideways, want none`);
+}
+
+/** What axe finds on the page as it is, in words. */
+export async function findings(page) {
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate(() => globalThis.axe.run());
+  return violations.map(({ id, help, nodes }) => `${id}: ${help}\n${nodes.map(({ html, failureSummary }) =>
+    `  ${html}\n  ${failureSummary.replaceAll('\n', '\n  ')}`).join('\n')}`);
 }

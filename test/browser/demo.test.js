@@ -1,36 +1,50 @@
 // The demo page, as two people use it.
 
 import assert from 'node:assert/strict';
-import { connectBoth, isConnected, openJoiner, openStarter, pressConnect, says } from './demo.js';
+import { areConnected, choose, failure, isWaiting, keyOf, openJoiner, openStarter, says } from './demo.js';
 import { expect } from './expect.js';
 import { PATIENCE, inBrowser } from './world.js';
 
-const failure = (page) => page.getByRole('alert');
 const SECRET = 'correct horse battery staple';
 
-inBrowser('two tabs connect by data channel, the offerer first', async (world) => {
+inBrowser('two tabs say hello after one act: the link is opened', async (world) => {
   const server = await world.server();
-  const { page: starter, link } = await openStarter(world, server.url);
-  const joiner = await openJoiner(world, link);
-  await connectBoth(starter, joiner);
+  const { page: starter } = await openStarter(world, server.url);
+  const opened = starter.waitForEvent('popup');
+  await starter.getByRole('link', { name: 'Open in a new tab' }).click();
+  const joiner = await opened;
+  await areConnected(starter, joiner);
   await says(starter, joiner, 'are you there');
   await says(joiner, starter, 'yes, I am');
 });
 
-inBrowser('two tabs connect by data channel, the answerer first', async (world) => {
+inBrowser('who follows a link before the other side is there is told, and connected when it comes', async (world) => {
+  const server = await world.server();
+  const link = `${server.url}#key=early-${Date.now()}`;
+  const first = await openJoiner(world, link);
+  await expect(first.locator('#alone'), 'the page').toSay(/Nobody else is here yet.*good for two/s, PATIENCE);
+  await isWaiting(first);
+  await first.getByRole('heading', { name: 'Nobody else is here yet' }).waitFor();
+  const second = await openJoiner(world, link);
+  await areConnected(first, second);
+  await says(second, first, 'here I am');
+});
+
+inBrowser('links of earlier pages still join', async (world) => {
   const server = await world.server();
   const { page: starter, link } = await openStarter(world, server.url);
-  const joiner = await openJoiner(world, link);
-  await connectBoth(joiner, starter);
-  await says(starter, joiner, 'are you there');
+  const joiner = await openJoiner(world, `${link}&role=answer&mode=camera`);
+  await areConnected(starter, joiner);
+  assert.equal(await joiner.getByRole('switch', { name: 'Camera' }).getAttribute('aria-checked'), 'false');
 });
 
 inBrowser('both tabs report that they connected, and over what', async (world) => {
   const server = await world.server();
   const { page: starter, link } = await openStarter(world, server.url);
-  const joiner = await openJoiner(world, link);
+  const joiner = await world.page();
   const reports = [starter, joiner].map((page) => page.waitForResponse((response) => response.url().endsWith('/outcome')));
-  await connectBoth(starter, joiner);
+  await joiner.goto(link);
+  await areConnected(starter, joiner);
   for (const response of await Promise.all(reports)) {
     const { result, candidate_type: type, ms } = JSON.parse(response.request().postData());
     assert.deepEqual([result, type, response.status()], ['connected', 'host', 200]);
@@ -43,122 +57,105 @@ inBrowser('two tabs connect by event streams', async (world) => {
   const server = await world.server();
   const { page: starter, link } = await openStarter(world, server.url, { events: true });
   const joiner = await openJoiner(world, link, { events: true });
-  await connectBoth(starter, joiner);
+  await areConnected(starter, joiner);
   await says(joiner, starter, 'by events');
 });
 
-inBrowser('two tabs see each other’s camera', async (world) => {
+inBrowser('one switch seals the call, and the other side gets the secret by the link', async (world) => {
   const server = await world.server();
-  const { page: starter, link } = await openStarter(world, server.url, { mode: 'camera' });
-  const joiner = await openJoiner(world, link);
-  await connectBoth(starter, joiner);
-  for (const page of [starter, joiner]) {
-    await page.waitForFunction(() => {
-      const video = document.querySelector('#remote');
-      return video.videoWidth > 0 && video.getVideoPlaybackQuality().totalVideoFrames > 5;
-    });
-  }
-  await joiner.getByRole('button', { name: 'Camera off' }).click();
-  assert.equal(await joiner.getByRole('button', { name: 'Camera off' }).getAttribute('aria-pressed'), 'true');
+  const { page: starter, link: before } = await openStarter(world, server.url);
+  const code = () => starter.locator('#qr path').getAttribute('d');
+  const codeBefore = await code();
+  await starter.getByRole('switch', { name: 'End-to-end encryption' }).check();
+  const link = await starter.getByLabel('Link for the other side').inputValue();
+  assert.match(link, /#key=[\w-]{22}&secret=[\w-]{22}$/);
+  assert.equal(keyOf(link), keyOf(before));
+  assert.notEqual(await code(), codeBefore, 'the QR code is of the link');
+  const sent = [];
+  const joiner = await world.page();
+  for (const page of [starter, joiner]) page.on('request', (request) => sent.push(`${request.url().replace(/#.*/, '')} ${request.postData() ?? ''}`));
+  await joiner.goto(link);
+  await areConnected(starter, joiner);
+  await says(starter, joiner, 'for your eyes only');
+  const secret = new URLSearchParams(new URL(link).hash.slice(1)).get('secret');
+  assert.ok(sent.some((text) => text.includes('s1.')), 'what is posted is sealed');
+  assert.ok(sent.every((text) => !/candidate:|v=0/.test(text)), 'nothing is posted in the clear');
+  assert.deepEqual([...sent, ...server.lines].filter((text) => text.includes(secret)), [], 'the secret reaches nobody');
 });
 
-inBrowser('the same secret on both sides connects, and seals what passes', async (world) => {
+inBrowser('a secret of one’s own is not in the link, and is asked for', async (world) => {
   const server = await world.server();
   const { page: starter, link } = await openStarter(world, server.url, { secret: SECRET });
   assert.ok(!link.includes('horse'), 'the secret is not in the link');
-  const bodies = [];
-  starter.on('request', (request) => bodies.push(request.postData() ?? ''));
-  const joiner = await openJoiner(world, link, { secret: SECRET });
-  await connectBoth(starter, joiner);
-  await says(starter, joiner, 'for your eyes only');
-  assert.ok(bodies.some((body) => body.includes('s1.')), 'what is posted is sealed');
-  assert.ok(bodies.every((body) => !body.includes('candidate:') && !body.includes('v=0')), 'nothing is posted in the clear');
+  const joiner = await openJoiner(world, link);
+  await expect(joiner.locator('#asking'), 'the page').toSay(/A secret is needed/, PATIENCE);
+  await joiner.getByLabel('Secret', { exact: true }).fill(SECRET);
+  await joiner.keyboard.press('Enter');
+  await areConnected(starter, joiner);
 });
 
 inBrowser('another secret is reported on both sides', async (world) => {
   const server = await world.server();
   const { page: starter, link } = await openStarter(world, server.url, { secret: SECRET });
-  const joiner = await openJoiner(world, link, { secret: 'another one' });
-  for (const page of [starter, joiner]) await pressConnect(page);
+  const joiner = await openJoiner(world, link);
+  await joiner.getByLabel('Secret', { exact: true }).fill('another one');
+  await joiner.getByRole('button', { name: 'Continue' }).click();
   for (const page of [starter, joiner]) {
     await expect(failure(page), 'the failure').toSay(/The secrets do not match.*same secret on both sides/s, PATIENCE);
   }
+  assert.equal(await joiner.evaluate(() => document.activeElement.id), 'again', 'the focus is where one goes on');
 });
 
-inBrowser('a missing secret is reported on both sides', async (world) => {
+inBrowser('a missing secret is reported on one side and asked for on the other', async (world) => {
   const server = await world.server();
   const { page: starter, link } = await openStarter(world, server.url, { secret: SECRET });
   const joiner = await openJoiner(world, link.replace('&sealed=1', ''));
-  for (const page of [starter, joiner]) await pressConnect(page);
-  await expect(failure(joiner), 'the failure').toSay(/A secret is needed/, PATIENCE);
   await expect(failure(starter), 'the failure').toSay(/The other side has no secret/, PATIENCE);
+  await joiner.getByLabel('Secret', { exact: true }).fill(SECRET);
+  await joiner.keyboard.press('Enter');
+  await starter.getByRole('button', { name: 'Try again' }).click();
+  await areConnected(starter, joiner);
 });
 
-inBrowser('two who both start connect, and so do two who both join', async (world) => {
+inBrowser('a key may be chosen, a link pasted, and the role fixed', async (world) => {
   const server = await world.server();
-  const { page: starter } = await openStarter(world, server.url);
-  const key = await starter.getByLabel('Key', { exact: true }).inputValue();
-  const { page: other } = await openStarter(world, server.url);
-  await other.getByLabel('Key', { exact: true }).fill(key);
-  await connectBoth(starter, other);
-  await says(starter, other, 'who calls whom?');
-  for (const page of [starter, other]) {
-    await page.reload();
-    await page.getByRole('radio', { name: 'I join' }).check();
-    await page.getByLabel('Key', { exact: true }).fill(key);
-  }
-  for (const page of [starter, other]) await pressConnect(page); // at once
-  for (const page of [starter, other]) await isConnected(page);
-  await says(other, starter, 'never mind');
+  const [starter, joiner] = [await world.page(server.url), await world.page(server.url)];
+  const key = `ours-${Date.now()}`;
+  await choose(starter, { key, role: 'answer' });
+  const link = await starter.getByLabel('Link for the other side').inputValue();
+  assert.equal(keyOf(link), key);
+  await choose(joiner, { key: link, role: 'offer' });
+  await areConnected(starter, joiner);
+  await starter.locator('summary', { hasText: 'How it connects' }).click();
+  await expect(starter.locator('#marks'), 'the times').toSay(/Offer received.*Answer sent.*Path found.*Connected/s, PATIENCE);
 });
 
-inBrowser('a key may be typed, or a link pasted', async (world) => {
+inBrowser('Escape leaves the settings as they were, and what is not valid is not taken', async (world) => {
   const server = await world.server();
-  const { page: starter, link } = await openStarter(world, server.url);
-  const joiner = await world.page(server.url);
-  await joiner.getByRole('radio', { name: 'I join' }).check();
-  await joiner.getByLabel('Key', { exact: true }).fill(link);
-  assert.equal(await joiner.getByLabel('Key', { exact: true }).inputValue(), await starter.getByLabel('Key', { exact: true }).inputValue());
-  await connectBoth(starter, joiner);
-});
-
-inBrowser('the keyboard is enough', async (world) => {
-  const server = await world.server();
-  const { page: starter, link } = await openStarter(world, server.url);
-  const joiner = await openJoiner(world, link);
-  for (const page of [starter, joiner]) {
-    await page.getByLabel('Key', { exact: true }).focus();
-    await page.keyboard.press('Enter');
-  }
-  await isConnected(starter);
-  await isConnected(joiner);
-  await starter.waitForFunction(() => document.activeElement.id === 'text'); // the focus is where one goes on
-  await starter.keyboard.type('typed');
-  await starter.keyboard.press('Enter');
-  await expect(joiner.locator('#chat .theirs'), 'the chat').toSay(/typed/, PATIENCE);
-});
-
-inBrowser('who hangs up can call again with the same key, and the other side is told', async (world) => {
-  const server = await world.server();
-  const { page: starter, link } = await openStarter(world, server.url);
-  const joiner = await openJoiner(world, link);
-  for (let i = 0; i < 2; i++) {
-    await connectBoth(starter, joiner);
-    await starter.getByRole('button', { name: 'Hang up' }).click();
-    await expect(joiner.locator('#status'), 'status').toSay(/has left/, PATIENCE);
-  }
+  const { page, link } = await openStarter(world, server.url);
+  const settings = page.getByRole('button', { name: 'Settings' });
+  await settings.click();
+  await page.getByLabel('Key', { exact: true }).fill('never');
+  await page.getByLabel('STUN server').fill('javascript:alert(1)');
+  await page.keyboard.press('Enter');
+  assert.ok(await page.getByRole('dialog').isVisible(), 'the dialog stays: there is a mistake in it');
+  await page.keyboard.press('Escape');
+  assert.ok(!await page.getByRole('dialog').isVisible());
+  assert.equal(await page.getByLabel('Link for the other side').inputValue(), link);
+  assert.ok(await settings.evaluate((button) => button === document.activeElement), 'the focus is back where it was');
 });
 
 inBrowser('the key reaches no address and no log', async (world) => {
   const server = await world.server();
   const urls = [];
   const { page: starter, link } = await openStarter(world, server.url);
-  const key = await starter.getByLabel('Key', { exact: true }).inputValue();
+  const key = keyOf(link);
   assert.match(key, /^[A-Za-z0-9_-]{22}$/);
   starter.on('request', (request) => urls.push(request.url()));
-  const joiner = await openJoiner(world, link);
+  const joiner = await world.page();
   joiner.on('request', (request) => urls.push(request.url()));
-  await connectBoth(starter, joiner);
+  await joiner.goto(link);
+  await areConnected(starter, joiner);
   assert.ok(urls.length > 0);
   const sent = urls.map((url) => url.replace(/#.*/, ''));
   assert.deepEqual(sent.filter((url) => url.includes(key)), []);
@@ -170,44 +167,33 @@ inBrowser('nothing that a payload or a link holds can run or inject', async (wor
   const evil = '<img src=x onerror="globalThis.hacked = true"><script>globalThis.hacked = true</script>';
   const { page: starter, link } = await openStarter(world, server.url);
   const joiner = await openJoiner(world, link);
-  await connectBoth(starter, joiner);
+  await areConnected(starter, joiner);
   await joiner.getByLabel('Message', { exact: true }).fill(evil);
   await joiner.getByRole('button', { name: 'Send' }).click();
   await expect(starter.locator('#chat .theirs'), 'the chat').toSay(/<img src=x/, PATIENCE);
 
   const key = encodeURIComponent(evil.slice(0, 32));
-  const invited = await world.page(`${server.url}#key=${key}&role=answer&mode=%3Cb%3E&stun=javascript:alert(1)`);
-  assert.equal(await invited.getByLabel('STUN server').inputValue(), '');
   const offer = JSON.stringify({ type: 'offer', sdp: evil });
   await fetch(`${server.url}offer/messages?key=${key}`, {
     method: 'POST', body: JSON.stringify({ sdp: offer, candidates: [evil, JSON.stringify({ candidate: evil })] }),
   });
-  await pressConnect(invited);
+  const invited = await world.page(`${server.url}#key=${key}&role=answer&mode=%3Cb%3E&stun=javascript:alert(1)`);
   await expect(failure(invited), 'the failure').toSay(/something strange/, PATIENCE);
+  await invited.getByRole('button', { name: 'Settings' }).click();
+  assert.equal(await invited.getByLabel('STUN server').inputValue(), '');
   for (const page of [starter, invited]) {
     assert.equal(await page.evaluate(() => globalThis.hacked), undefined);
     assert.equal(await page.locator('main img').count(), 0);
   }
 });
 
-inBrowser('a camera that is refused is explained', async (world) => {
-  const server = await world.server();
-  const page = await world.page(server.url);
-  await page.evaluate(() => {
-    navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('Permission denied', 'NotAllowedError'));
-  });
-  await page.getByRole('radio', { name: 'Camera' }).check();
-  await pressConnect(page);
-  await expect(failure(page), 'the failure').toSay(/blocked.*Allow them/s, PATIENCE);
-});
-
 inBrowser('a connection that fails says what to do', async (world) => {
   const server = await world.server();
-  const { page: starter, link } = await openStarter(world, server.url);
-  const joiner = await openJoiner(world, link);
-  for (const page of [starter, joiner]) await page.evaluate(letNothingThrough);
-  await pressConnect(starter);
-  await pressConnect(joiner);
+  const [starter, joiner] = [await world.page(), await world.page()];
+  for (const page of [starter, joiner]) await page.addInitScript(letNothingThrough);
+  await starter.goto(server.url);
+  await isWaiting(starter);
+  await joiner.goto(await starter.getByLabel('Link for the other side').inputValue());
   await expect(failure(starter), 'the failure').toSay(/No network path works.*TURN/s, PATIENCE);
   assert.ok(await failure(starter).getByRole('listitem').count() >= 2);
 });
@@ -218,3 +204,36 @@ function letNothingThrough() {
   const { setTimeout } = globalThis;
   globalThis.setTimeout = (task, ms, ...rest) => setTimeout(task, ms === 30_000 ? 1_000 : ms, ...rest);
 }
+
+inBrowser('two who are connecting by a link leave no place for a third', async (world) => {
+  const server = await world.server();
+  const key = `taken-${Date.now()}`;
+  const post = (role, sdp) => fetch(`${server.url}${role}/messages?key=${key}`, { method: 'POST', body: JSON.stringify({ sdp }) });
+  await post('offer', JSON.stringify({ type: 'offer', sdp: await offerOf(await world.page(server.url)) }));
+  await post('answer', 'somebody was faster');
+  const third = await openJoiner(world, `${server.url}#key=${key}`);
+  await expect(failure(third), 'the failure').toSay(/This link is in use.*good for two/s, PATIENCE);
+  await third.getByRole('button', { name: 'Start a new call' }).click();
+  await isWaiting(third);
+  assert.notEqual(keyOf(await third.getByLabel('Link for the other side').inputValue()), key);
+});
+
+/** An offer that a page has made. */
+const offerOf = (page) => page.evaluate(async () => {
+  const pc = new RTCPeerConnection();
+  pc.createDataChannel('chat');
+  return (await pc.createOffer()).sdp;
+});
+
+inBrowser('a server that is full is waited for', async (world) => {
+  const server = await world.server();
+  const page = await world.page(undefined, { expectErrors: [/Failed to load resource.* 503/] });
+  const full = { status: 503, json: { msg: '缓存超出MaxCost，服务已达到最大负载', data: null } };
+  await page.route('**/offer/messages*', (route) => route.fulfill(full));
+  await page.goto(server.url);
+  await expect(page.locator('#status'), 'status').toSay(/The server is full/, PATIENCE);
+  await page.unroute('**/offer/messages*');
+  await isWaiting(page);
+  const joiner = await openJoiner(world, await page.getByLabel('Link for the other side').inputValue());
+  await areConnected(page, joiner);
+});

@@ -8,7 +8,7 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { connectBoth, openJoiner, openStarter, says } from './demo.js';
+import { areConnected, openJoiner, openStarter, says } from './demo.js';
 import { PATIENCE, inBrowser } from './world.js';
 
 const NGINX = process.env.NGINX ?? '/usr/sbin/nginx';
@@ -37,7 +37,7 @@ inBrowser('two tabs connect through nginx by event streams', async (world) => {
   const url = await behindNginx(world);
   const { page: starter, link } = await openStarter(world, url, { events: true });
   const joiner = await openJoiner(world, link, { events: true });
-  await connectBoth(starter, joiner);
+  await areConnected(starter, joiner);
   await says(starter, joiner, 'through a proxy');
 }, { needs: [NGINX] });
 

@@ -1,10 +1,10 @@
 // Connections that break and servers that go away: the client starts over without help.
 
 import assert from 'node:assert/strict';
-import { isConnected, openJoiner, openStarter, pressConnect, says } from './demo.js';
+import { areConnected, openJoiner, openStarter, says } from './demo.js';
 import { expect } from './expect.js';
 import { CuttingProxy } from './proxy.js';
-import { PATIENCE, inBrowser } from './world.js';
+import { PATIENCE, inBrowser, quietAt } from './world.js';
 
 /** What the browser itself says of a server that is gone. */
 const gone = { expectErrors: [/Failed to load resource/] };
@@ -12,22 +12,22 @@ const gone = { expectErrors: [/Failed to load resource/] };
 inBrowser('the server is killed and restarted while the offer waits', async (world) => {
   const server = await world.server();
   const { page: starter, link } = await openStarter(world, server.url, gone);
-  const joiner = await openJoiner(world, link, gone);
-  await pressConnect(starter);
-  await expect(starter.locator('#status'), 'status').toSay(/Waiting/, PATIENCE);
   await server.stop('SIGKILL');
   await expect(starter.locator('#status'), 'status').toSay(/Trying again/, PATIENCE);
   await server.start();
-  await pressConnect(joiner);
-  await isConnected(starter);
-  await isConnected(joiner);
+  const joiner = await openJoiner(world, link, gone);
+  await areConnected(starter, joiner);
   await says(starter, joiner, 'still here');
 });
 
 inBrowser('the server is killed and restarted between the offer and the answer', async (world) => {
   const server = await world.server();
-  const { page: starter, link } = await openStarter(world, server.url, gone);
-  const joiner = await openJoiner(world, link, gone);
+  const starter = await world.page(undefined, gone);
+  const offered = starter.waitForRequest('**/offer/messages*');
+  await starter.goto(server.url);
+  await offered; // so the joiner answers
+  const link = await starter.getByLabel('Link for the other side').inputValue();
+  const joiner = await world.page(undefined, gone);
   let restarted = false;
   await joiner.route('**/answer/messages*', async (route) => { // the answer finds a server that knows nothing of the offer
     if (route.request().method() === 'POST' && !restarted) {
@@ -37,12 +37,8 @@ inBrowser('the server is killed and restarted between the offer and the answer',
     }
     await route.continue();
   });
-  const offered = starter.waitForRequest('**/offer/messages*');
-  await pressConnect(starter);
-  await offered; // so the joiner answers
-  await pressConnect(joiner);
-  await isConnected(starter);
-  await isConnected(joiner);
+  await joiner.goto(link);
+  await areConnected(starter, joiner);
   assert.ok(restarted);
   await says(joiner, starter, 'once more');
 });
@@ -50,21 +46,17 @@ inBrowser('the server is killed and restarted between the offer and the answer',
 inBrowser('a server that shuts down in order is survived too', async (world) => {
   const server = await world.server();
   const { page: starter, link } = await openStarter(world, server.url, { ...gone, events: true });
-  const joiner = await openJoiner(world, link, { ...gone, events: true });
-  await pressConnect(joiner);
-  await expect(joiner.locator('#status'), 'status').toSay(/Waiting/, PATIENCE);
   await server.stop();
   await server.start();
-  await pressConnect(starter);
-  await isConnected(starter);
-  await isConnected(joiner);
+  const joiner = await openJoiner(world, link, { ...gone, events: true });
+  await areConnected(starter, joiner);
 });
 
 inBrowser('an event stream that is cut in the middle goes on without loss or repetition', async (world) => {
   const server = await world.server();
   const proxy = new CuttingProxy(server.port, { path: '/answer/events', after: [400, 700, 500, 900] });
   world.defer(() => proxy.close());
-  const page = await world.page(await proxy.listen(), { expectErrors: [/ERR_INCOMPLETE_CHUNKED_ENCODING|Failed to load resource/] });
+  const page = await world.page(quietAt(await proxy.listen()), { expectErrors: [/ERR_INCOMPLETE_CHUNKED_ENCODING|Failed to load resource/] });
   const { got, want } = await page.evaluate(async () => {
     const { Session, randomKey } = await import(new URL('client/signal.js', document.baseURI));
     const key = randomKey();
@@ -95,12 +87,7 @@ inBrowser('two tabs connect although their event streams are cut', async (world)
   const cut = { events: true, expectErrors: [/ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET|Failed to load resource/] };
   const { page: starter, link } = await openStarter(world, url, cut);
   const joiner = await openJoiner(world, link, cut);
-  const streams = starter.waitForRequest('**/offer/events*');
-  await pressConnect(starter);
-  await streams; // or the answer would come with the request that brings the offer
-  await pressConnect(joiner);
-  await isConnected(starter);
-  await isConnected(joiner);
+  await areConnected(starter, joiner);
   await says(starter, joiner, 'through and through');
   assert.ok(proxy.cuts > 0, 'nothing was cut');
 });

@@ -2,7 +2,7 @@
 
 import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { connectBoth, openJoiner, openStarter, says } from './demo.js';
+import { areConnected, openJoiner, openStarter, says } from './demo.js';
 import { World, closeBrowser } from './world.js';
 
 const FOLDER = fileURLToPath(new URL('../../docs/screenshots/', import.meta.url));
@@ -15,7 +15,7 @@ try {
   const server = await world.server();
   const { page: desktop, link } = await openStarter(world, server.url, DESKTOP);
   const phone = await openJoiner(world, link, PHONE);
-  await connectBoth(desktop, phone);
+  await areConnected(desktop, phone);
   await says(desktop, phone, 'Hello! Can you read this?');
   await says(phone, desktop, 'Loud and clear, and no server in between.');
   for (const [name, page] of Object.entries({ desktop, phone })) {

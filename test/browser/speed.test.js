@@ -11,8 +11,8 @@ const AHEAD = 60; // ms before a race begins, in which both tabs learn when that
 
 inBrowser('two tabs connect nearly as fast as if they needed no server', async (world, t) => {
   const server = await world.server();
-  const pages = [await world.page(server.url)];
-  pages.push(await world.page(server.url, { beside: pages[0] }));
+  const pages = [await world.page(server.quiet)];
+  pages.push(await world.page(server.quiet, { beside: pages[0] }));
   for (const page of pages) await page.evaluate(defineRace);
   const took = { direct: [], served: [], events: [] };
   for (let i = 0; i < WARM + ROUNDS; i++) { // by turns, so that all meet the same machine

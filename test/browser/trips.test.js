@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { DelayingProxy } from './proxy.js';
-import { inBrowser } from './world.js';
+import { inBrowser, quietAt } from './world.js';
 
 const DELAY = 50; // ms of a round trip: what is not needed is not there in time by chance
 const MOST = 2; // one brings the offer, the other takes the answer there
@@ -23,7 +23,7 @@ for (const roles of [['offer', 'answer'], ['auto', 'auto']]) {
     const server = await world.server();
     const proxy = new DelayingProxy(server.port, DELAY);
     world.defer(() => proxy.close());
-    const [first, second] = [await world.page(server.url), await world.page(await proxy.listen())];
+    const [first, second] = [await world.page(server.quiet), await world.page(quietAt(await proxy.listen()))];
     for (const page of [first, second]) await page.evaluate(prepare);
     const key = `trips-${roles[0]}-${Date.now()}`;
     const begin = (page, role) => page.evaluate((options) => globalThis.begin(options), { key, role });

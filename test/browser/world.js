@@ -17,6 +17,7 @@ const FLAGS = [
   '--allow-loopback-in-peer-connection', // there may be no other interface
   '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream',
   '--autoplay-policy=no-user-gesture-required',
+  '--host-resolver-rules=MAP signal.test 127.0.0.1', // a name that is not this computer's, to a page
 ];
 
 const PERMISSIONS = ['camera', 'microphone', 'clipboard-read', 'clipboard-write'];
@@ -31,6 +32,9 @@ export function missing(...programs) {
   if (CI) throw new Error(`missing: ${absent.join(', ')}`);
   return `${absent.join(', ')} is not installed`;
 }
+
+/** A document of the server that a browser shows, and that does nothing by itself: for tests that bring their own code. */
+export const quietAt = (url) => `${url}healthz`;
 
 let closing = false; // is arranged for, once a file
 
@@ -106,6 +110,7 @@ function watch(page, expected) {
   const complaints = [];
   const add = (text) => { if (!expected.some((pattern) => pattern.test(text))) complaints.push(text); };
   page.on('console', (message) => {
+    if (message.location().url.endsWith('/favicon.ico')) return; // of a document that names no icon
     if (['error', 'warning'].includes(message.type())) add(`${message.type()}: ${message.text()} ${message.location().url}`);
   });
   page.on('pageerror', (error) => add(`uncaught: ${error.stack}`));
@@ -168,6 +173,7 @@ export class Server {
   constructor(flags) { this.#flags = flags; }
 
   get url() { return `http://${this.address}/`; }
+  get quiet() { return quietAt(this.url); }
   get port() { return Number(this.address.split(':')[1]); }
   get lines() { return this.#program.lines; }
 

@@ -1,57 +1,75 @@
-// What to tell a person when something went wrong: a title, what happened, and what to do about it.
+// What to tell a person when a call did not come about: a title, and what to do about it. In English and in Chinese.
 
+import { inLanguage } from './language.js';
 import { meaningOf } from './msgs.js';
 
-const SAME_KEY = 'Check that both sides have the same key, down to capitals.';
-const SAME_SECRET = 'Type the same secret on both sides: capitals and spaces count.';
-const TRY_AGAIN = 'Press Connect on both sides to try again.';
+const TRY_AGAIN = ['Try again on both sides.', '请双方都重试。'];
+const LATER = ['Try again in a minute.', '请稍后重试。'];
+const SAME_LINK = ['Check that both sides have opened the same link.', '请确认双方打开的是同一个链接。'];
+const SAME_SECRET = ['Type the same secret on both sides: capitals and spaces count.', '请在双方输入相同的密码，注意大小写和空格。'];
 
-const NETWORK = [
-  'If the two are on different networks, name a STUN server under “More options”.',
-  'If that does not help, a firewall or a NAT stands between: then only a TURN server, which relays, connects the two. ' +
-    'This page has none; programs pass one to RTCPeerConnection in iceServers.',
-  'A VPN, or a guest Wi-Fi that keeps devices apart, has the same effect: try without it.',
-];
-
-/** By the error's code (of client/signal.js), or its name (of the browser). */
+/** By the error's code (of client/signal.js): its title, and what to do. */
 const ADVICE = {
-  SdpAlreadyExist: ['This key is in use', [
-    'Two others are connecting by it. A key is good for two: press New for a fresh one, and send the new link.',
-    'If it was you, in another tab or browser: hang up there, or wait half a minute.',
+  SdpAlreadyExist: [['This link is in use', '链接已被占用'], [
+    ['Two others are connecting by it, and a link is good for two. Start a new call, and send its link.',
+      '已有两个人在用这个链接，一个链接只供两个人使用。请创建新会话并发送新链接。'],
+    ['If it was you, in another tab or browser: leave the call there, or wait half a minute.', '如果是你在其他标签页或浏览器里打开的，请在那边离开，或等待半分钟。'],
   ]],
-  Timeout: ['Nobody came in time', [SAME_KEY, TRY_AGAIN]],
-  IceFailed: ['No network path works', NETWORK],
-  DtlsFailed: ['The connection is not trustworthy', [
-    'Try again with a fresh key and a shared secret under “More options”.',
+  Timeout: [['The other side did not answer in time', '对方没有及时响应'], [SAME_LINK, TRY_AGAIN]],
+  IceFailed: [['No network path works', '找不到可用的网络路径'], [
+    ['If the two are on different networks, name a STUN server in Settings.', '如果双方不在同一网络，请在“设置”中填写 STUN 服务器。'],
+    ['If that does not help, a firewall or a NAT stands between: then only a TURN server, which relays, connects the two. This page ' +
+      'has none; programs pass one to RTCPeerConnection in iceServers.',
+    '如果仍然不行，说明中间有防火墙或 NAT，只能靠 TURN 服务器中继。此页面没有配置 TURN；程序可通过 RTCPeerConnection 的 iceServers 指定。'],
+    ['A VPN, or a guest Wi-Fi that keeps devices apart, has the same effect: try without it.', 'VPN 或隔离设备的访客 Wi-Fi 也会造成同样的问题，请关闭或更换后再试。'],
   ]],
-  BadPeer: ['The other side sent something strange', ['Is the other side this page, or a program for this server? ' + SAME_KEY]],
-  Broken: ['The secrets do not match', [SAME_SECRET, 'If they are the same, somebody has tampered with the messages.']],
-  NotSealed: ['The other side has no secret', ['Type the secret on the other side too, or leave it empty here.']],
-  Sealed: ['A secret is needed', ['The other side uses a shared secret: type the same one under “More options”.']],
-  Unavailable: ['No encryption on this page', ['Browsers have it on https pages and on localhost only: open the page there.']],
-  Unreachable: ['The server cannot be reached', ['Is this device online? Is the server running?', TRY_AGAIN]],
-  NoAnswer: ['No answer from the server', [
-    'If this page is open in many tabs, close some: a browser lets six of them wait for one server, unless it speaks HTTP/2.', TRY_AGAIN,
+  DtlsFailed: [['The connection cannot be trusted', '连接不可信任'], [
+    ['Start a new call with end-to-end encryption.', '请创建新会话，并打开端到端加密。'],
   ]],
-  BrokenAnswer: ['Something else answered', ['A proxy or a sign-in page of the network may stand between: reload this page.']],
-  CacheOverrunMaxCost: ['The server is full', ['Try again in a minute.']],
-  NotAuthenticated: ['This server asks for a token', ['Ask whoever runs it: this page was opened without one.']],
-  ServerIsOverloaded: ['The server is busy', ['Try again in a minute.']],
-  TooManyRequests: ['Too fast', ['Wait a minute, then try again.']],
-  StoreIsUnavailable: ['The server has trouble', ['Try again in a minute.']],
-  ServerIsShuttingDown: ['The server is being restarted', ['Try again in a moment.']],
-  KeyIsEmpty: ['A key is missing', ['Type the key that the other side has, or choose “I start”.']],
-  KeyIsTooLong: ['The key is too long', ['Take 32 characters at the most.']],
-  NotAllowedError: ['Camera and microphone are blocked', ['Allow them for this page in the browser’s address bar, or choose Chat.']],
-  NotFoundError: ['No camera or microphone', ['Plug one in, or choose Chat.']],
-  NotReadableError: ['The camera is in use', ['Close the other program that uses it, or choose Chat.']],
-  InsecureContext: ['No camera on this page', ['Browsers give cameras to https pages and to localhost only: open the page there, or choose Chat.']],
+  BadPeer: [['The other side sent something strange', '对方发来的内容无法识别'], [
+    ['Is the other side this page, or a program for this server?', '对方是此页面，或是为此服务器编写的程序吗？'], SAME_LINK,
+  ]],
+  Broken: [['The secrets do not match', '双方密码不一致'], [
+    SAME_SECRET, ['If they are the same, somebody has tampered with the messages.', '如果密码相同，说明消息在途中被篡改。'],
+  ]],
+  NotSealed: [['The other side has no secret', '对方没有密码'], [
+    ['Let the other side type the secret too, and try again.', '请让对方也输入密码，然后重试。'],
+  ]],
+  Unavailable: [['No encryption on this page', '此页面无法加密'], [
+    ['Browsers have it only on pages that were opened by HTTPS, and on localhost: open the page there.',
+      '浏览器只在通过 HTTPS 或 localhost 打开的页面上提供加密，请用这样的地址打开。'],
+  ]],
+  Unreachable: [['The server cannot be reached', '无法连接服务器'], [
+    ['Is this device online? Is the server running?', '此设备是否联网？服务器是否在运行？'], LATER,
+  ]],
+  NoAnswer: [['No answer from the server', '服务器没有响应'], [
+    ['If this page is open in many tabs, close some: a browser lets six of them wait for one server, unless it speaks HTTP/2.',
+      '如果打开了很多标签页，请关掉一些：除非使用 HTTP/2，浏览器最多允许六个标签页同时等待同一台服务器。'], LATER,
+  ]],
+  BrokenAnswer: [['Something else answered', '响应不是来自此服务器'], [
+    ['A proxy or a sign-in page of the network may stand between: reload this page.', '中间可能有代理或网络登录页，请刷新此页面。'],
+  ]],
+  CacheOverrunMaxCost: [['The server is full', '服务器已满'], [LATER]],
+  NotAllowed: [['The server does not allow this', '客户端无权执行此操作'], [
+    ['Perhaps two others use this link already, or your token is for another one. Start a new call.',
+      '可能已有两个人在用这个链接，或者你的令牌不适用于它。请创建新会话。'],
+  ]],
+  HTTPSIsRequired: [['This server is asked by HTTPS only', '此服务器只接受 HTTPS'], [
+    ['Open this page by its HTTPS address.', '请用 HTTPS 地址打开此页面。'],
+  ]],
+  ServerIsOverloaded: [['The server is busy', '服务器繁忙'], [LATER]],
+  TooManyRequests: [['Too fast', '请求太频繁'], [['Wait a minute, then try again.', '请等一分钟再试。']]],
+  StoreIsUnavailable: [['The server has trouble', '服务器出现故障'], [LATER]],
+  ServerIsShuttingDown: [['The server is being restarted', '服务器正在重启'], [LATER]],
 };
+
+const UNKNOWN = [['That did not work', '未能连接'], [TRY_AGAIN]];
 
 /** Returns {title, text, todo} for an error of a call. met says whether the two sides knew each other by then. */
 export function adviceFor(error, met) {
   const code = error.code === 'Timeout' && met ? 'IceFailed' : error.code;
-  const [title, todo] = ADVICE[code] ?? ADVICE[error.name] ?? ['That did not work', [TRY_AGAIN]];
-  const text = error.msg ? meaningOf(error.msg) : error.message;
-  return { title, text, todo };
+  const known = Object.hasOwn(ADVICE, code ?? '');
+  const [title, todo] = known ? ADVICE[code] : UNKNOWN;
+  const text = error.msg ? meaningOf(error.msg) : known ? '' : error.message;
+  return { title: inLanguage(title), text, todo: todo.map(inLanguage) };
 }

@@ -1,274 +1,269 @@
-// The page: from the form to a call, and from the call's events to what is shown.
+// The page: from a link to a call, and from the call's events to what is shown.
+//
+//   waiting, joining ──▶ talking ──▶ over        somebody has left: it takes a person to begin again
+//      ▲    │  ▲            └──────▶ lost        the connection broke: the page waits for the other side to come back
+//      │    ▼  └── asking, over ◀── refused
+//      └── lost
 
 import { randomKey } from '../client/signal.js';
 import { adviceFor } from './advice.js';
+import { ask, prepareAsking } from './ask.js';
 import { Call } from './call.js';
-import { cleanKey, invitationLink, isStun, parseInvitation } from './invitation.js';
+import { addLine, clearChat, hasLines, openChat, prepareChat } from './chat.js';
+import { parseInvitation } from './invitation.js';
+import { prepareInvitation, showInvitation } from './invite.js';
+import { offerOtherLanguage, speak, t } from './language.js';
+import { recall, remember } from './memory.js';
 import { listMsgs } from './msgs.js';
-import { Progress, milliseconds } from './progress.js';
-import { drawQR } from './qr.js';
+import { Progress } from './progress.js';
+import { closeSettings, prepareSettings } from './settings.js';
+import { Stage } from './stage.js';
+import { messageCame, titleIs } from './title.js';
 import { Traffic } from './traffic.js';
+import { $, element, keepFocus } from './view.js';
 
-const $ = (id) => document.getElementById(id);
-const setup = $('setup');
-const progress = new Progress(document);
+speak();
+const progress = new Progress();
 const traffic = new Traffic($('traffic'), $('traffic-empty'));
-const HINTS = {
-  offer: 'Whoever knows it can take part. This one cannot be guessed.',
-  answer: 'Type the key that the other side has, or paste its link.',
+const stage = new Stage();
+
+let choices; // key, secret, isSecretInLink, stun, role, events: what the link and the settings say
+let call; // the one that is going on, or being waited for
+let latest; // the call that was begun last, whether it goes on or not
+let over = Promise.resolve(); // when nothing is left of the calls before
+let phase;
+
+/** How long somebody who follows a link looks for the other side before the page says that nobody is there, in ms. */
+const ALONE_AFTER = 2_000;
+let alone; // the timer
+
+// ─── Phases ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** For each phase: the section that is shown, how the status looks, and where the focus goes if its place is gone. */
+const PHASES = {
+  waiting: { section: 'invite', kind: 'busy', focus: 'invite-title' },
+  joining: { section: 'joining', kind: 'busy', focus: 'joining' },
+  alone: { section: 'alone', kind: 'busy', focus: 'alone-title' },
+  talking: { section: 'talk', kind: 'good', focus: 'talk-title' },
+  lost: { section: 'talk', kind: 'busy', focus: 'talk-title' },
+  asking: { section: 'asking', kind: 'bad', focus: 'answer' },
+  over: { section: 'ending', kind: 'idle', focus: 'again' },
+  failed: { section: 'ending', kind: 'bad', focus: 'again' },
 };
 
-let attempt = 0; // counts calls, so that what was begun for an earlier one is noticed
-let call; // the one that is going on
-let stream; // of the camera
-
-// ─── The form ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-const chosen = () => ({
-  key: cleanKey(setup.elements.key.value),
-  role: setup.elements.role.value,
-  mode: setup.elements.mode.value,
-  secret: setup.elements.secret.value,
-  stun: setup.elements.stun.value.trim(),
-  events: setup.elements.receive.value === 'events',
-});
-
-/**
- * Fills the form. The address bar holds the invitation for the other side, so that it may be copied from there; that this
- * page is the one who invites is in the history's state, which survives a reload and is no part of a link.
- */
-function openInvitation() {
-  const invited = parseInvitation(location.hash);
-  const role = history.state?.role ?? (invited.role || 'offer');
-  setup.elements.role.value = role;
-  setup.elements.mode.value = invited.mode || 'chat';
-  setup.elements.stun.value = invited.stun;
-  setup.elements.key.value = invited.key || (role === 'offer' ? randomKey() : '');
-  $('more').open = invited.sealed || invited.stun !== '';
-  setup.elements.secret.required = invited.sealed && role === 'answer';
-  showInvitation();
+function enter(next, status = next) {
+  phase = next;
+  const { section, kind, focus } = PHASES[next];
+  document.body.dataset.phase = next;
+  for (const id of ['invite', 'joining', 'alone', 'asking', 'ending']) $(id).hidden = id !== section;
+  showTalk();
+  $('status').dataset.kind = kind;
+  $('camera').hidden = !call;
+  $('leave').hidden = !['talking', 'lost'].includes(next);
+  $('open-settings').hidden = ['talking', 'lost'].includes(next);
+  openChat(next === 'talking');
+  say(status);
+  const writes = next === 'talking' && !matchMedia('(pointer: coarse)').matches; // where no keyboard would cover the page
+  keepFocus(writes && $('text'), $(focus));
 }
 
-/** Brings the link, its code and the hints in line with the form. */
-function showInvitation() {
-  const { key, role, mode, secret, stun } = chosen();
-  const starts = role === 'offer';
-  $('key-hint').textContent = HINTS[role];
-  $('new-key').hidden = !starts;
-  $('invite').hidden = !starts || key === '';
-  setup.elements.stun.setCustomValidity(stun === '' || isStun(stun) ? '' : 'It looks like stun:stun.example.org:3478');
-  const page = location.href.replace(/#.*$/s, '');
-  if (!starts || key === '') {
-    if (starts || history.state) history.replaceState(null, '', page);
-    return;
-  }
-  const link = invitationLink(page, { key, role, mode, sealed: secret !== '', stun });
-  history.replaceState({ role }, '', link);
-  $('open').href = link;
-  $('qr').replaceChildren(drawQR(link, 'QR code of the link'));
+/** The call is on the page while it goes on, and otherwise as long as there is something in it: one's own picture, or what was said. */
+function showTalk() {
+  const { section } = PHASES[phase];
+  $('talk').hidden = section !== 'talk' && $('stage').hidden && !(section === 'ending' && hasLines());
 }
 
-/** Takes a whole link apart that was pasted as the key. */
-function acceptLink() {
-  const typed = setup.elements.key.value;
-  if (!typed.includes('#')) return;
-  const { key, mode, sealed, stun } = parseInvitation(typed);
-  if (!key) return;
-  setup.elements.key.value = key;
-  if (mode) setup.elements.mode.value = mode;
-  if (stun) setup.elements.stun.value = stun;
-  if (sealed || stun) $('more').open = true;
+/** Says how it stands, by the name of a text: on the page and in the title. */
+function say(status) {
+  if ($('status').textContent !== t(status)) $('status').textContent = t(status);
+  titleIs(status === 'waiting' ? t('titleWaiting') : t(status));
 }
 
-function changeRole() {
-  setup.elements.key.value = chosen().role === 'offer' ? randomKey() : '';
-  setup.elements.secret.required = false;
-  showInvitation();
-}
-
-async function copyLink() {
-  try {
-    await navigator.clipboard.writeText($('open').href);
-    $('copy').textContent = 'Copied';
-  } catch {
-    $('copy').textContent = 'Copy it from the address bar';
-  }
-  setTimeout(() => { $('copy').textContent = 'Copy link'; }, 2_000);
+function note(text) {
+  $('note').textContent = text;
+  $('note').hidden = text === '';
 }
 
 // ─── The call ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-async function start() {
-  const mine = ++attempt;
-  const options = chosen();
+/** Begins to wait for the other side, in this phase. */
+async function begin(next) {
+  const before = latest;
+  before?.end();
+  over = over.then(() => before?.settled());
+  clearTimeout(alone);
   progress.reset();
   traffic.clear();
-  $('failure').hidden = true;
-  $('chat').replaceChildren();
-  enter('calling');
-  let begun;
+  stage.clear();
+  const url = new URL('.', location.origin + location.pathname).href;
+  const current = call = latest = new Call({ ...choices, token: recall('token') || undefined, stream: stage.stream, url });
+  enter(next);
+  note(next === 'lost' ? t('lostText') : '');
+  if (next === 'joining') alone = setTimeout(() => { if (phase === 'joining') enter('alone', 'waiting'); }, ALONE_AFTER);
+  follow(current);
   try {
-    if (options.mode === 'camera' && !await showCamera(mine)) return;
-    call = begun = new Call({ ...options, stream, url: new URL('.', location.href.replace(/#.*$/s, '')).href });
-    follow(begun, options);
-    progress.state('signaling', 'preparing');
-    progress.say(options.secret ? 'Stretching the secret…' : 'Getting ready…');
-    const role = await begun.connect();
-    enter('connected');
-    progress.figures(role);
-    progress.say(`Connected in ${milliseconds(progress.together(role))}.`);
+    await over;
+    if (call === current) await current.connect();
   } catch (error) {
-    if (mine !== attempt) return; // hung up, which has been told
-    finish();
-    showFailure(error, begun?.met);
+    if (call !== current) return;
+    call = undefined;
+    refused(error, current.met);
   }
 }
 
-/** Turns the camera on, and reports whether that is still wanted: the browser may have asked for leave meanwhile. */
-async function showCamera(mine) {
-  progress.say('Asking for the camera…');
-  const opened = await openCamera();
-  if (mine !== attempt) {
-    for (const track of opened.getTracks()) track.stop();
-    return false;
-  }
-  stream = opened;
-  showStream('local', stream);
-  return true;
+/** Begins anew with other choices. */
+function choose(next) {
+  choices = next;
+  showInvitation(choices);
 }
 
-async function openCamera() {
-  if (!navigator.mediaDevices) {
-    throw Object.assign(new Error('This page was opened without https.'), { code: 'InsecureContext' });
-  }
-  return navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 }, audio: true });
+/** A key of one's own is for others to join: until then this page waits. */
+function beginFresh(more = {}) {
+  choose({ secret: '', isSecretInLink: false, stun: '', role: 'auto', events: false, ...choices, key: randomKey(), ...more });
+  remember('mine', choices.key);
+  clearChat();
+  begin('waiting');
 }
 
-const SENTENCES = {
-  waiting: { offer: 'Waiting for the other side to join…', answer: 'Waiting for the other side to start…' },
-  connecting: 'Found each other. Connecting…',
-  retrying: 'The server does not answer. Trying again…',
-  restarting: 'The session is gone. Starting over…',
-};
+/** Reads the address: with a key somebody joins, and without one somebody begins. */
+function openLink() {
+  const { key, secret, isSealed, stun } = parseInvitation(location.hash);
+  if (!key) return beginFresh();
+  choose({ ...choices, key, secret, isSecretInLink: secret !== '', stun, role: 'auto', events: choices?.events ?? false });
+  clearChat();
+  if (isSealed && !secret) return askSecret();
+  return begin(recall('mine') === key ? 'waiting' : 'joining');
+}
+
+const beginAgain = () => begin(recall('mine') === choices.key ? 'waiting' : 'joining');
+
+/** What to say while signaling is in these states. */
+function statusOf(state, error) {
+  if (state === 'retrying') return { CacheOverrunMaxCost: 'full', ServerIsOverloaded: 'busy', TooManyRequests: 'busy' }[error?.code] ?? 'retrying';
+  if (state === 'connecting') return 'connecting';
+  return { alone: 'waiting' }[phase] ?? phase;
+}
 
 /** Shows what happens in the call, as long as it is the one that is going on. */
-function follow(current, { role }) {
+function follow(current) {
   const on = (type, show) => current.addEventListener(type, ({ detail }) => { if (call === current) show(detail); });
-  on('state', ({ lane, state }) => {
+  on('state', ({ lane, state, error }) => {
     progress.state(lane, state);
-    const sentence = lane === 'signaling' && SENTENCES[state];
-    if (sentence) progress.say(sentence[role] ?? sentence);
+    if (lane === 'signaling' && phase !== 'talking') say(statusOf(state, error));
+    if (lane === 'connection' && phase === 'talking') say(state === 'disconnected' ? 'interrupted' : 'connected');
   });
   on('mark', ({ name, at }) => progress.mark(name, at));
   on('signal', (message) => traffic.signal(message));
   on('request', (request) => traffic.request(request));
-  on('track', ({ stream: remote }) => showStream('remote', remote));
-  on('text', ({ text }) => addChat('theirs', text));
-  on('open', () => setChat(true));
-  on('closed', () => { finish(); progress.say('The other side has left, or the connection is lost.'); });
+  on('track', ({ stream }) => stage.take(stream));
+  on('camera', ({ on: isOn }) => stage.theirs(isOn));
+  on('text', ({ text }) => { addLine('theirs', text); messageCame(); });
+  on('open', talk);
+  on('closed', ({ left }) => { if (left) leftBy('leftTitle'); else begin('lost'); });
 }
 
-function hangUp() {
-  finish();
-  progress.say('You hung up.');
+function talk() {
+  clearTimeout(alone);
+  closeSettings();
+  enter('talking', 'connected');
+  note('');
+  if (stage.isOn && !call.takesVideo) note(t('cameraUnseen'));
+  scrollTo({ top: 0 });
 }
 
-/** Puts the page back to where a call can begin. */
-function finish() {
-  attempt++;
-  call?.hangUp();
+function leave() {
+  call?.leave();
   call = undefined;
-  for (const track of stream?.getTracks() ?? []) track.stop();
-  stream = undefined;
-  $('stage').hidden = true;
-  $('remote').srcObject = $('local').srcObject = null;
-  setChat(false);
-  enter('idle');
+  leftBy('hungUpTitle');
 }
 
-function showFailure(error, met) {
-  const { title, text, todo } = adviceFor(error, met);
-  $('failure-title').textContent = title;
-  $('failure-text').textContent = text;
-  $('failure-advice').replaceChildren(...todo.map((advice) => {
-    const item = document.createElement('li');
-    item.textContent = advice;
-    return item;
-  }));
-  $('failure').hidden = false;
+/** The call is over because somebody left. */
+function leftBy(title) {
+  stop();
+  showEnding({ title: t(title), text: t('endedText'), again: 'again', todo: [] });
+  enter('over');
+}
+
+/** The call did not come about. */
+function refused(error, met) {
+  if (error.code === 'NotAuthenticated') return askToken();
+  if (error.code === 'Sealed') return askSecret();
+  stop();
   progress.state('signaling', 'failed');
-  progress.say('It did not work.');
-  $('failure').scrollIntoView({ block: 'nearest' });
+  showEnding({ ...adviceFor(error, met), again: 'tryAgain', isAlert: true });
+  return enter('failed', 'over');
 }
 
-// ─── Chat and camera ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-/** Sets how far the page is: idle, calling or connected. The style sheet leaves out what is of no use then. */
-function enter(phase) {
-  const busy = phase !== 'idle';
-  const focused = setup.contains(document.activeElement);
-  document.body.dataset.phase = phase;
-  for (const field of setup.elements) if (field.id !== 'hang-up' && field.id !== 'copy') field.disabled = busy;
-  $('connect').hidden = busy;
-  $('hang-up').hidden = !busy;
-  if (focused && !setup.contains(document.activeElement)) $(busy ? 'hang-up' : 'connect').focus();
+function stop() {
+  clearTimeout(alone);
+  call?.end();
+  call = undefined;
+  stage.turnOff();
+  stage.clear();
 }
 
-function setChat(open) {
-  for (const field of $('say').elements) field.disabled = !open;
-  if (open) $('text').focus();
+function showEnding({ title, text, todo, again, isAlert }) {
+  if (isAlert) $('ending').setAttribute('role', 'alert');
+  else $('ending').removeAttribute('role');
+  $('ending-title').textContent = title;
+  $('ending-text').textContent = text;
+  $('ending-text').hidden = text === '';
+  $('ending-advice').replaceChildren(...todo.map((advice) => element('li', '', advice)));
+  $('ending-advice').hidden = todo.length === 0;
+  $('again').textContent = t(again);
 }
 
-const MOST_LINES = 500; // of the chat: the other side may say as much as it likes
-const LONGEST = 10_000; // characters of a line
+// ─── What is asked for ────────────────────────────────────────────────────────────────────────────────────────────────
 
-function addChat(whose, text) {
-  const line = document.createElement('p');
-  line.className = whose;
-  const who = document.createElement('span');
-  who.className = 'unseen';
-  who.textContent = whose === 'mine' ? 'You: ' : 'The other side: ';
-  line.append(who, text.slice(0, LONGEST));
-  $('chat').append(line);
-  if ($('chat').childElementCount > MOST_LINES) $('chat').firstElementChild.remove();
-  $('chat').scrollTop = $('chat').scrollHeight;
+function askToken() {
+  const wrong = recall('token') ? 'tokenWrong' : undefined;
+  remember('token', '');
+  stop();
+  ask({ title: 'tokenTitle', text: 'tokenText', label: 'token', wrong }, (token) => {
+    remember('token', token);
+    if (isToken(token)) beginAgain();
+    else askToken();
+  });
+  enter('asking', 'asked');
 }
 
-function showStream(id, shown) {
-  $('stage').hidden = false;
-  if ($(id).srcObject !== shown) $(id).srcObject = shown;
-}
+const isToken = (text) => /^[\x21-\x7e]+$/.test(text); // what a header can carry
 
-/** Turns tracks of one kind on or off, without a new negotiation. */
-function toggle(button, kind) {
-  const off = button.getAttribute('aria-pressed') !== 'true';
-  button.setAttribute('aria-pressed', String(off));
-  for (const track of stream?.getTracks() ?? []) if (track.kind === kind) track.enabled = !off;
+function askSecret() {
+  stop();
+  ask({ title: 'secretTitle', text: 'secretText', label: 'secretLabel' }, (secret) => {
+    choose({ ...choices, secret, isSecretInLink: false });
+    beginAgain();
+  });
+  enter('asking', 'asked');
 }
 
 // ─── Wiring ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-setup.addEventListener('submit', (event) => { event.preventDefault(); start(); });
-setup.addEventListener('input', ({ target }) => {
-  if (target.name === 'role') return changeRole();
-  if (target.name === 'key') acceptLink();
-  showInvitation();
+prepareInvitation();
+prepareAsking();
+prepareChat((text) => call?.say(text), note);
+prepareSettings(() => choices, (next) => {
+  if (next.key !== choices.key) remember('mine', next.key);
+  choose(next);
+  beginAgain();
 });
-$('new-key').addEventListener('click', () => { setup.elements.key.value = randomKey(); showInvitation(); });
-$('copy').addEventListener('click', copyLink);
-$('hang-up').addEventListener('click', hangUp);
-$('microphone').addEventListener('click', ({ currentTarget }) => toggle(currentTarget, 'audio'));
-$('camera').addEventListener('click', ({ currentTarget }) => toggle(currentTarget, 'video'));
+$('seal').addEventListener('change', ({ target }) => {
+  choose({ ...choices, secret: target.checked ? randomKey() : '', isSecretInLink: target.checked });
+  begin('waiting');
+});
+$('leave').addEventListener('click', leave);
+$('again').addEventListener('click', beginAgain);
+for (const button of document.querySelectorAll('[data-act=fresh]')) button.addEventListener('click', () => beginFresh());
+stage.addEventListener('camera', ({ detail: { stream } }) => {
+  call?.show(stream);
+  if (stream && phase === 'talking' && !call.takesVideo) note(t('cameraUnseen'));
+});
+stage.addEventListener('trouble', ({ detail: { text } }) => note(text && t(text)));
+stage.addEventListener('shown', () => { if (phase) showTalk(); });
 $('requests').addEventListener('change', ({ target }) => $('traffic').classList.toggle('without-requests', !target.checked));
-$('say').addEventListener('submit', (event) => {
-  event.preventDefault();
-  const text = $('text').value;
-  if (text.trim() === '' || !call?.say(text)) return;
-  addChat('mine', text);
-  $('text').value = '';
-});
-window.addEventListener('hashchange', () => { if (!call) openInvitation(); });
-
+addEventListener('hashchange', openLink);
+addEventListener('pageshow', ({ persisted }) => { if (persisted) beginAgain(); }); // the browser has kept a page that was left
 listMsgs($('msgs'));
-progress.reset();
-openInvitation();
+offerOtherLanguage($('language'));
+openLink();

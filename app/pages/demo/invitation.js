@@ -1,25 +1,29 @@
-// An invitation: what the page's fragment says. A fragment is never sent to a server, so the key in it is not either.
+// An invitation: what the page's fragment says. A fragment is never sent to a server, so the key and the secret in it are not either.
 
 const MAX_KEY = 32; // characters (Unicode code points): what the server allows
 
-/** Returns what a fragment (or a whole link) asks its reader to do. Anything that makes no sense is left out. */
+/**
+ * Returns what a fragment (or a whole link) asks its reader to do. Anything that makes no sense is left out, and so is what links of
+ * earlier pages say beside that: role and mode.
+ */
 export function parseInvitation(link) {
   const hash = link.indexOf('#');
   const params = new URLSearchParams(hash < 0 ? '' : link.slice(hash + 1));
+  const stun = params.get('stun') ?? '';
   return {
     key: cleanKey(params.get('key') ?? ''),
-    role: oneOf(params.get('role'), ['offer', 'answer']),
-    mode: oneOf(params.get('mode'), ['chat', 'camera']),
-    sealed: params.get('sealed') === '1',
-    stun: isStun(params.get('stun') ?? '') ? params.get('stun') : '',
+    secret: params.get('secret') ?? '',
+    isSealed: params.get('sealed') === '1', // by a secret that is not in the link
+    stun: isStun(stun) ? stun : '',
   };
 }
 
-/** Returns the link that invites the other side to this page. */
-export function invitationLink(page, { key, role, mode, sealed, stun }) {
+/** Returns the link that invites the other side to this page. A secret is in it only if it was made for that. */
+export function invitationLink(page, { key, secret, isSecretInLink, stun }) {
   const link = new URL(page);
-  const params = new URLSearchParams({ key, role: role === 'offer' ? 'answer' : 'offer', mode });
-  if (sealed) params.set('sealed', '1');
+  const params = new URLSearchParams({ key });
+  if (secret && isSecretInLink) params.set('secret', secret);
+  if (secret && !isSecretInLink) params.set('sealed', '1');
   if (stun) params.set('stun', stun);
   link.hash = params;
   return link.href;
@@ -29,4 +33,5 @@ export const cleanKey = (key) => [...key.trim()].slice(0, MAX_KEY).join('');
 
 export const isStun = (url) => /^stuns?:[A-Za-z0-9.\-[\]:]+(\?transport=(udp|tcp))?$/.test(url);
 
-const oneOf = (value, choices) => (choices.includes(value) ? value : '');
+/** Reports whether a host name means the computer that asks, whichever that is. */
+export const isThisComputer = (host) => /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(host);

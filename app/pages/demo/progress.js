@@ -1,86 +1,63 @@
-// Shows how far a call is: three lanes of states, one sentence, and the times that were measured.
+// Shows how far a call is: three lanes of states, and the times that were measured.
 
-/** How states are told, and whether they are idle, busy, good or bad. */
+import { t } from './language.js';
+import { Steps } from './steps.js';
+import { $, element } from './view.js';
+
+/** How states are told, by the names of their texts, and whether they are idle, busy, good or bad. */
 const STATES = {
   signaling: {
-    preparing: ['preparing', 'busy'], waiting: ['waiting for the other side', 'busy'], connecting: ['exchanged', 'busy'],
-    connected: ['done', 'good'], done: ['done', 'good'], retrying: ['trying again', 'busy'], restarting: ['starting over', 'busy'],
-    failed: ['failed', 'bad'],
+    waiting: ['stateWaiting', 'busy'], connecting: ['stateExchanged', 'busy'], connected: ['stateDone', 'good'], done: ['stateDone', 'good'],
+    retrying: ['stateRetrying', 'busy'], restarting: ['stateRestarting', 'busy'], failed: ['stateFailed', 'bad'],
   },
   ice: {
-    new: ['idle', 'idle'], checking: ['checking paths', 'busy'], connected: ['path found', 'good'], completed: ['path found', 'good'],
-    disconnected: ['path lost, looking again', 'busy'], failed: ['no path', 'bad'], closed: ['closed', 'idle'],
+    new: ['idle', 'idle'], checking: ['stateChecking', 'busy'], connected: ['statePath', 'good'], completed: ['statePath', 'good'],
+    disconnected: ['statePathLost', 'busy'], failed: ['stateNoPath', 'bad'], closed: ['stateClosed', 'idle'],
   },
   connection: {
-    new: ['idle', 'idle'], connecting: ['encrypting', 'busy'], connected: ['connected', 'good'],
-    disconnected: ['interrupted', 'busy'], failed: ['failed', 'bad'], closed: ['closed', 'idle'],
+    new: ['idle', 'idle'], connecting: ['stateConnecting', 'busy'], connected: ['stateDone', 'good'],
+    disconnected: ['stateInterrupted', 'busy'], failed: ['stateFailed', 'bad'], closed: ['stateClosed', 'idle'],
   },
 };
 
-const MARKS = { secret: 'Secret stretched', offer: 'Offer', answer: 'Answer', ice: 'Path found', connected: 'Connected', open: 'Channel open' };
+const NAMES = {
+  key: 'stepKey', secret: 'stepSecret', 'offer sent': 'stepOfferSent', 'offer received': 'stepOfferGot', 'answer sent': 'stepAnswerSent',
+  'answer received': 'stepAnswerGot', ice: 'stepIce', connected: 'stepConnected', open: 'stepOpen',
+};
 
 const SVG = 'http://www.w3.org/2000/svg';
 
 export class Progress {
-  #root;
-  #marks = new Map(); // name → milliseconds since the key was there
+  #steps;
 
-  constructor(root) { this.#root = root; }
+  constructor() { this.reset(); }
 
   reset() {
-    this.#marks.clear();
+    this.#steps = new Steps();
     for (const lane of Object.keys(STATES)) this.#show(lane, 'idle', 'idle');
-    this.#find('#measured').hidden = true;
+    $('marks').hidden = true;
   }
 
-  say(sentence) { this.#find('#status').textContent = sentence; }
+  state(lane, state) { this.#show(lane, ...STATES[lane][state]); }
 
-  state(lane, state) {
-    const [told, kind] = STATES[lane][state] ?? [state, 'busy'];
-    this.#show(lane, told, kind);
-  }
-
-  /** Notes when something happened. After a restart, the later time counts. */
   mark(name, at) {
-    this.#marks.set(name, at);
-    if (this.#marks.has('connected')) this.#showMarks();
-  }
-
-  get total() { return this.#marks.get('connected'); }
-
-  /** From the moment when this side knew that the other one is there: by its answer or, where this side answered, by its offer. */
-  together(role) { return this.total - this.#marks.get(role === 'offer' ? 'answer' : 'offer'); }
-
-  figures(role) {
-    this.#find('#total').textContent = milliseconds(this.total);
-    this.#find('#together').textContent = milliseconds(this.together(role));
-    this.#find('#measured').hidden = false;
+    this.#steps.mark(name, at);
+    const { list } = this.#steps;
+    const longest = list.at(-1).at || 1;
+    $('marks').replaceChildren(...list.map((step) => markRow(t(NAMES[step.name]), step.at, step.at / longest)));
+    $('marks').hidden = list.length < 2;
   }
 
   #show(lane, told, kind) {
-    const row = this.#find(`[data-lane=${lane}]`);
+    const row = $('progress').querySelector(`[data-lane=${lane}]`);
     row.dataset.kind = kind;
-    row.querySelector('dd').textContent = told;
+    row.querySelector('dd').textContent = t(told);
   }
-
-  #showMarks() {
-    const longest = Math.max(...this.#marks.values());
-    const rows = [...this.#marks].filter(([name]) => MARKS[name]).sort(([, a], [, b]) => a - b)
-      .map(([name, at]) => markRow(MARKS[name], at, at / longest));
-    this.#find('#marks').replaceChildren(...rows);
-  }
-
-  #find(selector) { return this.#root.querySelector(selector); }
 }
 
 function markRow(name, at, share) {
   const row = document.createElement('li');
-  const label = document.createElement('span');
-  label.textContent = name;
-  const number = document.createElement('span');
-  number.className = 'number';
-  number.textContent = milliseconds(at);
-  row.append(label, bar(share), number);
+  row.append(element('span', '', name), bar(share), element('span', 'number', milliseconds(at)));
   return row;
 }
 

@@ -1,7 +1,9 @@
 // Lists the signaling messages and requests as they pass. What they hold is shown as text, and as nothing else.
 
-import { milliseconds } from './progress.js';
+import { t } from './language.js';
 import { meaningOf } from './msgs.js';
+import { milliseconds } from './progress.js';
+import { element } from './view.js';
 
 const MOST = 200; // rows; the oldest go first
 
@@ -22,17 +24,17 @@ export class Traffic {
   signal({ direction, type, text, sealed, error, at }) {
     const what = error ? error.message : type === 'sdp' ? describeSdp(text) : describeCandidate(text);
     this.#add({
-      at, kind: error ? 'bad' : direction, arrow: direction === 'sent' ? '↑' : '↓', spoken: direction,
-      name: type === 'sdp' ? typeOf(text) : 'candidate', what, note: sealed && !error ? 'sealed' : '', raw: error ? '' : pretty(text),
+      at, kind: error ? 'bad' : direction, arrow: direction === 'sent' ? '↑' : '↓', spoken: t(direction === 'sent' ? 'sent' : 'received'),
+      name: type === 'sdp' ? typeOf(text) : t('candidate'), what, note: sealed && !error ? t('sealed') : '', raw: error ? '' : pretty(text),
     });
   }
 
-  request({ method, path, status, msg, took, at }) {
-    const said = status === 0 ? 'No answer.' : meaningOf(msg);
+  request({ method, path, waits, status, msg, took, at }) {
+    const name = `${method} ${path}`;
     this.#add({
-      at, kind: status === 0 || status >= 400 ? 'bad request' : 'request', arrow: '⇄', spoken: 'request',
-      name: `${method} ${path}`, what: said, note: `${status || 'failed'}, ${milliseconds(took)}`,
-      raw: msg ? `msg: ${msg}` : '',
+      at, kind: status === 0 || status >= 400 ? 'bad request' : 'request', arrow: '⇄', spoken: t('request'),
+      name: waits ? t('waits', name) : name, what: status === 0 ? t('noAnswer') : meaningOf(msg),
+      note: `${status || t('requestFailed')}, ${milliseconds(took)}`, raw: msg ? t('rawAnswer', msg) : '',
     });
   }
 
@@ -46,7 +48,7 @@ export class Traffic {
     const sign = element('span', 'arrow', arrow);
     sign.setAttribute('aria-hidden', 'true');
     head.append(element('span', 'at', milliseconds(at)), sign, element('span', 'unseen', spoken),
-      element('span', 'what-name', name), element('span', 'what', what), element('span', 'note', note));
+      breakable(name), element('span', 'what', what), element('span', 'note-of', note));
     row.append(raw ? unfolding(head, raw) : head);
     this.#list.append(row);
     if (this.#list.childElementCount > MOST) this.#list.firstElementChild.remove();
@@ -59,16 +61,16 @@ function unfolding(head, raw) {
   const text = element('pre', 'raw', raw);
   text.tabIndex = 0; // it scrolls
   text.setAttribute('role', 'region');
-  text.setAttribute('aria-label', 'The message as it is');
+  text.setAttribute('aria-label', t('raw'));
   details.append(head, text);
   return details;
 }
 
-function element(name, className, text) {
-  const e = document.createElement(name);
-  e.className = className;
-  e.textContent = text;
-  return e;
+/** A name that breaks at slashes, and nowhere within a word. */
+function breakable(name) {
+  const span = element('span', 'what-name', '');
+  for (const part of name.split(/(?=\/)/)) span.append(part, document.createElement('wbr'));
+  return span;
 }
 
 const typeOf = (text) => parse(text)?.type ?? 'sdp';
@@ -76,19 +78,19 @@ const typeOf = (text) => parse(text)?.type ?? 'sdp';
 /** Says what an sdp is about: its media, in a few words. */
 function describeSdp(text) {
   const sdp = parse(text)?.sdp;
-  if (typeof sdp !== 'string') return 'not an sdp';
-  const names = { application: 'data channel', audio: 'audio', video: 'video' };
+  if (typeof sdp !== 'string') return t('notSdp');
+  const names = { application: t('dataChannel'), audio: t('audio'), video: t('videoMedia') };
   const media = [...sdp.matchAll(/^m=(\w+)/gm)].map(([, kind]) => names[kind] ?? kind);
-  return `${media.join(', ')} (${new Blob([text]).size} bytes)`;
+  return `${media.join(', ')} (${t('bytes', new Blob([text]).size)})`;
 }
 
 /** Says where a candidate points (RFC 8839, Section 5.1). */
 function describeCandidate(text) {
   const candidate = parse(text)?.candidate;
-  if (candidate === '') return 'that is all of them';
+  if (candidate === '') return t('allCandidates');
   const [, , transport, , address, port, , type] = String(candidate).split(' ');
-  if (!type) return 'not a candidate';
-  const kinds = { host: 'this network', srflx: 'through a NAT', prflx: 'through a NAT', relay: 'by a relay' };
+  if (!type) return t('notCandidate');
+  const kinds = { host: t('viaHost'), srflx: t('viaNat'), prflx: t('viaNat'), relay: t('viaRelay') };
   return `${address.includes(':') ? `[${address}]` : address}:${port} ${transport.toLowerCase()}, ${kinds[type] ?? type}`;
 }
 

@@ -1,0 +1,18 @@
+// What this tab remembers until it is closed: it outlives a reload. Where the browser keeps nothing, the page remembers until it is left.
+
+const kept = new Map();
+
+export function recall(name) {
+  try {
+    return sessionStorage.getItem(name) ?? '';
+  } catch {
+    return kept.get(name) ?? '';
+  }
+}
+
+export function remember(name, text) {
+  kept.set(name, text);
+  try {
+    sessionStorage.setItem(name, text);
+  } catch { /* it is in kept */ }
+}
