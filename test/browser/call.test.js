@@ -71,6 +71,8 @@ inBrowser('a camera that is refused is told, and the chat goes on', async (world
   await camera(starter).click();
   await expect(starter.locator('#note'), 'the note').toSay(/blocked.*go on writing/s, PATIENCE);
   assert.equal(await camera(starter).getAttribute('aria-checked'), 'false');
+  await starter.keyboard.press('Escape');
+  assert.ok(await starter.locator('#note').isHidden(), 'Escape takes the note away');
   await says(starter, joiner, 'no camera here');
 });
 
@@ -155,9 +157,9 @@ inBrowser('the keyboard is enough', async (world) => {
   await starter.keyboard.press('Enter');
   await expect(joiner.locator('#chat .theirs'), 'the chat').toSay(/typed/, PATIENCE);
   assert.equal(await focused(starter), 'text');
-  await starter.keyboard.type('not this');
+  await starter.keyboard.type('a draft');
   await starter.keyboard.press('Escape');
-  assert.equal(await starter.locator('#text').inputValue(), '');
+  assert.equal(await starter.locator('#text').inputValue(), 'a draft', 'nothing that was written is lost');
   const { href } = new URL(joiner.url());
   await joiner.goto('about:blank'); // the field is closed meanwhile
   await expect(starter.locator('#status'), 'status').toSay(/Connection lost/, PATIENCE);
@@ -222,6 +224,13 @@ inBrowser('steps are shown in an order that can be', async (world) => {
     for (const [name, at] of all) steps.mark(name, at);
     return steps.list.map((step) => `${step.name} ${step.at}`);
   }, marks);
+  const met = (name) => page.evaluate(async (last) => {
+    const { Steps } = await import(new URL('web/steps.js', document.baseURI));
+    const steps = new Steps();
+    for (const [i, step] of ['key', 'offer sent', last, 'connected'].entries()) steps.mark(step, i);
+    return steps.met;
+  }, name);
+  assert.deepEqual([await met('answer received'), await met('ice')], [2, undefined], 'when the other side is there');
   assert.deepEqual(await listed(['key', 1], ['offer sent', 5], ['ice', 30], ['answer received', 35], ['open', 40], ['connected', 42]),
     ['key 1', 'offer sent 5', 'answer received 35', 'ice 35', 'connected 42', 'open 42'], 'what the browser tells too early or too late');
   assert.deepEqual(await listed(['key', 1], ['offer received', 5], ['answer sent', 9], ['open', 20]),

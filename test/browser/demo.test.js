@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { areConnected, choose, failure, isWaiting, keyOf, openJoiner, openStarter, says } from './demo.js';
 import { expect } from './expect.js';
+import { ELSEWHERE } from './states.js';
 import { PATIENCE, inBrowser } from './world.js';
 
 const SECRET = 'correct horse battery staple';
@@ -128,6 +129,7 @@ inBrowser('a key may be chosen, a link pasted, and the role fixed', async (world
   await areConnected(starter, joiner);
   await starter.locator('summary', { hasText: 'How it connects' }).click();
   await expect(starter.locator('#marks'), 'the times').toSay(/Offer received.*Answer sent.*Path found.*Connected/s, PATIENCE);
+  await expect(starter.locator('#together'), 'the time that counts').toSay(/^Connected \d+ ms after/, PATIENCE);
 });
 
 inBrowser('Escape leaves the settings as they were, and what is not valid is not taken', async (world) => {
@@ -236,4 +238,38 @@ inBrowser('a server that is full is waited for', async (world) => {
   await isWaiting(page);
   const joiner = await openJoiner(world, await page.getByLabel('Link for the other side').inputValue());
   await areConnected(page, joiner);
+});
+
+inBrowser('the link is copied on a page that has no clipboard, and shared where the device can', async (world) => {
+  const server = await world.server();
+  const page = await world.page(undefined, { expectErrors: [/Cross-Origin-Opener-Policy header has been ignored/] });
+  await page.addInitScript(() => { navigator.share = (data) => { globalThis.shared = data; return Promise.resolve(); }; });
+  await page.goto(server.url.replace('127.0.0.1', ELSEWHERE)); // by HTTP, as from a phone in the same network
+  await isWaiting(page);
+  assert.equal(await page.evaluate(() => navigator.clipboard), undefined);
+  await page.getByRole('button', { name: 'Copy link' }).click();
+  await expect(page.locator('#copy'), 'the button').toSay(/^Copied$/, PATIENCE);
+  const link = await page.getByLabel('Link for the other side').inputValue();
+  await page.getByRole('button', { name: 'Share' }).click();
+  assert.deepEqual(await page.evaluate(() => globalThis.shared), { url: link });
+  const joiner = await world.page(link, { expectErrors: [/Cross-Origin-Opener-Policy header has been ignored/] });
+  await areConnected(page, joiner);
+  await joiner.getByRole('switch', { name: 'Camera' }).click();
+  await expect(joiner.locator('#note'), 'the note').toSay(/only on pages that were opened by HTTPS/, PATIENCE);
+  await says(joiner, page, 'by plain HTTP');
+});
+
+inBrowser('a link that a phone cannot open says so, and one that it can does not', async (world) => {
+  const server = await world.server();
+  const caption = async (url) => {
+    const page = await world.page(url, { expectErrors: [/Cross-Origin-Opener-Policy header has been ignored/] });
+    await isWaiting(page);
+    return page.locator('#qr-caption').textContent();
+  };
+  const { port } = new URL(server.url);
+  for (const host of ['127.0.0.1', 'localhost', 'page.localhost']) {
+    const url = `http://${host}:${port}/`;
+    assert.match(await caption(url), /A phone cannot open this link.*HTTPS/, host);
+  }
+  assert.match(await caption(`http://${ELSEWHERE}:${port}/`), /scan it with a phone/);
 });

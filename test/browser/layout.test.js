@@ -18,7 +18,7 @@ const DEVICES = {
 /** What has to be on the first screen in each state, whole. */
 const FIRST = {
   waiting: ['#status', '#camera', '#copy', '#link'], 'waiting-localhost': ['#status', '#camera', '#copy'], 'waiting-sealed': ['#copy'],
-  settings: ['#settings h2'], joining: ['#status', '#camera'], alone: ['#alone h1'],
+  'waiting-camera': ['#local', '#camera', '#microphone', '#link'], settings: ['#settings h2'], joining: ['#status', '#camera'], alone: ['#alone h1'],
   connected: ['#status', '#camera', '#leave', '#text'], chat: ['#leave', '#text', '#chat .theirs:last-of-type'],
   'camera-theirs': ['#stage', '#remote', '#leave', '#text'], camera: ['#stage', '#remote', '#local', '#microphone', '#leave', '#text'],
   curious: ['#stage', '#leave'], 'camera-refused': ['#note', '#leave', '#text'], lost: ['#status', '#note', '#leave'], left: ['#again', '#ending h1'],
@@ -76,7 +76,7 @@ function faults({ first, touch }) {
       if (Math.min(A.right, B.right) - Math.max(A.left, B.left) > 1 && Math.min(A.bottom, B.bottom) - Math.max(A.top, B.top) > 1) wrong.push(`${told(a)} lies over ${told(b)}`);
     }
     if (touch && a.matches('button, a, input:not([type=checkbox]), select, .curious > details > summary') && (A.height < 44 || A.width < 44)) wrong.push(`${told(a)} is ${A.width} × ${A.height} px: too small to touch`);
-    if (a.matches('button, a') && (a.scrollWidth > a.clientWidth + 1 && a.clientWidth > 0)) wrong.push(`${told(a)}: its text sticks out`);
+    if (a.matches('button, a, h1, h2, #status') && (a.scrollWidth > a.clientWidth + 1 && a.clientWidth > 0)) wrong.push(`${told(a)}: its text sticks out`);
   }
   return wrong;
 }

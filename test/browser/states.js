@@ -41,6 +41,10 @@ export async function eachState(world, look, see) {
   await starter.keyboard.press('Escape');
   await starter.locator('#seal').evaluate((seal) => seal.click()); // where it would have to be scrolled to
   await see(starter, 'waiting-sealed');
+  await camera(starter).click();
+  await shows(starter, '#local');
+  await see(starter, 'waiting-camera');
+  await camera(starter).click();
 
   const early = await world.page(undefined, look);
   await early.addInitScript(holdTimer, ALONE_AFTER);

@@ -262,6 +262,7 @@ stage.addEventListener('camera', ({ detail: { stream } }) => {
 stage.addEventListener('trouble', ({ detail: { text } }) => note(text && t(text)));
 stage.addEventListener('shown', () => { if (phase) showTalk(); });
 $('requests').addEventListener('change', ({ target }) => $('traffic').classList.toggle('without-requests', !target.checked));
+addEventListener('keydown', ({ key, isComposing }) => { if (key === 'Escape' && !isComposing) note(''); });
 addEventListener('hashchange', openLink);
 addEventListener('pageshow', ({ persisted }) => { if (persisted) beginAgain(); }); // the browser has kept a page that was left
 listMsgs($('msgs'));

@@ -27,7 +27,6 @@ export function prepareChat(say, complain) {
   const chat = $('chat');
   chat.addEventListener('scroll', () => { isAtEnd = chat.scrollTop + chat.clientHeight >= chat.scrollHeight - 8; });
   new ResizeObserver(showEnd).observe(chat);
-  $('text').addEventListener('keydown', ({ key, isComposing }) => { if (key === 'Escape' && !isComposing) $('text').value = ''; });
 }
 
 /** Lets people write, or not. */

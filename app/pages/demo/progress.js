@@ -35,17 +35,20 @@ export class Progress {
   reset() {
     this.#steps = new Steps();
     for (const lane of Object.keys(STATES)) this.#show(lane, 'idle', 'idle');
-    $('marks').hidden = true;
+    $('marks').hidden = $('together').hidden = true;
   }
 
   state(lane, state) { this.#show(lane, ...STATES[lane][state]); }
 
   mark(name, at) {
     this.#steps.mark(name, at);
-    const { list } = this.#steps;
-    const longest = list.at(-1).at || 1;
-    $('marks').replaceChildren(...list.map((step) => markRow(t(NAMES[step.name]), step.at, step.at / longest)));
+    const { list, met = 0 } = this.#steps;
+    const whole = list.at(-1).at - met || 1;
+    $('marks').replaceChildren(...list.map((step) => markRow(t(NAMES[step.name]), step.at, Math.max(0, step.at - met) / whole)));
     $('marks').hidden = list.length < 2;
+    const connected = list.find((step) => step.name === 'connected');
+    if (met && connected) $('together').textContent = t('together', milliseconds(connected.at - met));
+    $('together').hidden = !met || !connected;
   }
 
   #show(lane, told, kind) {

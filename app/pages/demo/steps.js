@@ -23,6 +23,12 @@ export class Steps {
     this.#at.set(name, at);
   }
 
+  /**
+   * When this side knew that the other one is there: by its answer or, where this side answers, by its offer. undefined if it does not know.
+   * What comes before is a person's time.
+   */
+  get met() { return this.list.find(({ name }) => name.endsWith(' received'))?.at; }
+
   /** Returns the steps up to the last one that was taken, as {name, at}. */
   get list() {
     const last = ORDER.findLastIndex((name) => this.#at.has(name));

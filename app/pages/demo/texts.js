@@ -140,6 +140,7 @@ export const TEXTS = {
   stateInterrupted: ['interrupted', '中断'],
   stateClosed: ['closed', '已关闭'],
   marks: ['Measured times', '各步骤耗时'],
+  together: ['Connected {} after the other side was there.', '对方到达后 {} 即接通。'],
   stepKey: ['Began', '开始'],
   stepSecret: ['Secret stretched', '密码已派生'],
   stepOfferSent: ['Offer sent', '已发送 offer'],
