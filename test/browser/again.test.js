@@ -1,7 +1,7 @@
 // connect again: after a reload in the middle of a handshake, and after the network was lost under a connection.
 
 import assert from 'node:assert/strict';
-import { Relay } from './relay.js';
+import { Relay, relayCandidates } from './relay.js';
 import { PATIENCE, inBrowser } from './world.js';
 
 const WITHIN = 5_000; // ms: the two find each other again without anybody's help
@@ -80,20 +80,7 @@ inBrowser('two who lost the network connect again on the same peer connections',
   const pages = [await open(world, server), await open(world, server)];
   for (const page of pages) {
     await page.exposeFunction('relayed', (address, port) => relay.portFor(address, port));
-    await page.evaluate(() => { // candidates of the other side lead to the relay, and a description that was slow to come has none
-      const { addIceCandidate, setRemoteDescription } = RTCPeerConnection.prototype;
-      RTCPeerConnection.prototype.setRemoteDescription = function withoutCandidates({ type, sdp }) {
-        return setRemoteDescription.call(this, { type, sdp: sdp.replace(/^a=(candidate|end-of-candidates).*\r\n/gm, '') });
-      };
-      RTCPeerConnection.prototype.addIceCandidate = async function relayedCandidate(init) {
-        const parts = init?.candidate?.split(' ') ?? [];
-        if (parts.length < 8) return addIceCandidate.call(this, init);
-        if (parts[2].toLowerCase() !== 'udp' || parts[4].includes(':')) return undefined;
-        parts[5] = await globalThis.relayed(parts[4], Number(parts[5]));
-        parts[4] = '127.0.0.1';
-        return addIceCandidate.call(this, { ...init, candidate: parts.join(' ') });
-      };
-    });
+    await page.evaluate(relayCandidates);
   }
   const key = `lost-${Date.now()}`;
   const connectBoth = async (fresh) => {

@@ -12,10 +12,10 @@ export async function examine(page, state) {
   assert.ok(overflow <= 0, `${state}: got ${overflow} px to scroll sideways, want none`);
 }
 
-/** What axe finds on the page as it is, in words. */
-export async function findings(page) {
-  await page.evaluate(axe.source);
-  const { violations } = await page.evaluate(() => globalThis.axe.run());
+/** What axe finds on the page as it is, in words; options are those of its run. */
+export async function findings(page, options = {}) {
+  if (!await page.evaluate(() => 'axe' in globalThis)) await page.evaluate(axe.source);
+  const { violations } = await page.evaluate((all) => globalThis.axe.run(all), { ...options, resultTypes: ['violations'] });
   return violations.map(({ id, help, nodes }) => `${id}: ${help}\n${nodes.map(({ html, failureSummary }) =>
     `  ${html}\n  ${failureSummary.replaceAll('\n', '\n  ')}`).join('\n')}`);
 }

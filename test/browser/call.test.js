@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { areConnected, failure, isConnected, isWaiting, openJoiner, openStarter, says, seesTheOther } from './demo.js';
 import { expect } from './expect.js';
+import { Relay, relayCandidates } from './relay.js';
 import { PATIENCE, inBrowser } from './world.js';
 
 const camera = (page) => page.getByRole('switch', { name: 'Camera' });
@@ -118,6 +119,62 @@ inBrowser('a camera that is on stays on when the connection is lost', async (wor
   await joiner.reload();
   await areConnected(starter, joiner);
   await seesTheOther(joiner);
+});
+
+inBrowser('a network that is lost is told, and when it is back so is the call', async (world) => {
+  const server = await world.server();
+  const relay = new Relay();
+  world.defer(() => relay.close());
+  const pages = [await world.page(), await world.page()];
+  for (const page of pages) {
+    await page.exposeFunction('relayed', (address, port) => relay.portFor(address, port));
+    await page.addInitScript(relayCandidates);
+  }
+  await pages[0].goto(server.url);
+  await isWaiting(pages[0]);
+  await pages[1].goto(await pages[0].getByLabel('Link for the other side').inputValue());
+  await areConnected(...pages);
+  await says(pages[0], pages[1], 'before');
+  relay.isCut = true;
+  for (const page of pages) await expect(page.locator('#status'), 'status').toSay(/The network is interrupted/, PATIENCE);
+  for (const page of pages) await expect(page.locator('#status'), 'status').toSay(/Connection lost/, PATIENCE * 2);
+  relay.isCut = false;
+  await areConnected(...pages);
+  await says(pages[1], pages[0], 'and after');
+});
+
+inBrowser('a call goes on without the server', async (world) => {
+  const { server, starter, joiner } = await pair(world, { expectErrors: [/Failed to load resource/] });
+  await server.stop('SIGKILL');
+  await says(starter, joiner, 'who needs it');
+  await camera(joiner).click();
+  await seesTheOther(starter);
+});
+
+inBrowser('a program that is no page gets the text, and nothing that pages tell each other', async (world) => {
+  const server = await world.server();
+  const program = await world.page(server.quiet);
+  const key = `program-${Date.now()}`;
+  const joined = program.evaluate(async (shared) => {
+    const { connect } = await import(new URL('client/signal.js', document.baseURI));
+    const pc = new RTCPeerConnection();
+    globalThis.heard = [];
+    globalThis.aside = [];
+    const mine = pc.createDataChannel('mine');
+    pc.ondatachannel = ({ channel }) => { channel.onmessage = ({ data }) => { globalThis.heard.push(data); mine.send(`echo ${data}`); }; };
+    pc.createDataChannel('page', { negotiated: true, id: 100 }).onmessage = ({ data }) => globalThis.aside.push(data);
+    await connect(pc, { url: location.origin, key: shared, role: 'offer' });
+  }, key);
+  const page = await openJoiner(world, `${server.url}#key=${key}`);
+  await joined;
+  await isConnected(page);
+  await camera(page).click();
+  await expect(page.locator('#note'), 'the note').toSay(/takes no video/, PATIENCE);
+  await page.getByLabel('Message', { exact: true }).fill('hello');
+  await page.keyboard.press('Enter');
+  await expect(page.locator('#chat .theirs').last(), 'the chat').toSay(/echo hello/, PATIENCE);
+  await page.getByRole('button', { name: 'Leave' }).click();
+  assert.deepEqual(await program.evaluate(() => [globalThis.heard, globalThis.aside]), [['hello'], []]);
 });
 
 inBrowser('a third who opens the link while two talk is told, and disturbs nobody', async (world) => {

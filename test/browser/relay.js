@@ -33,3 +33,19 @@ export class Relay {
     for (const socket of this.#sockets.values()) (await socket).close();
   }
 }
+
+/** Runs in a page, which has relayed(address, port): candidates of the other side lead to the relay, and descriptions have none. */
+export function relayCandidates() {
+  const { addIceCandidate, setRemoteDescription } = RTCPeerConnection.prototype;
+  RTCPeerConnection.prototype.setRemoteDescription = function withoutCandidates({ type, sdp }) {
+    return setRemoteDescription.call(this, { type, sdp: sdp.replace(/^a=(candidate|end-of-candidates).*\r\n/gm, '') });
+  };
+  RTCPeerConnection.prototype.addIceCandidate = async function relayedCandidate(init) {
+    const parts = init?.candidate?.split(' ') ?? [];
+    if (parts.length < 8) return addIceCandidate.call(this, init);
+    if (parts[2].toLowerCase() !== 'udp' || parts[4].includes(':')) return undefined;
+    parts[5] = await globalThis.relayed(parts[4], Number(parts[5]));
+    parts[4] = '127.0.0.1';
+    return addIceCandidate.call(this, { ...init, candidate: parts.join(' ') });
+  };
+}

@@ -117,9 +117,12 @@ function choose(next) {
   showInvitation(choices);
 }
 
-/** A key of one's own is for others to join: until then this page waits. */
-function beginFresh(more = {}) {
-  choose({ secret: '', isSecretInLink: false, stun: '', role: 'auto', events: false, ...choices, key: randomKey(), ...more });
+const USUAL = { secret: '', isSecretInLink: false, stun: '', role: 'auto', events: false };
+
+/** Begins a call of one's own. Whoever has the link of the one before knows nothing of this one's. */
+function beginFresh() {
+  const secret = choices?.isSecretInLink ? randomKey() : choices?.secret ?? '';
+  choose({ ...USUAL, ...choices, key: randomKey(), secret });
   remember('mine', choices.key);
   clearChat();
   begin('waiting');
@@ -129,7 +132,7 @@ function beginFresh(more = {}) {
 function openLink() {
   const { key, secret, isSealed, stun } = parseInvitation(location.hash);
   if (!key) return beginFresh();
-  choose({ ...choices, key, secret, isSecretInLink: secret !== '', stun, role: 'auto', events: choices?.events ?? false });
+  choose({ ...USUAL, events: Boolean(choices?.events), key, secret, isSecretInLink: secret !== '', stun });
   clearChat();
   if (isSealed && !secret) return askSecret();
   return begin(recall('mine') === key ? 'waiting' : 'joining');

@@ -5,6 +5,9 @@ import { connect, deriveSecret } from '../client/signal.js';
 /** The number of a data channel that both pages open by themselves. Those that are announced count from 0. */
 const ASIDE = 100;
 
+/** By the protocol of its channel a page knows another one. A program would not understand what pages tell each other. */
+const PROTOCOL = 'signal-server page';
+
 /** How long a side that leaves waits for the other one to hear of it, in ms. */
 const FAREWELL = 500;
 
@@ -28,6 +31,7 @@ export class Call extends EventTarget {
   #pc;
   #channel; // this side's; the other side has its own
   #aside; // what the pages tell each other
+  #isWithPage = false; // the other side is one
   #theirs = new MediaStream();
   #stream; // of the camera
   #toldCamera = false;
@@ -46,9 +50,14 @@ export class Call extends EventTarget {
     for (const kind of ['audio', 'video']) this.#pc.addTransceiver(kind);
     this.show(options.stream);
     // Which side offers turns out later. So each opens a channel of its own; a program that answers may have none, and use this one.
-    this.#channel = this.#pc.createDataChannel('chat');
+    this.#channel = this.#pc.createDataChannel('chat', { protocol: PROTOCOL });
     this.#use(this.#channel);
-    this.#pc.addEventListener('datachannel', ({ channel }) => this.#use(channel));
+    this.#pc.addEventListener('datachannel', ({ channel }) => {
+      this.#use(channel);
+      if (channel.protocol !== PROTOCOL) return;
+      this.#isWithPage = true;
+      this.#tellCamera();
+    });
     this.#aside = this.#pc.createDataChannel('page', { negotiated: true, id: ASIDE });
     this.#aside.addEventListener('open', () => this.#tellCamera());
     this.#aside.addEventListener('message', ({ data }) => this.#hear(data));
@@ -113,7 +122,7 @@ export class Call extends EventTarget {
 
   /** Leaves the call: the other side is told. */
   leave() {
-    if (this.#aside.readyState !== 'open') {
+    if (!this.#isWithPage || this.#aside.readyState !== 'open') {
       this.end();
       return;
     }
@@ -155,7 +164,7 @@ export class Call extends EventTarget {
   }
 
   #tellCamera() {
-    if (this.#aside?.readyState !== 'open') return;
+    if (!this.#isWithPage || this.#aside.readyState !== 'open') return;
     if (this.#stream || this.#toldCamera) this.#aside.send(this.#stream ? 'camera on' : 'camera off');
     this.#toldCamera = Boolean(this.#stream);
   }
