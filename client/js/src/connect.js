@@ -167,7 +167,7 @@ class Negotiation {
 
   /** Asks the caller for a token. When connect is over, the caller is asked to replace one that the server refuses, and for no first one. */
   #askToken(refused) {
-    if (refused === undefined) this.#stop.signal.throwIfAborted();
+    if (!refused) this.#stop.signal.throwIfAborted();
     return this.options.token(refused);
   }
 

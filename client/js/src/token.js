@@ -8,7 +8,7 @@ export const isToken = (text) => typeof text === 'string' && /^[\x21-\x7e]+$/.te
 /** What the caller gave as its token: a text, a function that is asked for one, or nothing. It is kept in memory only. */
 export class TokenSource {
   #given;
-  #last; // what the function gave last, unless the server has refused it
+  #last; // { token }: what the function gave last, which may be none; unless the server has refused it
 
   constructor(given) { this.#given = given; }
 
@@ -19,7 +19,7 @@ export class TokenSource {
    */
   async use(task, { signal, atOnce = false } = {}) {
     if (typeof this.#given !== 'function') return task(this.#given);
-    const token = atOnce && this.#last !== undefined ? this.#last : await this.#ask(undefined, signal);
+    const token = atOnce && this.#last ? this.#last.token : await this.#ask(undefined, signal);
     try {
       return await this.#try(task, token);
     } catch (error) {
@@ -32,7 +32,7 @@ export class TokenSource {
     try {
       return await task(token);
     } catch (error) {
-      if (error?.code === 'NotAuthenticated' && this.#last === token) this.#last = undefined; // and no newer one that came meanwhile
+      if (error?.code === 'NotAuthenticated' && this.#last?.token === token) this.#last = undefined; // and no newer one that came meanwhile
       throw error;
     }
   }
@@ -45,7 +45,7 @@ export class TokenSource {
     if (token !== undefined && !isToken(token)) { // which is not told: it may be a secret with a line break
       throw new TypeError('the token function returned something else than a token: visible ASCII characters, or undefined for none');
     }
-    this.#last = token;
+    this.#last = { token };
     return token;
   }
 }

@@ -247,6 +247,20 @@ describe('a token function', () => {
     assert.equal(bearersOf(server).at(-1), 'Bearer t');
   });
 
+  test('that has none, since the server asks for none, lets connect end the session and report', async () => {
+    const server = new FakeServer();
+    let asked = 0;
+    await connected(await both(server, {
+      token: () => {
+        asked++;
+        return undefined;
+      },
+    }));
+    const before = asked;
+    await until(() => server.count('DELETE /session') === 1 && server.outcomes.length === 2, 'the end and the reports');
+    assert.equal(asked, before, 'nobody is asked when connect is over');
+  });
+
   test('a session that the page has left is ended by the next connect, and one without a good token leaves it for another', () => withStorage(async (kept) => {
     const server = guarded('t');
     const line = { cut: false };
