@@ -27,7 +27,7 @@ const progress = new Progress();
 const traffic = new Traffic($('traffic'), $('traffic-empty'));
 const stage = new Stage();
 
-let choices; // key, secret, isSecretInLink, stun, role, events: what the link and the settings say
+let choices; // key, secret, isSecretInLink, awaitsSecret, stun, role, events: what the link and the settings say
 let call; // the one that is going on, or being waited for
 let latest; // the call that was begun last, whether it goes on or not
 let over = Promise.resolve(); // when nothing is left of the calls before
@@ -117,12 +117,12 @@ function choose(next) {
   showInvitation(choices);
 }
 
-const USUAL = { secret: '', isSecretInLink: false, stun: '', role: 'auto', events: false };
+const USUAL = { secret: '', isSecretInLink: false, awaitsSecret: false, stun: '', role: 'auto', events: false };
 
 /** Begins a call of one's own. Whoever has the link of the one before knows nothing of this one's. */
 function beginFresh() {
   const secret = choices?.isSecretInLink ? randomKey() : choices?.secret ?? '';
-  choose({ ...USUAL, ...choices, key: randomKey(), secret });
+  choose({ ...USUAL, ...choices, awaitsSecret: false, key: randomKey(), secret });
   remember('mine', choices.key);
   clearChat();
   begin('waiting');
@@ -132,13 +132,17 @@ function beginFresh() {
 function openLink() {
   const { key, secret, isSealed, stun } = parseInvitation(location.hash);
   if (!key) return beginFresh();
-  choose({ ...USUAL, events: Boolean(choices?.events), key, secret, isSecretInLink: secret !== '', stun });
+  const awaitsSecret = isSealed && secret === '';
+  choose({ ...USUAL, events: Boolean(choices?.events), key, secret, isSecretInLink: secret !== '', awaitsSecret, stun });
   clearChat();
-  if (isSealed && !secret) return askSecret();
-  return begin(recall('mine') === key ? 'waiting' : 'joining');
+  return beginAgain();
 }
 
-const beginAgain = () => begin(recall('mine') === choices.key ? 'waiting' : 'joining');
+/** Begins with the choices as they are. A call that the other side has sealed does not begin without the secret. */
+function beginAgain() {
+  if (choices.awaitsSecret) return askSecret();
+  return begin(recall('mine') === choices.key ? 'waiting' : 'joining');
+}
 
 /** What to say while signaling is in these states. */
 function statusOf(state, error) {
@@ -234,8 +238,9 @@ const isToken = (text) => /^[\x21-\x7e]+$/.test(text); // what a header can carr
 
 function askSecret() {
   stop();
+  choose({ ...choices, awaitsSecret: true }); // for the address: a reload has to ask, too
   ask({ title: 'secretTitle', text: 'secretText', label: 'secretLabel' }, (secret) => {
-    choose({ ...choices, secret, isSecretInLink: false });
+    choose({ ...choices, secret, isSecretInLink: false, awaitsSecret: false });
     beginAgain();
   });
   enter('asking', 'asked');
@@ -267,7 +272,7 @@ stage.addEventListener('shown', () => { if (phase) showTalk(); });
 $('requests').addEventListener('change', ({ target }) => $('traffic').classList.toggle('without-requests', !target.checked));
 addEventListener('keydown', ({ key, isComposing }) => { if (key === 'Escape' && !isComposing) note(''); });
 addEventListener('hashchange', openLink);
-addEventListener('pageshow', ({ persisted }) => { if (persisted) beginAgain(); }); // the browser has kept a page that was left
+addEventListener('pageshow', ({ persisted }) => { if (persisted && call) beginAgain(); }); // the browser has kept a page that was left
 listMsgs($('msgs'));
 offerOtherLanguage($('language'));
 openLink();

@@ -19,11 +19,11 @@ export function parseInvitation(link) {
 }
 
 /** Returns the link that invites the other side to this page. A secret is in it only if it was made for that. */
-export function invitationLink(page, { key, secret, isSecretInLink, stun }) {
+export function invitationLink(page, { key, secret, isSecretInLink, awaitsSecret, stun }) {
   const link = new URL(page);
   const params = new URLSearchParams({ key });
   if (secret && isSecretInLink) params.set('secret', secret);
-  if (secret && !isSecretInLink) params.set('sealed', '1');
+  if (awaitsSecret || (secret && !isSecretInLink)) params.set('sealed', '1');
   if (stun) params.set('stun', stun);
   link.hash = params;
   return link.href;

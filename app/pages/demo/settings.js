@@ -7,6 +7,7 @@ import { $ } from './view.js';
 
 const dialog = $('settings');
 const fields = $('choices').elements;
+let pasted; // what the last link said that was pasted as the key
 
 /** Prepares the dialog. current returns the choices as they are; apply takes new ones. */
 export function prepareSettings(current, apply) {
@@ -31,12 +32,13 @@ export function prepareSettings(current, apply) {
     if (!key) return;
     const before = current();
     const secret = fields.secret.value;
-    const keeps = secret === '' && before.isSecretInLink; // what the switch has made
+    const keeps = secret === '' && before.isSecretInLink && key !== pasted?.key; // what the switch has made
     dialog.close();
     apply({
       key,
       secret: keeps ? before.secret : secret,
       isSecretInLink: keeps,
+      awaitsSecret: secret === '' && (key === pasted?.key ? pasted.isSealed : before.awaitsSecret && key === before.key),
       stun: fields.stun.value.trim(),
       role: fields.role.value,
       events: fields.receive.value === 'events',
@@ -49,8 +51,10 @@ export function closeSettings() { dialog.close(); }
 /** Takes a whole link apart that was pasted as the key. */
 function acceptLink() {
   if (!fields.key.value.includes('#')) return;
-  const { key, secret, stun } = parseInvitation(fields.key.value);
+  const invitation = parseInvitation(fields.key.value);
+  const { key, secret, stun } = invitation;
   if (!key) return;
+  pasted = invitation;
   fields.key.value = key;
   if (secret) fields.secret.value = secret;
   if (stun) fields.stun.value = stun;
