@@ -1,7 +1,7 @@
 // What a link to the demo page may ask for.
 
 import assert from 'node:assert/strict';
-import { areConnected, choose, isWaiting, keyOf, openStarter } from './demo.js';
+import { areConnected, choose, isWaiting, keyOf, openJoiner, openStarter, says } from './demo.js';
 import { expect } from './expect.js';
 import { PATIENCE, inBrowser } from './world.js';
 
@@ -41,4 +41,17 @@ inBrowser('a pasted link says all about the secret: the one that the switch has 
   await other.getByRole('switch', { name: 'End-to-end encryption' }).click();
   await choose(other, { key: link });
   await areConnected(starter, other);
+});
+
+inBrowser('a STUN server that no browser takes is left out of a link, and refused in the settings', async (world) => {
+  const server = await world.server();
+  for (const stun of ['stun:[', 'stun:stun.example.org?transport=udp', 'stun:stun.example.org:99999']) {
+    const key = `stun-${Math.random()}`;
+    const [first, second] = [await openJoiner(world, `${server.url}#key=${key}&stun=${encodeURIComponent(stun)}`), await openJoiner(world, `${server.url}#key=${key}`)];
+    await areConnected(first, second);
+    await says(first, second, 'here I am');
+  }
+  const { page } = await openStarter(world, server.url);
+  await choose(page, { stun: 'stun:stun.example.org:99999' });
+  await page.locator('#settings[open] #stun:invalid').waitFor();
 });

@@ -31,7 +31,16 @@ export function invitationLink(page, { key, secret, isSecretInLink, awaitsSecret
 
 export const cleanKey = (key) => [...key.trim()].slice(0, MAX_KEY).join('');
 
-export const isStun = (url) => /^stuns?:[A-Za-z0-9.\-[\]:]+(\?transport=(udp|tcp))?$/.test(url);
+/** Reports whether this is the address of a STUN server, as the browser takes it: it throws at any other. */
+export function isStun(url) {
+  if (!/^stuns?:/.test(url)) return false;
+  try {
+    new RTCPeerConnection({ iceServers: [{ urls: url }] }).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** Reports whether a host name means the computer that asks, whichever that is. */
 export const isThisComputer = (host) => /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(host);
