@@ -51,6 +51,7 @@ export async function eachState(world, look, see) {
   await early.goto(`${server.url}${language}#key=early`);
   await shows(early, '[data-phase=joining] #status:not(:empty)');
   await see(early, 'joining');
+  await early.waitForFunction(() => globalThis.held);
   await early.evaluate(() => globalThis.held());
   await shows(early, '#alone');
   await see(early, 'alone');

@@ -99,7 +99,6 @@ async function begin(next) {
   const current = call = latest = new Call({ ...choices, token: recall('token') || undefined, stream: stage.stream, url });
   enter(next);
   note(next === 'lost' ? t('lostText') : '');
-  if (next === 'joining') alone = setTimeout(() => { if (phase === 'joining') enter('alone', 'waiting'); }, ALONE_AFTER);
   follow(current);
   try {
     await over;
@@ -147,7 +146,7 @@ function beginAgain() {
 /** What to say while signaling is in these states. */
 function statusOf(state, error) {
   if (state === 'retrying') return { CacheOverrunMaxCost: 'full', ServerIsOverloaded: 'busy', TooManyRequests: 'busy' }[error?.code] ?? 'retrying';
-  if (state === 'connecting') return 'connecting';
+  if (['connecting', 'connected', 'done'].includes(state)) return 'connecting'; // signaling is done before people can talk
   return { alone: 'waiting' }[phase] ?? phase;
 }
 
@@ -157,6 +156,8 @@ function follow(current) {
   on('state', ({ lane, state, error }) => {
     progress.state(lane, state);
     if (lane === 'signaling' && phase !== 'talking') say(statusOf(state, error));
+    if (lane === 'signaling') clearTimeout(alone);
+    if (lane === 'signaling' && state === 'waiting' && phase === 'joining') alone = setTimeout(() => enter('alone', 'waiting'), ALONE_AFTER);
     if (lane === 'connection' && phase === 'talking') say(state === 'disconnected' ? 'interrupted' : 'connected');
   });
   on('mark', ({ name, at }) => progress.mark(name, at));
