@@ -44,3 +44,12 @@ inBrowser('a server that asks for a token: the page asks for it, tells of a wron
   await page.reload(); // it is not asked again
   await isConnected(page);
 });
+
+inBrowser('the page takes no token that another page of its origin keeps', async (world) => {
+  const server = await world.server();
+  const page = await world.page();
+  await page.addInitScript(() => sessionStorage.setItem('token', 'of-another-page'));
+  const asked = page.waitForRequest('**/messages*');
+  await page.goto(server.url);
+  assert.equal((await asked).headers().authorization, undefined);
+});

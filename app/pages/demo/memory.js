@@ -1,10 +1,12 @@
 // What this tab remembers until it is closed: it outlives a reload. Where the browser keeps nothing, the page remembers until it is left.
 
+const PREFIX = 'signal-server-page '; // other pages of this origin, and the browser client, have names of their own
+
 const kept = new Map();
 
 export function recall(name) {
   try {
-    return sessionStorage.getItem(name) ?? '';
+    return sessionStorage.getItem(PREFIX + name) ?? '';
   } catch {
     return kept.get(name) ?? '';
   }
@@ -13,6 +15,6 @@ export function recall(name) {
 export function remember(name, text) {
   kept.set(name, text);
   try {
-    sessionStorage.setItem(name, text);
+    sessionStorage.setItem(PREFIX + name, text);
   } catch { /* it is in kept */ }
 }
