@@ -43,7 +43,8 @@ export function clearChat() { $('chat').replaceChildren(); }
 export function addLine(whose, text) {
   const line = document.createElement('p');
   line.className = whose;
-  line.append(element('span', 'unseen', t(whose === 'mine' ? 'you' : 'they')), text.slice(0, LONGEST));
+  // Arabic or Hebrew runs from right to left, whatever stands before it: bdi goes by its own text.
+  line.append(element('span', 'unseen', t(whose === 'mine' ? 'you' : 'they')), element('bdi', '', text.slice(0, LONGEST)));
   $('chat').append(line);
   if ($('chat').childElementCount > MOST_LINES) $('chat').firstElementChild.remove();
   if (whose === 'mine') isAtEnd = true;
