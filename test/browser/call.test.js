@@ -270,6 +270,7 @@ inBrowser('sound that a browser holds back is offered by a button', async (world
   await seesTheOther(joiner);
   await joiner.getByRole('button', { name: 'Turn sound on' }).click();
   await joiner.getByRole('button', { name: 'Turn sound on' }).waitFor({ state: 'hidden' });
+  assert.ok(await joiner.getByRole('switch', { name: 'Camera' }).evaluate((button) => button === document.activeElement), 'the focus is not lost');
   assert.equal(await joiner.locator('#remote').evaluate((video) => video.muted), false);
 });
 

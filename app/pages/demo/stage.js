@@ -13,7 +13,11 @@ export class Stage extends EventTarget {
     super();
     $('camera').addEventListener('click', () => { if (this.isOn) this.turnOff(); else this.#turnOn(); });
     $('microphone').addEventListener('click', () => this.#mute());
-    $('sound').addEventListener('click', () => { $('remote').muted = false; this.#play(); });
+    $('sound').addEventListener('click', () => {
+      $('remote').muted = false;
+      this.#play();
+      $('camera').focus(); // this button goes
+    });
     $('remote').addEventListener('resize', () => { // a picture has come; a program does not say so beforehand
       if ($('remote').videoWidth > 0) this.theirs(true);
     });
