@@ -105,6 +105,18 @@ inBrowser('a page that is reloaded in the middle of a call comes back to it by i
   assert.match(await joiner.locator('#chat').textContent(), /welcome back/);
 });
 
+inBrowser('a tab that is closed is noticed by its end, and not by its silence', async (world) => {
+  const { starter, joiner } = await pair(world);
+  await joiner.evaluate(() => {
+    globalThis.said = [];
+    new MutationObserver(() => globalThis.said.push(document.querySelector('#status').textContent))
+      .observe(document.querySelector('#status'), { childList: true, characterData: true, subtree: true });
+  });
+  await starter.close({ runBeforeUnload: true });
+  await expect(joiner.locator('#status'), 'status').toSay(/Connection lost/, PATIENCE);
+  assert.ok(!(await joiner.evaluate(() => globalThis.said)).some((text) => /interrupted/.test(text)), 'nothing of a network that is interrupted');
+});
+
 inBrowser('both pages are reloaded, and find each other again', async (world) => {
   const { starter, joiner } = await pair(world);
   await Promise.all([starter.reload(), joiner.reload()]);

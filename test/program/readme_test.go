@@ -209,8 +209,8 @@ func TestFigures(t *testing.T) {
 		"RSS per waiting connection at 4000, KiB",
 	}
 	for page, sentence := range map[string]string{
-		"README.md":       `A handshake is (\S+) requests\. It\s+costs (\S+) of the CPU that the same takes on net/http, and (\S+) of PeerServer's; a waiting\s+peer takes (\S+) KiB`,
-		"README.zh-CN.md": `一次握手 (\S+) 个请求，CPU 开销是 net/http 实现的 (\S+?)，PeerServer 的 (\S+?)；一个等待的对端占 (\S+) KiB`,
+		"README.md":       `A handshake is (\S+) requests, and a fourth ends it\. It takes (\S+) times the CPU of the same on net/http, and (\S+) times that of\s+PeerServer; a waiting peer takes (\S+) KiB`,
+		"README.zh-CN.md": `一次握手 (\S+) 个请求，再加一个结束请求，CPU 开销是 net/http 实现的 (\S+?) 倍、PeerServer 的 (\S+?) 倍；一个等待的对端占 (\S+) KiB`,
 	} {
 		text, err := os.ReadFile(page)
 		if err != nil {

@@ -273,6 +273,7 @@ stage.addEventListener('shown', () => { if (phase) showTalk(); });
 $('requests').addEventListener('change', ({ target }) => $('traffic').classList.toggle('without-requests', !target.checked));
 addEventListener('keydown', ({ key, isComposing }) => { if (key === 'Escape' && !isComposing) note(''); });
 addEventListener('hashchange', openLink);
+addEventListener('pagehide', () => { if (call?.met) call.end(); }); // or the other side would take 15 s to notice
 addEventListener('pageshow', ({ persisted }) => { if (persisted && call) beginAgain(); }); // the browser has kept a page that was left
 listMsgs($('msgs'));
 offerOtherLanguage($('language'));
