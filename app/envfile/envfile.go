@@ -67,14 +67,16 @@ type mistake struct {
 
 const (
 	byteOrderMark = "\ufeff" // Windows' editors begin a file with it
-	space         = " \t\r"
+	blank         = " \t"
+	space         = blank + "\r" // of lines that end in CR LF
+
+	carriageReturn = "has a carriage return in its middle, where systemd would end it"
 )
 
 var name = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // parse returns the variables of a text, and its mistakes.
 func parse(text string) (all []Variable, mistakes []mistake) {
-	text = strings.TrimPrefix(text, byteOrderMark)
 	for number := 1; text != ""; {
 		line, below, _ := strings.Cut(text, "\n")
 		v, used, what := assignment(line, text)
@@ -98,15 +100,20 @@ func parse(text string) (all []Variable, mistakes []mistake) {
 // assignment reads the variable that begins in the first line of the text. It returns how much of the text it used, or what is wrong; no name
 // means that there is none.
 func assignment(line, text string) (v Variable, used int, wrong string) {
-	trimmed := strings.Trim(line, space)
+	trimmed := strings.Trim(strings.TrimPrefix(line, byteOrderMark), space)
 	switch {
 	case strings.Contains(line, "\x00"):
 		return v, 0, "has a byte of value 0"
 	case !utf8.ValidString(line):
 		return v, 0, "is not in UTF-8"
+	case strings.HasPrefix(line, byteOrderMark) && strings.Contains(line, "="):
+		return v, 0, "begins with a byte order mark, with which systemd would not know it: save the file without one, or begin it with a comment"
 	case trimmed == "":
 		return v, 0, ""
 	case trimmed[0] == '#' || trimmed[0] == ';':
+		if strings.Contains(trimmed, "\r") {
+			return v, 0, carriageReturn
+		}
 		if strings.HasSuffix(trimmed, `\`) {
 			return v, 0, `is a comment that ends in \, by which systemd takes the next line for a comment, too`
 		}
@@ -123,7 +130,7 @@ func assignment(line, text string) (v Variable, used int, wrong string) {
 		return v, 0, "has something before = that is no name: letters, digits and _"
 	}
 	v.Name = before
-	value := strings.TrimLeft(after, space)
+	value := strings.TrimLeft(after, blank)
 	if value == "" || value[0] != '"' && value[0] != '\'' {
 		v.Value, wrong = plain(strings.TrimRight(value, space))
 		return v, 0, wrong
@@ -146,7 +153,7 @@ func assignment(line, text string) (v Variable, used int, wrong string) {
 // plain returns a value that does not begin with a quote.
 func plain(text string) (value, wrong string) {
 	if strings.Contains(text, "\r") {
-		return "", "has a carriage return in its middle, where systemd would end it"
+		return "", carriageReturn
 	}
 	var b strings.Builder
 	for i := 0; i < len(text); i++ {

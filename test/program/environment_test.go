@@ -177,7 +177,7 @@ func TestOtherVariables(t *testing.T) {
 	p.end(t, syscall.SIGTERM)
 }
 
-// TestReachableByWhatTheFileSays wants each thing of a file to take effect, with quotes and a byte order mark, as Windows' editors leave it.
+// TestReachableByWhatTheFileSays wants each thing of a file to take effect, with quotes, and a byte order mark before a comment, as Windows' editors leave it.
 func TestReachableByWhatTheFileSays(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
