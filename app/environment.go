@@ -42,10 +42,13 @@ type envFile string
 // the process's environment says.
 func (envFile) BeforeResolve(ctx *kong.Context, trace *kong.Path, env *environment) error {
 	path := string(ctx.FlagValue(trace.Flag).(envFile))
-	if path == "" || path == env.path { // it may be on the line twice
+	if path == "" || path == env.path {
 		return nil
 	}
 	env.path = path
+	if times := len(slices.DeleteFunc(slices.Clone(ctx.Path), func(p *kong.Path) bool { return p.Flag != trace.Flag })); times > 1 {
+		env.wrong.Add(fmt.Errorf("--env-file is given %d times, and only the last one would count: put all into one file", times))
+	}
 	var err error
 	env.file, err = envfile.Read(path)
 	var lines interface{ Unwrap() []error } // which name the file by themselves

@@ -255,6 +255,11 @@ func TestEnvFilesThatAreNone(t *testing.T) {
 	if _, err := c.parse([]string{"--env-file="}, &wrong); err != nil || len(wrong) > 0 {
 		t.Errorf("--env-file=: got %q, %v, want none to be read", wrong, err)
 	}
+	file := write(t, "SIGNAL_TTL=9s\n", 0o600)
+	_, err := new(commands).parse([]string{"--env-file", write(t, "SIGNAL_WAIT=x\n", 0o600), "--env-file", file}, &wrong)
+	if err != nil || len(wrong) != 1 || !strings.HasPrefix(wrong[0].Error(), "--env-file is given 2 times") {
+		t.Errorf("two files: got %q, %v, want one mistake: only the last one would count", wrong, err)
+	}
 }
 
 // TestWords says help and version as words, and words that are no command.
