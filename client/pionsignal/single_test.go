@@ -299,6 +299,22 @@ func TestConnectOutlivesTheSession(t *testing.T) {
 	})
 }
 
+// A server that is away for longer than requests are repeated ends Connect, and leaves the PeerConnection for another call.
+func TestConnectWhileTheServerIsAway(t *testing.T) {
+	w := newWorld(t)
+	s := newSide(t)
+	away := errors.New("the server is away")
+	w.wire.failWhere(func(r *http.Request) error {
+		if r.Method == http.MethodGet {
+			return nil
+		}
+		return away
+	})
+	wantError(t, s.connect(within(t, 20*time.Second), w, "key"), "sending the offer", away)
+	w.wire.failWhere(nil)
+	call(t, w, "key", s, newSide(t), func() {})
+}
+
 // An offer that is answered already does not use the PeerConnection up: it is that of two others, one of which is gone.
 func TestConnectLeavesWhatIsAnswered(t *testing.T) {
 	for name, role := range map[string][]pionsignal.Option{
@@ -383,8 +399,8 @@ func TestConnectIsCancelled(t *testing.T) {
 	wantError(t, s.connect(ctx, w, "key"), "waiting for the offer", context.Canceled)
 }
 
-// guarded makes a server ask for the token "right".
-func guarded(t *testing.T) func(*apptest.Config) {
+// guarded returns a change that makes a server ask for a token, and that token.
+func guarded(t *testing.T) (change func(*apptest.Config), token string) {
 	t.Helper()
 	token, line, err := auth.Mint(auth.Grant{})
 	if err != nil {
@@ -399,13 +415,12 @@ func guarded(t *testing.T) func(*apptest.Config) {
 		t.Fatal(err)
 	}
 	t.Cleanup(guard.Close)
-	t.Setenv("TEST_TOKEN", token)
-	return func(c *apptest.Config) { c.Guard = guard }
+	return func(c *apptest.Config) { c.Guard = guard }, token
 }
 
 func TestConnectWithAToken(t *testing.T) {
-	w := newWorld(t, guarded(t))
-	token := os.Getenv("TEST_TOKEN")
+	change, token := guarded(t)
+	w := newWorld(t, change)
 	renewed := pionsignal.WithTokenFunc(func() func(context.Context) (string, error) {
 		var mu sync.Mutex
 		asked := 0
@@ -443,7 +458,6 @@ func TestConnectWithAToken(t *testing.T) {
 }
 
 func TestConnectSaysWhatIsWrong(t *testing.T) {
-	t.Setenv("TEST_TOKEN", "")
 	ctx := within(t, 20*time.Second)
 	w := newWorld(t)
 	fresh := func() *webrtc.PeerConnection { s := newSide(t); return s.pc }
