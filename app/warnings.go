@@ -16,7 +16,7 @@ func (s *settings) warnOfStrangers(log *slog.Logger, p parts, api net.Listener) 
 		return
 	}
 	log.Warn("anybody who reaches this server may use it, at any rate: set --rate-connections=20/s --rate-requests=50/s --rate-opens=60/m --rate-wrong-keys=20/m"+
-		" --max-client-waits=100, or --auth-tokens-file; docs/security.md says more", "address", tcp)
+		" --max-client-waits=100, or --auth-tokens-file; docs/security.md says more", "address", tcp.String()) // JSON would show its parts
 }
 
 // The tags of settings that name files, by what their permissions must not allow. A server whose files allow it starts all the same,

@@ -38,7 +38,7 @@ func TestServersForStrangers(t *testing.T) {
 	} {
 		s, flags := read(t, tt.args...)
 		var log bytes.Buffer
-		logger := slog.New(slog.NewTextHandler(&log, nil))
+		logger := slog.New(slog.NewJSONHandler(&log, nil))
 		var wrong flag.Mistakes
 		p := s.open(t.Context(), logger, &wrong, flag.NamesOf(flags))
 		defer p.guard.Close()
@@ -47,8 +47,8 @@ func TestServersForStrangers(t *testing.T) {
 		}
 		log.Reset()
 		s.warnOfStrangers(logger, p, addressed{addr: tt.at})
-		if got := log.String(); (got != "") != tt.warn || tt.warn && (strings.Count(got, "\n") != 1 || !strings.Contains(got, "--rate-requests")) {
-			t.Errorf("%v at %v: got %q, want a line: %v", tt.args, tt.at, got, tt.warn)
+		if got := log.String(); (got != "") != tt.warn || tt.warn && (strings.Count(got, "\n") != 1 || !strings.Contains(got, "--rate-requests") || !strings.Contains(got, `"address":"`+tt.at.String()+`"`)) {
+			t.Errorf("%v at %v: got %q, want a line with that address: %v", tt.args, tt.at, got, tt.warn)
 		}
 	}
 }
