@@ -160,6 +160,8 @@ func (e *environment) checkNames(program *kong.Node, prefix string) {
 func hint(name string, known, flags []string) string {
 	asFlag := "--" + strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, variablePrefix)), "_", "-")
 	switch meant := nearest(name, known); {
+	case name == variablePrefix+"PORT": // what many other servers read
+		return "SIGNAL_LISTEN=:8080 says where to listen; where Kubernetes makes this one of a Service, the pod needs enableServiceLinks: false"
 	case ofService.MatchString(name):
 		return "where Kubernetes makes it of a Service, the pod needs enableServiceLinks: false"
 	case slices.Contains(flags, asFlag):

@@ -103,6 +103,7 @@ func TestMisspeltVariables(t *testing.T) {
 		{"SIGNAL_ENV_FILE", "SIGNAL_ENV_FILE: no such setting; --env-file can only stand on the command line"},
 		{"SIGNAL_SERVICE_HOST", "SIGNAL_SERVICE_HOST: no such setting; where Kubernetes makes it of a Service, the pod needs enableServiceLinks: false"},
 		{"SIGNAL_PORT_80_TCP_ADDR", "SIGNAL_PORT_80_TCP_ADDR: no such setting; where Kubernetes makes it of a Service, the pod needs enableServiceLinks: false"},
+		{"SIGNAL_PORT", "SIGNAL_PORT: no such setting; SIGNAL_LISTEN=:8080 says where to listen; where Kubernetes makes this one of a Service, the pod needs enableServiceLinks: false"},
 		{"SIGNAL_LISTEN", ""},
 		{"SIGNAL_LOG_FORMAT", ""},
 		{"SIGNAL_BRIDGE_LISTEN", ""},
