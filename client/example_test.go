@@ -45,7 +45,7 @@ func Example() {
 
 // The operator of a server that asks for tokens gives you one, as signal-server token prints it. Keep it out of the program's text.
 func ExampleWithToken() {
-	c, err := client.New("https://signal.example", client.WithToken(os.Getenv("SIGNAL_TOKEN")))
+	c, err := client.New("https://signal.example", client.WithToken(os.Getenv("TOKEN")))
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -48,7 +48,7 @@ func ExampleWithSecret() {
 		log.Fatal(err)
 	}
 	err = pionsignal.Connect(context.Background(), pc, "https://signal.example", "",
-		pionsignal.WithSecret("correct horse battery staple"), pionsignal.WithToken(os.Getenv("SIGNAL_TOKEN")))
+		pionsignal.WithSecret("correct horse battery staple"), pionsignal.WithToken(os.Getenv("TOKEN")))
 	switch {
 	case errors.Is(err, seal.ErrBroken):
 		log.Fatal("the two have different secrets: ", err)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -201,4 +202,30 @@ func TestReachableByWhatTheFileSays(t *testing.T) {
 		}
 	}
 	p.end(t, syscall.SIGTERM)
+}
+
+// TestExamplesReadNoVariablesOfTheServer looks at what examples of the client read: whoever sets it, and starts a server in the same shell, must not
+// have that refused.
+func TestExamplesReadNoVariablesOfTheServer(t *testing.T) {
+	names, err := filepath.Glob("client/*/example_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := regexp.MustCompile(`Getenv\("([^"]+)"\)`)
+	found := 0
+	for _, name := range append(names, "client/example_test.go") {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range read.FindAllStringSubmatch(string(text), -1) {
+			found++
+			if strings.HasPrefix(m[1], "SIGNAL_") {
+				t.Errorf("%s: got %s read, want a name that the server does not take for one of its own", name, m[1])
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("got no variables, want those of the examples")
+	}
 }
