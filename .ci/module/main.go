@@ -63,6 +63,13 @@ func rename(root, path string) error {
 	rules := newRules(old, path)
 	changed := make(map[string][]byte)
 	for _, name := range names {
+		info, err := os.Lstat(filepath.Join(root, name))
+		if err != nil {
+			return err
+		}
+		if !info.Mode().IsRegular() { // a link, whose file has its own turn or is none of ours, or a submodule's folder
+			continue
+		}
 		before, err := os.ReadFile(filepath.Join(root, name))
 		if err != nil {
 			return err

@@ -227,6 +227,36 @@ func TestWrongPathsChangeNothing(t *testing.T) {
 	}
 }
 
+// TestLinksAreLeft renames a tree, in a folder whose name has a space, with links to a folder, to nowhere, and out of the repository.
+func TestLinksAreLeft(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a tree")
+	const text = "package a\n\nimport _ \"signal-server/app\"\n"
+	outside := filepath.Join(t.TempDir(), "a.go")
+	for name, text := range map[string]string{filepath.Join(dir, "go.mod"): "module signal-server\n", filepath.Join(dir, "sub/b.go"): text, outside: text} {
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, to := range map[string]string{"folder": "sub", "dangling": "nowhere", "a.go": outside} {
+		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(t, dir, "git init --quiet && git add --all && git commit --quiet --message=links")
+	if err := rename(dir, "example.org/r"); err != nil {
+		t.Errorf("got %v, want it done", err)
+	}
+	if got := must(t, dir, "git diff --name-only"); got != "go.mod\nsub/b.go\n" {
+		t.Errorf("got these changed:\n%swant go.mod and sub/b.go", got)
+	}
+	if got := read(t, filepath.Dir(outside), "a.go"); got != text {
+		t.Errorf("outside the repository: got\n%swant it as it was", got)
+	}
+}
+
 // TestHome checks where npm and git are told that the repository is.
 func TestHome(t *testing.T) {
 	for path, want := range map[string]home{
