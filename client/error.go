@@ -123,6 +123,16 @@ func (e *Error) passing() bool {
 	}
 }
 
+// MayPass reports whether err says that the server is away for the moment: no connection, an answer that was cut short, 408, 429, 502, 503
+// or 504. The Client has repeated the request in vain, as Retry says. A later call may succeed.
+func MayPass(err error) bool {
+	var refusal *Error
+	if errors.As(err, &refusal) {
+		return refusal.passing()
+	}
+	return errors.As(err, new(unanswered))
+}
+
 // ErrBrokenAnswer says that an answer is not one of this protocol: it was cut short, or is not the expected JSON. It is not known
 // whether the request was carried out.
 var ErrBrokenAnswer = errors.New("broken answer")

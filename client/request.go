@@ -76,6 +76,11 @@ type unsent struct{ error }
 
 func (u unsent) Unwrap() error { return u.error }
 
+// unanswered wraps the error of a request whose answer has not come, or not whole.
+type unanswered struct{ error }
+
+func (u unanswered) Unwrap() error { return u.error }
+
 func mayRepeat(r request, err error) bool {
 	var refusal *Error
 	switch {
@@ -136,7 +141,7 @@ func (s *Session) send(ctx context.Context, r request, idempotencyKey, token str
 	known := s.showTicket(r, req)
 	resp, err := c.http.Do(req)
 	if err != nil {
-		err = r.failed(withoutURL(ctx, err))
+		err = unanswered{r.failed(withoutURL(ctx, err))}
 		if traces.Load() && !wrote.Load() {
 			err = unsent{err}
 		}
@@ -146,7 +151,7 @@ func (s *Session) send(ctx context.Context, r request, idempotencyKey, token str
 	body, err := io.ReadAll(io.LimitReader(resp.Body, c.maxReply+1))
 	switch {
 	case err != nil:
-		return nil, r.failed(fmt.Errorf("%w: %w", ErrBrokenAnswer, withoutURL(ctx, err)))
+		return nil, unanswered{r.failed(fmt.Errorf("%w: %w", ErrBrokenAnswer, withoutURL(ctx, err)))}
 	case int64(len(body)) > c.maxReply:
 		return nil, r.failed(fmt.Errorf("%w: over %d bytes", ErrReplyTooLong, c.maxReply))
 	}

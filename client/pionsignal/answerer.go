@@ -77,8 +77,12 @@ func (h *handshake) runAnswerer(ctx context.Context) error {
 // tickets only those two may look; the answerer's reading then says what is to be said.
 func (h *handshake) awaitUnanswered(ctx context.Context) error {
 	for {
-		if _, err := h.inbox.Next(ctx); err != nil {
+		m, err := h.inbox.Next(ctx)
+		if err != nil {
 			return fmt.Errorf("waiting for the offer: %w", err)
+		}
+		if m.Data == *h.posted {
+			return h.disown(ctx)
 		}
 		if _, err := h.single.Messages(ctx, "", 0); err != nil {
 			h.inbox = h.session.Inbox("")
@@ -94,6 +98,16 @@ func (h *handshake) awaitUnanswered(ctx context.Context) error {
 			return fmt.Errorf("waiting for an offer that nobody has answered: %w", custerrors.KeyIsExpired)
 		}
 	}
+}
+
+// disown ends the session that this side has opened itself, when the answer to that was lost: it must not answer its own offer. It returns an
+// error for which isOver is true.
+func (h *handshake) disown(ctx context.Context) error {
+	h.relieve(ctx, 0)
+	if err := sleep(ctx, waitingTTL+time.Second); err != nil { // if only the lost ticket ends it
+		return fmt.Errorf("waiting for the end of this side's own session: %w", err)
+	}
+	return fmt.Errorf("this side's own offer was there: %w", custerrors.KeyIsExpired)
 }
 
 // errGone says that nobody is there to connect with.

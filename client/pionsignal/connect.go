@@ -26,8 +26,8 @@ import (
 //	first    GET /answer/messages ── KeyNotFound ──▶ POST /offer/messages?wait ── the answer ──▶ candidates
 //	second   GET /answer/messages ── the offer ────▶ POST /answer/messages
 //
-// Who comes first waits for the other one until ctx ends, also over restarts of the server. One that is away for longer than requests are
-// repeated (client.DefaultRetry, 3 s) is an error. Connect can then be called again with the same pc, if that has no description yet.
+// Who comes first waits for the other one until ctx ends, also while a server that has answered once is away. In a given role, one that is
+// away for longer than requests are repeated (client.DefaultRetry, 3 s) is an error.
 //
 // The first one's offer becomes pc's only when the answer is there. So of two that offer at the same instant, one is told that there is an offer already, and answers that one. An offer that has been
 // answered already is left to those two. If they are not done within 2 s, one of them is gone, and Connect ends their session.
@@ -52,6 +52,8 @@ func Connect(ctx context.Context, pc *webrtc.PeerConnection, url, key string, op
 			return fmt.Errorf("%w: %w", err, ErrSpent)
 		case !again:
 			return err
+		case client.MayPass(err):
+			s.log.InfoContext(ctx, "the server is away; trying until it is back", "why", err)
 		}
 		if sleep(ctx, rand.N(pause)) != nil { // #nosec G404 -- spreads clients, hides nothing
 			return because(ctx.Err(), err)
@@ -67,6 +69,10 @@ type single struct {
 	place   Place
 	offerer *client.Session
 	options
+
+	// of the rounds
+	served bool   // the server has answered
+	posted string // see handshake
 }
 
 func newSingle(pc *webrtc.PeerConnection, url, key string, opts []Option) (*single, error) {
@@ -113,14 +119,15 @@ func newSingle(pc *webrtc.PeerConnection, url, key string, opts []Option) (*sing
 func (s *single) round(ctx context.Context) (again bool, err error) {
 	session, err := s.place.Join(ctx)
 	if err != nil {
-		return false, fmt.Errorf("pionsignal: joining: %w", err)
+		return s.served && client.MayPass(err) && ctx.Err() == nil, fmt.Errorf("pionsignal: joining: %w", err)
 	}
+	s.served = true
 	h, err := newHandshake(s.pc, session, s.options)
 	if err != nil {
 		return false, err
 	}
 	_, fixed := s.place.(*client.Session)
-	h.began, h.single, h.joined, h.takeovers = s.began, s.offerer, !fixed, takeovers
+	h.began, h.single, h.joined, h.takeovers, h.posted = s.began, s.offerer, !fixed, takeovers, &s.posted
 	err = h.run(ctx)
 	return h.follows(err) && ctx.Err() == nil, err
 }

@@ -34,6 +34,7 @@ type handshake struct {
 	// set by Connect
 	single    *client.Session // the offerer's: pc is the only one, and must not be used up for an offer that is answered already; nil elsewhere
 	takeovers int             // how often this offerer may end a session that is in its way
+	posted    *string         // what this side has offered last, as it is posted; empty: nothing yet
 
 	// set by both
 	joined bool // the role was found out, and is again in another round, which follows where the other side offers
@@ -155,9 +156,10 @@ func (h *handshake) await(ctx context.Context, signaled <-chan error) (err error
 }
 
 // follows reports whether another round follows this one, which has ended with err: with another PeerConnection, or with the only one if that
-// has no description yet.
+// has no description yet. That one also outlives a server that is away, if it has found its role out, which the server has told.
 func (h *handshake) follows(err error) bool {
-	return (h.again || h.single != nil && isFresh(h.pc)) && isLost(err)
+	fresh := h.single != nil && isFresh(h.pc)
+	return (h.again || fresh) && isLost(err) || fresh && h.joined && client.MayPass(err)
 }
 
 // isFresh reports whether pc has no description yet.

@@ -93,7 +93,7 @@ func (h *handshake) offerLate(ctx context.Context, offer webrtc.SessionDescripti
 	if err != nil {
 		return err
 	}
-	h.unapplied = &offer
+	h.unapplied, *h.posted = &offer, sdp
 	if err := h.open(ctx, client.Write{SDP: sdp, TTL: waitingTTL}, answerWait); err != nil {
 		return fmt.Errorf("sending the offer and waiting for the answer: %w", err)
 	}

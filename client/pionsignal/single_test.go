@@ -299,20 +299,57 @@ func TestConnectOutlivesTheSession(t *testing.T) {
 	})
 }
 
-// A server that is away for longer than requests are repeated ends Connect, and leaves the PeerConnection for another call.
-func TestConnectWhileTheServerIsAway(t *testing.T) {
+// away is a transport that loses the answer to the first POST, and those to the requests after it, so many in all.
+type away struct {
+	next http.RoundTripper
+
+	mu sync.Mutex
+	// guarded by mu
+	left int
+	lost bool // the first one is
+}
+
+func (a *away) RoundTrip(r *http.Request) (*http.Response, error) {
+	a.mu.Lock()
+	lose, first := a.left > 0 && (a.lost || r.Method == http.MethodPost), !a.lost
+	if lose {
+		a.lost = true
+		a.left--
+	}
+	a.mu.Unlock()
+	if !lose {
+		return a.next.RoundTrip(r)
+	}
+	if first { // the server gets it, and waits for the answer: it does not know that nobody is there any more
+		go func() {
+			if answer, err := a.next.RoundTrip(r.Clone(context.WithoutCancel(r.Context()))); err == nil {
+				answer.Body.Close()
+			}
+		}()
+	}
+	return nil, errors.New("the server is away")
+}
+
+// Who waits outlives a server that is away for longer than requests are repeated, and does not answer its own offer, which it finds there
+// when the server is back.
+func TestConnectOutlivesAServerThatIsAway(t *testing.T) {
+	for name, lost := range map[string]int{"for a moment": 6, "for longer": 12} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			way := &away{next: w.wire, left: lost}
+			call(t, w, "key", newSide(t, pionsignal.WithHTTPClient(&http.Client{Transport: way})), newSide(t), func() { w.awaitOpened(2) })
+		})
+	}
+}
+
+// A server that has never answered is an error, as is one that is away from a side whose role is given.
+func TestConnectToAServerThatIsNotThere(t *testing.T) {
 	w := newWorld(t)
-	s := newSide(t)
-	away := errors.New("the server is away")
-	w.wire.failWhere(func(r *http.Request) error {
-		if r.Method == http.MethodGet {
-			return nil
-		}
-		return away
-	})
-	wantError(t, s.connect(within(t, 20*time.Second), w, "key"), "sending the offer", away)
-	w.wire.failWhere(nil)
-	call(t, w, "key", s, newSide(t), func() {})
+	w.wire.failWhere(func(*http.Request) error { return errors.New("the server is away") })
+	for _, s := range []side{newSide(t), newSide(t, pionsignal.WithRole(client.Answer))} {
+		wantError(t, s.connect(within(t, 20*time.Second), w, "key"), "the server is away")
+	}
 }
 
 // An offer that is answered already does not use the PeerConnection up: it is that of two others, one of which is gone.
