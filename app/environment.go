@@ -154,6 +154,12 @@ func (e *environment) checkNames(program *kong.Node, prefix string) {
 		}
 		e.wrong.Add(fmt.Errorf("%s%s: no such setting; %s", places[name], name, hint(name, known, flags)))
 	}
+	for _, v := range e.file { // which is for this program; the process's environment is for all
+		meant := func(name string) bool { return levenshtein.ComputeDistance(strings.ToUpper(v.Name), name) <= 2 }
+		if i := slices.IndexFunc(known, meant); i >= 0 && !strings.HasPrefix(v.Name, variablePrefix) {
+			e.wrong.Add(fmt.Errorf("%s:%d: %s: no such setting; is %s meant?", e.path, v.Line, v.Name, known[i]))
+		}
+	}
 }
 
 // hint says what may have been meant by a name that is none of the known variables.
@@ -171,6 +177,51 @@ func hint(name string, known, flags []string) string {
 	default:
 		return "signal-server --help lists them"
 	}
+}
+
+// flagAtFirst matches a mistake that is told of a flag.
+var flagAtFirst = regexp.MustCompile(`^--([a-z-]+)\b`)
+
+// placed puts before each line of an error that is told of a flag the variable that set the flag, and its line in the file.
+func (e *environment) placed(parsed *kong.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	var lines []error
+	for line := range strings.Lines(err.Error()) {
+		line = strings.TrimSuffix(line, "\n")
+		if told := flagAtFirst.FindStringSubmatch(line); told != nil {
+			line = e.place(parsed, told[1]) + line
+		}
+		lines = append(lines, errors.New(line))
+	}
+	return errors.Join(lines...)
+}
+
+// place returns where the value of a flag is from, with a colon behind it: a variable, or one of the file. It is empty where the command line
+// says it, or nobody.
+func (e *environment) place(parsed *kong.Context, name string) string {
+	for _, p := range parsed.Path {
+		if p.Flag != nil && p.Flag.Name == name && !p.Resolved {
+			return ""
+		}
+	}
+	for _, f := range parsed.Flags() {
+		if f.Name != name {
+			continue
+		}
+		for _, variable := range f.Envs {
+			if _, ok := os.LookupEnv(variable); ok {
+				return variable + ": "
+			}
+			for _, v := range slices.Backward(e.file) {
+				if v.Name == variable {
+					return fmt.Sprintf("%s:%d: %s: ", e.path, v.Line, variable)
+				}
+			}
+		}
+	}
+	return ""
 }
 
 // variables returns the names of all variables that set flags of a program and its commands, and all flags.

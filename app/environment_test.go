@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -141,6 +142,49 @@ func TestMisspeltVariables(t *testing.T) {
 			t.Errorf("got %q, want one mistake of SIGNAL_BRIDGE_SECRETS_FILE", wrong)
 		}
 	})
+}
+
+// TestMisspeltPrefixes wants names of a file told that are nearly those of settings, whatever comes before the setting's own part.
+func TestMisspeltPrefixes(t *testing.T) {
+	read(t)
+	file := write(t, "SINGAL_LISTEN=SECRET\nsignal_ttl=SECRET\nSIGNL_MEMORY=SECRET\nSSL_CERT_FILE=/x\nGOMEMLIMIT=off\nTZ=UTC\nSIGNAL=x\n", 0o600)
+	var c commands
+	var wrong flag.Mistakes
+	parsed, err := c.parse([]string{"--env-file", file}, &wrong)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.env.checkNames(parsed.Model.Node, variablePrefix)
+	want := file + ":1: SINGAL_LISTEN: no such setting; is SIGNAL_LISTEN meant?\n" + file + ":2: signal_ttl: no such setting; is SIGNAL_TTL meant?\n" +
+		file + ":3: SIGNL_MEMORY: no such setting; is SIGNAL_MEMORY meant?"
+	if got := errors.Join(wrong...); got == nil || got.Error() != want {
+		t.Errorf("got %v\nwant %s", got, want)
+	}
+}
+
+// TestPlaces wants mistakes in values told with the variable, and the line, that says them.
+func TestPlaces(t *testing.T) {
+	read(t)
+	file := write(t, "SIGNAL_TTL=x\nSIGNAL_WAIT=x\nSIGNAL_DRAIN=x\nSIGNAL_MAX_WAITS=-1\n", 0o600)
+	t.Setenv("SIGNAL_WAIT", "y")
+	var c commands
+	var wrong flag.Mistakes
+	parsed, err := c.parse([]string{"--env-file", file, "--drain=z", "--memory=1"}, &wrong)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Serve.validate(&wrong, flag.NamesOf(parsed.Flags()))
+	told := c.env.placed(parsed, errors.Join(wrong...))
+	for _, want := range []string{
+		file + `:1: SIGNAL_TTL: --ttl is "x"`, `SIGNAL_WAIT: --wait is "y"`, `--drain is "z"`, "--memory is 1B", file + ":4: SIGNAL_MAX_WAITS: --max-waits is -1",
+	} {
+		if !slices.ContainsFunc(strings.Split(fmt.Sprint(told), "\n"), func(line string) bool { return strings.HasPrefix(line, want) }) {
+			t.Errorf("got %v\nwant a line that begins with %s", told, want)
+		}
+	}
+	if c.env.placed(parsed, nil) != nil {
+		t.Error("no error: got one")
+	}
 }
 
 // TestEnvFileCountsLast sets things in several places.

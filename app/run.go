@@ -67,11 +67,11 @@ func run(args []string) error {
 	case "bridge":
 		c.env.checkNames(parsed.Model.Node, bridgePrefix)
 		warnOfModes(log, parsed.Flags())
-		return c.Bridge.run(ctx, log, wrong)
+		return c.env.placed(parsed, c.Bridge.run(ctx, log, wrong))
 	case "token":
 		return c.Token.run(os.Stdout, wrong)
 	case "healthcheck":
-		return c.Healthcheck.run(ctx, wrong)
+		return c.env.placed(parsed, c.Healthcheck.run(ctx, wrong))
 	default:
 		c.env.checkNames(parsed.Model.Node, variablePrefix)
 		if err := c.env.apply(); err != nil {
@@ -81,7 +81,7 @@ func run(args []string) error {
 			return printConfig(os.Stdout, parsed.Flags())
 		}
 		warnOfModes(log, parsed.Flags())
-		return c.Serve.run(ctx, log, forPeople(c.LogFormat), wrong, flag.NamesOf(parsed.Flags()))
+		return c.env.placed(parsed, c.Serve.run(ctx, log, forPeople(c.LogFormat), wrong, flag.NamesOf(parsed.Flags())))
 	}
 }
 

@@ -2,10 +2,12 @@ package app
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"strings"
+	"syscall"
 
 	"signal-server/app/certificate"
 	"signal-server/app/flag"
@@ -53,7 +55,7 @@ func (s *settings) openSockets(p places, source certificate.Source, log *slog.Lo
 		}
 		if *place.to, err = place.at.Listen(s.SocketMode, passed); err != nil {
 			on.close()
-			return sockets{}, fmt.Errorf("%w (%s)", err, place.flag)
+			return sockets{}, fmt.Errorf("%w (%s)%s", err, place.flag, wayOut(err, place.flag))
 		}
 	}
 	if left := passed.Names(); len(left) > 0 {
@@ -67,6 +69,18 @@ func (s *settings) openSockets(p places, source certificate.Source, log *slog.Lo
 		on.API = tls.NewListener(on.API, source.Server())
 	}
 	return on, nil
+}
+
+// wayOut says what to do about an address that another program has.
+func wayOut(err error, flag string) string {
+	switch {
+	case !errors.Is(err, syscall.EADDRINUSE):
+		return ""
+	case flag == "--listen":
+		return ": another program listens there, end that, or give another address"
+	default:
+		return ": another program listens there, give another address, or " + flag + "= for none"
+	}
 }
 
 // isPage reports whether the path is a page's.

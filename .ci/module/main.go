@@ -33,6 +33,9 @@ func check(path string) error {
 	if path == "" {
 		return errors.New("MODULE is empty: make module MODULE=github.com/owner/signal-server")
 	}
+	if _, bare, ok := strings.Cut(path, "://"); ok {
+		return fmt.Errorf("MODULE=%s: a module's path is no URL: MODULE=%s", path, strings.TrimSuffix(bare, ".git"))
+	}
 	if err := module.CheckPath(path); err != nil {
 		return fmt.Errorf("MODULE=%s: %w", path, errors.Unwrap(err))
 	}

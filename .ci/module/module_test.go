@@ -199,7 +199,7 @@ func TestWrongPathsChangeNothing(t *testing.T) {
 		"github.com/../signal-server":    "invalid path element",
 		"github.com/owner/":              "trailing slash",
 		"/github.com/owner":              "empty path element",
-		"https://github.com/owner/x":     "double slash",
+		"https://github.com/owner/x.git": "a module's path is no URL: MODULE=github.com/owner/x",
 		"github.com/owner/x/v2":          "ends in /v2",
 		"github.com/owner/x$(id)":        "invalid char",
 		"-x.org/y":                       "leading dash",

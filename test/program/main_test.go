@@ -338,12 +338,13 @@ func TestAddressInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	for _, args := range [][]string{
-		{"--listen=" + l.Addr().String(), "--admin="}, {"--listen=127.0.0.1:0", "--admin=" + l.Addr().String()},
+	for wayOut, args := range map[string][]string{
+		"(--listen): another program listens there, end that, or give another address\n": {"--listen=" + l.Addr().String(), "--admin="},
+		"give another address, or --admin= for none\n":                                   {"--listen=127.0.0.1:0", "--admin=" + l.Addr().String()},
 	} {
 		out, err := command(t, nil, args...).CombinedOutput()
-		if err == nil || !bytes.Contains(out, []byte("signal-server: error: listen tcp "+l.Addr().String())) {
-			t.Errorf("%v: got %v, %s, want an error that names the address", args, err, out)
+		if got := string(out); err == nil || !strings.HasPrefix(got, "signal-server: error: listen tcp "+l.Addr().String()) || !strings.HasSuffix(got, wayOut) {
+			t.Errorf("%v: got %v, %s, want an error that names the address and ends with %s", args, err, out, wayOut)
 		}
 	}
 }
