@@ -138,7 +138,8 @@ export class Program {
   /** Starts it, and resolves to where it listens. */
   async start() {
     const [program, ...flags] = this.#command;
-    this.#process = spawn(program, flags, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const env = { ...process.env, NO_COLOR: '1' }; // some colour the address that they tell where CI is set
+    this.#process = spawn(program, flags, { stdio: ['ignore', 'pipe', 'pipe'], env });
     const address = await new Promise((resolve, reject) => {
       for (const output of [this.#process.stdout, this.#process.stderr]) {
         createInterface({ input: output }).on('line', (line) => {
