@@ -23,6 +23,8 @@ type Error struct {
 	Msg custerrors.Error
 	// RetryAfter is the pause that the server asks for before the next request; 0 if it asks for none.
 	RetryAfter time.Duration
+
+	elsewhere string // the server that a redirect leads to, without path and query, which may hold the key; empty: none
 }
 
 // prefix begins every error of this package, once.
@@ -36,6 +38,8 @@ func (e *Error) Error() string {
 	switch {
 	case e.Msg == "" && e.Status == http.StatusOK: // readEnvelope makes none
 		return text + "an answer without a msg"
+	case e.elsewhere != "":
+		return fmt.Sprintf("%sHTTP %d: it is redirected to %s; give the client that URL", text, e.Status, e.elsewhere)
 	case e.Msg == "":
 		text = strings.TrimSuffix(fmt.Sprintf("%sHTTP %d %s", text, e.Status, http.StatusText(e.Status)), " ")
 		return text + ", not from a signaling server: a proxy answers, or the URL is another one's" + e.later(" (%v)")

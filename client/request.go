@@ -232,5 +232,8 @@ func readEnvelope(r request, resp *http.Response, body []byte) (json.RawMessage,
 	if err == nil {
 		refusal.Msg = *env.Msg
 	}
+	if to, err := resp.Location(); err == nil && resp.StatusCode/100 == 3 && to.Host != "" {
+		refusal.elsewhere = to.Scheme + "://" + to.Host
+	}
 	return nil, refusal
 }
