@@ -74,7 +74,7 @@ func (h *handshake) runAnswerer(ctx context.Context) error {
 
 // awaitUnanswered is for Connect: it returns when there is an offer that nobody has answered, and leaves it to be read. An offer that is
 // answered is that of two others, or of this side's own former life. If those are not done within grace, one of them is gone. With role
-// tickets only those two may look; the answerer's reading then says what is to be said.
+// tickets only those two may look; what the answerer reads then says how it stands.
 func (h *handshake) awaitUnanswered(ctx context.Context) error {
 	for {
 		m, err := h.inbox.Next(ctx)

@@ -26,11 +26,12 @@ import (
 //	first    GET /answer/messages ── KeyNotFound ──▶ POST /offer/messages?wait ── the answer ──▶ candidates
 //	second   GET /answer/messages ── the offer ────▶ POST /answer/messages
 //
-// Who comes first waits for the other one until ctx ends, also while a server that has answered once is away. In a given role, one that is
-// away for longer than requests are repeated (client.DefaultRetry, 3 s) is an error.
+// The side that comes first waits for the other one until ctx ends, also while a server that has answered once is away. In a given role, a server
+// that is away for longer than requests are repeated (client.DefaultRetry, 3 s) is an error.
 //
-// The first one's offer becomes pc's only when the answer is there. So of two that offer at the same instant, one is told that there is an offer already, and answers that one. An offer that has been
-// answered already is left to those two. If they are not done within 2 s, one of them is gone, and Connect ends their session.
+// The first one's offer becomes pc's only when the answer is there. So of two that offer at the same instant, one is told that there is an
+// offer already, and answers that one. An offer that has been answered already is left to those two. If they are not done within 2 s, one
+// of them is gone, and Connect ends their session.
 //
 // With WithRole(client.Offer), Connect works as Offer does, and ends a session of the key that is in its way: it is that of a peer that has
 // offered because it came first, or of this side's own former life. With WithRole(client.Answer) it works as Answer does.

@@ -133,7 +133,7 @@ func newOptions(opts []Option) (options, error) {
 	return o, o.mistake
 }
 
-// sessionOptions is newOptions for who is given a Session.
+// sessionOptions is newOptions for callers that have a Session already.
 func sessionOptions(opts []Option) (options, error) {
 	o, err := newOptions(opts)
 	if err == nil && o.foreign != "" {

@@ -20,7 +20,7 @@ var anywhere = []custerrors.Error{
 // A request that names a key may be refused by these, too.
 var keyed = []custerrors.Error{custerrors.NotAuthenticated, custerrors.NotAllowed}
 
-// Who asks for a session, says so by one of these: each set is a way in. A server wants a token if it has been given tokens or keys of
+// A request for a session says which one by one of these: each set is a way in. A server wants a token if it has been given tokens or keys of
 // issuers, and tickets with --role-tickets.
 var waysIn = []map[string][]string{
 	{"key": {}},
