@@ -93,6 +93,9 @@ func (v *Visit) later(c *fasthttp.RequestCtx, e errand, wait *cache.Wait, hold g
 		default:
 		}
 		l.why |= due // its first look
+		if conn.TLS() {
+			l.why |= stirred // TLS may have read the client's end with the request; then the system has nothing more to tell
+		}
 		if l.short() {
 			l.run(true)
 		} else {

@@ -2,9 +2,11 @@ package api_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -189,6 +191,60 @@ func TestWhoLeavesIsLetGo(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestWhoLeavesWithTheRequestIsLetGo lets clients end their side in the same segment as their request. Over TLS the server then reads both at once,
+// and the system below has nothing more to tell.
+func TestWhoLeavesWithTheRequestIsLetGo(t *testing.T) {
+	s := serve(t)
+	for _, line := range []string{"GET /answer/sdp?wait=30", "GET /answer/messages?wait=30", "GET /answer/events?x"} {
+		socket, err := net.Dial(s.over.network(), s.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { socket.Close() })
+		held := &holding{Conn: socket}
+		conn := &peer{Conn: socket, socket: socket}
+		if s.over == overTLS {
+			secured := tls.Client(held, trusting())
+			if err := secured.Handshake(); err != nil {
+				t.Fatal(err)
+			}
+			conn.Conn = secured
+		}
+		s.eventually(t, "signal_connections", 1)
+		held.holds = true
+		fmt.Fprintf(conn, "%s&key=%s HTTP/1.1\r\nHost: x\r\n\r\n", line, newKey())
+		conn.CloseWrite()
+		left := time.Now()
+		if s.over == overTLS {
+			socket.SetWriteDeadline(time.Time{}) // CloseWrite has ended it
+			if _, err := socket.Write(held.held); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.eventually(t, "signal_connections", 0)
+		if took, before := time.Since(left), 10*time.Second; took > before {
+			t.Errorf("%s: got the client let go after %v, want it at once", line, took)
+		}
+		s.eventually(t, "signal_waits", 0)
+		s.eventually(t, "signal_streams", 0)
+	}
+}
+
+// holding is a socket that keeps what is written, if it holds.
+type holding struct {
+	net.Conn
+	holds bool
+	held  []byte
+}
+
+func (h *holding) Write(b []byte) (int, error) {
+	if !h.holds {
+		return h.Conn.Write(b)
+	}
+	h.held = append(h.held, b...)
+	return len(b), nil
 }
 
 // gate is a store from which nobody can take while it is shut.

@@ -38,6 +38,7 @@ func TestOver(t *testing.T) {
 				"not read":        TestClientsThatDoNotReadAreCutOff,
 				"left":            TestNothingIsTakenForAClientThatHasLeft,
 				"let go":          TestWhoLeavesIsLetGo,
+				"left with it":    TestWhoLeavesWithTheRequestIsLetGo,
 				"behind":          TestAWaiterBehindOneThatLeft,
 				"pipelined":       TestAClientThatPipelinesIsThere,
 				"in a row":        TestWaitsInARow,
