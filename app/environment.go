@@ -59,19 +59,36 @@ func (envFile) BeforeResolve(ctx *kong.Context, trace *kong.Path, env *environme
 	}
 	env.checkRuntime()
 	ctx.AddResolver(kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, f *kong.Flag) (any, error) {
-		for _, name := range f.Envs {
-			if _, ok := os.LookupEnv(name); ok {
-				break
-			}
-			for _, v := range slices.Backward(env.file) {
-				if v.Name == name {
-					return v.Value, nil
-				}
-			}
+		if v, ok := env.ofFile(f); ok {
+			return v.Value, nil
 		}
 		return nil, nil // it knows nothing of the flag
 	}))
 	return nil
+}
+
+// ofFile returns the variable of the file that sets the flag: the last one of its name, if the process has none.
+func (e *environment) ofFile(f *kong.Flag) (v envfile.Variable, ok bool) {
+	for _, v := range slices.Backward(e.file) {
+		if slices.Contains(f.Envs, v.Name) {
+			return v, ofProcess(f) == ""
+		}
+	}
+	return v, false
+}
+
+// ofProcess returns the process's variable that sets the flag; empty: there is none.
+func ofProcess(f *kong.Flag) string {
+	i := slices.IndexFunc(f.Envs, func(name string) bool { _, ok := os.LookupEnv(name); return ok })
+	if i < 0 {
+		return ""
+	}
+	return f.Envs[i]
+}
+
+// at returns where in the file the variable is, and its name.
+func (e *environment) at(v envfile.Variable) string {
+	return fmt.Sprintf("%s:%d: %s", e.path, v.Line, v.Name)
 }
 
 // memoryLimit is the variable that tells Go how much memory the process should take.
@@ -84,10 +101,10 @@ var byRuntime = []string{"GODEBUG", "GOGC", "GOMAXPROCS", "GOTRACEBACK"}
 func (e *environment) checkRuntime() {
 	for _, v := range e.others() {
 		if slices.Contains(byRuntime, v.Name) {
-			e.wrong.Add(fmt.Errorf("%s:%d: %s is read when the process starts, before this file: set it in the environment", e.path, v.Line, v.Name))
+			e.wrong.Add(fmt.Errorf("%s is read when the process starts, before this file: set it in the environment", e.at(v)))
 		}
 		if _, ok := parseMemoryLimit(v.Value); v.Name == memoryLimit && !ok {
-			e.wrong.Add(fmt.Errorf("%s:%d: %s must be a size such as 1400MiB, or off", e.path, v.Line, v.Name))
+			e.wrong.Add(fmt.Errorf("%s must be a size such as 1400MiB, or off", e.at(v)))
 		}
 	}
 }
@@ -107,7 +124,7 @@ func (e *environment) others() (all []envfile.Variable) {
 func (e *environment) apply() error {
 	for _, v := range e.others() {
 		if err := os.Setenv(v.Name, v.Value); err != nil {
-			return fmt.Errorf("%s:%d: %s: %w", e.path, v.Line, v.Name, err)
+			return fmt.Errorf("%s: %w", e.at(v), err)
 		}
 		if v.Name == memoryLimit {
 			if limit, _ := parseMemoryLimit(v.Value); limit > 0 {
@@ -138,13 +155,13 @@ func parseMemoryLimit(text string) (limit int64, ok bool) {
 // checkNames collects each variable that is named as though it set a flag, and sets none: it is misspelt, and what it should bound would have
 // no bound. Only names that begin with the prefix are looked at. What the variables say is not told, because it may be a secret.
 func (e *environment) checkNames(program *kong.Node, prefix string) {
-	places := make(map[string]string) // of each name
+	places := make(map[string]string) // of each name, with the name
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
-		places[name] = ""
+		places[name] = name
 	}
 	for _, v := range e.file {
-		places[v.Name] = fmt.Sprintf("%s:%d: ", e.path, v.Line)
+		places[v.Name] = e.at(v)
 	}
 	known, flags := variables(program)
 	for _, name := range slices.Sorted(maps.Keys(places)) {
@@ -152,12 +169,12 @@ func (e *environment) checkNames(program *kong.Node, prefix string) {
 		if !strings.HasPrefix(name, prefix) || slices.Contains(known, name) || slices.ContainsFunc(strangers, stranger) {
 			continue
 		}
-		e.wrong.Add(fmt.Errorf("%s%s: no such setting; %s", places[name], name, hint(name, known, flags)))
+		e.wrong.Add(fmt.Errorf("%s: no such setting; %s", places[name], hint(name, known, flags)))
 	}
 	for _, v := range e.file { // which is for this program; the process's environment is for all
 		meant := func(name string) bool { return levenshtein.ComputeDistance(strings.ToUpper(v.Name), name) <= 2 }
 		if i := slices.IndexFunc(known, meant); i >= 0 && !strings.HasPrefix(v.Name, variablePrefix) {
-			e.wrong.Add(fmt.Errorf("%s:%d: %s: no such setting; is %s meant?", e.path, v.Line, v.Name, known[i]))
+			e.wrong.Add(fmt.Errorf("%s: no such setting; is %s meant?", e.at(v), known[i]))
 		}
 	}
 }
@@ -206,20 +223,16 @@ func (e *environment) place(parsed *kong.Context, name string) string {
 			return ""
 		}
 	}
-	for _, f := range parsed.Flags() {
-		if f.Name != name {
-			continue
-		}
-		for _, variable := range f.Envs {
-			if _, ok := os.LookupEnv(variable); ok {
-				return variable + ": "
-			}
-			for _, v := range slices.Backward(e.file) {
-				if v.Name == variable {
-					return fmt.Sprintf("%s:%d: %s: ", e.path, v.Line, variable)
-				}
-			}
-		}
+	flags := parsed.Flags()
+	i := slices.IndexFunc(flags, func(f *kong.Flag) bool { return f.Name == name })
+	if i < 0 {
+		return ""
+	}
+	if variable := ofProcess(flags[i]); variable != "" {
+		return variable + ": "
+	}
+	if v, ok := e.ofFile(flags[i]); ok {
+		return e.at(v) + ": "
 	}
 	return ""
 }

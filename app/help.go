@@ -24,10 +24,11 @@ func worded(args []string, program *kong.Node) ([]string, error) {
 	case "version":
 		return append([]string{"--version"}, args[1:]...), nil
 	}
-	names := []string{"help", "version"}
-	for _, command := range slices.Backward(program.Children) {
-		names = slices.Insert(names, 0, command.Name)
+	var names []string
+	for _, command := range program.Children {
+		names = append(names, command.Name)
 	}
+	names = append(names, "help", "version")
 	if slices.Contains(names, args[0]) {
 		return args, nil
 	}

@@ -25,9 +25,9 @@ import (
 //go:embed swagger/vendor/swagger-ui.css swagger/vendor/swagger-ui-bundle.js swagger/vendor/favicon-16x16.png swagger/vendor/favicon-32x32.png
 var swaggerFiles embed.FS
 
-// swaggerNames are the files that the API browser's page loads, and the page.
+// swaggerNames are the files that the API browser's page loads.
 var swaggerNames = []string{
-	"index.html", "page.css", "page.js", "vendor/swagger-ui.css", "vendor/swagger-ui-bundle.js", "vendor/favicon-16x16.png", "vendor/favicon-32x32.png",
+	"page.css", "page.js", "vendor/swagger-ui.css", "vendor/swagger-ui-bundle.js", "vendor/favicon-16x16.png", "vendor/favicon-32x32.png",
 }
 
 const swaggerIndex = "/swagger/index.html"
@@ -37,16 +37,18 @@ func swaggerRoutes(version string) []wire.Route {
 	all := []wire.Route{
 		page("/swagger/doc.json", "", false, describe(version)),
 		page("/swagger", "", false, func(c *fiber.Ctx, _ *wire.Visit) error { return c.Redirect(swaggerIndex, fiber.StatusFound) }),
+		file(swaggerIndex, "index.html", swaggerPage, swaggerHead),
 		file("/swagger/start.js", "start.js", swaggerStart, swaggerHead),
 	}
 	for _, name := range swaggerNames {
-		read := func() []byte { return embeddedFile(swaggerFiles, "swagger/"+name) }
-		if name == "index.html" {
-			read = func() []byte { return withDocumentation(embeddedFile(swaggerFiles, "swagger/"+name), ownModule()) }
-		}
-		all = append(all, file("/swagger/"+path.Base(name), name, read, swaggerHead))
+		all = append(all, file("/swagger/"+path.Base(name), name, func() []byte { return embeddedFile(swaggerFiles, "swagger/"+name) }, swaggerHead))
 	}
 	return all
+}
+
+// swaggerPage returns the page.
+func swaggerPage() []byte {
+	return withDocumentation(embeddedFile(swaggerFiles, "swagger/index.html"), ownModule())
 }
 
 // withDocumentation returns the page with a link to where the module, and so its README, is found. A module without a dot in its name is

@@ -47,15 +47,21 @@ func stepsOf(t *testing.T, page string) (all []step) {
 // cursor matches cursors, which differ from one run to the next.
 var cursor = regexp.MustCompile(`"next":"[A-Za-z0-9_-]{11}"`)
 
+// served returns a server of this process with the default limits.
+func served(t *testing.T) *apptest.Server {
+	t.Helper()
+	config := apptest.Defaults()
+	store, err := memory.New(memory.Config{Limits: config.Limits, Memory: memory.MinMemory})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return apptest.Serve(t, apptest.Listen(t), config, store)
+}
+
 // TestCurl types the commands of the pages that show the API by curl, and compares what they print with what the pages show.
 func TestCurl(t *testing.T) {
 	for _, page := range []string{"README.md", "docs/protocol.md"} {
-		config := apptest.Defaults()
-		store, err := memory.New(memory.Config{Limits: config.Limits, Memory: memory.MinMemory})
-		if err != nil {
-			t.Fatal(err)
-		}
-		server := apptest.Serve(t, apptest.Listen(t), config, store)
+		server := served(t)
 		for _, s := range stepsOf(t, page) {
 			command := strings.ReplaceAll(s.command, "localhost:8080", server.Addr)
 			out, err := exec.Command("bash", "-c", command).Output()
@@ -130,12 +136,7 @@ func TestHello(t *testing.T) {
 	if got, want := strings.Join(blockOf(t, "README.md", "go", "package main"), "\n"), strings.TrimSpace("package main\n"+code); got != want {
 		t.Errorf("the README's program: got\n%s\nwant\n%s", got, want)
 	}
-	config := apptest.Defaults()
-	store, err := memory.New(memory.Config{Limits: config.Limits, Memory: memory.MinMemory})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := apptest.Serve(t, apptest.Listen(t), config, store)
+	server := served(t)
 	here := t.TempDir() + "/main.go"
 	if err := os.WriteFile(here, []byte(before+"package main\n"+strings.ReplaceAll(code, "http://localhost:8080", server.URL)), 0o600); err != nil {
 		t.Fatal(err)
