@@ -16,14 +16,21 @@ import (
 	"signal-server/app/flag"
 )
 
-// model returns the program's commands and flags.
-func model(t *testing.T) *kong.Node {
+// parse reads a command line. What is wrong with its values is in c.env.wrong.
+func parse(t *testing.T, args ...string) (c *commands, parsed *kong.Context) {
 	t.Helper()
-	var wrong flag.Mistakes
-	parsed, err := new(commands).parse([]string{"serve"}, &wrong)
+	c = new(commands)
+	parsed, err := c.parse(args, new(flag.Mistakes))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return c, parsed
+}
+
+// model returns the program's commands and flags.
+func model(t *testing.T) *kong.Node {
+	t.Helper()
+	_, parsed := parse(t, "serve")
 	return parsed.Model.Node
 }
 
@@ -77,11 +84,7 @@ func TestBridgeReadsItsOwnVariables(t *testing.T) {
 	} {
 		t.Setenv(name, value)
 	}
-	var c commands
-	var wrong flag.Mistakes
-	if _, err := c.parse([]string{"bridge"}, &wrong); err != nil {
-		t.Fatal(err)
-	}
+	c, _ := parse(t, "bridge")
 	if got, want := c.Bridge.Listen+" "+c.Bridge.Server+" "+c.Bridge.Forward, "bridge:1 http://s program:1"; got != want {
 		t.Errorf("bridge: got %s, want %s", got, want)
 	}
@@ -148,16 +151,11 @@ func TestMisspeltVariables(t *testing.T) {
 func TestMisspeltPrefixes(t *testing.T) {
 	read(t)
 	file := write(t, "SINGAL_LISTEN=SECRET\nsignal_ttl=SECRET\nSIGNL_MEMORY=SECRET\nSSL_CERT_FILE=/x\nGOMEMLIMIT=off\nTZ=UTC\nSIGNAL=x\n", 0o600)
-	var c commands
-	var wrong flag.Mistakes
-	parsed, err := c.parse([]string{"--env-file", file}, &wrong)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c, parsed := parse(t, "--env-file", file)
 	c.env.checkNames(parsed.Model.Node, variablePrefix)
 	want := file + ":1: SINGAL_LISTEN: no such setting; is SIGNAL_LISTEN meant?\n" + file + ":2: signal_ttl: no such setting; is SIGNAL_TTL meant?\n" +
 		file + ":3: SIGNL_MEMORY: no such setting; is SIGNAL_MEMORY meant?"
-	if got := errors.Join(wrong...); got == nil || got.Error() != want {
+	if got := errors.Join(*c.env.wrong...); got == nil || got.Error() != want {
 		t.Errorf("got %v\nwant %s", got, want)
 	}
 }
@@ -167,14 +165,9 @@ func TestPlaces(t *testing.T) {
 	read(t)
 	file := write(t, "SIGNAL_TTL=x\nSIGNAL_WAIT=x\nSIGNAL_DRAIN=x\nSIGNAL_MAX_WAITS=-1\n", 0o600)
 	t.Setenv("SIGNAL_WAIT", "y")
-	var c commands
-	var wrong flag.Mistakes
-	parsed, err := c.parse([]string{"--env-file", file, "--drain=z", "--memory=1"}, &wrong)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.Serve.validate(&wrong, flag.NamesOf(parsed.Flags()))
-	told := c.env.placed(parsed, errors.Join(wrong...))
+	c, parsed := parse(t, "--env-file", file, "--drain=z", "--memory=1")
+	c.Serve.validate(c.env.wrong, flag.NamesOf(parsed.Flags()))
+	told := c.env.placed(parsed, errors.Join(*c.env.wrong...))
 	for _, want := range []string{
 		file + `:1: SIGNAL_TTL: --ttl is "x"`, `SIGNAL_WAIT: --wait is "y"`, `--drain is "z"`, "--memory is 1B", file + ":4: SIGNAL_MAX_WAITS: --max-waits is -1",
 	} {
@@ -210,12 +203,7 @@ func TestEnvFileCountsLast(t *testing.T) {
 func TestMistakesInAnEnvFile(t *testing.T) {
 	read(t)
 	file := write(t, "SIGNAL_TTL=x\nexport SIGNAL_WAIT=SECRET\nSIGNAL_LISTN=SECRET\nGOGC=SECRET\nGOMEMLIMIT=SECRET\nSIGNAL_SERVER_PORT=SECRET\nSSL_CERT_FILE=SECRET\n", 0o600)
-	var c commands
-	var wrong flag.Mistakes
-	parsed, err := c.parse([]string{"--env-file", file}, &wrong)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c, parsed := parse(t, "--env-file", file)
 	c.env.checkNames(parsed.Model.Node, variablePrefix)
 	want := []string{
 		file + ":2: begins with export",
@@ -224,6 +212,7 @@ func TestMistakesInAnEnvFile(t *testing.T) {
 		`--ttl is "x"`,
 		file + ":3: SIGNAL_LISTN: no such setting; is SIGNAL_LISTEN meant?",
 	}
+	wrong := *c.env.wrong
 	if len(wrong) != len(want) {
 		t.Errorf("got %q, want %d mistakes", wrong, len(want))
 	}
