@@ -80,9 +80,19 @@ func TestServerMayBeUpLate(t *testing.T) {
 }
 
 func TestServerMayForget(t *testing.T) {
+	b := forgotten(t)
+	b.answer.answerWith("answer").start()
+	b.answer.want(sdp("offer"), candidate("c1"))
+	b.offer.want(sdp("answer"))
+}
+
+// forgotten returns two bridges whose server has forgotten their session, with an offer and a candidate in it, and that have opened it again.
+// The answering program is not up yet.
+func forgotten(t *testing.T, change ...func(*Config)) *both {
+	t.Helper()
 	l := apptest.Listen(t)
 	server := newServer(t, l)
-	b := newBoth(t, server.URL, "k")
+	b := newBoth(t, server.URL, "k", change...)
 	b.offer.post(sdp("offer"), candidate("c1"))
 	b.besideAnswer.log.want(t, "the local program is not up yet")
 	server.Stop()
@@ -90,9 +100,7 @@ func TestServerMayForget(t *testing.T) {
 	b.besideOffer.log.want(t, "opening it again")
 	b.besideAnswer.log.want(t, "going on where the last one ended")
 	b.offer.start()
-	b.answer.answerWith("answer").start()
-	b.answer.want(sdp("offer"), candidate("c1"))
-	b.offer.want(sdp("answer"))
+	return b
 }
 
 func TestAnswerThatFoundNoSessionIsSentToTheNext(t *testing.T) {

@@ -61,16 +61,7 @@ func TestSealedBridgesCarryEverythingInOrder(t *testing.T) {
 
 // A session that the server forgets is opened again, and all that belongs to it is sealed for the new one.
 func TestSealedBridgesOutliveTheSession(t *testing.T) {
-	l := apptest.Listen(t)
-	server := newServer(t, l)
-	b := newBoth(t, server.URL, "k", withSecret("one"))
-	b.offer.post(sdp("offer"), candidate("c1"))
-	b.besideAnswer.log.want(t, "the local program is not up yet")
-	server.Stop()
-	newServer(t, listenAt(t, l.Addr().String()))
-	b.besideOffer.log.want(t, "opening it again")
-	b.besideAnswer.log.want(t, "going on where the last one ended")
-	b.offer.start()
+	b := forgotten(t, withSecret("one"))
 	b.answer.answerWith("answer 1").start()
 	b.answer.want(sdp("offer"), candidate("c1"))
 	b.offer.want(sdp("answer 1"))
