@@ -199,8 +199,15 @@ func TestMistakesInTheSettings(t *testing.T) {
 		"--max-waits":         func(s *settings) { s.Gate.MaxWaits = -1 },
 		"--allow-origins":     func(s *settings) { s.Gate.AllowOrigins = nil },
 	} {
-		if got := mistakes(t, change); !strings.HasPrefix(got, strings.TrimSpace(what)+" is ") || strings.Contains(got, "\n") {
+		got := mistakes(t, change)
+		if !strings.HasPrefix(got, strings.TrimSpace(what)+" is ") || strings.Contains(got, "\n") {
 			t.Errorf("%s: got %s, want one line that begins with it", what, got)
+		}
+		if what == "--max-candidates" {
+			continue // it is a number of them, and no size
+		}
+		if bare := regexp.MustCompile(`\b\d{4,}\b`).FindString(got); bare != "" {
+			t.Errorf("%s: got %s in %q, want sizes in the units of flags", what, bare, got)
 		}
 	}
 }

@@ -64,6 +64,18 @@ function faults({ first, touch }) {
     if (!width || !height) wrong.push(`${selector} is not there`);
     else if (top < 0 || left < 0 || right > innerWidth + .5 || bottom > innerHeight + .5) wrong.push(`${selector} is not on the first screen: ${left},${top} to ${right},${bottom}`);
   }
+  for (const name of document.querySelectorAll('#traffic .what-name')) {
+    for (const part of name.childNodes) {
+      if (part.nodeType !== Node.TEXT_NODE) continue;
+      for (const { index, 0: word } of part.textContent.matchAll(/[\w/]+/g)) {
+        const range = document.createRange();
+        range.setStart(part, index);
+        range.setEnd(part, index + word.length);
+        const lines = new Set([...range.getClientRects()].map(({ top }) => Math.round(top))).size;
+        if (lines > 1) wrong.push(`${word} is broken`);
+      }
+    }
+  }
   const dialog = document.querySelector('dialog[open]');
   const controls = [...(dialog ?? document).querySelectorAll('button, a, input, select, summary, h1, h2, #status, #note, video')]
     .filter((e) => e.checkVisibility() && !e.closest('.unseen') && !e.classList.contains('unseen') && e.getClientRects().length > 0);

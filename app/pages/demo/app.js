@@ -263,7 +263,7 @@ $('seal').addEventListener('change', ({ target }) => {
 });
 $('leave').addEventListener('click', leave);
 $('again').addEventListener('click', beginAgain);
-for (const button of document.querySelectorAll('[data-act=fresh]')) button.addEventListener('click', () => beginFresh());
+for (const button of document.querySelectorAll('[data-act=fresh]')) button.addEventListener('click', beginFresh);
 stage.addEventListener('camera', ({ detail: { stream } }) => {
   call?.show(stream);
   if (stream && phase === 'talking' && !call.takesVideo) note(t('cameraUnseen'));

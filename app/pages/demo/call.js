@@ -169,7 +169,6 @@ export class Call extends EventTarget {
     this.#toldCamera = Boolean(this.#stream);
   }
 
-
   #hear(said) {
     if (said === 'bye') {
       this.#over(true);
