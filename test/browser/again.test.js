@@ -55,12 +55,12 @@ for (const flags of [[], ['--role-tickets']]) {
         await offered;
         await begin(pages[1], { key, role: roles[1] });
         for (const page of pages) await reaches(page, 'connecting');
+        await pages[which].reload(); // before paths are found: a late candidate would connect the two by the session that is left
         const stays = pages[1 - which];
         await stays.evaluate(() => { // from here on paths are found
           const { contentWindow } = document.body.appendChild(document.createElement('iframe'));
           RTCPeerConnection.prototype.addIceCandidate = contentWindow.RTCPeerConnection.prototype.addIceCandidate;
         });
-        await pages[which].reload();
         await pages[which].evaluate(prepare);
         const begun = Date.now();
         await begin(pages[which], { key, role: roles[which] });
