@@ -1,9 +1,11 @@
 package api_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -39,6 +41,7 @@ func TestWhatIsDoneAtTheEndIsAnswered(t *testing.T) {
 		w := new(writes)
 		s := serve(t, func(o *options) {
 			o.config.Limits.ClientMemory = cache.Share{} // all of them are one client
+			o.memory = 1 << 30                           // for what is set aside for all that they open: some 68,000 sessions
 			o.wrap = func(store cache.Store) cache.Store {
 				w.Store = store
 				return w
@@ -47,8 +50,8 @@ func TestWhatIsDoneAtTheEndIsAnswered(t *testing.T) {
 		var asked atomic.Int64
 		var answered sync.Map
 		var asking sync.WaitGroup
-		ask := func(keeps, pipelines bool) {
-			for conn, br := s.dial(t); ; {
+		ask := func(conn net.Conn, br *bufio.Reader, keeps, pipelines bool) {
+			for {
 				keys := []string{newKey()}
 				if pipelines {
 					keys = append(keys, newKey())
@@ -85,9 +88,10 @@ func TestWhatIsDoneAtTheEndIsAnswered(t *testing.T) {
 			}
 		}
 		for range clients {
-			asking.Go(func() { ask(true, false) })
-			asking.Go(func() { ask(true, true) })
-			asking.Go(func() { ask(false, false) })
+			for _, how := range []struct{ keeps, pipelines bool }{{true, false}, {true, true}, {false, false}} {
+				conn, br := s.dial(t) // here: a server that has ended takes no connection
+				asking.Go(func() { ask(conn, br, how.keeps, how.pipelines) })
+			}
 		}
 		until.Nil(t, soon, func() error {
 			if got := asked.Load(); got < 20*clients {
