@@ -77,17 +77,25 @@ func TestBridgeReadsItsTokenAgain(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- c.run(ctx, slog.New(slog.DiscardHandler), nil) }()
-	for _, want := range []string{"first", "second"} {
-		write(token, want+"\n")
-		for r := range asked {
+	next := func() *http.Request {
+		select {
+		case r := <-asked:
 			if got, want := r.Header.Get("Key"), "D0mW1LFCDJx2JmX3YyPoaA"; got != want {
 				t.Errorf("got the key %q, want %q, that of the secret", got, want)
 			}
-			if r.Header.Get("Authorization") == "Bearer "+want {
-				break
-			}
+			return r
+		case err := <-ended:
+			t.Fatalf("got an end, %v, want the bridge to go on", err)
+			return nil
 		}
 	}
+	sends := func(want string) {
+		for next().Header.Get("Authorization") != "Bearer "+want {
+		}
+	}
+	sends("first") // so that the bridge has begun, which it does not with a file that is being written
+	write(token, "second\n")
+	sends("second")
 	cancel()
 	for {
 		select {
