@@ -13,6 +13,7 @@ import (
 	"signal-server/cache"
 	"signal-server/client"
 	"signal-server/custerrors"
+	"signal-server/test/port"
 )
 
 func TestBridgesCarryEverythingInOrder(t *testing.T) {
@@ -65,9 +66,7 @@ func TestProgramsMayBeUpLate(t *testing.T) {
 }
 
 func TestServerMayBeUpLate(t *testing.T) {
-	l := apptest.Listen(t)
-	address := l.Addr().String()
-	l.Close()
+	address := port.Hold(t)
 	b := newBoth(t, "http://"+address, "k")
 	b.offer.start()
 	b.answer.answerWith("answer").start()
@@ -90,13 +89,13 @@ func TestServerMayForget(t *testing.T) {
 // The answering program is not up yet.
 func forgotten(t *testing.T, change ...func(*Config)) *both {
 	t.Helper()
-	l := apptest.Listen(t)
-	server := newServer(t, l)
+	address := port.Hold(t)
+	server := newServer(t, listenAt(t, address))
 	b := newBoth(t, server.URL, "k", change...)
 	b.offer.post(sdp("offer"), candidate("c1"))
 	b.besideAnswer.log.want(t, "the local program is not up yet")
 	server.Stop()
-	newServer(t, listenAt(t, l.Addr().String()))
+	newServer(t, listenAt(t, address))
 	b.besideOffer.log.want(t, "opening it again")
 	b.besideAnswer.log.want(t, "going on where the last one ended")
 	b.offer.start()
@@ -104,8 +103,8 @@ func forgotten(t *testing.T, change ...func(*Config)) *both {
 }
 
 func TestAnswerThatFoundNoSessionIsSentToTheNext(t *testing.T) {
-	l := apptest.Listen(t)
-	server := newServer(t, l)
+	address := port.Hold(t)
+	server := newServer(t, listenAt(t, address))
 	b := newBoth(t, server.URL, "k")
 	b.offer.start()
 	b.answer.start()
@@ -113,7 +112,7 @@ func TestAnswerThatFoundNoSessionIsSentToTheNext(t *testing.T) {
 	b.answer.want(sdp("offer"))
 	server.Stop()
 	b.answer.post(sdp("answer"), candidate("c1"))
-	newServer(t, listenAt(t, l.Addr().String()))
+	newServer(t, listenAt(t, address))
 	b.offer.want(sdp("answer"), candidate("c1"))
 	b.answer.want(sdp("offer")) // once
 }

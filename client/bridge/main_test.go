@@ -85,7 +85,7 @@ func sdp(data string) client.Message { return client.Message{Kind: client.SDP, D
 
 func candidate(data string) client.Message { return client.Message{Kind: client.Candidate, Data: data} }
 
-// listenAt listens at an address that was in use before.
+// listenAt listens at an address that the test holds.
 func listenAt(t *testing.T, address string) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", address)

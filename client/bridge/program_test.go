@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"signal-server/app/apptest"
 	"signal-server/client"
+	"signal-server/test/port"
 )
 
 // fake is a local program that keeps what is posted to it. With answers it posts its sdp from inside its /sdp handler, as
@@ -33,9 +33,7 @@ type fake struct {
 
 // newFake returns a program that is down.
 func newFake(t *testing.T) *fake {
-	l := apptest.Listen(t)
-	defer l.Close()
-	f := &fake{t: t, address: l.Addr().String(), grown: make(chan struct{})}
+	f := &fake{t: t, address: port.Hold(t), grown: make(chan struct{})}
 	t.Cleanup(f.stop)
 	return f
 }

@@ -16,11 +16,11 @@ import (
 	"github.com/pion/ice/v4"
 	"github.com/pion/webrtc/v4"
 
-	"signal-server/app/apptest"
 	"signal-server/client"
 	"signal-server/client/pionsignal"
 	"signal-server/client/seal"
 	"signal-server/custerrors"
+	"signal-server/test/port"
 )
 
 func withSecret(secret string) func(*Config) { return func(c *Config) { c.Secret = secret } }
@@ -251,14 +251,12 @@ func TestRunEndsWhenTheTokenIsNotTaken(t *testing.T) {
 		t.Cleanup(server.Close)
 		tokens := []string{"expired", "wrong", "never"}
 		log := newLines(t, "bridge")
-		listener := apptest.Listen(t)
 		cfg := Config{
-			Server: server.URL, Key: "k", Role: role, Listen: listener.Addr().String(), Forward: "127.0.0.1:1", Logger: logTo(log),
+			Server: server.URL, Key: "k", Role: role, Listen: port.Hold(t), Forward: "127.0.0.1:1", Logger: logTo(log),
 			Token: func(context.Context) (string, error) { token := tokens[0]; tokens = tokens[1:]; return token, nil },
 		}
 		f := newFake(t)
 		ended := make(chan error, 1)
-		listener.Close()
 		go func() { ended <- Run(t.Context(), cfg) }()
 		log.want(t, "the bridge is ready")
 		if role == client.Offer {

@@ -1,29 +1,24 @@
 package attack_test
 
 import (
-	"net"
 	"net/http"
 	"os/exec"
 	"syscall"
 	"testing"
 
 	"signal-server/app/apptest/testlog"
+	"signal-server/test/port"
 )
 
 // TestDiskFullForLogs sends the server's log to a full disk. The server serves, reloads and ends as with any other.
 func TestDiskFullForLogs(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") // the log, which would say where it serves, is lost
-	if err != nil {
-		t.Fatal(err)
-	}
-	free := l.Addr().String()
-	l.Close()
-	cmd := exec.Command("sh", "-c", `exec "$0" --listen="$1" --admin= 2>/dev/full`, program, free)
+	address := port.Hold(t) // the log, which would say where it serves, is lost
+	cmd := exec.Command("sh", "-c", `exec "$0" --listen="$1" --admin= 2>/dev/full`, program, address)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	s := &server{cmd: cmd, addr: free, log: new(testlog.Log), ended: make(chan error, 1)}
+	s := &server{cmd: cmd, addr: address, log: new(testlog.Log), ended: make(chan error, 1)}
 	go func() { s.ended <- cmd.Wait() }()
 	t.Cleanup(func() { s.end(t) })
 	eventually(t, "it serves", func() bool {

@@ -17,6 +17,7 @@ import (
 
 	"signal-server/app/apptest/testlog"
 	"signal-server/cache/redis/redistest"
+	"signal-server/test/port"
 	"signal-server/test/until"
 )
 
@@ -37,7 +38,7 @@ func Plain(t testing.TB, servers ...string) string {
 	for _, server := range servers {
 		lines.WriteString("server " + server + " max_fails=1 fail_timeout=1s; ")
 	}
-	addr, folder := free(t), t.TempDir()
+	addr, folder := port.Hold(t), t.TempDir()
 	startNginx(t, folder, replace(t, read(t, "test/browser/nginx.conf"),
 		"{{listen}}", addr, "{{servers}}", lines.String(), "{{folder}}", folder, "{{proxy}}", filepath.Join(root, "deploy/nginx/proxy.conf")), addr)
 	return addr
@@ -94,17 +95,6 @@ func start(t testing.TB, addr string, end syscall.Signal, cmd *exec.Cmd) *testlo
 		return conn.Close()
 	})
 	return out
-}
-
-// free returns an address of the loopback that nobody listens at.
-func free(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // replace replaces pairs of old and new. Each old must be there: otherwise the test would test another file than it says.

@@ -22,6 +22,7 @@ import (
 	"signal-server/client"
 	"signal-server/custerrors"
 	"signal-server/test/handshake"
+	"signal-server/test/port"
 )
 
 // node is a server of the API that counts its connections.
@@ -267,7 +268,7 @@ func TestTLS(t *testing.T) {
 // answers, and where there is none.
 func TestKeysAreNotLogged(t *testing.T) {
 	each(t, func(t *testing.T, start func(t *testing.T, byKey bool, servers ...string) proxy) {
-		for what, server := range map[string]string{"a server": serve(t, limit.Config{}).addr, "nobody": free(t)} {
+		for what, server := range map[string]string{"a server": serve(t, limit.Config{}).addr, "nobody": port.Hold(t)} {
 			p := start(t, false, server)
 			c := browser(t, p, someone)
 			for method, body := range map[string]string{"GET": "", "POST": `{"sdp":"o"}`} {

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"signal-server/cache/redis/redistest"
+	"signal-server/test/port"
 )
 
 // host is the name that the files of deploy/ serve.
@@ -42,7 +43,7 @@ func each(t *testing.T, test func(t *testing.T, start func(t *testing.T, byKey b
 }
 
 func nginx(t *testing.T, byKey bool, servers ...string) proxy {
-	p, folder := proxy{tls: free(t), plain: free(t)}, t.TempDir()
+	p, folder := proxy{tls: port.Hold(t), plain: port.Hold(t)}, t.TempDir()
 	site := regexp.MustCompile(`(?m)^\s*listen \[::\]:.*\n`).ReplaceAllString(read(t, "deploy/nginx/signal-server.conf"), "") // there may be no IPv6
 	log, errors := filepath.Join(folder, "access.log"), filepath.Join(folder, "error.log")
 	site = replace(t, perServer(t, site, servers),
@@ -63,7 +64,7 @@ func nginx(t *testing.T, byKey bool, servers ...string) proxy {
 
 func haproxy(t *testing.T, byKey bool, servers ...string) proxy {
 	redistest.Need(t, "haproxy")
-	p, folder := proxy{tls: free(t), plain: free(t)}, t.TempDir()
+	p, folder := proxy{tls: port.Hold(t), plain: port.Hold(t)}, t.TempDir()
 	config := perServer(t, read(t, "deploy/haproxy/haproxy.cfg"), servers)
 	config = replace(t, config,
 		"bind :443 ", "bind "+p.tls+" ", "bind :80\n", "bind "+p.plain+"\n",
@@ -80,7 +81,7 @@ func haproxy(t *testing.T, byKey bool, servers ...string) proxy {
 
 func caddy(t *testing.T, byKey bool, servers ...string) proxy {
 	redistest.Need(t, "caddy")
-	p, folder := proxy{tls: free(t), plain: free(t)}, t.TempDir()
+	p, folder := proxy{tls: port.Hold(t), plain: port.Hold(t)}, t.TempDir()
 	port := func(addr string) string { _, port, _ := net.SplitHostPort(addr); return port }
 	config := perServer(t, read(t, "deploy/caddy/Caddyfile"), servers)
 	config = replace(t, config,

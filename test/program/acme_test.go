@@ -18,8 +18,8 @@ import (
 
 	"golang.org/x/net/dns/dnsmessage"
 
-	"signal-server/app/apptest"
 	"signal-server/app/apptest/testlog"
+	"signal-server/test/port"
 	"signal-server/test/until"
 )
 
@@ -46,7 +46,7 @@ func TestACME(t *testing.T) {
 			certify(t, 1, cert, key)
 			api, apiAt := opened(t)
 			plain, plainAt := opened(t)
-			directory, management := free(t), free(t)
+			directory, management := port.Hold(t), port.Hold(t)
 			ports := map[string]any{"httpPort": portIn(plainAt), "tlsPort": portIn(apiAt)}
 			if challenge == "http" {
 				ports["tlsPort"] = 1 // where nobody is
@@ -109,14 +109,6 @@ func certified(t *testing.T, addr string, log fmt.Stringer) *x509.Certificate {
 		t.Error(err)
 	}
 	return leaf
-}
-
-// free returns an address of the loopback that nobody listens on.
-func free(t *testing.T) string {
-	t.Helper()
-	l := apptest.Listen(t)
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func portIn(addr string) int {

@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,6 +16,7 @@ import (
 	"testing"
 
 	"signal-server/custerrors"
+	"signal-server/test/port"
 )
 
 // written returns the path of a file that says this.
@@ -180,12 +180,7 @@ func TestOtherVariables(t *testing.T) {
 
 // TestReachableByWhatTheFileSays wants each thing of a file to take effect, with quotes, and a byte order mark before a comment, as Windows' editors leave it.
 func TestReachableByWhatTheFileSays(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := l.Addr().String()
-	l.Close()
+	at := port.Hold(t)
 	p := run(t, []string{"SIGNAL_WAIT=100ms"}, "--max-sdp=3", "--env-file",
 		written(t, "\ufeff; mine\r\nSIGNAL_LISTEN=\""+at+"\"\r\nSIGNAL_ADMIN=''\r\nSIGNAL_MAX_SDP=1KiB\r\nSIGNAL_WAIT=1h\r\nSIGNAL_MAX_CANDIDATE=2B\r\n"))
 	if got, want := p.url, "http://"+at; got != want {

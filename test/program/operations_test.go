@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"signal-server/test/port"
 )
 
 // TestOperations types the console blocks of docs/operations.md into one shell, in a folder of their own, and compares what they print
@@ -25,7 +27,7 @@ func TestOperations(t *testing.T) {
 	}
 	const mark = "-- end of a step --"
 	folder := t.TempDir()
-	api, admin, prometheus := free(t), free(t), free(t)
+	api, admin, prometheus := port.Hold(t), port.Hold(t), port.Hold(t)
 	_, port, _ := strings.Cut(api, ":")
 	places := strings.NewReplacer("127.0.0.1:8443", api, "localhost:8443", "localhost:"+port, "127.0.0.1:9090", admin, "127.0.0.1:9091", prometheus,
 		"scrape_interval: 15s", "scrape_interval: 1s") // a person waits longer

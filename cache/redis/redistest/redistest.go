@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"signal-server/test/port"
 )
 
 // patience is how long a server has to do what it was told.
@@ -80,28 +82,17 @@ func newServer(t testing.TB, port string, args ...string) *Server {
 	return s
 }
 
-// freePort returns a port on which nobody listens, and nobody on the port of a cluster's bus, 10000 above it.
+// busOffset is how far the port of a cluster's bus lies above a node's.
+const busOffset = 10_000
+
+// freePort returns a port for a server, which may be a node of a cluster.
 func freePort(t testing.TB) string {
 	t.Helper()
-	for range 100 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := l.Addr().(*net.TCPAddr).Port
-		l.Close()
-		if port > 55535 {
-			continue
-		}
-		bus, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port+10000))
-		if err != nil {
-			continue
-		}
-		bus.Close()
-		return strconv.Itoa(port)
+	_, number, err := net.SplitHostPort(port.Hold(t, busOffset))
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no free port")
-	return ""
+	return number
 }
 
 func (s *Server) start() {
