@@ -2,19 +2,16 @@
 
 import assert from 'node:assert/strict';
 import axe from 'axe-core';
+import { hasFaded } from './world.js';
 
 /** Fails if axe finds something on the page, or if it is too wide. */
 export async function examine(page, state) {
-  await hasFaded(page);
+  await hasFaded(page); // colours are measured
   const told = await findings(page);
   assert.deepEqual(told, [], `${state}: ${told.join('\n')}`);
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   assert.ok(overflow <= 0, `${state}: got ${overflow} px to scroll sideways, want none`);
 }
-
-/** Waits until no colour fades any more: they are measured. What moves for ever is not waited for. */
-const hasFaded = (page) => page.evaluate(() => Promise.allSettled(document.getAnimations()
-  .filter(({ effect }) => effect.getTiming().iterations !== Infinity).map(({ finished }) => finished)));
 
 /** What axe finds on the page as it is, in words; options are those of its run. */
 export async function findings(page, options = {}) {

@@ -3,7 +3,7 @@
 import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { areConnected, openJoiner, openStarter, says } from './demo.js';
-import { World, closeBrowser } from './world.js';
+import { World, closeBrowser, hasFaded } from './world.js';
 
 const FOLDER = fileURLToPath(new URL('../../docs/screenshots/', import.meta.url));
 const DESKTOP = { viewport: { width: 1280, height: 560 }, colorScheme: 'light' };
@@ -24,7 +24,7 @@ try {
   for (const [name, page] of Object.entries({ desktop, phone })) {
     await page.mouse.move(0, 0);
     await page.evaluate(() => { document.activeElement.blur(); scrollTo(0, 0); });
-    await page.waitForTimeout(400); // colours fade
+    await hasFaded(page);
     await page.screenshot({ path: `${FOLDER}${name}.png`, fullPage: page === desktop });
   }
 } finally {

@@ -36,6 +36,10 @@ export function missing(...programs) {
 /** A document of the server that a browser shows, and that does nothing by itself: for tests that bring their own code. */
 export const quietAt = (url) => `${url}healthz`;
 
+/** Resolves when nothing on the page fades or moves any more, but for what does so for ever. */
+export const hasFaded = (page) => page.evaluate(() => Promise.allSettled(document.getAnimations()
+  .filter(({ effect }) => effect.getTiming().iterations !== Infinity).map(({ finished }) => finished)));
+
 let closing = false; // is arranged for, once a file
 
 /** Declares a test in real Chromium. It gets a World, which ends with it. */

@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
-	"net"
 	"net/http/httptest"
 	"os/exec"
 	"path/filepath"
@@ -82,12 +81,11 @@ func haproxy(t *testing.T, byKey bool, servers ...string) proxy {
 func caddy(t *testing.T, byKey bool, servers ...string) proxy {
 	redistest.Need(t, "caddy")
 	p, folder := proxy{tls: port.Hold(t), plain: port.Hold(t)}, t.TempDir()
-	port := func(addr string) string { _, port, _ := net.SplitHostPort(addr); return port }
 	config := perServer(t, read(t, "deploy/caddy/Caddyfile"), servers)
 	config = replace(t, config,
 		"# tls /etc/caddy/fullchain.pem /etc/caddy/privkey.pem",
 		"tls "+write(t, folder, "cert.pem", certificate(t))+" "+write(t, folder, "key.pem", privateKey(t)),
-		"\tlog {\n", fmt.Sprintf("\tadmin off\n\tdefault_bind 127.0.0.1\n\thttps_port %s\n\thttp_port %s\n\tlog {\n", port(p.tls), port(p.plain)))
+		"\tlog {\n", fmt.Sprintf("\tadmin off\n\tdefault_bind 127.0.0.1\n\thttps_port %s\n\thttp_port %s\n\tlog {\n", port.Of(p.tls), port.Of(p.plain)))
 	if byKey {
 		config = replace(t, config, "lb_policy round_robin", "lb_policy header key")
 	}

@@ -11,20 +11,22 @@ func hold(number int) (got int, release func(), err error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	release = func() { unix.Close(fd) }
 	unix.CloseOnExec(fd)
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
-		release()
+	address, err := bind(fd, number)
+	if err != nil {
+		unix.Close(fd)
 		return 0, nil, err
+	}
+	return address.(*unix.SockaddrInet4).Port, func() { unix.Close(fd) }, nil
+}
+
+// bind binds the socket, and returns the address that it has then.
+func bind(fd, number int) (unix.Sockaddr, error) {
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+		return nil, err
 	}
 	if err := unix.Bind(fd, &unix.SockaddrInet4{Port: number, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		release()
-		return 0, nil, err
+		return nil, err
 	}
-	address, err := unix.Getsockname(fd)
-	if err != nil {
-		release()
-		return 0, nil, err
-	}
-	return address.(*unix.SockaddrInet4).Port, release, nil
+	return unix.Getsockname(fd)
 }

@@ -6,6 +6,7 @@ package port
 import (
 	"net"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -34,6 +35,9 @@ func Hold(t testing.TB, above ...int) string {
 	t.Fatalf("got no free port with others %v above it after %d attempts", above, attempts)
 	return ""
 }
+
+// Of returns the port of an address that has one, such as those of Hold.
+func Of(address string) string { return address[strings.LastIndexByte(address, ':')+1:] }
 
 // holdAll holds the ports at the offsets above the number until the test's end. It reports whether they were free.
 func holdAll(t testing.TB, number int, above []int) bool {

@@ -8,12 +8,11 @@ import (
 
 func TestHold(t *testing.T) {
 	address := Hold(t, 100)
-	host, text, err := net.SplitHostPort(address)
-	if err != nil || host != loopback {
+	number, err := strconv.Atoi(Of(address))
+	if want := net.JoinHostPort(loopback, strconv.Itoa(number)); err != nil || address != want {
 		t.Fatalf("got %q, %v, want an address of the loopback", address, err)
 	}
-	number, _ := strconv.Atoi(text)
-	for _, held := range []string{address, net.JoinHostPort(host, strconv.Itoa(number+100))} {
+	for _, held := range []string{address, net.JoinHostPort(loopback, strconv.Itoa(number+100))} {
 		if conn, err := net.Dial("tcp", held); err == nil {
 			conn.Close()
 			t.Errorf("%s: got a connection, want nobody there", held)

@@ -47,7 +47,7 @@ func TestACME(t *testing.T) {
 			api, apiAt := opened(t)
 			plain, plainAt := opened(t)
 			directory, management := port.Hold(t), port.Hold(t)
-			ports := map[string]any{"httpPort": portIn(plainAt), "tlsPort": portIn(apiAt)}
+			ports := map[string]any{"httpPort": json.Number(port.Of(plainAt)), "tlsPort": json.Number(port.Of(apiAt))}
 			if challenge == "http" {
 				ports["tlsPort"] = 1 // where nobody is
 			}
@@ -109,11 +109,6 @@ func certified(t *testing.T, addr string, log fmt.Stringer) *x509.Certificate {
 		t.Error(err)
 	}
 	return leaf
-}
-
-func portIn(addr string) int {
-	a, _ := net.ResolveTCPAddr("tcp", addr)
-	return a.Port
 }
 
 // startPebble starts the authority, and waits until it answers.

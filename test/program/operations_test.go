@@ -28,8 +28,7 @@ func TestOperations(t *testing.T) {
 	const mark = "-- end of a step --"
 	folder := t.TempDir()
 	api, admin, prometheus := port.Hold(t), port.Hold(t), port.Hold(t)
-	_, port, _ := strings.Cut(api, ":")
-	places := strings.NewReplacer("127.0.0.1:8443", api, "localhost:8443", "localhost:"+port, "127.0.0.1:9090", admin, "127.0.0.1:9091", prometheus,
+	places := strings.NewReplacer("127.0.0.1:8443", api, "localhost:8443", "localhost:"+port.Of(api), "127.0.0.1:9090", admin, "127.0.0.1:9091", prometheus,
 		"scrape_interval: 15s", "scrape_interval: 1s") // a person waits longer
 	copied(t, "deploy/prometheus", folder, places)
 

@@ -8,7 +8,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -67,16 +66,16 @@ func Start(t testing.TB, args ...string) *Server {
 // URL returns the server's URL with what comes after the host: a path, parameters.
 func (s *Server) URL(rest string) string { return "redis://" + s.Address + rest }
 
-func newServer(t testing.TB, port string, args ...string) *Server {
+func newServer(t testing.TB, number string, args ...string) *Server {
 	t.Helper()
 	Need(t, "redis-server", "redis-cli")
 	dir, err := os.MkdirTemp(t.TempDir(), "redis")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{Address: "127.0.0.1:" + port, Port: port, t: t, dir: dir}
+	s := &Server{Address: "127.0.0.1:" + number, Port: number, t: t, dir: dir}
 	s.args = append([]string{
-		"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", dir, "--daemonize", "no",
+		"--port", number, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", dir, "--daemonize", "no",
 		"--logfile", filepath.Join(dir, "log"), "--enable-debug-command", "yes", "--repl-diskless-sync-delay", "0",
 	}, args...)
 	return s
@@ -88,11 +87,7 @@ const busOffset = 10_000
 // freePort returns a port for a server, which may be a node of a cluster.
 func freePort(t testing.TB) string {
 	t.Helper()
-	_, number, err := net.SplitHostPort(port.Hold(t, busOffset))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return number
+	return port.Of(port.Hold(t, busOffset))
 }
 
 func (s *Server) start() {

@@ -32,10 +32,10 @@ var StoreACL = []string{
 // StartSecure starts a Secure.
 func StartSecure(t testing.TB) *Secure {
 	t.Helper()
-	port := freePort(t)
-	s := newServer(t, port)
+	number := freePort(t)
+	s := newServer(t, number)
 	cert, key := certify(t, s.dir)
-	s.args = append(s.args, "--port", "0", "--tls-port", port, "--tls-cert-file", cert, "--tls-key-file", key,
+	s.args = append(s.args, "--port", "0", "--tls-port", number, "--tls-cert-file", cert, "--tls-key-file", key,
 		"--tls-ca-cert-file", cert, "--tls-auth-clients", "no")
 	s.cli = []string{"--tls", "--cacert", cert, "--user", "admin", "--pass", "secret"}
 	acl := filepath.Join(s.dir, "users.acl")
