@@ -193,7 +193,8 @@ type Store interface {
 	// The session need not live. Unhang takes the same bell off; afterwards it is not rung any more.
 	//
 	// A ring that says more than "look again" is about the session of its cursor, At: its messages stand behind At, and the write that
-	// brought them has renewed the session. It may come late, after a look has shown the same.
+	// brought them has renewed the session. It may come late: after a look has shown the same, or when that session has ended and the key
+	// has another. So a reader asks the store where At is not of the session that it knows, or where it knows that one has ended.
 	Hang(ctx context.Context, key Key, to Role, bell Bell) error
 	Unhang(key Key, to Role, bell Bell)
 
