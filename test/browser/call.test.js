@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { areConnected, failure, isConnected, isWaiting, openJoiner, openStarter, says, seesTheOther } from './demo.js';
-import { expect } from './expect.js';
+import { expect, watch } from './expect.js';
 import { Relay, relayCandidates } from './relay.js';
 import { PATIENCE, inBrowser } from './world.js';
 
@@ -95,9 +95,9 @@ inBrowser('a page that is reloaded in the middle of a call comes back to it by i
   const { starter, joiner } = await pair(world);
   for (const [page, other] of [[starter, joiner], [joiner, starter]]) {
     await says(page, other, 'before');
-    const lost = expect(other.locator('#status'), 'status').toSay(/Connection lost/, PATIENCE);
+    const isLost = await watch(other, '#status', /Connection lost/);
     await page.reload();
-    await lost;
+    await isLost(PATIENCE);
     await areConnected(starter, joiner);
     await says(page, other, 'after');
     await says(other, page, 'welcome back');
@@ -107,14 +107,10 @@ inBrowser('a page that is reloaded in the middle of a call comes back to it by i
 
 inBrowser('a tab that is closed is noticed by its end, and not by its silence', async (world) => {
   const { starter, joiner } = await pair(world);
-  await joiner.evaluate(() => {
-    globalThis.said = [];
-    new MutationObserver(() => globalThis.said.push(document.querySelector('#status').textContent))
-      .observe(document.querySelector('#status'), { childList: true, characterData: true, subtree: true });
-  });
+  const isLost = await watch(joiner, '#status', /Connection lost/);
   await starter.close({ runBeforeUnload: true });
-  await expect(joiner.locator('#status'), 'status').toSay(/Connection lost/, PATIENCE);
-  assert.ok(!(await joiner.evaluate(() => globalThis.said)).some((text) => /interrupted/.test(text)), 'nothing of a network that is interrupted');
+  await isLost(PATIENCE);
+  assert.ok(!(await joiner.evaluate(() => globalThis.watched.said)).some((text) => /interrupted/.test(text)), 'nothing of a network that is interrupted');
 });
 
 inBrowser('both pages are reloaded, and find each other again', async (world) => {
@@ -217,8 +213,9 @@ inBrowser('the keyboard is enough', async (world) => {
   assert.equal(await focused(starter), 'link');
   await starter.keyboard.press('Tab');
   assert.equal(await focused(starter), 'copy');
+  const isCopied = await watch(starter, '#copy', /^Copied$/);
   await starter.keyboard.press('Enter');
-  await expect(starter.locator('#copy'), 'the button').toSay(/Copied/, PATIENCE);
+  await isCopied(PATIENCE);
   const joiner = await openJoiner(world, await starter.evaluate(() => navigator.clipboard.readText()));
   await areConnected(starter, joiner);
   for (const page of [starter, joiner]) assert.equal(await focused(page), 'text', 'the focus is where one goes on');

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { areConnected, choose, failure, isWaiting, keyOf, openJoiner, openStarter, says } from './demo.js';
-import { expect } from './expect.js';
+import { expect, watch } from './expect.js';
 import { ELSEWHERE } from './states.js';
 import { PATIENCE, inBrowser } from './world.js';
 
@@ -247,8 +247,9 @@ inBrowser('the link is copied on a page that has no clipboard, and shared where 
   await page.goto(server.url.replace('127.0.0.1', ELSEWHERE)); // by HTTP, as from a phone in the same network
   await isWaiting(page);
   assert.equal(await page.evaluate(() => navigator.clipboard), undefined);
+  const isCopied = await watch(page, '#copy', /^Copied$/);
   await page.getByRole('button', { name: 'Copy link' }).click();
-  await expect(page.locator('#copy'), 'the button').toSay(/^Copied$/, PATIENCE);
+  await isCopied(PATIENCE);
   const link = await page.getByLabel('Link for the other side').inputValue();
   await page.getByRole('button', { name: 'Share' }).click();
   assert.deepEqual(await page.evaluate(() => globalThis.shared), { url: link });
