@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -233,7 +234,8 @@ func TestARepetitionWaitsForWhatIsLeft(t *testing.T) {
 		if got, want := played.seen[0].URL.Query().Get("wait"), "30.000"; got != want {
 			t.Errorf("first wait: got %s, want %s", got, want)
 		}
-		if got := played.seen[1].URL.Query().Get("wait"); got < "9.8" || got > "9.9" {
+		got := played.seen[1].URL.Query().Get("wait")
+		if left, err := strconv.ParseFloat(got, 64); err != nil || left < 9.8 || left > 9.9 {
 			t.Errorf("second wait: got %s, want what was left of 30 s after 20 s and a pause of 0.1 to 0.2 s", got)
 		}
 	})
