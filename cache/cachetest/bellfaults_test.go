@@ -102,6 +102,13 @@ var newsFaults = []fault{
 		foundBy: []string{"bell/what it says is so"},
 	},
 	{
+		name: "a ring with news tells only that there is a session",
+		breaks: func(b *broken) {
+			b.says(func(n cache.News) cache.News { n.Frames = nil; return n })
+		},
+		foundBy: []string{"bell/what it says is so"},
+	},
+	{
 		name: "a ring tells half of its news",
 		breaks: func(b *broken) {
 			b.says(func(n cache.News) cache.News {
