@@ -109,8 +109,8 @@ inBrowser('a tab that is closed is noticed by its end, and not by its silence', 
   const { starter, joiner } = await pair(world);
   const isLost = await watch(joiner, '#status', /Connection lost/);
   await starter.close({ runBeforeUnload: true });
-  await isLost(PATIENCE);
-  assert.ok(!(await joiner.evaluate(() => globalThis.watched.said)).some((text) => /interrupted/.test(text)), 'nothing of a network that is interrupted');
+  const said = await isLost(PATIENCE);
+  assert.ok(!said.some((text) => /interrupted/.test(text)), 'nothing of a network that is interrupted');
 });
 
 inBrowser('both pages are reloaded, and find each other again', async (world) => {

@@ -17,22 +17,24 @@ export function expect(locator, what) {
 
 /**
  * Watches what an element says from now on, however shortly it says it: who asks for its text now and then may miss that. Resolves once it watches,
- * with a function that waits until the text has matched.
+ * with a function that waits until the text has matched, and resolves to all that was said. A page watches one element at a time.
  */
 export async function watch(page, selector, pattern) {
   await page.evaluate(([of, source, flags]) => {
     const element = document.querySelector(of);
     const wanted = new RegExp(source, flags);
-    globalThis.watched = { said: [], matched: false };
+    const watched = globalThis.watched = { said: [], matched: false };
     const look = () => {
-      globalThis.watched.said.push(element.textContent);
-      globalThis.watched.matched ||= wanted.test(element.textContent);
+      watched.said.push(element.textContent);
+      watched.matched ||= wanted.test(element.textContent);
     };
     look();
     new MutationObserver(look).observe(element, { childList: true, characterData: true, subtree: true });
   }, [selector, pattern.source, pattern.flags]);
   return async (patience) => {
     const matched = await page.waitForFunction(() => globalThis.watched.matched, null, { timeout: patience }).catch(() => undefined);
-    if (!matched) throw new Error(`${selector}: got ${JSON.stringify(await page.evaluate(() => globalThis.watched.said))}, want ${pattern}`);
+    const said = await page.evaluate(() => globalThis.watched.said);
+    if (!matched) throw new Error(`${selector}: got ${JSON.stringify(said)}, want ${pattern}`);
+    return said;
   };
 }
