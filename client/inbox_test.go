@@ -161,6 +161,36 @@ func TestInboxKeepsWhatAnExchangeBrings(t *testing.T) {
 	})
 }
 
+// Without a cursor the offerer's Inbox would take for its session whichever is open.
+func TestAnExchangeBringsACursorEvenWhereNothingCame(t *testing.T) {
+	steps := []step{
+		refusal(200, custerrors.SdpNoValues).late(5 * time.Second),
+		{}, // the connection breaks, and the request is repeated
+		batch("A"),
+		refusal(200, custerrors.KeyIsExpired),
+	}
+	play(t, client.Offer, steps, func(t *testing.T, s *client.Session, played *script) {
+		in := s.Inbox("")
+		if err := in.Exchange(t.Context(), client.Write{SDP: "offer"}, 5*time.Second); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := in.Next(t.Context()); !errors.Is(err, custerrors.KeyIsExpired) {
+			t.Errorf("got %v, want %v", err, custerrors.KeyIsExpired)
+		}
+		for i, want := range []string{"wait=5.000", "", "", "after=A&wait=30.000"} {
+			if got := played.seen[i].URL.RawQuery; got != want {
+				t.Errorf("request %d: got query %q, want %q", i, got, want)
+			}
+		}
+		if got := played.tokens(); got[0] == "" || got[0] != got[1] || got[0] != got[2] {
+			t.Errorf("got the Idempotency-Keys %q, want one for the first three", got)
+		}
+		if played.sent[0] != played.sent[2] {
+			t.Errorf("got body %s, want %s", played.sent[2], played.sent[0])
+		}
+	})
+}
+
 func TestAnAnswerThatBreaksThePromisesIsNotBelieved(t *testing.T) {
 	for name, broken := range map[string]step{
 		"candidate first":   batch("A", first, second),

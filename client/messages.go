@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -57,10 +58,12 @@ func (s *Session) Messages(ctx context.Context, after Cursor, wait time.Duration
 }
 
 // Exchange writes w and then reads as Messages does, in one request. If there is nothing to read, that is no error here: the
-// Batch is empty, its Next is after, and w is written. With any other error w may be written or not. The request was then
+// Batch is empty, and w is written. With any other error w may be written or not. The request was then
 // repeated, under one Idempotency-Key, as often as the Client's Retry allows.
 //
-// A cursor also says which session of the key is meant: if that one has ended, the error is custerrors.KeyIsExpired.
+// A cursor also says which session of the key is meant: if that one has ended, the error is custerrors.KeyIsExpired. So Next is
+// never empty: if nothing came within the wait of an Exchange after no cursor, which the server answers without one, a repetition that
+// does not wait brings it. Whoever goes on from Next can take no session for this one that another opens after a server has lost it.
 func (s *Session) Exchange(ctx context.Context, w Write, after Cursor, wait time.Duration) (Batch, error) {
 	if err := w.check(); err != nil {
 		return Batch{Next: after}, err
@@ -73,12 +76,17 @@ func (s *Session) Exchange(ctx context.Context, w Write, after Cursor, wait time
 	if err != nil {
 		return Batch{Next: after}, err
 	}
-	b, err := s.batch(ctx, request{
+	r := request{
 		method: http.MethodPost, path: "/" + string(s.role) + "/messages", after: after, wait: wait,
-		contentType: jsonType, body: body, opens: w.SDP != "" && s.role == Offer,
-	})
+		contentType: jsonType, body: body, opens: w.SDP != "" && s.role == Offer, idempotencyKey: rand.Text(),
+	}
+	b, err := s.batch(ctx, r)
 	if NothingYet(err) {
 		err = nil
+		if after == "" {
+			r.wait = 0
+			b, err = s.batch(ctx, r)
+		}
 	}
 	return b, err
 }

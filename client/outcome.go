@@ -54,6 +54,6 @@ func (s *Session) report(ctx context.Context, o Outcome) error {
 	}
 	_, err = s.attempt(ctx, request{
 		method: http.MethodPost, path: "/" + string(s.role) + "/outcome", contentType: jsonType, body: body,
-	}, "")
+	})
 	return err
 }

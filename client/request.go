@@ -34,20 +34,22 @@ type request struct {
 
 	// opens says that it opens a session.
 	opens bool
+
+	// idempotencyKey is for a write that is made in more than one call of do; empty: of this call alone.
+	idempotencyKey string
 }
 
 // do sends r until it is answered, fails for good or was sent as often as may be. It returns the data of the answer.
 func (s *Session) do(ctx context.Context, r request) (json.RawMessage, error) {
 	c := s.client
-	idempotencyKey := "" // of this call alone: the server refuses one that comes again with another request
-	if r.method == http.MethodPost || r.takes {
-		idempotencyKey = rand.Text()
+	if r.idempotencyKey == "" && (r.method == http.MethodPost || r.takes) {
+		r.idempotencyKey = rand.Text() // not the Client's: the server refuses one that comes again with another request
 	}
 	r.wait = min(r.wait, c.maxWait)
 	over := time.Now().Add(r.wait)
 	var last error // of the attempt before
 	for attempt := 1; ; attempt++ {
-		data, err := s.attempt(ctx, r, idempotencyKey)
+		data, err := s.attempt(ctx, r)
 		if err == nil {
 			return data, nil
 		}
@@ -106,10 +108,10 @@ func retryAfter(err error) time.Duration {
 
 // attempt sends r once, or twice if the server does not know the token any more and there is another one. Its errors are *Error, or they
 // wrap the transport's error, ErrBrokenAnswer, ErrReplyTooLong or noToken.
-func (s *Session) attempt(ctx context.Context, r request, idempotencyKey string) (json.RawMessage, error) {
+func (s *Session) attempt(ctx context.Context, r request) (json.RawMessage, error) {
 	var data json.RawMessage
 	err := s.client.bearer.use(ctx, s.client.timeout, func(token string) (err error) {
-		data, err = s.send(ctx, r, idempotencyKey, token)
+		data, err = s.send(ctx, r, token)
 		return err
 	})
 	if errors.As(err, new(noToken)) {
@@ -119,7 +121,7 @@ func (s *Session) attempt(ctx context.Context, r request, idempotencyKey string)
 }
 
 // send sends r with that token, once. Its errors are those of attempt.
-func (s *Session) send(ctx context.Context, r request, idempotencyKey, token string) (json.RawMessage, error) {
+func (s *Session) send(ctx context.Context, r request, token string) (json.RawMessage, error) {
 	c := s.client
 	limit := r.wait + c.timeout
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %v", limit))
@@ -131,7 +133,7 @@ func (s *Session) send(ctx context.Context, r request, idempotencyKey, token str
 		GetConn:      func(string) { traces.Store(true) },
 		WroteHeaders: func() { wrote.Store(true) },
 	})
-	req, err := s.newRequest(traced, r, idempotencyKey)
+	req, err := s.newRequest(traced, r)
 	if err != nil {
 		return nil, r.failed(err)
 	}
@@ -172,7 +174,7 @@ func withoutURL(ctx context.Context, err error) error {
 	return err
 }
 
-func (s *Session) newRequest(ctx context.Context, r request, idempotencyKey string) (*http.Request, error) {
+func (s *Session) newRequest(ctx context.Context, r request) (*http.Request, error) {
 	u := s.client.base.JoinPath(r.path) // #nosec G125 -- the paths are constants of this package
 	q := url.Values{}
 	if r.after != "" {
@@ -200,8 +202,8 @@ func (s *Session) newRequest(ctx context.Context, r request, idempotencyKey stri
 	if r.body != nil {
 		req.Header.Set("Content-Type", r.contentType)
 	}
-	if idempotencyKey != "" {
-		req.Header.Set("Idempotency-Key", idempotencyKey)
+	if r.idempotencyKey != "" {
+		req.Header.Set("Idempotency-Key", r.idempotencyKey)
 	}
 	return req, nil
 }

@@ -71,8 +71,8 @@ func TestATicketIsShownUntilItsSessionIsOver(t *testing.T) {
 		},
 		{
 			name:  "given although there is nothing to read",
-			steps: []step{refusal(200, custerrors.SdpNoValues).giving("t1"), ok("null")},
-			do:    []call{open, add}, want: []string{"", "t1"},
+			steps: []step{refusal(200, custerrors.SdpNoValues).giving("t1"), opened.giving("t1"), ok("null")},
+			do:    []call{open, add}, want: []string{"", "", "t1"},
 		},
 		{
 			name:  "given with the repetition",

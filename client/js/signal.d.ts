@@ -237,7 +237,8 @@ export class Session {
   messages(options?: ReadOptions): Promise<Batch>;
   /**
    * Writes, all or nothing, and then reads as {@link Session.messages} does, in one request: with `wait` an offerer gets the
-   * answer to its offer. A cursor also says which session is meant: nothing is written to another one. `idempotencyKey` is
+   * answer to its offer. A cursor also says which session is meant: nothing is written to another one. The batch has one even if nothing
+   * came: after no cursor, that takes a second request, which repeats the write without waiting. `idempotencyKey` is
    * 1 to 64 visible ASCII characters, random by default: with it the same write may be repeated later, and is
    * carried out once.
    */

@@ -87,10 +87,16 @@ export class Session {
     return this.#batch({ method: 'GET', path: `/${this.#role}/messages`, after, wait }, signal);
   }
 
-  exchange({ sdp, candidates, ttl }, { after = '', wait = 0, idempotencyKey, signal } = {}) {
+  /**
+   * The server says of nothing yet without a cursor that there is nothing. Without one, whoever reads on could take another session for
+   * this one: the other side's, if the server has lost this one. The same write once more, without a wait, is answered with a cursor.
+   */
+  async exchange({ sdp, candidates, ttl }, { after = '', wait = 0, idempotencyKey = randomKey(), signal } = {}) {
     const body = JSON.stringify({ key_ttl: seconds(ttl), sdp, candidates });
     const opens = this.#role === 'offer' && sdp !== undefined;
-    return this.#batch({ method: 'POST', path: `/${this.#role}/messages`, after, wait, body, opens, idempotencyKey }, signal);
+    const request = { method: 'POST', path: `/${this.#role}/messages`, after, wait, body, opens, idempotencyKey };
+    const batch = await this.#batch(request, signal);
+    return batch.next === '' ? this.#batch({ ...request, wait: 0 }, signal) : batch;
   }
 
   async report({ result, candidateType, ms }, { signal, keepalive = false } = {}) {

@@ -127,6 +127,26 @@ describe('the role auto', { concurrency: true }, () => {
     }
   });
 
+  test('the server is restarted, and the other side offers before this one is back', async () => {
+    for (const options of [{ events: true }, { peer: { candidates: 5, gatherDelay: 3 }, batchDelay: 0 }]) {
+      const server = new FakeServer();
+      const key = randomKey();
+      let isAway = false;
+      const fetch = async (...request) => {
+        if (isAway) throw new TypeError('fetch failed');
+        return server.fetch(...request);
+      };
+      const one = new Side(server, 'auto', key, { ...options, fetch });
+      await until(() => server.requests.filter(({ path }) => path.startsWith('/offer/')).length === 3, 'the wait for the answer');
+      isAway = true;
+      server.restart();
+      const other = new Side(server, 'auto', key, { page: await newPage() });
+      await until(() => server.log(key, 'offer'), 'the other offer');
+      isAway = false;
+      assert.deepEqual(rolesOf(await Promise.all([one.connected, other.connected])), ['answer', 'offer']);
+    }
+  });
+
   test('a third one is told that the key is in use', async () => {
     const server = new FakeServer();
     const key = randomKey();

@@ -71,6 +71,21 @@ test('messages: read by cursor, again and again', async () => {
   assert.deepEqual((await waiting).messages, [{ type: 'sdp', data: 'the answer' }]);
 });
 
+test('an exchange brings a cursor even where nothing came', async () => {
+  const server = new FakeServer();
+  const { offer, answer } = pair(server);
+  const { next, messages } = await offer.exchange({ sdp: 'the offer' }, { wait: 10 });
+  assert.deepEqual(messages, []);
+  const [first, second] = server.requests;
+  assert.equal(server.requests.length, 2);
+  assert.equal(second.query.wait, undefined);
+  assert.deepEqual([second.body, second.headers['Idempotency-Key']], [first.body, first.headers['Idempotency-Key']]);
+  await answer.end();
+  await answer.putSdp('x').catch(() => {});
+  await offer.exchange({ sdp: 'another offer' });
+  await assert.rejects(offer.messages({ after: next }), { code: 'KeyIsExpired' }); // that is not the session it was
+});
+
 test('requests are made as the contract says', async () => {
   const { fetch, requests } = scripted(ok({ next: 'c', messages: [] }));
   const session = new Session({ url, key: 'a key', role: 'offer', fetch });
