@@ -123,7 +123,7 @@ func TestEvents(t *testing.T) {
 func TestEventsResume(t *testing.T) {
 	s := serve(t)
 	key := newKey()
-	s.do(t, request{line: "POST /offer/messages", key: key, body: `{"sdp":"o","candidates":["1","2","3"]}`})
+	beginning := s.do(t, request{line: "POST /offer/messages", key: key, body: `{"sdp":"o","candidates":["1","2","3"]}`}).next(t)
 	all := []string{event("sdp", `"o"`), event("candidate", `"1"`), event("candidate", `"2"`), event("candidate", `"3"`)}
 	first := ""
 	for i, last := 0, ""; i < len(all); i++ {
@@ -139,7 +139,9 @@ func TestEventsResume(t *testing.T) {
 	s.do(t, request{line: "GET /answer/messages?after=" + first, key: key}).expect(t, "messages", "", news("candidate 1", "candidate 2", "candidate 3"))
 	s.do(t, request{line: "DELETE /session", key: key})
 	s.do(t, request{line: "POST /offer/sdp", key: key, body: open("new")})
-	s.listen(t, "/answer/events?key="+key+"&after="+first).want(end(custerrors.KeyIsExpired), "")
+	for role, after := range map[string]string{"answer": first, "offer": beginning} {
+		s.listen(t, "/"+role+"/events?key="+key+"&after="+after).want(end(custerrors.KeyIsExpired), "")
+	}
 }
 
 // TestNoPayloadInjectsAnEvent posts payloads that look like fields of an event.

@@ -171,6 +171,16 @@ func TestIdempotency(t *testing.T) {
 			{line: "GET /answer/candidates", data: `["o1"]`},
 			{line: "GET /offer/candidates", data: `["a1"]`},
 		},
+		"one that does not wait brings the cursor that the wait did not": {
+			{line: "POST /offer/messages?wait=0.01", body: `{"sdp":"o"}`, header: k("1"), msg: custerrors.SdpNoValues},
+			{line: "POST /offer/messages", body: `{"sdp":"o"}`, header: k("1"), data: news()},
+			{line: "DELETE /session"},
+			opened("the other side's"),
+			{line: "GET /offer/messages?after=$", msg: custerrors.KeyIsExpired},
+			{line: "GET /offer/messages?after=$&wait=5", msg: custerrors.KeyIsExpired},
+			{line: "POST /offer/messages?after=$&wait=5", body: `{"candidates":["o1"]}`, msg: custerrors.KeyIsExpired},
+			{line: "GET /answer/messages", data: news("sdp the other side's")},
+		},
 		"without a token, or with another": {
 			{line: "POST /offer/sdp", body: open("o"), header: k("1")},
 			{line: "POST /offer/sdp", body: open("o"), msg: exists},
