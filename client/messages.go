@@ -61,9 +61,9 @@ func (s *Session) Messages(ctx context.Context, after Cursor, wait time.Duration
 // Batch is empty, and w is written. With any other error w may be written or not. The request was then
 // repeated, under one Idempotency-Key, as often as the Client's Retry allows.
 //
-// A cursor also says which session of the key is meant: if that one has ended, the error is custerrors.KeyIsExpired. So Next is
-// never empty: if nothing came within the wait of an Exchange after no cursor, which the server answers without one, a repetition that
-// does not wait brings it. Whoever goes on from Next can take no session for this one that another opens after a server has lost it.
+// A cursor also says which session of the key is meant: if that one has ended, the error is custerrors.KeyIsExpired. So without an error
+// Next is never empty: a wait that brings nothing brings no cursor, either, and if after is empty, too, w is sent once more, without a
+// wait, for the cursor. Reading on from Next never meets a session that the other role has opened because the server has lost this one.
 func (s *Session) Exchange(ctx context.Context, w Write, after Cursor, wait time.Duration) (Batch, error) {
 	if err := w.check(); err != nil {
 		return Batch{Next: after}, err

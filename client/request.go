@@ -35,7 +35,7 @@ type request struct {
 	// opens says that it opens a session.
 	opens bool
 
-	// idempotencyKey is for a write that is made in more than one call of do; empty: of this call alone.
+	// idempotencyKey is for a write that takes more than one call of do; empty: each call has one of its own.
 	idempotencyKey string
 }
 
@@ -43,7 +43,7 @@ type request struct {
 func (s *Session) do(ctx context.Context, r request) (json.RawMessage, error) {
 	c := s.client
 	if r.idempotencyKey == "" && (r.method == http.MethodPost || r.takes) {
-		r.idempotencyKey = rand.Text() // not the Client's: the server refuses one that comes again with another request
+		r.idempotencyKey = rand.Text() // the server refuses one that comes again with another request
 	}
 	r.wait = min(r.wait, c.maxWait)
 	over := time.Now().Add(r.wait)

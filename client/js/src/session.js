@@ -88,8 +88,8 @@ export class Session {
   }
 
   /**
-   * The server says of nothing yet without a cursor that there is nothing. Without one, whoever reads on could take another session for
-   * this one: the other side's, if the server has lost this one. The same write once more, without a wait, is answered with a cursor.
+   * A wait that brings nothing brings no cursor, either. A side that read on without one would take another session for this one: that which
+   * the other side has opened if the server has lost this one. The same write once more, without a wait, brings a cursor.
    */
   async exchange({ sdp, candidates, ttl }, { after = '', wait = 0, idempotencyKey = randomKey(), signal } = {}) {
     const body = JSON.stringify({ key_ttl: seconds(ttl), sdp, candidates });

@@ -81,7 +81,6 @@ test('an exchange brings a cursor even where nothing came', async () => {
   assert.equal(second.query.wait, undefined);
   assert.deepEqual([second.body, second.headers['Idempotency-Key']], [first.body, first.headers['Idempotency-Key']]);
   await answer.end();
-  await answer.putSdp('x').catch(() => {});
   await offer.exchange({ sdp: 'another offer' });
   await assert.rejects(offer.messages({ after: next }), { code: 'KeyIsExpired' }); // that is not the session it was
 });
