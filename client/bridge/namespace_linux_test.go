@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"signal-server/test/need"
 )
 
 // insideVariable tells the test binary that it runs inside a namespace that a test made.
@@ -23,7 +25,7 @@ func inNamespace(t *testing.T, limit time.Duration, environment ...string) bool 
 		return true
 	}
 	if _, err := exec.LookPath("ip"); err != nil {
-		skip(t, "the command ip (iproute2) is missing, which gives a network namespace its interfaces")
+		need.Missing(t, "the command ip (iproute2) is missing, which gives a network namespace its interfaces")
 	}
 	executable, err := os.Executable()
 	if err != nil {
@@ -46,7 +48,7 @@ func inNamespace(t *testing.T, limit time.Duration, environment ...string) bool 
 	}
 	cmd.WaitDelay = 5 * time.Second
 	if err := cmd.Start(); err != nil {
-		skip(t, "no network namespace can be made here: "+err.Error())
+		need.Missing(t, "no network namespace can be made here: "+err.Error())
 	}
 	err = cmd.Wait()
 	t.Logf("inside the namespace:\n%s", &output)
@@ -54,7 +56,7 @@ func inNamespace(t *testing.T, limit time.Duration, environment ...string) bool 
 	case err != nil:
 		t.Errorf("inside the namespace: got %v, want success", err)
 	case strings.Contains(output.String(), "--- SKIP"):
-		skip(t, "skipped inside the namespace")
+		need.Missing(t, "skipped inside the namespace")
 	}
 	return false
 }
@@ -71,16 +73,7 @@ func makeInterfaces(t *testing.T) {
 		"route add default via 192.0.2.2 dev wan0",
 	} {
 		if out, err := exec.CommandContext(t.Context(), "ip", strings.Fields(command)...).CombinedOutput(); err != nil {
-			skip(t, "ip "+command+": "+err.Error()+": "+string(bytes.TrimSpace(out)))
+			need.Missing(t, "ip "+command+": "+err.Error()+": "+string(bytes.TrimSpace(out)))
 		}
 	}
-}
-
-// skip skips the test, or fails it where nothing may be missing.
-func skip(t *testing.T, why string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal(why)
-	}
-	t.Skip(why)
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"signal-server/client"
+	"signal-server/test/need"
 )
 
 const (
@@ -187,7 +188,7 @@ func installPrograms(t *testing.T) string {
 			cmd.Dir = fresh // outside this module
 			cmd.Env = append(os.Environ(), "GOBIN="+filepath.Join(fresh, "bin"))
 			if out, err := cmd.CombinedOutput(); err != nil {
-				skip(t, fmt.Sprintf("upstream's programs cannot be built here: %v\n%s", err, out))
+				need.Missing(t, fmt.Sprintf("upstream's programs cannot be built here: %v\n%s", err, out))
 			}
 		}
 	}

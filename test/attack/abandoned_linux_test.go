@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"signal-server/app/apptest/testlog"
+	"signal-server/test/need"
 )
 
 // insideVariable tells the test binary that it runs inside a namespace that a test made.
@@ -22,7 +23,7 @@ const insideVariable = "SIGNAL_ATTACK_INSIDE_NAMESPACE"
 // TestAbandoned cuts clients off in the middle of long polls and event streams: neither a packet nor the end of a connection reaches
 // the server any more. The server notices it without their help and gives back what they held.
 func TestAbandoned(t *testing.T) {
-	need(t, "ip")
+	need.Programs(t, "ip")
 	if os.Getenv(insideVariable) == "" {
 		insideNamespace(t)
 		return
@@ -40,7 +41,7 @@ func TestAbandoned(t *testing.T) {
 		"-n " + there + " link set client0 up",
 	} {
 		if out, err := exec.Command("ip", strings.Fields(command)...).CombinedOutput(); err != nil {
-			skip(t, "ip "+command+": "+err.Error()+": "+string(bytes.TrimSpace(out)))
+			need.Missing(t, "ip "+command+": "+err.Error()+": "+string(bytes.TrimSpace(out)))
 		}
 	}
 	t.Cleanup(func() { exec.Command("ip", "netns", "delete", there).Run() })
@@ -101,7 +102,7 @@ func insideNamespace(t *testing.T) {
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = 5 * time.Second
 	if err := cmd.Start(); err != nil {
-		skip(t, "no network namespace can be made here: "+err.Error())
+		need.Missing(t, "no network namespace can be made here: "+err.Error())
 	}
 	group := cmd.Process.Pid
 	err := cmd.Wait()
@@ -111,7 +112,7 @@ func insideNamespace(t *testing.T) {
 	case err != nil:
 		t.Errorf("inside the namespace: got %v, want success", err)
 	case strings.Contains(said.String(), "--- SKIP"):
-		skip(t, "skipped inside the namespace")
+		need.Missing(t, "skipped inside the namespace")
 	}
 }
 

@@ -18,6 +18,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"signal-server/test/need"
 )
 
 // Addresses of the loopback, beside that of the peers.
@@ -34,7 +36,7 @@ func dialFrom(from, addr string) (net.Conn, error) {
 // TestOneAddressWantsAllConnections lets one address fill its share with half-sent requests, and try for more as fast as it can. Peers of
 // another one connect, and a third one is served.
 func TestOneAddressWantsAllConnections(t *testing.T) {
-	need(t, "nice")
+	need.Programs(t, "nice")
 	const all, share = 200, 50 // a quarter, unless a setting says otherwise
 	s := serve(t, fmt.Sprint("--max-connections=", all), "--max-client-connections=1/4", "--read-timeout=1m")
 	p := connecting(t, s.url(), nil)

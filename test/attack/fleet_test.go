@@ -8,6 +8,7 @@ import (
 
 	"signal-server/cache/redis/redistest"
 	"signal-server/test/front"
+	"signal-server/test/need"
 )
 
 // fleet is nodes on one store, and nginx in front of them without stickiness.
@@ -33,7 +34,7 @@ func startFleet(t *testing.T, stores ...string) *fleet {
 // TestKills ends, in turn, each part of a fleet under load: 64 handshakes at once, by real clients through nginx. Every one that
 // begins completes, some after starting over; no payload is doubled or mixed up.
 func TestKills(t *testing.T) {
-	redistest.Need(t, "redis-server", "redis-cli")
+	need.Programs(t, "redis-server", "redis-cli")
 	many := 64
 	if testing.Short() {
 		many = 16

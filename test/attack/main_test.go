@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	_ "signal-server/app" // go test repeats no result of another server
 	"signal-server/app/apptest/testlog"
 	"signal-server/test/until"
 )
@@ -39,24 +40,6 @@ func TestMain(m *testing.M) {
 		}
 		return m.Run()
 	}())
-}
-
-// need skips the test, or fails it where CI=true, when a program is missing.
-func need(t testing.TB, programs ...string) {
-	t.Helper()
-	for _, program := range programs {
-		if _, err := exec.LookPath(program); err != nil {
-			skip(t, program+" is missing")
-		}
-	}
-}
-
-func skip(t testing.TB, why string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal(why)
-	}
-	t.Skip(why)
 }
 
 // patience bounds what a test waits for, so that one that fails comes to an end.

@@ -14,12 +14,13 @@ import (
 
 	"signal-server/cache/redis/redistest"
 	"signal-server/custerrors"
+	"signal-server/test/need"
 )
 
 // startStepped starts a Redis, and returns it with a function that steps its wall clock.
 func startStepped(t *testing.T) (store *redistest.Server, step func(by time.Duration)) {
 	t.Helper()
-	need(t, "gcc", "redis-server", "redis-cli")
+	need.Programs(t, "gcc", "redis-server", "redis-cli")
 	dir := t.TempDir()
 	preload, offset := filepath.Join(dir, "preload.so"), filepath.Join(dir, "offset")
 	if out, err := exec.Command("gcc", "-shared", "-fPIC", "-o", preload, "testdata/clock/preload.c").CombinedOutput(); err != nil {

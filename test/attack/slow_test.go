@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"signal-server/test/need"
 )
 
 // crowd is how many attackers there are at once.
@@ -46,7 +48,7 @@ var slow = map[string]slowness{
 
 // TestSlow lets thousands of clients do everything as slowly as they can. The server ends their connections while peers connect.
 func TestSlow(t *testing.T) {
-	need(t, "nice")
+	need.Programs(t, "nice")
 	long := strings.Repeat("x", 60_000)
 	for name, attacker := range slow {
 		t.Run(name, func(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"signal-server/app/apptest/testlog"
-	"signal-server/cache/redis/redistest"
+	"signal-server/test/need"
 	"signal-server/test/port"
 	"signal-server/test/until"
 )
@@ -47,7 +47,7 @@ func Plain(t testing.TB, servers ...string) string {
 // startNginx starts one by this configuration, and waits until it listens at the address.
 func startNginx(t testing.TB, folder, config, addr string) *testlog.Log {
 	t.Helper()
-	redistest.Need(t, "nginx")
+	need.Programs(t, "nginx")
 	directives := "worker_processes 1;"
 	if os.Getuid() == 0 {
 		directives += " user root;" // the folder is the starter's only

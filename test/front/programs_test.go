@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"testing"
 
-	"signal-server/cache/redis/redistest"
+	"signal-server/test/need"
 	"signal-server/test/port"
 )
 
@@ -62,7 +62,7 @@ func nginx(t *testing.T, byKey bool, servers ...string) proxy {
 }
 
 func haproxy(t *testing.T, byKey bool, servers ...string) proxy {
-	redistest.Need(t, "haproxy")
+	need.Programs(t, "haproxy")
 	p, folder := proxy{tls: port.Hold(t), plain: port.Hold(t)}, t.TempDir()
 	config := perServer(t, read(t, "deploy/haproxy/haproxy.cfg"), servers)
 	config = replace(t, config,
@@ -79,7 +79,7 @@ func haproxy(t *testing.T, byKey bool, servers ...string) proxy {
 }
 
 func caddy(t *testing.T, byKey bool, servers ...string) proxy {
-	redistest.Need(t, "caddy")
+	need.Programs(t, "caddy")
 	p, folder := proxy{tls: port.Hold(t), plain: port.Hold(t)}, t.TempDir()
 	config := perServer(t, read(t, "deploy/caddy/Caddyfile"), servers)
 	config = replace(t, config,

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	_ "signal-server/app" // go test repeats no result of another server
 	"signal-server/app/apptest/testlog"
 	"signal-server/custerrors"
 	"signal-server/test/until"

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"signal-server/test/need"
 	"signal-server/test/port"
 )
 
@@ -40,20 +41,6 @@ type Server struct {
 	process *exec.Cmd
 }
 
-// Need skips the test, or fails it where CI=true, when a program is missing.
-func Need(t testing.TB, programs ...string) {
-	t.Helper()
-	for _, program := range programs {
-		if _, err := exec.LookPath(program); err == nil {
-			continue
-		}
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("%s is missing", program)
-		}
-		t.Skipf("%s is missing: nothing of it is tested", program)
-	}
-}
-
 // Start starts a server that keeps nothing on disk, with these arguments of redis-server, and waits until it serves.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
@@ -68,7 +55,7 @@ func (s *Server) URL(rest string) string { return "redis://" + s.Address + rest 
 
 func newServer(t testing.TB, number string, args ...string) *Server {
 	t.Helper()
-	Need(t, "redis-server", "redis-cli")
+	need.Programs(t, "redis-server", "redis-cli")
 	dir, err := os.MkdirTemp(t.TempDir(), "redis")
 	if err != nil {
 		t.Fatal(err)
