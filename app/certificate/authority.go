@@ -144,6 +144,9 @@ func (d *domain) hello() *tls.ClientHelloInfo {
 // Challenges implements Source. Once it has been called autocert tries this challenge too, where the other one fails.
 func (a *authority) Challenges() http.Handler { return a.manager.HTTPHandler(http.NotFoundHandler()) }
 
+// IsFor implements Source.
+func (a *authority) IsFor(name string) bool { return a.of(name) != nil }
+
 // Reload implements Source. As for certificates, it makes no difference to renewals: autocert itself tries a failed one again within the hour.
 func (a *authority) Reload() error {
 	if err := reloadAll(a.resumption); err != nil {

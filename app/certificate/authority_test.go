@@ -57,6 +57,9 @@ func TestAuthority(t *testing.T) {
 					source.Challenges() // as a server on port 80 does
 				}
 				unserved(t, "before it runs", source, c, name)
+				if !source.IsFor(name) || source.IsFor("x."+name) || source.IsFor("") {
+					t.Error("it is for others than " + name)
+				}
 				stop := start(t, source)
 				synctime.Pass(time.Minute)
 				j.wants(t, "when it runs", there)

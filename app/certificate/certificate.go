@@ -29,6 +29,9 @@ type Source interface {
 	// Section 8.3). It answers 404 to everything else. It is nil if no authority asks.
 	Challenges() http.Handler
 
+	// IsFor reports whether there is a certificate for that name, or will be one.
+	IsFor(name string) bool
+
 	// Reload reads the files again, or makes the Source soon try again what failed lately. If Reload fails nothing changes.
 	Reload() error
 
@@ -160,6 +163,22 @@ func server(r *resumption, get func(*tls.ClientHelloInfo) (*tls.Certificate, *cl
 		return r.config(same, base, certificate), nil
 	}
 	return whole
+}
+
+// WithoutProtocols returns a configuration like c, as Source.Server returns it, for what is no HTTP: it asks for no protocol (ALPN, RFC 7301).
+func WithoutProtocols(c *tls.Config) *tls.Config {
+	bare := c.Clone()
+	bare.NextProtos = nil
+	bare.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		its, err := c.GetConfigForClient(hello)
+		if err != nil {
+			return nil, err
+		}
+		its = its.Clone()
+		its.NextProtos = nil
+		return its, nil
+	}
+	return bare
 }
 
 // suites are those of TLS 1.2; those of 1.3 are as good and not for choosing. Go's own choice has ones with CBC too, which were broken again and

@@ -57,6 +57,11 @@ func (f *files) Server() *tls.Config {
 // Challenges implements Source.
 func (f *files) Challenges() http.Handler { return nil }
 
+// IsFor implements Source.
+func (f *files) IsFor(name string) bool {
+	return f.pair.current.Load().Leaf.VerifyHostname(name) == nil
+}
+
 // Reload implements Source.
 func (f *files) Reload() error { return reloadAll(&f.pair, f.resumption) }
 

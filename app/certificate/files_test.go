@@ -132,6 +132,9 @@ func TestWrittenSlowly(t *testing.T) {
 // TestReload checks that Reload reads the files at once, and changes nothing if they are no pair.
 func TestReload(t *testing.T) {
 	running(t, func(t *testing.T, d disk, source certificate.Source, j *journal) {
+		if !source.IsFor(name) || source.IsFor("x."+name) || source.IsFor("") {
+			t.Error("it is for others than " + name)
+		}
 		for name, p := range map[string]pair{
 			"two that do not fit": {certify(t, 2, day).cert, certify(t, 3, day).key}, "empty": {}, "half": {read(t, d).cert[:100], read(t, d).key},
 		} {

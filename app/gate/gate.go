@@ -139,27 +139,15 @@ func (TooFast) Unwrap() error { return custerrors.TooManyRequests }
 //
 // hot: every request that names a key passes here, once.
 func (g *Gate) Enter(c *Claim, p *Pass) (err error) {
-	if g.strange(c) {
-		return custerrors.NotAllowed
-	}
-	p.Seat, p.Client = c.Seat, c.Client
-	if err := g.Pace(c.Client); err != nil {
+	if err := g.greet(c, p); err != nil {
 		return err
-	}
-	if c.Keys {
-		return custerrors.RequestIsInvalid
 	}
 	if p.Key, err = cache.ParseKey(c.Key); err != nil {
 		return err
 	}
-	var grant auth.Grant
-	if g.WantsToken() {
-		if grant, err = g.parts.Guard.Check(c.Token); err != nil {
-			return err
-		}
-		if !grant.Allows(p.Key, p.Seat) {
-			return custerrors.NotAllowed
-		}
+	grant, err := g.check(c, p)
+	if err != nil {
+		return err
 	}
 	if g.parts.Tickets != nil && !g.showsTickets(c, p) {
 		return custerrors.NotAllowed
@@ -170,6 +158,56 @@ func (g *Gate) Enter(c *Claim, p *Pass) (err error) {
 		}
 	}
 	return nil
+}
+
+// EnterWithoutKey is Enter for a request that need not name a key, and asks no store. Where it names one, a token has to be good for that. who tells
+// those who ask apart, as far as anything does: by the subject of a JWT, else by their addresses, and the names of their tokens. Claim.Client is set.
+func (g *Gate) EnterWithoutKey(c *Claim, p *Pass) (who string, err error) {
+	if err := g.greet(c, p); err != nil {
+		return "", err
+	}
+	if c.Key != "" {
+		if p.Key, err = cache.ParseKey(c.Key); err != nil {
+			return "", err
+		}
+	}
+	grant, err := g.check(c, p)
+	if err != nil {
+		return "", err
+	}
+	if grant.Subject != ([16]byte{}) {
+		return "subject " + string(grant.Subject[:]), nil
+	}
+	return "client " + grant.Name + " " + limit.Name(c.Client), nil
+}
+
+// greet looks at what costs least, and counts the request.
+func (g *Gate) greet(c *Claim, p *Pass) error {
+	if g.strange(c) {
+		return custerrors.NotAllowed
+	}
+	p.Seat, p.Client = c.Seat, c.Client
+	if err := g.Pace(c.Client); err != nil {
+		return err
+	}
+	if c.Keys {
+		return custerrors.RequestIsInvalid
+	}
+	return nil
+}
+
+// check returns what the claim's token is good for, if that is the pass's key and seat.
+func (g *Gate) check(c *Claim, p *Pass) (grant auth.Grant, err error) {
+	if !g.WantsToken() {
+		return auth.Grant{}, nil
+	}
+	if grant, err = g.parts.Guard.Check(c.Token); err != nil {
+		return auth.Grant{}, err
+	}
+	if grant.Key != "" && p.Key == "" || grant.Allows(p.Key, p.Seat) {
+		return grant, nil
+	}
+	return auth.Grant{}, custerrors.NotAllowed
 }
 
 // Pace counts a request of a client, or refuses it: the error is TooFast. Enter does so itself; it is for requests that name no key.

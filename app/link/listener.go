@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"syscall"
 	"time"
@@ -58,6 +59,23 @@ func (l *Listener) Open() int { return l.patrol.open() }
 
 // Share returns how many connections one client may have at once; 0: any number.
 func (l *Listener) Share() int { return l.share }
+
+// Admit counts a connection of another listener of this server among those of this one, unless that would make too many of all, or of the client whose
+// connections come from that address. leave is called once, when it has ended. It may be called concurrently.
+func (l *Listener) Admit(from netip.Addr) (leave func(), ok bool) {
+	client := l.peers.Peer(from)
+	if client.IsValid() && l.peers.Connects(client) > 0 {
+		l.counts.TurnedAway[Rate].Add(1)
+		return nil, false
+	}
+	why, ok := l.patrol.admitGuest(&client, l.limit, l.share)
+	if !ok {
+		l.counts.TurnedAway[why].Add(1)
+		return nil, false
+	}
+	l.counts.Accepted.Add(1)
+	return func() { l.patrol.dismissGuest(client) }, true
+}
 
 // Leave says that the server is about to end. From then on a connection that is closed lingers, so that the client reads its answer
 // whatever it is sending (RFC 9112, Section 9.6). The caller has answers say that they are the last ones.

@@ -45,6 +45,7 @@ type patrol struct {
 	// guarded by mu
 	busy, fresh, idle, parked row
 	away                      int                // of those that are busy, how many are turned away
+	guests                    int                // connections of other listeners
 	clients                   map[netip.Addr]int // how many of the others each client has that has any
 	ended                     bool
 	lingering                 sync.WaitGroup // added to under mu, before ended
@@ -119,22 +120,56 @@ func (p *patrol) stop() {
 func (p *patrol) admit(c *Conn, limit, share int) (why Reason, admitted bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	switch {
-	case share > 0 && c.client.IsValid() && p.clients[c.client] >= share:
-		return Client, false
-	case limit > 0 && p.openLocked() >= limit:
-		return Full, false
+	if why, admitted = p.countLocked(&c.client, limit, share); !admitted {
+		return why, false
 	}
 	p.clock()
 	c.enter(phaseServing)
 	p.busy.push(c)
-	if share == 0 {
-		c.client = netip.Addr{} // nobody asks
+	return 0, true
+}
+
+// admitGuest is admit for a connection that is not under this patrol.
+func (p *patrol) admitGuest(client *netip.Addr, limit, share int) (why Reason, admitted bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if why, admitted = p.countLocked(client, limit, share); admitted {
+		p.guests++
 	}
-	if c.client.IsValid() {
-		p.clients[c.client]++
+	return why, admitted
+}
+
+// dismissGuest counts it no more.
+func (p *patrol) dismissGuest(client netip.Addr) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.guests--
+	p.discountLocked(client)
+}
+
+// countLocked counts a connection of a client, unless there are too many. Where nobody asks whose they are, it makes client the zero Addr.
+func (p *patrol) countLocked(client *netip.Addr, limit, share int) (why Reason, admitted bool) {
+	switch {
+	case share > 0 && client.IsValid() && p.clients[*client] >= share:
+		return Client, false
+	case limit > 0 && p.openLocked() >= limit:
+		return Full, false
+	case share == 0:
+		*client = netip.Addr{}
+	case client.IsValid():
+		p.clients[*client]++
 	}
 	return 0, true
+}
+
+func (p *patrol) discountLocked(client netip.Addr) {
+	switch {
+	case !client.IsValid():
+	case p.clients[client] > 1:
+		p.clients[client]--
+	default:
+		delete(p.clients, client)
+	}
 }
 
 // removeLocked takes a connection out of the patrol, if it is there.
@@ -144,15 +179,11 @@ func (p *patrol) removeLocked(c *Conn) {
 	}
 	c.quit()
 	p.disarmLocked(c)
-	switch {
-	case c.away:
+	if c.away {
 		p.away--
-	case !c.client.IsValid():
-	case p.clients[c.client] > 1:
-		p.clients[c.client]--
-	default:
-		delete(p.clients, c.client)
+		return
 	}
+	p.discountLocked(c.client)
 }
 
 // open returns how many connections are open, those that are turned away left out.
@@ -165,7 +196,9 @@ func (p *patrol) open() int {
 	return p.openLocked()
 }
 
-func (p *patrol) openLocked() int { return p.busy.n + p.parked.n + p.fresh.n + p.idle.n - p.away }
+func (p *patrol) openLocked() int {
+	return p.busy.n + p.parked.n + p.fresh.n + p.idle.n - p.away + p.guests
+}
 
 // dismiss takes the connection out of the patrol, if it may be closed at once, or lets it linger. It reports whether it lingers.
 func (p *patrol) dismiss(c *Conn) (lingers bool) {

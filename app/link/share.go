@@ -46,7 +46,7 @@ func (s Share) of(limit int) int {
 		return s.Number
 	}
 	if limit == 0 {
-		limit = descriptors()
+		limit = Descriptors()
 	}
 	if limit == 0 {
 		return 0 // of what nobody knows
@@ -54,7 +54,7 @@ func (s Share) of(limit int) int {
 	return max(limit/s.Part, 1)
 }
 
-// Peers tells the clients of connections apart. Only the goroutine that accepts calls it.
+// Peers tells the clients of connections apart. Those that accept call it, several at once.
 type Peers interface {
 	// Peer returns the client whose connections come from an address; the zero Addr stands for whoever has none, as at a Unix socket. It
 	// returns the zero Addr where there are many clients behind it: they are not bounded together.

@@ -46,7 +46,7 @@ func TestShares(t *testing.T) {
 			t.Errorf("%v of %d: got %d, want %d", test.share, test.limit, got, test.want)
 		}
 	}
-	if got, want := quarter.of(0), descriptors()/4; got != want || want == 0 && runtime.GOOS == "linux" {
+	if got, want := quarter.of(0), Descriptors()/4; got != want || want == 0 && runtime.GOOS == "linux" {
 		t.Errorf("a quarter of all descriptors: got %d, want %d", got, want)
 	}
 }
@@ -131,5 +131,44 @@ func TestRateOfConnections(t *testing.T) {
 	s.dial(t).told(t, "another one", http.StatusOK, "")
 	if got := s.counts.TurnedAway[Rate].Load(); got != 1 {
 		t.Errorf("turned away: got %d, want 1", got)
+	}
+}
+
+// TestGuests has connections of another listener count with those of this one: for the share of a client, for all, and for how often one connects.
+func TestGuests(t *testing.T) {
+	c := slow(4)
+	c.MaxClientConnections = Share{Number: 2}
+	s := serve(t, c, func(*fasthttp.RequestCtx) {})
+	one, other, third := netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("127.0.0.2"), netip.MustParseAddr("127.0.0.3")
+	admitted := func(what string, client netip.Addr) func() {
+		t.Helper()
+		leave, ok := s.Admit(client)
+		if !ok {
+			t.Fatalf("%s: got it turned away, want it admitted", what)
+		}
+		return leave
+	}
+	turnedAway := func(what string, client netip.Addr) {
+		t.Helper()
+		if _, ok := s.Admit(client); ok {
+			t.Fatalf("%s: got it admitted, want it turned away", what)
+		}
+	}
+	s.dial(t)
+	s.awaitOpen(t, 1)
+	leave := admitted("a client's second", one)
+	turnedAway("its third", one)
+	s.dial(t).told(t, "its third, at this listener", http.StatusTooManyRequests, "1")
+	admitted("another client's first", other)
+	leaveToo := admitted("another client's second", other)
+	turnedAway("a fifth of all", third)
+	leave()
+	leave = admitted("a client's second, after its second", one)
+	leave()
+	leaveToo()
+	turnedAway("a client that connects too often", hasty)
+	s.dial(t).told(t, "a client's second, at this listener", http.StatusOK, "")
+	if got := [...]int64{s.counts.TurnedAway[Client].Load(), s.counts.TurnedAway[Full].Load(), s.counts.TurnedAway[Rate].Load()}; got != [...]int64{2, 1, 1} {
+		t.Errorf("turned away for the share, for all, for the rate: got %v, want 2, 1, 1", got)
 	}
 }

@@ -31,6 +31,9 @@ type Visit struct {
 	// Post is what the request writes, if it does.
 	Post Post
 
+	// Who tells those who ask apart, where the route is Unkeyed: see gate.EnterWithoutKey.
+	Who string
+
 	noted   bool   // the gate knows what the visit was told
 	granted uint64 // the epoch of the session whose ticket of this seat the answer bears; 0: it bears none
 }
@@ -73,7 +76,7 @@ func (h *Host) serve(w Wire, r *Route) fiber.Handler {
 }
 
 // enter passes the gate, unless the route is free.
-func (v *Visit) enter(c *fiber.Ctx) error {
+func (v *Visit) enter(c *fiber.Ctx) (err error) {
 	switch {
 	case v.route.Free:
 		return nil
@@ -82,6 +85,11 @@ func (v *Visit) enter(c *fiber.Ctx) error {
 			return nil
 		}
 		return v.Gate.Pace(v.clientOf(c.Context()))
+	case v.route.Unkeyed:
+		v.readClaim(c)
+		v.claim.Client = v.clientOf(c.Context())
+		v.Who, err = v.Gate.EnterWithoutKey(&v.claim, &v.Pass)
+		return err
 	}
 	v.readClaim(c)
 	if err := v.Gate.Enter(&v.claim, &v.Pass); err != nil {
@@ -93,8 +101,8 @@ func (v *Visit) enter(c *fiber.Ctx) error {
 	return v.MayAct(c)
 }
 
-// hasKey reports whether requests of the route name a key.
-func (r *Route) hasKey() bool { return !r.Free && !r.Keyless }
+// hasKey reports whether all requests of the route name a key.
+func (r *Route) hasKey() bool { return !r.Free && !r.Keyless && !r.Unkeyed }
 
 // MayAct checks that the visit may act as its seat, where roles have tickets and it has shown none.
 func (v *Visit) MayAct(c *fiber.Ctx) error {

@@ -50,6 +50,8 @@ type Route struct {
 	Free bool
 	// Keyless says that anybody may ask who does not ask too fast: there is no key, and of a claim only the client. A page.
 	Keyless bool
+	// Unkeyed says that a key need not be named: whoever may use the server at all may ask. Visit.Who tells them apart.
+	Unkeyed bool
 	// Safe says that HEAD runs the handler, too. Otherwise HEAD does nothing, because a GET may take.
 	Safe bool
 	// Body bounds the request's body, in bytes, within Config.BodyBytes; 0: there is none. Over it: custerrors.BodyIsTooLong.
@@ -171,7 +173,7 @@ func (h *Host) Mount(router fiber.Router, w Wire) error {
 		}
 		head := Route{Label: headRoute, Free: true, Handle: func(_ *fiber.Ctx, v *Visit) error { return Envelope{}.Done(&v.reply) }}
 		if r.Safe {
-			head.Handle, head.Free, head.Keyless = r.Handle, r.Free, r.Keyless // fasthttp leaves the body out
+			head.Handle, head.Free, head.Keyless, head.Unkeyed = r.Handle, r.Free, r.Keyless, r.Unkeyed // fasthttp leaves the body out
 		}
 		router.Add(fiber.MethodHead, r.Path, h.serve(w, &head)) // not Fiber's own HEAD, which would take
 	}

@@ -90,6 +90,8 @@ type Grant struct {
 	Role cache.Role
 	// Name is what the tokens file calls the token. It is for people who read logs, and proves nothing. A JWT has none.
 	Name string
+	// Subject tells apart whom JWTs are of: it is a hash of their sub (RFC 7519, Section 4.1.2); zero: the token says nothing of that.
+	Subject [16]byte
 }
 
 // Allows reports whether the token's holder may do something with the session of this key as that role. Role zero stands for a

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"crypto/sha256"
 	"errors"
 	"strings"
 	"time"
@@ -120,6 +121,10 @@ func grantOf(claims jwt.MapClaims) (g Grant, ok bool) {
 		if g.Role, ok = parseRole(name); !ok {
 			return Grant{}, false
 		}
+	}
+	if subject, _ := claims["sub"].(string); subject != "" {
+		digest := sha256.Sum256([]byte(subject))
+		copy(g.Subject[:], digest[:])
 	}
 	return g, true
 }

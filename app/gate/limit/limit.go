@@ -298,6 +298,12 @@ func idOf(client netip.Addr) id {
 	return id
 }
 
+// Name returns the text that a client is told apart by: an IPv6 address counts by its /64.
+func Name(client netip.Addr) string {
+	id := idOf(client)
+	return netip.AddrFrom16(id).Unmap().String()
+}
+
 func (l *Limiter) hash(id id) uint64 { return maphash.Bytes(l.seed, id[:]) }
 
 // shard picks the client's shard by the lower half of the hash. The shard's tables use the upper half.

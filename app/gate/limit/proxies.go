@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"unsafe"
 )
@@ -11,67 +12,25 @@ import (
 // Proxies are the addresses whose X-Forwarded-For is believed. The zero Proxies believes nobody. It never changes once it is made, and
 // may be used concurrently.
 type Proxies struct {
-	networks []netip.Prefix
+	networks Networks
 	unix     bool
-}
-
-// words stand for networks.
-var words = map[string][]netip.Prefix{
-	"loopback": {netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
-	"private": { // RFC 1918, Section 3; RFC 4193, Section 3.1
-		netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
-		netip.MustParsePrefix("fc00::/7"),
-	},
 }
 
 // ParseProxies reads a list of addresses, networks and the words loopback, private and unix, which stands for whoever can reach a Unix
 // socket. The error lists all entries that are wrong. Its text follows the name of the setting.
 func ParseProxies(list []string) (Proxies, error) {
-	var p Proxies
-	var wrong []string
-	for _, text := range list {
-		text = strings.TrimSpace(text)
-		if text == "unix" {
-			p.unix = true
-		} else if networks, ok := words[text]; ok {
-			p.networks = append(p.networks, networks...)
-		} else if network, ok := parseNetwork(text); ok {
-			p.networks = append(p.networks, network)
-		} else {
-			wrong = append(wrong, text)
-		}
-	}
+	networks := slices.DeleteFunc(slices.Clone(list), func(text string) bool { return strings.TrimSpace(text) == unixWord })
+	n, wrong := parseNetworks(networks)
 	if len(wrong) > 0 {
 		return Proxies{}, fmt.Errorf("has %q, must be addresses, networks such as 10.0.0.0/8, loopback, private or unix", wrong)
 	}
-	return p, nil
+	return Proxies{networks: n, unix: len(networks) < len(list)}, nil
 }
 
-// parseNetwork reads an address or a network. An IPv4 one that is mapped into IPv6 becomes IPv4.
-func parseNetwork(text string) (netip.Prefix, bool) {
-	network, err := netip.ParsePrefix(text)
-	if err != nil {
-		addr, err := netip.ParseAddr(text)
-		if err != nil || addr.Zone() != "" {
-			return netip.Prefix{}, false
-		}
-		network = netip.PrefixFrom(addr, addr.BitLen())
-	}
-	if network.Addr().Is4In6() {
-		const mapped = 96 // bits before the IPv4 address
-		network = netip.PrefixFrom(network.Addr().Unmap(), network.Bits()-mapped)
-	}
-	return network.Masked(), network.IsValid()
-}
+// unixWord stands for whoever can reach a Unix socket.
+const unixWord = "unix"
 
-func (p *Proxies) trusted(addr netip.Addr) bool {
-	for _, network := range p.networks {
-		if network.Contains(addr) {
-			return true
-		}
-	}
-	return false
-}
+func (p *Proxies) trusted(addr netip.Addr) bool { return p.networks.Contains(addr) }
 
 const (
 	maxHops  = 32 // addresses that are looked at in a request: nobody has so many proxies
