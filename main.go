@@ -18,7 +18,7 @@
 //	@tag.name					classic
 //	@tag.description			One payload a request; what is taken is gone
 //	@tag.name					operation
-//	@tag.description			Health, and how connections ended
+//	@tag.description			Health, ICE servers, and how connections ended
 //	@securityDefinitions.apikey	key
 //	@in							header
 //	@name						key

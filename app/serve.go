@@ -14,12 +14,15 @@ import (
 	"signal-server/app/gate/auth"
 	"signal-server/app/gate/limit"
 	"signal-server/app/gate/ticket"
+	"signal-server/app/iceserver"
 	"signal-server/app/pages"
 	"signal-server/app/server"
 	"signal-server/app/watch"
 	"signal-server/app/watch/accesslog"
+	"signal-server/app/watch/metrics"
 	"signal-server/app/wire"
 	"signal-server/app/wire/call"
+	"signal-server/app/wire/ice"
 	"signal-server/cache"
 )
 
@@ -29,6 +32,9 @@ type parts struct {
 	tickets *ticket.Issuer
 	certs   certificate.Source
 	access  *accesslog.Log
+
+	ice         iceserver.Source   // servers that other programs run
+	turnSecrets *iceserver.Secrets // of the one that this program runs
 }
 
 // run serves until ctx ends. People, if there are any, are told where in their own words, in place of the log. wrong is what is wrong with the
@@ -58,6 +64,9 @@ func (s *settings) run(ctx context.Context, log *slog.Logger, people io.Writer, 
 		return err
 	}
 	defer sockets.close()
+	if err := s.openRelay(&sockets, p, log); err != nil {
+		return err
+	}
 
 	beside, end := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -84,6 +93,18 @@ func (s *settings) open(ctx context.Context, log *slog.Logger, wrong *flag.Mista
 	if wrong.Valid(names, &s.Access) {
 		p.access, err = accesslog.New(s.Access, log.Handler())
 		wrong.Add(named("--access-log-salt-file", err))
+	}
+	if told := flag.Mistakes(nil); told.Valid(names, &s.ICE) { // validate has told what is wrong
+		p.ice, err = s.ICE.Source()
+		file := "--ice-secret-file"
+		if s.ICE.PasswordFile != "" {
+			file = "--ice-password-file"
+		}
+		wrong.Add(named(file, err))
+	}
+	if s.Turn.On {
+		p.turnSecrets, err = iceserver.OpenSecrets(s.Turn.SecretFile)
+		wrong.Add(named("--turn-secret-file", err))
 	}
 	if wrong.Valid(names, &s.Auth) {
 		p.guard, err = auth.Open(ctx, s.Auth, log)
@@ -118,12 +139,18 @@ func (p *parts) reloadable() map[string]reloadable {
 	if p.tickets != nil {
 		all["secrets of role tickets"] = p.tickets
 	}
+	if p.ice.Secrets != nil {
+		all["secrets of ICE servers"] = p.ice.Secrets
+	}
+	if p.turnSecrets != nil {
+		all["secrets of TURN"] = p.turnSecrets
+	}
 	return all
 }
 
 // wires are the protocols that this program speaks. A new one is added here.
-func (s *settings) wires() []wire.Wire {
-	all := []wire.Wire{call.New(s.Call, s.Limits)}
+func (s *settings) wires(servers *iceserver.List) []wire.Wire {
+	all := []wire.Wire{call.New(s.Call, s.Limits), ice.New(s.Lists, servers)}
 	if s.Pages.Pages == pages.On {
 		all = append(all, pages.New(ownVersion()))
 	}
@@ -139,27 +166,31 @@ func (s *settings) ownNames() []string {
 }
 
 // newServer puts the parts together.
-func (s *settings) newServer(p parts, store cache.Store, log *slog.Logger) (*server.Server, error) {
+func (s *settings) newServer(p parts, store cache.Store, on sockets, log *slog.Logger) (*server.Server, error) {
 	proxies, err := limit.ParseProxies(s.Clients.TrustedProxies)
 	if err != nil {
 		return nil, fmt.Errorf("BUG: validated before: %w", err)
 	}
 	who := s.Gate
 	who.OwnNames = s.ownNames()
+	var more []metrics.Source
+	if on.turn != nil {
+		more = append(more, on.turn)
+	}
 	return server.New(server.Parts{
-		Config: s.Server, Link: s.Link, Wire: s.Wire,
+		Config: s.Server, More: more, Link: s.Link, Wire: s.Wire,
 		Gate: gate.New(who, gate.Parts{
 			Guard: p.guard, Limiter: limit.New(s.Clients), Proxies: proxies, Tickets: p.tickets,
 		}),
 		Watch: watch.New(ownVersion(), p.access, log),
 		Store: store, Limits: s.Limits,
-		Wires: s.wires(),
+		Wires: s.wires(on.servers),
 	})
 }
 
 // serve serves over the store until ctx ends.
 func (s *settings) serve(ctx context.Context, p parts, store cache.Store, sockets sockets, log *slog.Logger, people io.Writer) error {
-	server, err := s.newServer(p, store, log)
+	server, err := s.newServer(p, store, sockets, log)
 	if err != nil {
 		return err
 	}
@@ -169,6 +200,7 @@ func (s *settings) serve(ctx context.Context, p parts, store cache.Store, socket
 		}
 	}
 	s.warnOfStrangers(log, p, sockets.API)
+	s.warnOfRelays(log, p, sockets.turn)
 	if people == nil {
 		sockets.log(log, "store", kindOf(s.Store), "memory", flag.FormatBytes(s.Memory.Memory))
 	}

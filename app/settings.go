@@ -8,13 +8,16 @@ import (
 	"signal-server/app/gate/auth"
 	"signal-server/app/gate/limit"
 	"signal-server/app/gate/ticket"
+	"signal-server/app/iceserver"
 	"signal-server/app/link"
 	"signal-server/app/listen"
 	"signal-server/app/pages"
 	"signal-server/app/server"
+	"signal-server/app/turn"
 	"signal-server/app/watch/accesslog"
 	"signal-server/app/wire"
 	"signal-server/app/wire/call"
+	"signal-server/app/wire/ice"
 	"signal-server/cache"
 	"signal-server/cache/memory"
 )
@@ -34,6 +37,7 @@ type settings struct {
 	Tickets ticket.Config `embed:"" group:"Who may"`
 
 	Clients limit.Config `embed:"" group:"What one client may have"`
+	Lists   ice.Config   `embed:"" group:"What one client may have"`
 
 	Store     string        `group:"Store" default:"memory" help:"memory, or a redis:// URL (rediss, redis-sentinel, redis-cluster)."`
 	StoreFile string        `group:"Store" secret:"" placeholder:"FILE" help:"File with that URL, where it has a password."`
@@ -41,6 +45,9 @@ type settings struct {
 
 	Limits cache.Limits `embed:"" group:"Sessions"`
 	Call   call.Config  `embed:"" group:"Sessions"`
+
+	ICE  iceserver.Config `embed:"" group:"ICE servers and TURN"`
+	Turn turn.Config      `embed:"" group:"ICE servers and TURN"`
 
 	// These have settings of several groups.
 	Wire   wire.Config   `embed:""`
@@ -64,13 +71,13 @@ func (*settings) Help() string {
 
 // textTypes are the types of settings that read themselves.
 var textTypes = []flag.TextType{
-	flag.Text[limit.Rate], flag.Text[link.Share], flag.Text[listen.Mode], flag.Text[accesslog.Share], flag.Text[cache.Share],
+	flag.Text[limit.Rate], flag.Text[turn.Ports], flag.Text[turn.ByteRate], flag.Text[link.Share], flag.Text[listen.Mode], flag.Text[accesslog.Share], flag.Text[cache.Share],
 }
 
 // validate collects what is wrong with the settings of parts that need no files.
 func (s *settings) validate(wrong *flag.Mistakes, names flag.Names) {
 	told := s.checkRoom(wrong, names)
-	for _, part := range []flag.Config{&s.Memory, &s.Limits, &s.Call, &s.Clients, &s.Server, &s.Link, &s.Wire, &s.Gate} {
+	for _, part := range []flag.Config{&s.Memory, &s.Limits, &s.Call, &s.Clients, &s.Server, &s.Link, &s.Wire, &s.Gate, &s.ICE, &s.Turn} {
 		part.Validate(func(field any, format string, args ...any) {
 			if !told[field] {
 				wrong.Wrong(names, field, format, args...)
@@ -80,6 +87,7 @@ func (s *settings) validate(wrong *flag.Mistakes, names flag.Names) {
 	if s.RedirectHTTP != "" && s.Certificate.CertFile == "" && len(s.Certificate.Domains) == 0 {
 		wrong.Wrong(names, &s.RedirectHTTP, "is of no use without %v or %v", &s.Certificate.CertFile, &s.Certificate.Domains)
 	}
+	s.checkTurn(wrong, names)
 	s.checkStore(wrong, names)
 }
 

@@ -11,9 +11,11 @@ import (
 
 	"signal-server/app/certificate"
 	"signal-server/app/flag"
+	"signal-server/app/iceserver"
 	"signal-server/app/listen"
 	"signal-server/app/pages"
 	"signal-server/app/server"
+	"signal-server/app/turn"
 )
 
 // places are where the server listens; nil: not at all.
@@ -39,7 +41,11 @@ func (s *settings) places(wrong *flag.Mistakes) (p places) {
 }
 
 // sockets are what the server listens on.
-type sockets struct{ server.Listeners }
+type sockets struct {
+	server.Listeners
+	turn    *turn.Server    // nil: none. It is Listeners.Relay, too
+	servers *iceserver.List // of which clients are told
+}
 
 // openSockets opens the sockets, and speaks TLS over the API's if there are certificates. The caller closes them, even if the server has.
 func (s *settings) openSockets(p places, source certificate.Source, log *slog.Logger) (on sockets, err error) {
@@ -94,11 +100,23 @@ func portOf(l net.Listener) int {
 	return 443
 }
 
+// spaced returns URIs for people.
+func spaced(uris []iceserver.URI) string {
+	var all []string
+	for _, u := range uris {
+		all = append(all, u.String())
+	}
+	return strings.Join(all, " ")
+}
+
 func (s *sockets) close() {
 	for _, l := range []net.Listener{s.API, s.Admin, s.Plain} {
 		if l != nil {
 			l.Close() // or it was closed by the server
 		}
+	}
+	if s.turn != nil {
+		s.turn.Close()
 	}
 }
 
@@ -109,6 +127,9 @@ func (s *sockets) log(log *slog.Logger, args ...any) {
 	}
 	if s.Plain != nil {
 		log.Info("redirecting to https", "address", listen.Name(s.Plain))
+	}
+	if told, left := s.servers.URIs(); len(told) > 0 {
+		log.Info("telling of ICE servers", "uris", spaced(told), "left out", spaced(left))
 	}
 	log.Info("serving", append([]any{"address", listen.Name(s.API)}, args...)...)
 }

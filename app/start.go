@@ -30,14 +30,19 @@ func forPeople(format string) io.Writer {
 	return nil
 }
 
-// greet writes what people who start the server want to know, in four lines: who it is, where to click, where sessions are, and who may come.
+// greet writes what people who start the server want to know, in four lines: who it is, where to click, where sessions are, and who may come;
+// and in a fifth, of which ICE servers clients are told, if there are any.
 func (s *settings) greet(w io.Writer, on sockets, p parts) error {
 	store := kindOf(s.Store)
 	if s.Store == inMemory {
 		store = "memory, up to " + flag.FormatBytes(s.Memory.Memory)
 	}
-	_, err := fmt.Fprintf(w, "signal-server %s\n  where   %s\n  store   %s\n  access  %s\n",
-		ownVersion(), s.links(on, p), store, s.access(p))
+	relays := ""
+	if told, _ := on.servers.URIs(); len(told) > 0 {
+		relays = "  ICE     " + spaced(told) + "\n"
+	}
+	_, err := fmt.Fprintf(w, "signal-server %s\n  where   %s\n  store   %s\n  access  %s\n%s",
+		ownVersion(), s.links(on, p), store, s.access(p), relays)
 	return err
 }
 

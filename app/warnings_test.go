@@ -5,10 +5,12 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
 	"signal-server/app/flag"
+	"signal-server/app/link"
 )
 
 // addressed is a listener that has an address, and nothing else.
@@ -49,6 +51,56 @@ func TestServersForStrangers(t *testing.T) {
 		s.warnOfStrangers(logger, p, addressed{addr: tt.at})
 		if got := log.String(); (got != "") != tt.warn || tt.warn && (strings.Count(got, "\n") != 1 || !strings.Contains(got, "--rate-requests") || !strings.Contains(got, `"address":"`+tt.at.String()+`"`)) {
 			t.Errorf("%v at %v: got %q, want a line with that address: %v", tt.args, tt.at, got, tt.warn)
+		}
+	}
+}
+
+func TestRelaysForStrangers(t *testing.T) {
+	secret := write(t, strings.Repeat("x", 32), 0o600)
+	const private, open = "private address only", "anybody who reaches GET /ice"
+	const name, descriptors = "by which clients reach TURN over TLS", "the descriptors that connections need"
+	secure := func(more ...string) []string {
+		return append(more, "--turn", "--turn-address=8.8.8.8", "--turn-listen=", "--turn-tls-listen=127.0.0.1:0", "--auth-jwt-secret-file="+secret,
+			"--acme-domain=turn.example.org", "--acme-cache="+t.TempDir())
+	}
+	for _, tt := range []struct {
+		args []string
+		want []string
+	}{
+		{nil, nil},
+		{[]string{"--turn", "--turn-listen=127.0.0.1:0"}, []string{private, open}},
+		{[]string{"--turn", "--turn-listen=127.0.0.1:0", "--turn-address=127.0.0.1"}, []string{open}},
+		{[]string{"--turn", "--turn-listen=127.0.0.1:0", "--turn-address=8.8.8.8", "--allow-origins=https://example.org"}, nil},
+		{[]string{"--turn", "--turn-listen=127.0.0.1:0", "--auth-jwt-secret-file=" + secret}, []string{private}},
+		{secure(), nil},
+		{secure("--turn-host=Turn.example.org"), nil},
+		{secure("--turn-host=relay.example.org"), []string{name}},
+		{secure("--turn-host=relay.example.org", "--turn-uris=turns:relay.example.org"), nil},
+		{secure("--turn-allocations=" + strconv.Itoa(link.Descriptors())), []string{descriptors}},
+	} {
+		s, flags := read(t, tt.args...)
+		var log bytes.Buffer
+		logger := slog.New(slog.NewJSONHandler(&log, nil))
+		var wrong flag.Mistakes
+		p := s.open(t.Context(), logger, &wrong, flag.NamesOf(flags))
+		defer p.guard.Close()
+		relay, err := s.openTurn(p, logger)
+		if err != nil || len(wrong) > 0 {
+			t.Fatalf("%v: got %v, %v, want it to be taken", tt.args, wrong, err)
+		}
+		if relay != nil {
+			defer relay.Close()
+		}
+		log.Reset()
+		s.warnOfRelays(logger, p, relay)
+		got := log.String()
+		if strings.Count(got, "\n") != len(tt.want) {
+			t.Errorf("%v: got %q, want %q", tt.args, got, tt.want)
+		}
+		for _, want := range tt.want {
+			if !strings.Contains(got, want) {
+				t.Errorf("%v: got %q, want %q", tt.args, got, want)
+			}
 		}
 	}
 }

@@ -321,6 +321,160 @@ const docTemplate = `{
                 }
             }
         },
+        "/ice": {
+            "get": {
+                "security": [
+                    {},
+                    {
+                        "token": []
+                    }
+                ],
+                "description": "What a client puts into RTCConfiguration.iceServers, as it is: an empty list where the server knows of none. The credentials are good for ttl seconds for new relays; a client keeps the answer for half of that. No key is needed: who offers wants the servers before there is a session.",
+                "produces": [
+                    "application/json"
+                ],
+                "tags": [
+                    "operation"
+                ],
+                "summary": "Which STUN and TURN servers to use",
+                "operationId": "get-ice",
+                "parameters": [
+                    {
+                        "type": "string",
+                        "description": "a session's key, where the token is good for that one only",
+                        "name": "key",
+                        "in": "query"
+                    }
+                ],
+                "responses": {
+                    "200": {
+                        "description": "the list",
+                        "schema": {
+                            "allOf": [
+                                {
+                                    "$ref": "#/definitions/Envelope"
+                                },
+                                {
+                                    "type": "object",
+                                    "properties": {
+                                        "data": {
+                                            "$ref": "#/definitions/ICEServers"
+                                        }
+                                    }
+                                }
+                            ]
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "",
+                                "data": {
+                                    "ttl": 3600,
+                                    "iceServers": [
+                                        {
+                                            "urls": [
+                                                "stun:turn.example.org:3478"
+                                            ]
+                                        },
+                                        {
+                                            "credential": "VTqlZgXawiqwa3RPBlg/NoTnMSk=",
+                                            "urls": [
+                                                "turn:turn.example.org:3478?transport=udp",
+                                                "turn:turn.example.org:3478?transport=tcp"
+                                            ],
+                                            "username": "1795737747:Zm9vYmFyYmE"
+                                        }
+                                    ]
+                                }
+                            }
+                        }
+                    },
+                    "400": {
+                        "description": "KeyIsTooLong (` + "`" + `key太长，长度不能超过32位` + "`" + `), RequestIsInvalid (` + "`" + `请求格式错误` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "key太长，长度不能超过32位",
+                                "data": null
+                            }
+                        }
+                    },
+                    "401": {
+                        "description": "NotAuthenticated (` + "`" + `未认证` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "未认证",
+                                "data": null
+                            }
+                        }
+                    },
+                    "403": {
+                        "description": "NotAllowed (` + "`" + `没有权限` + "`" + `), HTTPSIsRequired (` + "`" + `必须使用HTTPS` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "没有权限",
+                                "data": null
+                            }
+                        }
+                    },
+                    "408": {
+                        "description": "RequestIsTooSlow (` + "`" + `请求超时` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求超时",
+                                "data": null
+                            }
+                        }
+                    },
+                    "429": {
+                        "description": "TooManyRequests (` + "`" + `请求太频繁` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求太频繁",
+                                "data": null
+                            }
+                        }
+                    },
+                    "431": {
+                        "description": "HeaderIsTooLong (` + "`" + `请求头太长` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "请求头太长",
+                                "data": null
+                            }
+                        }
+                    },
+                    "503": {
+                        "description": "ServerIsShuttingDown (` + "`" + `服务正在关闭` + "`" + `), ServerIsOverloaded (` + "`" + `服务过载` + "`" + `)",
+                        "schema": {
+                            "$ref": "#/definitions/Envelope"
+                        },
+                        "examples": {
+                            "application/json": {
+                                "msg": "服务正在关闭",
+                                "data": null
+                            }
+                        }
+                    }
+                }
+            }
+        },
         "/offer/sdp": {
             "post": {
                 "security": [
@@ -2704,6 +2858,39 @@ const docTemplate = `{
                 }
             }
         },
+        "ICEServer": {
+            "type": "object",
+            "properties": {
+                "credential": {
+                    "type": "string"
+                },
+                "urls": {
+                    "type": "array",
+                    "items": {
+                        "type": "string"
+                    }
+                },
+                "username": {
+                    "type": "string"
+                }
+            }
+        },
+        "ICEServers": {
+            "type": "object",
+            "properties": {
+                "iceServers": {
+                    "type": "array",
+                    "items": {
+                        "$ref": "#/definitions/ICEServer"
+                    }
+                },
+                "ttl": {
+                    "description": "Seconds that the credentials are good for new relays.",
+                    "type": "integer",
+                    "example": 3600
+                }
+            }
+        },
         "Message": {
             "type": "object",
             "properties": {
@@ -2844,7 +3031,7 @@ const docTemplate = `{
             "name": "classic"
         },
         {
-            "description": "Health, and how connections ended",
+            "description": "Health, ICE servers, and how connections ended",
             "name": "operation"
         }
     ]

@@ -8,12 +8,14 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 
 	"signal-server/app/flag"
 	"signal-server/app/gate"
 	"signal-server/app/gate/auth"
 	"signal-server/app/gate/limit"
 	"signal-server/app/gate/ticket"
+	"signal-server/app/iceserver"
 	"signal-server/app/link"
 	"signal-server/app/pages"
 	"signal-server/app/server"
@@ -21,6 +23,7 @@ import (
 	"signal-server/app/watch/accesslog"
 	"signal-server/app/wire"
 	"signal-server/app/wire/call"
+	"signal-server/app/wire/ice"
 	"signal-server/cache"
 )
 
@@ -31,6 +34,7 @@ type Config struct {
 	Wire    wire.Config
 	Gate    gate.Config
 	Call    call.Config
+	ICE     ice.Config
 	Clients limit.Config
 	Limits  cache.Limits
 
@@ -40,6 +44,7 @@ type Config struct {
 	Access  *accesslog.Log
 	Proxies limit.Proxies
 	Version string
+	Servers *iceserver.List // of STUN and TURN, that clients are told of
 
 	// Wires are served beside the program's own.
 	Wires []wire.Wire
@@ -48,13 +53,17 @@ type Config struct {
 // Defaults returns what a server is told that is told nothing.
 func Defaults() (c Config) {
 	flag.Defaults([]flag.TextType{flag.Text[limit.Rate], flag.Text[link.Share], flag.Text[cache.Share]},
-		&c.Server, &c.Link, &c.Wire, &c.Gate, &c.Call, &c.Clients, &c.Limits)
+		&c.Server, &c.Link, &c.Wire, &c.Gate, &c.Call, &c.ICE, &c.Clients, &c.Limits)
 	return c
 }
 
 // New returns a server of the config, over the store, which has the config's limits. calls is its wire of docs/protocol.md.
 func New(c Config, store cache.Store, log *slog.Logger) (s *server.Server, calls *call.Wire, err error) {
 	calls = call.New(c.Call, c.Limits)
+	servers := c.Servers
+	if servers == nil {
+		servers = iceserver.NewList(time.Hour)
+	}
 	s, err = server.New(server.Parts{
 		Config: c.Server, Link: c.Link, Wire: c.Wire,
 		Gate: gate.New(c.Gate, gate.Parts{
@@ -62,7 +71,7 @@ func New(c Config, store cache.Store, log *slog.Logger) (s *server.Server, calls
 		}),
 		Watch: watch.New(c.Version, c.Access, log),
 		Store: store, Limits: c.Limits,
-		Wires: append([]wire.Wire{calls, pages.New(c.Version)}, c.Wires...),
+		Wires: append([]wire.Wire{calls, ice.New(c.ICE, servers), pages.New(c.Version)}, c.Wires...),
 	})
 	return s, calls, err
 }

@@ -19,7 +19,7 @@ func (s *Server) Sources() []metrics.Source {
 		}
 	}
 	all = append(all, s.watch, numbers{s})
-	return all
+	return append(all, s.more...)
 }
 
 // numbers is what a server tells of its connections and of what it refuses.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -20,9 +21,23 @@ type Listeners struct {
 	API   net.Listener // may speak TLS
 	Admin net.Listener // for operators; nil: none
 
+	// Relay serves clients that need a relay; nil: none does.
+	Relay Relay
+
 	// Plain is for plain HTTP beside an API that speaks TLS; nil: none. Redirect says where to.
 	Plain    net.Listener
 	Redirect Redirect
+}
+
+// Relay is a server of relays in this process, which owns its listeners.
+type Relay interface {
+	// Serve serves until Close, and returns nil then; or earlier, the error that ended it. It counts connections by admit, which returns what is
+	// called when one has ended, or false: there may not be one more.
+	Serve(admit func(client netip.Addr) (leave func(), ok bool)) error
+	// Leave says that the server is about to end: there are no new relays.
+	Leave()
+	// Close ends all relays. It waits for no client.
+	Close()
 }
 
 // door is a listener while it is served, from accepting to draining.
@@ -48,6 +63,17 @@ func (s *Server) doors(l Listeners) (all []door) {
 	}
 	if l.Plain != nil {
 		linked("plain requests", l.Plain, s.newRedirect(l.Redirect))
+	}
+	if l.Relay != nil {
+		admit := func(netip.Addr) (func(), bool) { return func() {}, true }
+		if api := s.api.Load(); api != nil {
+			admit = api.Admit
+		}
+		shut := func(context.Context) error {
+			l.Relay.Close()
+			return nil
+		}
+		all = append(all, door{"relays", func() error { return l.Relay.Serve(admit) }, shut, nil})
 	}
 	if l.Admin != nil {
 		bounded := netutil.LimitListener(l.Admin, adminConnections)
@@ -90,6 +116,9 @@ func (s *Server) Serve(ctx context.Context, l Listeners) error {
 	case e := <-ends:
 		s.leave(doors)
 		early(e)
+	}
+	if l.Relay != nil {
+		l.Relay.Leave()
 	}
 	s.drain(doors)
 	for ; serving > 0; serving-- {

@@ -39,6 +39,9 @@ type Parts struct {
 
 	// Wires are the protocols that clients speak. Their paths differ.
 	Wires []wire.Wire
+
+	// More are what else counts on its own.
+	More []metrics.Source
 }
 
 // Server serves wires. New makes one. Its methods may be called concurrently, Serve once.
@@ -55,6 +58,7 @@ type Server struct {
 	route  fasthttp.RequestHandler // Fiber's
 	admin  *http.Server
 	wires  []wire.Wire
+	more   []metrics.Source
 
 	otherRoute metrics.Route // of what no route answers
 	readyRoute metrics.Route
@@ -66,7 +70,7 @@ type Server struct {
 
 // New returns a Server of parts whose configurations have been validated. The error says which wires want the same path.
 func New(p Parts) (*Server, error) {
-	s := &Server{config: p.Config, bounds: p.Link, gate: p.Gate, watch: p.Watch, store: p.Store, crew: link.NewCrew()}
+	s := &Server{config: p.Config, bounds: p.Link, gate: p.Gate, watch: p.Watch, store: p.Store, more: p.More, crew: link.NewCrew()}
 	s.fiber = fiber.New(fiber.Config{
 		AppName:               "signal-server",
 		DisableStartupMessage: true,

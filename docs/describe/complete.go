@@ -29,6 +29,9 @@ var waysIn = []map[string][]string{
 	{"key": {}, "token": {}, "x-offer-ticket": {}, "x-answer-ticket": {}},
 }
 
+// waysInWithoutKey are those of a request that need not be for a session.
+var waysInWithoutKey = []map[string][]string{{}, {"token": {}}}
+
 const (
 	sdp       = "v=0\r\no=- 4611731400430051336 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
 	candidate = "candidate:1 1 udp 2130706431 192.0.2.1 50000 typ host"
@@ -39,12 +42,24 @@ var asked = map[string]any{
 	"sdp":        sdp,
 	"candidate":  candidate,
 	"candidates": []string{candidate},
-	"messages":   news{"kgfxbQ5OAAI", []message{{"sdp", sdp}, {"candidate", candidate}}},
+	"ice": iceServers{3600, []map[string]any{
+		{"urls": []string{"stun:turn.example.org:3478"}},
+		{
+			"urls":     []string{"turn:turn.example.org:3478?transport=udp", "turn:turn.example.org:3478?transport=tcp"},
+			"username": "1795737747:Zm9vYmFyYmE", "credential": "VTqlZgXawiqwa3RPBlg/NoTnMSk=", // #nosec G101 -- of nobody
+		},
+	}},
+	"messages": news{"kgfxbQ5OAAI", []message{{"sdp", sdp}, {"candidate", candidate}}},
 }
 
 type news struct {
 	Next     string    `json:"next"`
 	Messages []message `json:"messages"`
+}
+
+type iceServers struct {
+	TTL        int              `json:"ttl"`
+	ICEServers []map[string]any `json:"iceServers"`
 }
 
 type message struct {
@@ -80,9 +95,13 @@ func complete(doc *spec.Swagger) error {
 func completeOperation(path string, op *spec.Operation) error {
 	op.Description = unwrapped(op.Description)
 	refusals := anywhere
+	kind := path[strings.LastIndexByte(path, '/')+1:]
 	if slices.ContainsFunc(op.Parameters, func(p spec.Parameter) bool { return p.Name == "key" }) {
 		refusals = slices.Concat(keyed, anywhere)
 		op.Security = waysIn
+		if kind == "ice" {
+			op.Security = waysInWithoutKey
+		}
 	}
 	for _, msg := range refusals {
 		r, ok := op.Responses.StatusCodeResponses[msg.Status()]
@@ -94,7 +113,6 @@ func completeOperation(path string, op *spec.Operation) error {
 		}
 		op.Responses.StatusCodeResponses[msg.Status()] = r
 	}
-	kind := path[strings.LastIndexByte(path, '/')+1:]
 	for status, r := range op.Responses.StatusCodeResponses {
 		if err := exemplify(&r, status, kind); err != nil {
 			return fmt.Errorf("%d: %w", status, err)

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	appserver "signal-server/app/server"
+	"signal-server/app/turn"
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	dto "github.com/prometheus/client_model/go"
@@ -184,7 +185,8 @@ func TestMetricsPage(t *testing.T) {
 	if !ok || !closed {
 		t.Fatalf("%s: got no markers, want %q and %q", path, begin, end)
 	}
-	table := "\n" + metricsTable(metricsOf(s.app), families(t, exposed(t, s.app))) + "\n"
+	own := append(metricsOf(s.app), new(turn.Server).Metrics()...) // those of a server with --turn
+	table := "\n" + metricsTable(own, families(t, exposed(t, s.app))) + "\n"
 	if *update {
 		if err := os.WriteFile(path, []byte(before+begin+table+end+after), 0o644); err != nil {
 			t.Fatal(err)

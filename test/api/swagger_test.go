@@ -223,8 +223,8 @@ func TestEveryRouteTellsItsRefusals(t *testing.T) {
 				if len(op.Security) == 0 {
 					t.Errorf("%s: got no way in, want key and token", name)
 				}
-			} else if len(op.Security) > 0 {
-				t.Errorf("%s: got %v, want nothing: it needs no key", name, op.Security)
+			} else if slices.ContainsFunc(op.Security, func(way map[string][]string) bool { _, key := way["key"]; return key }) {
+				t.Errorf("%s: got %v, want no key: it needs none", name, op.Security)
 			}
 			for status, r := range op.Responses {
 				if status == "204" || r.Examples["text/event-stream"] != nil {

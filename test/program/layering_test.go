@@ -32,20 +32,30 @@ const (
 	rueidis  = "github.com/redis/rueidis/..."
 
 	prometheus = "github.com/prometheus/..."
+
+	pion = "github.com/pion/..." // of the server: its clients use pion, too
 )
 
 // The table is the architecture, from the top to the bottom:
 //
 //	main → app → server → wire → gate, link, watch → cache → custerrors
-//	         └─▶ wire/*, cache/memory, cache/redis, pages, listen, certificate, client/bridge
+//	         └─▶ wire/*, turn, iceserver, cache/memory, cache/redis, pages, listen, certificate, client/bridge
 var layers = []struct {
 	packages string   // a pattern, see matches
 	never    []string // patterns of what they do not import, however indirectly
 }{
 	{wiretest, []string{rueidis, bigcache, module + "/app", module + "/client", module + "/client/bridge/..."}}, // a harness brings the store
-	{module + "/app/server", []string{rueidis, bigcache, module + "/app", module + "/app/pages", module + "/app/flag", module + "/app/wire/call", module + "/client/..."}},
-	{module + "/app/wire/...", []string{rueidis, bigcache, module + "/app", module + "/app/server", module + "/app/flag", module + "/app/pages", module + "/client/..."}},
+	{module + "/app/server", []string{rueidis, bigcache, pion, module + "/app", module + "/app/turn", module + "/app/pages", module + "/app/flag", module + "/app/wire/call", module + "/client/..."}},
+	{module + "/app/wire/...", []string{rueidis, bigcache, pion, module + "/app", module + "/app/turn", module + "/app/server", module + "/app/flag", module + "/app/pages", module + "/client/..."}},
 	{module + "/app/pages", []string{rueidis, bigcache, module + "/app", module + "/app/server", module + "/app/wire/call", module + "/client", module + "/client/bridge/..."}},
+	{module + "/app/turn", []string{ // Prometheus comes by app/watch/metrics, as to wires; sessions and requests do not
+		fiber, fasthttp, rueidis, bigcache, module + "/app", module + "/app/server", module + "/app/wire/...", module + "/app/pages", module + "/app/link", module + "/app/gate/auth",
+		module + "/app/gate/ticket", module + "/app/gate", module + "/app/flag", module + "/app/certificate", module + "/cache/memory", module + "/client/...",
+	}},
+	{module + "/app/iceserver", []string{ // it knows neither HTTP nor who asks
+		fiber, fasthttp, prometheus, pion, "net/http", module + "/app", module + "/app/turn", module + "/app/wire/...", module + "/app/gate/...", module + "/app/watch/...",
+		module + "/cache/...", module + "/custerrors",
+	}},
 	{module + "/app/gate/...", []string{fiber, fasthttp, prometheus, module + "/app", module + "/app/wire/...", module + "/app/link", module + "/app/watch/..."}},
 	{module + "/app/link", []string{fiber, prometheus, module + "/app", module + "/app/gate/...", module + "/app/wire/...", module + "/app/watch/...", module + "/cache/...", module + "/custerrors"}},
 	{module + "/app/watch/...", []string{fiber, fasthttp, module + "/app", module + "/app/gate/...", module + "/app/wire/...", module + "/app/link", module + "/cache/text"}},

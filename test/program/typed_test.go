@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"signal-server/test/need"
 )
 
 // A test types each command that a page tells people to type. A command that no test types stands here, with the reason. A new command,
@@ -56,6 +58,7 @@ var typedBy = map[string][2]string{
 	phoneServe:                                            readmePhone,
 	"signal-server token --file F":                        {"docs/operations.md", "./signal-server token --file tokens"},
 	"signal-server healthcheck":                           {"docs/operations.md", "./signal-server healthcheck"},
+	"signal-server serve --turn":                          {"docs/operations.md", "./signal-server --listen 127.0.0.1:8080 --turn "},
 
 	"make":            {"test/program/typed_test.go", `exec.Command("make")`},
 	"make test":       {".ci/run", "make test"},
@@ -221,12 +224,7 @@ func TestEverythingIsTyped(t *testing.T) {
 
 // TestMakefile checks that make has, and lists, each target that a page names.
 func TestMakefile(t *testing.T) {
-	if _, err := exec.LookPath("make"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	need.Programs(t, "make")
 	help, err := exec.Command("make").Output()
 	if err != nil {
 		t.Fatal(err)
