@@ -38,6 +38,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -54,6 +55,8 @@ type Client struct {
 	maxReply int64         // bytes of an answer's body
 
 	reports sync.WaitGroup // those under way
+
+	listed atomic.Pointer[listKey] // of the list of ICE servers that was got last, if tokens come from a func
 }
 
 const (

@@ -137,28 +137,36 @@ func (s *Session) send(ctx context.Context, r request, token string) (json.RawMe
 	if err != nil {
 		return nil, r.failed(err)
 	}
+	known := s.showTicket(r, req)
+	data, header, err := c.exchange(ctx, r, req, token)
+	if header == nil && traces.Load() && !wrote.Load() {
+		return nil, unsent{err}
+	}
+	if header == nil || errors.Is(err, ErrReplyTooLong) || errors.As(err, new(unanswered)) {
+		return nil, err
+	}
+	return data, s.noteTicket(r, known, header, err)
+}
+
+// exchange sends a request with that token, and returns the data of its answer. header is nil if there is no answer.
+func (c *Client) exchange(ctx context.Context, r request, req *http.Request, token string) (data json.RawMessage, header http.Header, err error) {
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
-	known := s.showTicket(r, req)
 	resp, err := c.http.Do(req)
 	if err != nil {
-		err = unanswered{r.failed(withoutURL(ctx, err))}
-		if traces.Load() && !wrote.Load() {
-			err = unsent{err}
-		}
-		return nil, err
+		return nil, nil, unanswered{r.failed(withoutURL(ctx, err))}
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, c.maxReply+1))
 	switch {
 	case err != nil:
-		return nil, unanswered{r.failed(fmt.Errorf("%w: %w", ErrBrokenAnswer, withoutURL(ctx, err)))}
+		return nil, resp.Header, unanswered{r.failed(fmt.Errorf("%w: %w", ErrBrokenAnswer, withoutURL(ctx, err)))}
 	case int64(len(body)) > c.maxReply:
-		return nil, r.failed(fmt.Errorf("%w: over %d bytes", ErrReplyTooLong, c.maxReply))
+		return nil, resp.Header, r.failed(fmt.Errorf("%w: over %d bytes", ErrReplyTooLong, c.maxReply))
 	}
-	data, err := readEnvelope(r, resp, body)
-	return data, s.noteTicket(r, known, resp.Header, err)
+	data, err = readEnvelope(r, resp, body)
+	return data, resp.Header, err
 }
 
 // withoutURL returns a transport's error without the URL, which may hold the key. For an attempt that took too long it returns

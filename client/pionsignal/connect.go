@@ -46,6 +46,7 @@ func Connect(ctx context.Context, pc *webrtc.PeerConnection, url, key string, op
 	if err != nil {
 		return fmt.Errorf("pionsignal: %w", err)
 	}
+	defer s.ask(ctx, pc, s.offerer)()
 	for pause := firstPause; ; pause = min(2*pause, mostPause) {
 		again, err := s.round(ctx)
 		switch {

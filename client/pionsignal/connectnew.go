@@ -96,6 +96,7 @@ func (c *connecting) round(ctx context.Context, session *client.Session, joined 
 		return pc, false, err
 	}
 	h.again, h.joined, h.losses, h.began = true, joined, c.losses, c.began
+	defer h.ask(ctx, pc, session)()
 	if joined {
 		h.inbox = session.Inbox("") // Join has looked which session is open
 	}

@@ -124,6 +124,9 @@ func (h *handshake) run(ctx context.Context) error {
 	h.part(ctx, err)
 	h.out.close()
 	*h.cursor = h.inbox.Cursor()
+	if errors.Is(err, ErrICE) || errors.Is(err, context.DeadlineExceeded) && h.pc.RemoteDescription() != nil {
+		h.session.ForgetICEServers() // perhaps they do not take their credentials any more; ICE by itself may need longer than ctx has
+	}
 	if err != nil {
 		return fmt.Errorf("pionsignal: %s: %w", h.session.Role(), err)
 	}

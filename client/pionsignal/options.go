@@ -104,6 +104,8 @@ type options struct {
 	cursor     *client.Cursor // the caller's; nil: none
 	keys       *seal.Keys     // nil: payloads are not sealed
 	silent     bool           // the outcome is not reported
+	noServers  bool           // the server is not asked for ICE servers
+	asked      chan struct{}  // is closed when it has been, which ask sets
 	mistake    error          // of an option
 
 	// of Connect alone

@@ -34,7 +34,8 @@
 //	POST /answer/messages        the answerer puts the answer
 //	DELETE /session              the offerer, when connected
 //
-// Besides these, each side reports the outcome in one more, POST /{role}/outcome; see WithoutReport.
+// Besides these, each side reports the outcome in one more, POST /{role}/outcome; see WithoutReport. And a program asks for ICE servers in one
+// more, GET /ice, beside the others, unless it has the answer from before; see WithoutICEServers.
 //
 // That is so for Offer, Answer and ConnectNew. In Connect each side asks first who offers, the answerer asks whether the offer is answered
 // already, and the offerer gathers candidates when it has the answer, and sends them then.
@@ -126,5 +127,6 @@ func start(ctx context.Context, pc *webrtc.PeerConnection, session *client.Sessi
 	if err != nil {
 		return err
 	}
+	defer h.ask(ctx, pc, session)()
 	return h.run(ctx)
 }

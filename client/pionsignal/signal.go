@@ -56,6 +56,7 @@ func (h *handshake) describe(ctx context.Context, d webrtc.SessionDescription) (
 	if err != nil {
 		return "", err
 	}
+	h.useServers(ctx)
 	if err := h.pc.SetLocalDescription(d); err != nil {
 		return "", err
 	}
@@ -186,6 +187,7 @@ func (h *handshake) applySDP(ctx context.Context, payload string) error {
 	}
 	switch {
 	case h.unapplied != nil:
+		h.useServers(ctx)
 		if err := h.pc.SetLocalDescription(*h.unapplied); err != nil {
 			return fmt.Errorf("applying the offer: %w", err)
 		}
