@@ -47,7 +47,8 @@ export type Role = 'offer' | 'answer';
  *
  * A handshake is four requests where candidates are gathered at once, and one or two more where they trickle; with the role `auto` one
  * more. At the end each side
- * reports the outcome in one more, and waits for no answer to it.
+ * reports the outcome in one more, and waits for no answer to it. What the server tells of ICE servers is asked for in one more, beside the
+ * others, unless the page has it from before: {@link ConnectOptions.ice}.
  *
  * @throws {SignalError} `SdpAlreadyExist` if another pair uses the key; `Unreachable` if the server did not answer once within
  * 15 s; `NotAuthenticated` if the server asks for a token, or for another one; and any other refusal that is final. If the server is full or being restarted, `connect` waits for it.
@@ -118,8 +119,19 @@ export interface ConnectOptions {
    */
   report?: boolean;
   /**
+   * The STUN and TURN servers by which `pc` finds a path. By default, or with `true`, `pc` is given those that the server tells of, before
+   * it gathers candidates: {@link Session.iceServers}. If `pc` has servers already, it keeps them, and the server is not asked.
+   * If the server tells of none, does not know the request, or has not answered within 2 s, `connect` goes on with what `pc` has: that fails nothing, and `onState`
+   * does not tell. A later offer, or a later `connect` on the same `pc`, takes a fresh list if the one before has aged, or has helped nobody: a server
+   * of it has refused its credential, or no path was found.
+   *
+   * With `false` the server is not asked, and `pc` stays as it is. An `RTCIceServer`, or a list of them, replaces what `pc` has, by
+   * `pc.setConfiguration`; what that throws, for a URL that is not valid, `connect` rejects with.
+   */
+  ice?: boolean | RTCIceServer | RTCIceServer[];
+  /**
    * The token that a server with `--auth-…` asks for, or a function that returns one; see {@link SessionOptions.token}. When `connect` is
-   * over, the function is called to replace a token that the server refuses, and for no first one.
+   * over, the function is called to replace a token that the server refuses, and for no first one. Requests that need one at the same time share a call.
    */
   token?: string | TokenFunction;
   /** Where requests carry the key; see {@link SessionOptions.keyIn}. */
@@ -249,6 +261,16 @@ export class Session {
    * `RouteNotFound` if the server has no events. An answerer may begin before the session is open.
    */
   events(options?: { after?: string; signal?: AbortSignal }): AsyncGenerator<Message & { cursor: string }, never, void>;
+
+  /**
+   * Resolves to the STUN and TURN servers that the server tells of, as `RTCConfiguration.iceServers` takes them; to an empty list if it knows
+   * of none. Their credentials are good for new relays for half of the time at least that the server gives them: that long the page keeps the
+   * answer in memory, by URL and token, for all Sessions. Calls that come together ask once.
+   *
+   * An answer may take 2 s. Nothing is sent again, but for a token that was refused, and a failure is remembered for 10 s. A rejection,
+   * such as `RouteNotFound` of an older server, is best taken for an empty list. Neither the key nor a ticket is sent. The signal ends the wait, not the request, which others may share.
+   */
+  iceServers(options?: { signal?: AbortSignal }): Promise<RTCIceServer[]>;
 
   /**
    * Tells the server how this role's attempt to connect ended. The report is sent once, and counts up to 30 s after the session's

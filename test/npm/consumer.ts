@@ -30,10 +30,19 @@ export async function underneath(): Promise<void> {
   const seal = new Seal(shared, 'offer');
   const session = new Session({ url: 'https://signal.example', key: shared.key, role: 'offer', token: 'a-token' });
   const { next } = await session.exchange({ sdp: await seal.sealSdp('v=0') }, { wait: 1000, idempotencyKey: randomKey() });
+  const pc = new RTCPeerConnection({ iceServers: await session.iceServers({ signal: AbortSignal.timeout(1000) }) });
+  await connect(pc, { ...options, ice: false });
   for await (const { type, data, cursor } of session.events({ after: next })) console.log(type, data, cursor);
 }
 
+export const servers: ConnectOptions[] = [
+  { ...options, ice: { urls: 'stun:stun.example' } },
+  { ...options, ice: [{ urls: ['turn:turn.example'], username: 'u', credential: 'c' }] },
+];
+
 export const wrong: ConnectOptions[] = [
+  // @ts-expect-error servers without URLs
+  { url: '/', key: 'k', role: 'offer', ice: [{ username: 'u' }] },
   // @ts-expect-error a role that there is not
   { url: '/', key: 'k', role: 'both' },
   // @ts-expect-error a token that is no text

@@ -5,6 +5,9 @@ import { isToken } from './token.js';
 
 const MAX_KEY = 32; // characters (Unicode code points)
 
+/** Reports whether the value can be an RTCIceServer. What its urls mean is for the peer connection to say. */
+export const isIceServer = (value) => [value?.urls].flat().every((url) => typeof url === 'string');
+
 /** What an option may be, and how that is told. What is secret is not repeated. */
 const KINDS = {
   time: [(value) => typeof value === 'number' && value >= 0, 'a number of milliseconds, 0 or more'],
@@ -13,6 +16,7 @@ const KINDS = {
   text: [(value) => typeof value === 'string', 'a string'],
   place: [(value) => value === 'header' || value === 'query', '"header" or "query"'],
   token: [(value) => typeof value === 'function' || isToken(value), 'visible ASCII characters, or a function that returns them', true],
+  ice: [(value) => typeof value === 'boolean' || [value].flat().every(isIceServer), 'a boolean, an RTCIceServer, or a list of these', true],
   task: [(value) => typeof value === 'function', 'a function'],
   signal: [(value) => typeof value.aborted === 'boolean' && typeof value.addEventListener === 'function', 'an AbortSignal'],
   group: [(value) => typeof value === 'object', 'an object'],

@@ -3,6 +3,7 @@
 import { baseOf, keyOf, optionsOf, roleOf } from './arguments.js';
 import { isOver } from './errors.js';
 import { Hooks } from './hooks.js';
+import { IceServers } from './ice.js';
 import { endLeft, Own } from './own.js';
 import { Report } from './report.js';
 import { pauseAfter, RETRY } from './retry.js';
@@ -14,7 +15,7 @@ import { Verdict } from './verdict.js';
 
 const KINDS = {
   signal: 'signal', timeout: 'time', connectTimeout: 'time', batchDelay: 'time', ttl: 'time', replace: 'flag', events: 'flag', after: 'text',
-  report: 'flag', keyIn: 'place', token: 'token', fetch: 'task', retry: 'group', onState: 'task', onSignal: 'task',
+  report: 'flag', ice: 'ice', keyIn: 'place', token: 'token', fetch: 'task', retry: 'group', onState: 'task', onSignal: 'task',
 };
 
 const DEFAULTS = {
@@ -22,8 +23,12 @@ const DEFAULTS = {
   connectTimeout: 30_000, // ICE gives up by itself after 15 s or so, unless a TURN server keeps it waiting
   batchDelay: 50, // a burst of host candidates takes less; a STUN server may be far away; as in pionsignal
   report: true,
+  ice: true,
   after: '',
 };
+
+/** The codes of errors that other ICE servers might have spared. */
+const NO_PATH = new Set(['IceFailed', 'Timeout']);
 
 /** The longest pause between two attempts: a person waits. */
 const RETRY_MAX = 2_000;
@@ -51,9 +56,11 @@ class Negotiation {
   verdict;
   hooks;
   own = new Own();
+  iceServers;
   #report;
   #stop = new AbortController(); // ends everything that runs
   #sessions = {}; // by role
+  #askingToken = new Map(); // by the token that was refused: a promise, while the caller is asked, or for good if that fails
 
   // set by #prepare
   ready; // a promise: resolves when these are there, and no earlier session of this page is in the way
@@ -77,6 +84,7 @@ class Negotiation {
     this.verdict = new Verdict(pc, this.options);
     this.hooks = new Hooks(this.options, this.#stop.signal, () => this.#shared !== undefined);
     this.#report = new Report(pc, this.options);
+    this.iceServers = new IceServers(pc, this.options.ice, () => this.#askIceServers(), this.#stop.signal);
   }
 
   get session() { return this.#sessions[this.role]; }
@@ -103,6 +111,7 @@ class Negotiation {
       return { role: this.role, cursor, rounds, dropped };
     } catch (error) {
       this.#stopRounds();
+      if (NO_PATH.has(error.code)) this.iceServers.forget();
       reported = this.#report.failed(this.session, error);
       throw error;
     } finally {
@@ -151,10 +160,10 @@ class Negotiation {
   }
 
   #newSession(role, ticket) {
-    const { url, key, keyIn, token, fetch, retry } = this.options;
+    const { url, key, keyIn, fetch, retry } = this.options;
     return new Session({
       url, keyIn, fetch, role, ticket,
-      token: typeof token === 'function' ? (refused) => this.#askToken(refused) : token,
+      token: this.#token,
       key: this.#shared?.key ?? key,
       retry: { ...retry, max: retry?.max ?? RETRY_MAX, attempts: Infinity }, // until the verdict
       onAnswer: () => { if (this.verdict.hear()) this.hooks.recovered(); },
@@ -165,10 +174,35 @@ class Negotiation {
     });
   }
 
-  /** Asks the caller for a token. When connect is over, the caller is asked to replace one that the server refuses, and for no first one. */
+  /**
+   * Asks the server for ICE servers. That has a Session of its own, since it begins before the key is derived, and fails nothing: it names
+   * no key, and the verdict does not hear of it.
+   */
+  #askIceServers() {
+    const { url, fetch } = this.options;
+    return new Session({ url, fetch, token: this.#token, role: this.role, key: 'none' }).iceServers({ signal: this.#stop.signal });
+  }
+
+  /** What Sessions get as their token. */
+  get #token() {
+    const { token } = this.options;
+    return typeof token === 'function' ? (refused) => this.#askToken(refused) : token;
+  }
+
+  /**
+   * Asks the caller for a token. When connect is over, the caller is asked to replace one that the server refuses, and for no first one.
+   * Requests that ask for the same at once share the answer, since it may be a person who is asked. What the caller throws ends connect, and
+   * nobody is asked for the same again.
+   */
   #askToken(refused) {
     if (!refused) this.#stop.signal.throwIfAborted();
-    return this.options.token(refused);
+    let asking = this.#askingToken.get(refused);
+    if (!asking) {
+      asking = (async () => this.options.token(refused))();
+      this.#askingToken.set(refused, asking);
+      asking.then(() => this.#askingToken.delete(refused), () => {});
+    }
+    return asking;
   }
 
   /**
@@ -178,6 +212,7 @@ class Negotiation {
   async #runRounds() {
     let isSecond = false;
     for (let number = 1, cursor = this.options.after; ; cursor = '') {
+      this.iceServers.begin();
       const found = this.isAuto && (number === 1 || isSecond) ? await this.#chooseRole() : undefined;
       const round = this.#round = new Round(this, number, { cursor, found }, this.#stop.signal);
       try {

@@ -1,13 +1,17 @@
 // What the server is told of how an attempt to connect ended.
 
 import { localCandidateType } from './stats.js';
-import { Limit, unlessAborted } from './time.js';
+import { Limit, sleep, unlessAborted } from './time.js';
 
 /** How long the report may take, as in the Go client. Nobody waits for it. */
 const REPORT_TIMEOUT = 5_000;
 
 /** How long the end of the session waits for the report: while the session lives, the server knows which one the report is about. */
 const REPORT_LEAD = 500;
+
+/** How often a browser is asked for the pair of candidates, and how long between: Chromium's statistics may be 50 ms old, from before it was connected. */
+const STATS_TRIES = 4;
+const STATS_PAUSE = 60;
 
 /**
  * Failures that are not reported: the page gave up or could not begin, another client has this side's place, so that the server
@@ -54,7 +58,11 @@ export class Report {
 
   async #send(session, result, ms, signal) {
     const isConnected = result === 'connected';
-    const candidateType = isConnected ? await unlessAborted(localCandidateType(this.#pc), signal) : undefined;
+    let candidateType;
+    for (let tries = STATS_TRIES; isConnected && !candidateType && tries > 0; tries--) {
+      if (tries < STATS_TRIES) await sleep(STATS_PAUSE, signal);
+      candidateType = await unlessAborted(localCandidateType(this.#pc), signal);
+    }
     if (isConnected && !candidateType) return; // the browser does not say, and the server takes no guesses
     await session.report({ result, candidateType, ms }, { signal, keepalive: true });
   }

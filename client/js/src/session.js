@@ -4,9 +4,10 @@ import { baseOf, keyOf, optionsOf, roleOf } from './arguments.js';
 import { randomKey } from './base64url.js';
 import { isNothingYet, isOver, refusal, SignalError } from './errors.js';
 import { EventParser, messageOf } from './events.js';
+import { ICE_TIMEOUT, listOf } from './ice.js';
 import { takeLane } from './lanes.js';
 import { mayRepeat, parseRetryAfter, pauseAfter, RETRY } from './retry.js';
-import { Limit, sleep } from './time.js';
+import { Limit, sleep, unlessAborted } from './time.js';
 import { TokenSource } from './token.js';
 
 /** How long an answer may take beyond the wait that the server was asked for. A slow mobile uplink takes seconds for an sdp. */
@@ -112,6 +113,21 @@ export class Session {
     }
   }
 
+  async iceServers({ signal } = {}) {
+    let left = Math.min(this.#timeout, ICE_TIMEOUT); // for both requests, if it takes two
+    return this.#token.use(async (token) => {
+      signal?.throwIfAborted();
+      const began = performance.now();
+      const request = { method: 'GET', path: '/ice', isKeyless: true, timeout: left };
+      try { // without the signal: others may wait for the same answer
+        const asked = listOf(`${this.#urlOf(request.path)} ${token ?? ''}`, () => this.#attemptWith(token, request));
+        return await (signal ? unlessAborted(asked, signal) : asked);
+      } finally {
+        left -= performance.now() - began;
+      }
+    }, { signal });
+  }
+
   async *events({ after = '', signal } = {}) {
     for (let failures = 0; ;) {
       try {
@@ -183,9 +199,9 @@ export class Session {
 
   async #attemptWith(token, request, signal) {
     const limit = new Limit(signal);
-    limit.arm((request.wait ?? 0) + this.#timeout);
+    limit.arm(request.timeout ?? (request.wait ?? 0) + this.#timeout);
     const name = `${request.method} ${request.path}`;
-    const known = request.opens ? '' : this.#ticket;
+    const known = this.#ticketFor(request);
     let response, text;
     try {
       response = await this.#send(request, token, limit.signal);
@@ -245,16 +261,17 @@ export class Session {
    * all sessions share its URL and the browser asks once. DELETE is. A token lets whoever reads it in, and a ticket makes
    * them a peer, so they are worth the preflights to keep them, and the key that the ticket belongs to, out of URLs.
    */
-  #send({ method, path, after, wait, body, opens, idempotencyKey, keepalive = false }, token, signal) {
-    const url = new URL(this.#base);
-    url.pathname = url.pathname.replace(/\/$/, '') + path;
+  #send(request, token, signal) {
+    const { method, path, after, wait, body, isKeyless, idempotencyKey, keepalive = false } = request;
+    const url = this.#urlOf(path);
     const headers = {};
     if (after) url.searchParams.set('after', after);
     if (wait > 0) url.searchParams.set('wait', seconds(wait).toFixed(3));
-    const ticket = opens ? '' : this.#ticket;
+    const ticket = this.#ticketFor(request);
     const place = this.#keyIn ?? (this.#isCrossOrigin && method !== 'DELETE' && !ticket && !token ? 'query' : 'header');
-    if (place === 'query' || !isHeaderText(this.#key)) url.searchParams.set('key', this.#key);
-    else headers.key = this.#key;
+    const key = isKeyless ? '' : this.#key;
+    if (key && (place === 'query' || !isHeaderText(key))) url.searchParams.set('key', key);
+    else if (key) headers.key = key;
     if (token) headers.Authorization = `Bearer ${token}`;
     if (ticket && place === 'query') url.searchParams.set('ticket', ticket);
     else if (ticket) headers[TICKET_HEADER[this.#role]] = ticket;
@@ -270,6 +287,15 @@ export class Session {
       referrerPolicy: 'no-referrer',
     });
   }
+
+  #urlOf(path) {
+    const url = new URL(this.#base);
+    url.pathname = url.pathname.replace(/\/$/, '') + path;
+    return url;
+  }
+
+  /** Returns the ticket to show, if there is one: a request that opens a session needs a new one, and one without a key none. */
+  #ticketFor({ opens, isKeyless }) { return opens || isKeyless ? '' : this.#ticket; }
 
   /** Yields the messages of one event stream, until it breaks. */
   async *#stream(after, signal) {

@@ -64,6 +64,7 @@ export function turn() {
 
 /** Settles as the promise does. Rejects with the signal's reason if it aborts first. */
 export function unlessAborted(promise, signal) {
+  promise.catch(() => {}); // if the signal has aborted, nobody hears of it
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason);
     const stop = () => reject(signal.reason);

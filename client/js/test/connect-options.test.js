@@ -166,7 +166,7 @@ describe('connect with options', { concurrency: true }, () => {
 
   test('an option that is undefined has its default', async () => {
     const names = [
-      'secret', 'signal', 'timeout', 'connectTimeout', 'batchDelay', 'ttl', 'replace', 'events', 'after', 'report', 'token', 'keyIn', 'retry', 'onState', 'onSignal',
+      'secret', 'signal', 'timeout', 'connectTimeout', 'batchDelay', 'ttl', 'replace', 'events', 'after', 'report', 'ice', 'token', 'keyIn', 'retry', 'onState', 'onSignal',
     ];
     const none = Object.fromEntries(names.map((name) => [name, undefined]));
     const server = new FakeServer();
@@ -187,7 +187,7 @@ describe('connect with options', { concurrency: true }, () => {
     const right = { url, key: 'k', role: 'offer', fetch: server.fetch };
     const wrong = {
       url: [undefined, null, 5, {}], role: [undefined, null, 'both', 1], key: [5, {}], secret: [5, true], signal: [{}, 'x'], timeout: [NaN, -1, '5', {}],
-      connectTimeout: [NaN], batchDelay: ['0'], ttl: [NaN], replace: [1], events: ['yes'], after: [1], report: [0], token: ['', 5, {}], keyIn: ['body'], fetch: [{}],
+      connectTimeout: [NaN], batchDelay: ['0'], ttl: [NaN], replace: [1], events: ['yes'], after: [1], report: [0], ice: ['stun:x', 5, {}, [{}], [{ urls: 'stun:x' }, { urls: [5] }]], token: ['', 5, {}], keyIn: ['body'], fetch: [{}],
       retry: [5, { base: '1' }], onState: ['x'], onSignal: [1],
     };
     for (const [name, values] of Object.entries(wrong)) {

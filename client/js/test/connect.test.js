@@ -10,13 +10,13 @@ import { both, connected, failureOf, flaky, neverEarly, newPage, pause, Side, un
 
 describe('connect', { concurrency: true }, () => {
   for (const first of ['offer', 'answer']) {
-    test(`a handshake is four requests and two reports, ${first} first`, async () => {
+    test(`a handshake is four requests and two reports, and one for the ICE servers, ${first} first`, async () => {
       const server = new FakeServer();
       const sides = await both(server, { first });
       assert.deepEqual(await connected(sides), ['offer', 'answer'].map((role) => ({ role, cursor: '1-4', rounds: 1, dropped: 0 })));
       await until(() => server.count('DELETE /session') === 1 && server.outcomes.length === 2, 'the end of the session');
       assert.deepEqual(server.requests.map(({ method, path }) => `${method} ${path}`).sort(), [
-        'DELETE /session', 'GET /answer/messages', 'POST /answer/messages', 'POST /answer/outcome', 'POST /offer/messages',
+        'DELETE /session', 'GET /answer/messages', 'GET /ice', 'POST /answer/messages', 'POST /answer/outcome', 'POST /offer/messages',
         'POST /offer/outcome',
       ]);
       assert.deepEqual(sides.offer.states, ['waiting', 'connecting', 'connected']);
@@ -228,7 +228,7 @@ describe('connect', { concurrency: true }, () => {
       const other = role === 'answer' && new Session({ url, key, role: 'offer', fetch: server.fetch });
       if (other) await other.putSdp('{"type":"offer","sdp":"v=0\\r\\n"}');
       const side = new Side(server, role, key);
-      await until(() => server.sessions.has(key) && side.states.length > 0, 'the wait');
+      await until(() => server.sessions.has(key) && side.states.length > 0 && server.count('GET /ice') === 1, 'the wait');
       const reason = new Error('enough');
       side.aborter.abort(reason);
       assert.equal(await failureOf(side.connected), reason);

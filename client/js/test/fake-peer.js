@@ -13,7 +13,9 @@ export class FakePeer extends EventTarget {
   connectionState = 'new';
   log = []; // what was called, and what went wrong
   unconnectable = false;
+  gatheredBy = []; // the ICE servers by which it gathered, each time
   #options;
+  #configuration = { iceServers: [], bundlePolicy: 'balanced' };
   #known = new Set(); // ufrags of remote candidates
   #stable = {}; // both descriptions: what a rollback returns to
   #pair = {}; // ufrags of the candidates that the connection uses
@@ -22,11 +24,12 @@ export class FakePeer extends EventTarget {
 
   /**
    * candidates: how many are gathered; gatherDelay: ms before each and before the end, 0 for all at once; empty: nothing to connect;
-   * textOf: the candidate's text by ufrag and number.
+   * iceServers: those that it is made with; textOf: the candidate's text by ufrag and number.
    */
-  constructor({ candidates = 2, gatherDelay = 0, empty = false, textOf = (ufrag, i) => `${ufrag}-${i}` } = {}) {
+  constructor({ candidates = 2, gatherDelay = 0, empty = false, iceServers = [], textOf = (ufrag, i) => `${ufrag}-${i}` } = {}) {
     super();
     this.#options = { candidates, gatherDelay, empty, textOf };
+    this.setConfiguration({ ...this.#configuration, iceServers });
   }
 
   get ufrag() { return ufragOf(this.localDescription); }
@@ -104,7 +107,17 @@ export class FakePeer extends EventTarget {
     this.#tryConnect();
   }
 
-  getConfiguration() { return { iceServers: [] }; }
+  getConfiguration() { return structuredClone(this.#configuration); }
+
+  /** As in browsers, it is for the next gathering, and what was set when pc was made stays. */
+  setConfiguration({ iceServers = [], bundlePolicy = 'balanced' }) {
+    this.#mustBeOpen();
+    if (bundlePolicy !== this.#configuration.bundlePolicy) throw new DOMException('bundlePolicy differs', 'InvalidModificationError');
+    for (const { urls } of iceServers) {
+      if (![urls].flat().every((url) => /^(stun|turns?):/.test(url))) throw new DOMException(`${urls} is not a valid URL`, 'SyntaxError');
+    }
+    this.#configuration = structuredClone({ iceServers: iceServers.map(({ urls, ...rest }) => ({ urls: [urls].flat(), ...rest })), bundlePolicy });
+  }
 
   /** As Chromium has them, for a connection over a relay. Another pair was tried, too. */
   stats = [
@@ -155,6 +168,7 @@ export class FakePeer extends EventTarget {
 
   async #gather(ufrag) {
     const { candidates, gatherDelay } = this.#options;
+    this.gatheredBy.push(structuredClone(this.#configuration.iceServers));
     this.#gathering('gathering');
     await turn();
     const ours = () => this.ufrag === ufrag && this.signalingState !== 'closed';

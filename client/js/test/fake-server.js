@@ -32,6 +32,7 @@ export class FakeServer {
   outcomes = []; // that were reported: { role, result, candidate_type, ms, live }; undefined: there is no such route
   forbidden = false; // whether nobody is let in, as with a token for other keys
   tokens; // a Set of those that let in; undefined: nobody needs one
+  ice = { ttl: 3600, iceServers: [] }; // what GET /ice answers, a code, or a function that does what is done instead; undefined: there is no such route
   tickets = false; // whether roles have tickets; a restart forgets them
   #generation = 1;
   #sleepers = new Set();
@@ -47,6 +48,7 @@ export class FakeServer {
       body: init.body, init, role: url.pathname.split('/')[1],
     };
     this.requests.push(request);
+    if (request.path === '/ice') return this.#tellIce(request); // and nothing that counts requests of a session counts it
     const refused = this.refusals.shift();
     if (refused) return typeof refused === 'function' ? refused() : envelope(refused, null);
     const answer = await this.#dispatch(request, init.signal);
@@ -90,8 +92,7 @@ export class FakeServer {
     const token = headers['Idempotency-Key'] ?? query.idempotency_key;
     const wait = Number(query.wait ?? 0) * 1000;
     const context = { key, role, token, wait, signal, after: query.after ?? '', body: request.body, request };
-    const [, bearer] = /^Bearer (.+)$/.exec(headers.Authorization) ?? [];
-    if (this.tokens && !this.tokens.has(bearer)) return ['NotAuthenticated', null];
+    if (!this.#letsIn(request)) return ['NotAuthenticated', null];
     const refused = this.forbidden ? 'NotAllowed' : this.tickets && this.#gate(context, name);
     if (refused) return [refused, null];
     switch (name) {
@@ -108,6 +109,20 @@ export class FakeServer {
       case 'DELETE /session': return this.#end(context);
       default: return ['RouteNotFound', null];
     }
+  }
+
+  #letsIn({ headers }) {
+    const [, bearer] = /^Bearer (.+)$/.exec(headers.Authorization) ?? [];
+    return !this.tokens || this.tokens.has(bearer);
+  }
+
+  /** It needs no key and knows no session, and a server that is about to end refuses it. */
+  #tellIce(request) {
+    if (!this.ice) return envelope('RouteNotFound', null);
+    if (!this.#letsIn(request)) return envelope('NotAuthenticated', null);
+    if (this.closing) return envelope('ServerIsShuttingDown', null);
+    if (typeof this.ice === 'function') return this.ice(request);
+    return typeof this.ice === 'string' ? envelope(this.ice, null) : envelope('', this.ice);
   }
 
   /**

@@ -54,6 +54,18 @@ describe('the outcome', { concurrency: true }, () => {
     assert.deepEqual(inOrder(server.outcomes), [['offer', 'connected', 'host']]);
   });
 
+  test('a browser that does not tell the type at once is asked again', async () => {
+    const server = new FakeServer();
+    const pc = new FakePeer();
+    const { getStats } = pc;
+    let asked = 0;
+    pc.getStats = async () => (++asked < 3 ? new Map() : getStats.call(pc));
+    const key = randomKey();
+    await Promise.all([begin(server, 'offer', { key, pc }).connected, begin(server, 'answer', { key, report: false }).connected]);
+    await until(() => server.outcomes.length === 1, 'the report');
+    assert.deepEqual(inOrder(server.outcomes), [['offer', 'connected', 'relay']]);
+  });
+
   test('where the browser does not tell the type nothing is reported', async () => {
     for (const getStats of [async () => new Map(), async () => { throw new DOMException('closed', 'InvalidStateError'); }, undefined]) {
       const server = new FakeServer();

@@ -201,6 +201,21 @@ describe('with the server', { skip }, () => {
     assert.deepEqual(failures, []);
   });
 
+  test('the ICE servers that it tells of, and none', async () => {
+    for (const [flags, told] of [[[], []], [['--ice-servers', 'stun:stun.example:3478'], [{ urls: ['stun:stun.example:3478'] }]]]) {
+      await stop('SIGKILL');
+      await start(...flags);
+      const page = await newPage(); // which has no list from before
+      assert.deepEqual(await new page.Session({ url: url(), key: randomKey(), role: 'offer' }).iceServers(), told);
+      const key = randomKey();
+      const pcs = [new FakePeer(), new FakePeer()];
+      await Promise.all(['offer', 'answer'].map((role, i) => page.connect(pcs[i], { url: url(), key, role, timeout: 20_000 })));
+      for (const pc of pcs) assert.deepEqual(pc.gatheredBy, [told]);
+    }
+    await stop('SIGKILL');
+    await start();
+  });
+
   test('with role tickets nobody else gets in, and a restart, which forgets them, is survived', async () => {
     await stop('SIGKILL');
     await start('--role-tickets');

@@ -10,6 +10,16 @@ export const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms);
 export const sixWords = deriveSecret('six words'); // derived once: that takes long on purpose
 export const failureOf = (promise) => promise.then(() => assert.fail('it should have failed'), (error) => error);
 
+/** Runs the task as on a page of another origin. */
+export async function elsewhere(task) {
+  globalThis.location = { origin: 'https://page.example', href: 'https://page.example/' };
+  try {
+    await task();
+  } finally {
+    delete globalThis.location;
+  }
+}
+
 /** One side: a peer, its connect, and what the hooks were called with. */
 export class Side {
   states = [];

@@ -5,7 +5,7 @@ import test, { describe } from 'node:test';
 import { connect, randomKey, Session } from '../src/signal.js';
 import { FakePeer } from './fake-peer.js';
 import { FakeServer } from './fake-server.js';
-import { both, connected, failureOf, newPage, pause, Side, until } from './sides.js';
+import { both, connected, elsewhere, failureOf, newPage, pause, Side, until } from './sides.js';
 
 const bearersOf = ({ requests }) => requests.map(({ headers }) => headers.Authorization);
 
@@ -16,16 +16,6 @@ function guarded(...tokens) {
 }
 
 const sessionOf = (server, token, options) => new Session({ url: server.url, key: 'k', role: 'offer', fetch: server.fetch, token, ...options });
-
-/** Runs the task as on a page of another origin. */
-async function elsewhere(task) {
-  globalThis.location = { origin: 'https://page.example', href: 'https://page.example/' };
-  try {
-    await task();
-  } finally {
-    delete globalThis.location;
-  }
-}
 
 /** Runs the task on a page with a sessionStorage, which it gets. */
 async function withStorage(task) {
@@ -53,10 +43,11 @@ describe('a token', () => {
     await offer.takeCandidates();
     await offer.messages();
     await sessionOf(server, 'let.me-in', { role: 'answer' }).events().next();
+    await offer.iceServers();
     await offer.report({ result: 'failed', ms: 1 }, { keepalive: true });
     await offer.end({ keepalive: true });
-    assert.equal(server.requests.length, 9);
-    assert.deepEqual(bearersOf(server), Array(9).fill('Bearer let.me-in'));
+    assert.equal(server.requests.length, 10);
+    assert.deepEqual(bearersOf(server), Array(10).fill('Bearer let.me-in'));
   });
 
   test('goes with every request of connect, whatever the role, with events, and after a restart', async () => {
@@ -115,14 +106,14 @@ describe('a token', () => {
     assert.equal(server.requests.length, 0);
   });
 
-  test('that is missing or wrong fails at once, with one request, and is not reported', async () => {
+  test('that is missing or wrong fails at once, with one request of the session and one for ICE servers, and is not reported', async () => {
     for (const token of [undefined, 'wrong']) {
       for (const role of ['offer', 'answer', 'auto']) {
         const server = guarded('t');
         const error = await failureOf(new Side(server, role, 'k', { token }).connected);
         assert.deepEqual([error.name, error.code, error.status], ['SignalError', 'NotAuthenticated', 401]);
         await pause(20);
-        assert.equal(server.requests.length, 1, role);
+        assert.deepEqual([server.requests.length, server.count('GET /ice')], [2, 1], role);
       }
     }
   });
@@ -157,22 +148,27 @@ describe('a token function', () => {
     await sessionOf(server, () => null, { key: 'other' }).putSdp('s');
   });
 
-  test('is asked no third time', async () => {
+  test('is asked no third time for a request', async () => {
     const server = guarded('t');
     let asked = 0;
     const token = async () => `wrong${++asked}`;
-    for (const ask of [(s) => s.messages(), (s) => s.putSdp('s'), (s) => s.takeSdp({ wait: 1_000 }), (s) => s.events().next(), (s) => s.end({ keepalive: true })]) {
+    for (const ask of [
+      (s) => s.messages(), (s) => s.putSdp('s'), (s) => s.takeSdp({ wait: 1_000 }), (s) => s.events().next(), (s) => s.iceServers(), (s) => s.end({ keepalive: true }),
+    ]) {
       asked = server.requests.length = 0;
       await assert.rejects(ask(sessionOf(server, token)), { name: 'SignalError', code: 'NotAuthenticated', status: 401 });
       assert.deepEqual([asked, server.requests.length], [2, 2]);
     }
     for (const options of [{}, { events: true }]) {
       for (const role of ['offer', 'answer', 'auto']) {
-        asked = server.requests.length = 0;
-        const error = await failureOf(new Side(server, role, 'k', { token, ...options }).connected);
-        assert.equal(error.code, 'NotAuthenticated');
+        const other = guarded('t'); // nothing is known of what it says of ICE servers
+        asked = 0;
+        const error = await failureOf(new Side(other, role, 'k', { token, ...options }).connected);
+        assert.deepEqual([error.code, error.request === 'GET /ice'], ['NotAuthenticated', false]);
         await pause(20);
-        assert.deepEqual([asked, server.requests.length], [2, 2], role);
+        const ofSession = other.requests.filter(({ path }) => path !== '/ice').length;
+        assert.equal(ofSession, 2, role);
+        assert.ok(other.count('GET /ice') <= 2 && asked <= other.requests.length, `${role}: ${asked} times, for ${other.requests.length} requests`);
       }
     }
   });
@@ -221,16 +217,18 @@ describe('a token function', () => {
     const reason = new Error('signed out');
     const server = guarded('t');
     for (const wrong of [() => { throw reason; }, async () => { throw reason; }, async (refused) => { if (refused) throw reason; return 'old'; }]) {
-      let calls = 0;
-      const token = (refused) => { calls++; return wrong(refused); };
-      for (const ask of [(s) => s.messages(), (s) => s.events().next()]) {
+      for (const ask of [(s) => s.messages(), (s) => s.events().next(), (s) => s.iceServers()]) {
+        let calls = 0;
+        const token = (refused) => { calls++; return wrong(refused); };
         assert.equal(await failureOf(ask(sessionOf(server, token))), reason);
+        assert.equal(calls, wrong.length === 0 ? 1 : 2);
       }
       for (const options of [{}, { events: true }]) {
-        calls = 0;
-        assert.equal(await failureOf(new Side(server, 'answer', 'k', { token, ...options }).connected), reason);
+        const asked = [];
+        const side = new Side(server, 'answer', 'k', { token: (refused) => { asked.push(refused); return wrong(refused); }, ...options });
+        assert.equal(await failureOf(side.connected), reason);
         await pause(20);
-        assert.equal(calls, wrong.length === 0 ? 1 : 2);
+        assert.equal(asked.filter((refused) => (wrong.length === 0 ? !refused : refused)).length, 1);
       }
     }
   });
@@ -271,11 +269,12 @@ describe('a token function', () => {
     line.cut = true;
     gone.aborter.abort();
     await pause(10);
-    let asked = 0;
+    let asked = server.requests.length = 0;
     const without = new Side(server, 'offer', 'k', { page: await newPage(), token: () => `wrong${++asked}` });
     assert.equal((await failureOf(without.connected)).code, 'NotAuthenticated');
     await pause(20);
-    assert.deepEqual([asked, Object.keys(kept).length, server.sessions.size], [2, 1, 1]);
+    const ofSession = server.requests.filter(({ path }) => path !== '/ice').length;
+    assert.deepEqual([ofSession, Object.keys(kept).length, server.sessions.size], [2, 1, 1]);
     await connected({ offer: new Side(server, 'offer', 'k', { page: await newPage(), token: 't' }), answer: new Side(server, 'answer', 'k', { token: 't' }) });
     await until(() => server.sessions.size === 0, 'the end');
   }));
