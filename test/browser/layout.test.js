@@ -19,7 +19,7 @@ const DEVICES = {
 const FIRST = {
   waiting: ['#status', '#camera', '#copy', '#link'], 'waiting-localhost': ['#status', '#camera', '#copy'], 'waiting-sealed': ['#copy'],
   'waiting-camera': ['#local', '#camera', '#microphone', '#link'], settings: ['#settings h2'], joining: ['#status', '#camera'], alone: ['#alone h1'],
-  connected: ['#status', '#camera', '#leave', '#text'], chat: ['#leave', '#text', '#chat .theirs:last-of-type'],
+  connected: ['#status', '#path', '#camera', '#leave', '#text'], chat: ['#leave', '#text', '#chat .theirs:last-of-type'],
   'camera-theirs': ['#stage', '#remote', '#leave', '#text'], camera: ['#stage', '#remote', '#local', '#microphone', '#leave', '#text'],
   curious: ['#stage', '#leave'], 'camera-refused': ['#note', '#leave', '#text'], lost: ['#status', '#note', '#leave'], left: ['#again', '#ending h1'],
   'secret-asked': ['#answer'], 'token-asked': ['#answer', '#asking-wrong', '#ask button'], failed: ['#again', '#ending h1'],

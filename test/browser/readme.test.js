@@ -76,6 +76,16 @@ example('A server that asks for a token', 'connects two pages, by a text and by 
   assert.deepEqual(given, ['expired', token, token], 'one for each page, and another for the one that was refused');
 }, 2);
 
+example('ICE servers', 'a connection has the servers that the server tells of', async (world, at) => {
+  const stun = 'stun:stun.example:3478';
+  const server = await world.server('--ice-servers', stun);
+  const [code] = at(server.url.slice(0, -1));
+  const page = await world.page();
+  const said = page.waitForEvent('console', { predicate: (message) => message.type() === 'log', timeout: PATIENCE });
+  await page.goto(await serve(world, () => pageWith(`${code}\nconsole.log(pc.getConfiguration().iceServers.flatMap(({ urls }) => urls).join());`)));
+  assert.equal((await said).text(), stun);
+});
+
 example('Sealed end to end', 'connects two pages, and the server learns nothing', async (world, at) => {
   const url = await serverOf(world);
   const [line] = at(url);
@@ -108,7 +118,7 @@ example('Errors', 'each line is reached', async (world, at) => {
     const [code] = at(there.url.slice(0, -1));
     const page = await world.page(undefined, { expectErrors: REFUSED });
     const said = page.waitForEvent('console', { predicate: (message) => message.type() === 'log', timeout: PATIENCE });
-    await page.goto(await serve(world, () => pageWith(code.replace('60_000', '500'))));
+    await page.goto(await serve(world, () => pageWith(there === nobody ? code.replace('60_000', '500') : code)));
     assert.match((await said).text(), want);
   }
 });

@@ -57,7 +57,7 @@ export async function eachState(world, look, see) {
   await see(early, 'alone');
 
   const joiner = await world.page(withLanguage(await starter.locator('#link').inputValue(), language), look);
-  for (const page of [starter, joiner]) await shows(page, '#talk .chat');
+  for (const page of [starter, joiner]) await shows(page, '#path');
   await see(starter, 'connected');
   for (const [from, to, text] of SAID) await tells(from ? starter : joiner, to ? starter : joiner, text);
   await see(joiner, 'chat');

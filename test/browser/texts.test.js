@@ -64,7 +64,7 @@ inBrowser('a browser that speaks Chinese gets a page in Chinese, whatever happen
 
 /** What may stand in Latin letters on a Chinese page: names, keys, and what the wire calls things. */
 const NAMES = new RegExp([
-  'signal-server', 'English', 'API', 'key', 'HTTPS?', 'STUN', 'TURN', 'NAT', 'JSON', 'VPN', 'Wi-Fi', 'offer', 'answer', 'candidate', 'sdp', 'ms', 's', 'udp', 'tcp',
+  'signal-server', 'English', 'API', 'key', 'HTTPS?', 'STUN', 'TURN', 'NAT', 'JSON', 'VPN', 'Wi-Fi', 'offer', 'answer', 'candidate', 'sdp', 'ms', 's', 'udp', 'tcp', 'UDP', 'TCP', 'host', 'srflx', 'prflx', 'relay',
   'GET', 'POST', 'DELETE', '/[a-z]+', '[0-9a-f.:[\\]]+', '[0-9a-f-]+\\.local', 'ctx', 'MaxCost', 'OnEvict', 'data', 'body', 'UTF-8', 'cursor', 'wait', 'Idempotency-Key', 'ASCII',
 ].map((name) => `(?<![A-Za-z0-9_-])${name}(?![\\w-])`).join('|'), 'g');
 

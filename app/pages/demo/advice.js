@@ -17,10 +17,6 @@ const ADVICE = {
   ]],
   Timeout: [['The other side did not answer in time', '对方没有及时响应'], [SAME_LINK, TRY_AGAIN]],
   IceFailed: [['No network path works', '找不到可用的网络路径'], [
-    ['If the two are on different networks, name a STUN server in Settings.', '如果双方不在同一网络，请在“设置”中填写 STUN 服务器。'],
-    ['If that does not help, a firewall or a NAT stands between: then only a TURN server, which relays, connects the two. This page ' +
-      'has none; programs pass one to RTCPeerConnection in iceServers.',
-    '如果仍然不行，说明中间有防火墙或 NAT，只能靠 TURN 服务器中继。此页面没有配置 TURN；程序可通过 RTCPeerConnection 的 iceServers 指定。'],
     ['A VPN, or a guest Wi-Fi that keeps devices apart, has the same effect: try without it.', 'VPN 或隔离设备的访客 Wi-Fi 也会造成同样的问题，请关闭或更换后再试。'],
   ]],
   DtlsFailed: [['The connection cannot be trusted', '连接不可信任'], [
@@ -63,13 +59,50 @@ const ADVICE = {
   ServerIsShuttingDown: [['The server is being restarted', '服务器正在重启'], [LATER]],
 };
 
+/** Where no network path works: what came of TURN servers on this side, and what to do about it. {} stands for their URLs and what was said. */
+const WITHOUT_STUN = ['If the two are on different networks, name a STUN server in Settings.', '如果双方不在同一网络，请在“设置”中填写 STUN 服务器。'];
+const WITHOUT_TURN = ['There was no TURN server, which relays where a firewall or a NAT stands between. Whoever runs this server can start one with --turn.',
+  '没有可用的 TURN 服务器。如果双方之间有防火墙或 NAT，就需要由它中继：服务器管理员可以用 --turn 参数启用。'];
+const WITHOUT_ANSWER = [['There was a TURN server, but it gave no answer: {}', '有 TURN 服务器，但没有收到它的响应：{}'],
+  ['Whoever runs it: is it up, and is its port open for UDP and TCP?', '请服务器管理员检查：TURN 是否在运行，端口是否已开放 UDP 和 TCP。']];
+const WITH_RELAY = [
+  ['There was a TURN server, and it gave this side a relay, but nothing came through. The other side may have none, or a firewall drops what ' +
+    'they send: see what the other side’s page says.',
+  '有 TURN 服务器，也为本端提供了中继，但没有数据通过。可能是对方没有中继，或被防火墙拦截：请看看对方页面上的提示。'],
+  ['Whoever runs the TURN server: are its relay ports open for UDP, and is its address the one that others reach?',
+    '请服务器管理员检查：中继端口是否已开放 UDP，对外地址是否正确。'],
+];
+
+/** By the code of the TURN server's refusal (RFC 8656, Section 19). */
+const REFUSALS = {
+  401: [['There was a TURN server, but it refused the credential: {} ({})', '有 TURN 服务器，但它拒绝了凭据：{}（{}）'],
+    ['Try again. If that does not help, whoever runs it compares secrets and clocks of both servers.', '请重试。如果仍然不行，请服务器管理员核对两边服务器的密钥和时间。']],
+  486: [['There was a TURN server, but it gives this user no more relays: {} ({})', '有 TURN 服务器，但此用户的中继数量已达上限：{}（{}）'], LATER],
+  508: [['There was a TURN server, but it has no relay left: {} ({})', '有 TURN 服务器，但它没有空闲的中继：{}（{}）'], LATER],
+  701: [['There was a TURN server, but it was not reached: {} ({})', '有 TURN 服务器，但无法连接：{}（{}）'], WITHOUT_ANSWER[1]],
+};
+const REFUSED = [['There was a TURN server, but it gave no relay: {} ({})', '有 TURN 服务器，但它没有提供中继：{}（{}）'], TRY_AGAIN];
+
+/** Returns what to say of TURN servers where no path works. turn is what became of them (turn.js). */
+function ofRelays({ hasStun, urls, gaveRelay, errors }) {
+  const known = urls.join(', ');
+  if (known === '') return [...hasStun ? [] : [inLanguage(WITHOUT_STUN)], inLanguage(WITHOUT_TURN)];
+  if (gaveRelay) return WITH_RELAY.map((pair) => inLanguage(pair));
+  if (errors.length === 0) return [inLanguage(WITHOUT_ANSWER[0], known), inLanguage(WITHOUT_ANSWER[1])];
+  return errors.flatMap(({ code, text, urls: those }) => {
+    const [what, todo] = REFUSALS[code] ?? REFUSED;
+    return [inLanguage(what, those.join(', '), `${code} ${text}`.trim()), inLanguage(todo)];
+  });
+}
+
 const UNKNOWN = [['That did not work', '未能连接'], [TRY_AGAIN]];
 
-/** Returns {title, text, todo} for an error of a call. met says whether the two sides knew each other by then. */
-export function adviceFor(error, met) {
+/** Returns {title, text, todo} for an error of a call. met says whether the two sides knew each other by then, turn what became of TURN servers. */
+export function adviceFor(error, met, turn) {
   const code = error.code === 'Timeout' && met ? 'IceFailed' : error.code;
   const known = Object.hasOwn(ADVICE, code ?? '');
   const [title, todo] = known ? ADVICE[code] : UNKNOWN;
   const text = error.msg ? meaningOf(error.msg) : known ? '' : error.message;
-  return { title: inLanguage(title), text, todo: todo.map(inLanguage) };
+  const relays = code === 'IceFailed' ? ofRelays(turn) : [];
+  return { title: inLanguage(title), text, todo: [...relays, ...todo.map((pair) => inLanguage(pair))] };
 }

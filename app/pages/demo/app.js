@@ -106,7 +106,7 @@ async function begin(next) {
   } catch (error) {
     if (call !== current) return;
     call = undefined;
-    refused(error, current.met);
+    refused(error, current);
   }
 }
 
@@ -160,6 +160,7 @@ function follow(current) {
     if (lane === 'signaling' && state === 'waiting' && phase === 'joining') alone = setTimeout(() => enter('alone', 'waiting'), ALONE_AFTER);
     if (lane === 'connection' && phase === 'talking') say(state === 'disconnected' ? 'interrupted' : 'connected');
   });
+  on('path', ({ path }) => progress.path(path));
   on('mark', ({ name, at }) => progress.mark(name, at));
   on('signal', (message) => traffic.signal(message));
   on('request', (request) => traffic.request(request));
@@ -193,12 +194,12 @@ function leftBy(title) {
 }
 
 /** The call did not come about. */
-function refused(error, met) {
+function refused(error, { met, turn }) {
   if (error.code === 'NotAuthenticated') return askToken();
   if (error.code === 'Sealed') return askSecret();
   stop();
   progress.state('signaling', 'failed');
-  showEnding({ ...adviceFor(error, met), again: 'tryAgain', isAlert: true });
+  showEnding({ ...adviceFor(error, met, turn), again: 'tryAgain', isAlert: true });
   return enter('failed', 'over');
 }
 
@@ -206,6 +207,7 @@ function stop() {
   clearTimeout(alone);
   call?.end();
   call = undefined;
+  progress.path(undefined);
   stage.turnOff();
   stage.clear();
 }
@@ -216,9 +218,16 @@ function showEnding({ title, text, todo, again, isAlert }) {
   $('ending-title').textContent = title;
   $('ending-text').textContent = text;
   $('ending-text').hidden = text === '';
-  $('ending-advice').replaceChildren(...todo.map((advice) => element('li', '', advice)));
+  $('ending-advice').replaceChildren(...todo.map(adviceRow));
   $('ending-advice').hidden = todo.length === 0;
   $('again').textContent = t(again);
+}
+
+/** A flag breaks nowhere. */
+function adviceRow(advice) {
+  const row = document.createElement('li');
+  row.append(...advice.split(/(--[\w-]+)/).map((part) => (part.startsWith('--') ? element('code', '', part) : part)));
+  return row;
 }
 
 // ─── What is asked for ────────────────────────────────────────────────────────────────────────────────────────────────

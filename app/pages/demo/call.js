@@ -1,6 +1,8 @@
 // One call: a peer connection, connected with the browser client. It knows no DOM; what happens it dispatches as events.
 
-import { connect, deriveSecret } from '../client/signal.js';
+import { connect, deriveSecret, Session } from '../client/signal.js';
+import { TYPES, pathOf } from './path.js';
+import { TurnServers, isTurn } from './turn.js';
 
 /** The number of a data channel that both pages open by themselves. Those that are announced count from 0. */
 const ASIDE = 100;
@@ -11,12 +13,19 @@ const PROTOCOL = 'signal-server page';
 /** How long a side that leaves waits for the other one to hear of it, in ms. */
 const FAREWELL = 500;
 
+/** How often TURN servers are asked for anew, in ms, while the page waits: credentials end. The client asks the server only when it is time to. */
+const REFRESH = 60_000;
+
+/** How long after a change the path is looked for, in ms: for 50 ms Chromium repeats the statistics that it has told before. */
+const SETTLED = 100;
+
 /**
  * Events, all with the milliseconds since the call began as detail.at:
  *   state     {lane, state, error}: signaling, ice or connection has changed
  *   mark      {name}: something worth measuring has happened
  *   signal    {direction, type, text, sealed, error}: a signaling message has passed
  *   request   {method, path, waits, status, msg, took}: the server has answered, or (status 0) has not
+ *   path      {path}: the connection goes by this path (path.js), or by another one than before
  *   track     {stream}: what the other side shows, once it does
  *   camera    {on}: the other side has turned its camera on or off
  *   open      there is a channel for text
@@ -40,12 +49,19 @@ export class Call extends EventTarget {
   #ended = false;
   #described = new Set(); // offer, answer
   #negotiation; // a promise
+  #looks = 0; // for the path: a later one counts
+  #toldType; // of this side's candidate
+  #theirType; // of the other side's, as it says
+
+  /** What became of the TURN servers on this side. */
+  turn;
 
   /** options: url, key, role, stun, secret, token, events, stream (of the camera, if it is on). */
   constructor(options) {
     super();
     this.#options = options;
-    this.#pc = new RTCPeerConnection({ iceServers: options.stun ? [{ urls: options.stun }] : [], bundlePolicy: 'max-bundle' });
+    this.#pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
+    this.turn = new TurnServers(this.#pc);
     this.#watch();
     for (const kind of ['audio', 'video']) this.#pc.addTransceiver(kind);
     this.show(options.stream);
@@ -56,10 +72,10 @@ export class Call extends EventTarget {
       this.#use(channel);
       if (channel.protocol !== PROTOCOL) return;
       this.#isWithPage = true;
-      this.#tellCamera();
+      this.#greet();
     });
     this.#aside = this.#pc.createDataChannel('page', { negotiated: true, id: ASIDE });
-    this.#aside.addEventListener('open', () => this.#tellCamera());
+    this.#aside.addEventListener('open', () => this.#greet());
     this.#aside.addEventListener('message', ({ data }) => this.#hear(data));
   }
 
@@ -79,15 +95,21 @@ export class Call extends EventTarget {
   async settled() { await this.#negotiation?.catch(() => {}); }
 
   async #negotiate() {
-    const { url, key, role, secret, token, events } = this.#options;
+    const { url, key, role, secret, token, events, stun } = this.#options;
+    let refresh;
     this.#mark('key');
     try {
+      if (stun) {
+        await this.#takeServers();
+        refresh = setInterval(() => this.#takeServers().catch(() => {}), REFRESH); // pc may be closed by then
+      }
       const shared = secret ? await deriveSecret(secret, key) : undefined;
       if (shared) this.#mark('secret');
       await connect(this.#pc, {
         url, key, role, token, events,
         timeout: Infinity, // the link is good for as long as the page is open
         secret: shared,
+        ice: !stun,
         signal: this.#stop.signal,
         fetch: (...request) => this.#fetch(...request),
         onState: (state, error) => this.#tell('state', { lane: 'signaling', state, error }),
@@ -97,7 +119,19 @@ export class Call extends EventTarget {
     } catch (error) {
       this.end();
       throw error;
+    } finally {
+      clearInterval(refresh);
     }
+  }
+
+  /** Asks a STUN server that a person names in place of the server's. Its TURN servers stay. */
+  async #takeServers() {
+    const { stun, url, key, token } = this.#options;
+    const session = new Session({ url, key, role: 'offer', token, fetch: (...request) => this.#fetch(...request) });
+    const { iceServers: had = [], ...configuration } = this.#pc.getConfiguration();
+    const theirs = await session.iceServers({ signal: this.#stop.signal }).catch(() => had); // what is wrong connect finds out, too
+    const turns = theirs.filter(({ urls }) => [urls].flat().some(isTurn));
+    this.#pc.setConfiguration({ ...configuration, iceServers: [{ urls: stun }, ...turns] });
   }
 
   /** Sends text, and reports whether that was possible. */
@@ -144,10 +178,12 @@ export class Call extends EventTarget {
     pc.addEventListener('iceconnectionstatechange', () => {
       this.#tell('state', { lane: 'ice', state: pc.iceConnectionState });
       if (['connected', 'completed'].includes(pc.iceConnectionState)) this.#mark('ice');
+      this.#lookForPath();
     });
     pc.addEventListener('connectionstatechange', () => {
       this.#tell('state', { lane: 'connection', state: pc.connectionState });
       if (pc.connectionState === 'connected') this.#mark('connected');
+      this.#lookForPath();
       if (pc.connectionState === 'failed') this.#over(false);
     });
     pc.addEventListener('track', ({ track, transceiver }) => {
@@ -158,9 +194,36 @@ export class Call extends EventTarget {
     });
   }
 
+  /** Tells by which path the connection goes. Where the browser says so, it is looked at again when there is a better one. */
+  #lookForPath = async () => {
+    const pc = this.#pc;
+    const mine = ++this.#looks;
+    pc.sctp?.transport.iceTransport?.addEventListener('selectedcandidatepairchange', this.#lookForPath); // once, however often
+    await new Promise((resolve) => setTimeout(resolve, SETTLED));
+    if (mine !== this.#looks || this.#ended) return;
+    const stats = await pc.getStats().catch(() => new Map()); // it may be closed by now
+    const path = pathOf(stats, this.#theirType);
+    if (!path || mine !== this.#looks || this.#ended) return;
+    this.#tell('path', { path });
+    this.#tellType(path.types[0]);
+  };
+
+  /** The other side may not know by what it is reached. */
+  #tellType(type) {
+    if (!this.#isWithPage || this.#aside.readyState !== 'open' || type === this.#toldType) return;
+    this.#aside.send(`candidate ${type}`);
+    this.#toldType = type;
+  }
+
   #fillPlace({ sender, receiver }) {
     const track = this.#stream?.getTracks().find(({ kind }) => kind === receiver.track.kind);
     sender.replaceTrack(track ?? null).catch(() => {}); // the connection was closed meanwhile
+  }
+
+  /** The other side can be told now. */
+  #greet() {
+    this.#tellCamera();
+    this.#lookForPath();
   }
 
   #tellCamera() {
@@ -175,6 +238,10 @@ export class Call extends EventTarget {
       this.#pc.close();
     }
     if (said === 'camera on' || said === 'camera off') this.#tell('camera', { on: said === 'camera on' });
+    const type = TYPES.find((one) => said === `candidate ${one}`);
+    if (!type) return;
+    this.#theirType = type;
+    this.#lookForPath();
   }
 
   #use(channel) {

@@ -8,13 +8,16 @@ const TAGS = ['en', 'zh-Hans'];
 const asked = new URLSearchParams(location.search).get('lang') ?? navigator.language;
 const chosen = asked.toLowerCase().startsWith('zh') ? 1 : 0;
 
-/** Returns the one of a pair of texts that the page speaks. */
-export const inLanguage = (pair) => pair[chosen];
+/** Returns the one of a pair of texts that the page speaks, with a value in place of each {}. */
+export function inLanguage(pair, ...values) {
+  const left = values.values();
+  return pair[chosen].replaceAll('{}', () => left.next().value ?? '');
+}
 
-/** Returns a text of the table. */
-export function t(name, value = '') {
+/** Returns a text of the table, with a value in place of each {}. */
+export function t(name, ...values) {
   if (!Object.hasOwn(TEXTS, name)) throw new Error(`the table has no text ${name}`);
-  return inLanguage(TEXTS[name]).replace('{}', () => value);
+  return inLanguage(TEXTS[name], ...values);
 }
 
 /** Puts the texts where the page names them, and shows it. */

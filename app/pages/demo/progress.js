@@ -25,20 +25,40 @@ const NAMES = {
   'answer received': 'stepAnswerGot', ice: 'stepIce', connected: 'stepConnected', open: 'stepOpen',
 };
 
+/** How the kinds of path (path.js) are told, by the names of their texts: in full and, where it is known, in short. */
+const PATHS = {
+  local: ['pathLocal', 'direct'], direct: ['pathDirect', 'direct'], nat: ['pathNat', 'direct'], relay: ['pathRelayTheirs', 'relayed'],
+  unknown: ['pathUnknown'],
+};
+
 const SVG = 'http://www.w3.org/2000/svg';
 
 export class Progress {
   #steps;
+  #ice; // its state, if there is one
+  #path; // as path.js has it, if one is known
 
   constructor() { this.reset(); }
 
   reset() {
     this.#steps = new Steps();
+    this.#ice = this.#path = undefined;
     for (const lane of Object.keys(STATES)) this.#show(lane, 'idle', 'idle');
-    $('marks').hidden = $('together').hidden = true;
+    $('path').hidden = $('marks').hidden = $('together').hidden = true;
   }
 
-  state(lane, state) { this.#show(lane, ...STATES[lane][state]); }
+  state(lane, state) {
+    this.#show(lane, ...STATES[lane][state]);
+    if (lane !== 'ice') return;
+    this.#ice = state;
+    this.#showPath(STATES.ice[state][1] === 'good');
+  }
+
+  /** Tells of this path, as long as it works; of none if there is no call. */
+  path(path) {
+    this.#path = path;
+    if (this.#ice) this.state('ice', this.#ice);
+  }
 
   mark(name, at) {
     this.#steps.mark(name, at);
@@ -55,6 +75,17 @@ export class Progress {
     const row = $('progress').querySelector(`[data-lane=${lane}]`);
     row.dataset.kind = kind;
     row.querySelector('dd').textContent = t(told);
+  }
+
+  /** Says which path it is in place of that there is one. */
+  #showPath(works) {
+    const { kind, over, types = [] } = works && this.#path || {};
+    const [full, short] = PATHS[kind] ?? [];
+    $('path').hidden = !short;
+    $('path').textContent = short ? t(short) : '';
+    if (!full) return;
+    const told = [...new Set(types)].join(', ');
+    $('progress').querySelector('[data-lane=ice] dd').textContent = over ? t('pathRelay', over.toUpperCase(), told) : t(full, told);
   }
 }
 
