@@ -24,6 +24,7 @@ func TestMain(m *testing.M) {
 func TestGroups(t *testing.T) {
 	tiny := size{
 		rounds: 1, requests: 1, handshakes: 2 * atOnce, dials: atOnce, sessions: 500, connections: 50, quiet: 40, handoffs: 1, churn: 11_000, operations: 1,
+		relaying: 50 * time.Millisecond, connects: 1,
 	}
 	b, err := prepare(t.Context(), tiny, "../..", "../..")
 	if err != nil {

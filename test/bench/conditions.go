@@ -27,6 +27,9 @@ func (b *bench) conditions(took time.Duration) string {
 	if redisInstalled() {
 		text += ", Redis " + redisVersion()
 	}
+	if coturnInstalled() {
+		text += ", coturn " + coturnVersion()
+	}
 	text += fmt.Sprintf(". Each server was a process of its own on one core, the load ran on the other; the candidates took turns "+
 		"in %d rounds, with a new process each. The load checked %d answers: none was lost, doubled, mixed up or wrong.",
 		b.size.rounds, b.faults.checked.Load())

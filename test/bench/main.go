@@ -1,8 +1,8 @@
 // Command bench measures this server beside others, side by side in one run on one machine, and writes docs/benchmarks.md and
 // docs/benchmarks.svg. It is for Linux, and is run by hand:
 //
-//	go -C test/bench run . [-rounds 10] [-only requests,handshakes,arriving,memory,waiting,idle,tls,leaving,handoff,calls,inprocess,redis]
-//	go -C test/bench run . -against DIR [-only versions,twice,rung,paused]
+//	go -C test/bench run . [-rounds 10] [-only requests,handshakes,arriving,memory,waiting,idle,tls,leaving,handoff,calls,inprocess,redis,relays]
+//	go -C test/bench run . -against DIR [-only versions,twice,rung,paused,relayed]
 //	                                         this version and that of another checkout, in turns: five minutes
 //
 //	one core: a server, a process of its own          another core: this process
@@ -37,12 +37,14 @@ type size struct {
 	handshakes  int // per candidate and round
 	dials       int // connections made, per candidate and round
 	peerServer  bool
-	sessions    int // alive at once, for the memory of one
-	connections int // waiting at once
-	quiet       int // connections on which nothing happens, for the memory of one
-	handoffs    int // per round
-	churn       int // sessions
-	operations  int // in process, per candidate and round
+	sessions    int           // alive at once, for the memory of one
+	connections int           // waiting at once
+	quiet       int           // connections on which nothing happens, for the memory of one
+	handoffs    int           // per round
+	churn       int           // sessions
+	operations  int           // in process, per candidate and round
+	relaying    time.Duration // that packets are relayed at each pace, per candidate and round
+	connects    int           // of WebRTC peers, of each kind per round
 }
 
 // bench is one run: what all measurements share. A measurement is a function that takes it, starts candidates, lets them take turns, and
@@ -97,6 +99,7 @@ var groups = []group{
 	{"calls", measureCalls},
 	{"inprocess", measureInprocess},
 	{"redis", measureRedis},
+	{"relays", measureRelays},
 }
 
 // versionGroups compare two versions.
@@ -105,6 +108,7 @@ var versionGroups = []group{
 	{"twice", measureTwice},
 	{"rung", measureRung},
 	{"paused", measurePaused},
+	{"relayed", measureRelayed},
 }
 
 func main() {
@@ -123,6 +127,8 @@ func main() {
 	flag.IntVar(&s.handoffs, "handoffs", 2_000, "hand-offs per round")
 	flag.IntVar(&s.churn, "churn", 1_000_000, "sessions that come and go, 100 or more")
 	flag.IntVar(&s.operations, "operations", 400_000, "requests in process, per candidate and round")
+	flag.DurationVar(&s.relaying, "relaying", 2*time.Second, "time for which packets are relayed at each pace, per candidate and round")
+	flag.IntVar(&s.connects, "connects", 20, "connections of WebRTC peers, of each kind per round")
 	only := flag.String("only", "", "groups to run, separated by commas; nothing is written then")
 	root := flag.String("root", "../..", "directory of the signaling server's source")
 	against := flag.String("against", "", "directory of another version's source: measure both and nothing else; nothing is written then")

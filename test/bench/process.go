@@ -24,6 +24,7 @@ type candidate struct {
 	env  []string
 
 	admin      string // host:port of its listener for operators, if it has one
+	turn       string // host:port of its TURN server, if that is another than its own
 	besideLoad bool   // it runs on the load's core, because a measured server needs it and has the other core
 }
 

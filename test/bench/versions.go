@@ -16,7 +16,7 @@ func measureVersions(ctx context.Context, b *bench) error {
 		columns: []string{"", "this, µs", "the other, µs", "ratio", "this, per second", "the other, per second"},
 	}
 	measure := func(name string, place int, one func(candidate) (expense, error)) error {
-		b.progress.rowBegins(name, place, len(kinds)+len(versionFlows))
+		b.progress.rowBegins(name, place, len(kinds)+len(versionFlows)+1)
 		var cpu, rate [len(candidates)]series
 		err := b.turns(ctx, len(candidates), func(c int) error {
 			e, err := one(candidates[c])
@@ -45,6 +45,39 @@ func measureVersions(ctx context.Context, b *bench) error {
 			return err
 		}
 	}
+	b.report.add(t)
+	return atStart(ctx, b, candidates[:])
+}
+
+// atStart measures what both versions take before anybody has come: what is new in one and turned off must not show.
+func atStart(ctx context.Context, b *bench, candidates []candidate) error {
+	mib := make([]series, len(candidates))
+	b.progress.rowBegins("memory at start", len(kinds)+len(versionFlows)+1, len(kinds)+len(versionFlows)+1)
+	err := b.turnsOf(ctx, b.few(), len(candidates), func(i int) error {
+		p, err := b.start(ctx, candidates[i])
+		if err != nil {
+			return err
+		}
+		defer p.stop()
+		if err := p.settle(ctx); err != nil {
+			return err
+		}
+		rss, err := p.rss()
+		mib[i] = append(mib[i], float64(rss)/(1<<20))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	t := table{
+		title:   "Memory at start",
+		text:    "RSS of a process that nobody has asked anything yet, with default settings.",
+		columns: []string{"", "MiB"},
+	}
+	for i, c := range candidates {
+		t.add(c.name, mib[i].span(2))
+	}
+	t.add("this ÷ the other", mib[0].over(mib[1]).span(3))
 	b.report.add(t)
 	return nil
 }
