@@ -143,6 +143,17 @@ const well = `load 1m
   signal_refusals_total{job="signal-server",instance="a",reason="authentication"} 0+6x30
   signal_sessions_opened_total{job="signal-server",instance="a"} 0+100x30
   signal_sessions_completed_total{job="signal-server",instance="a"} 0+90x30
+  signal_turn_allocations{job="signal-server",instance="a"} 100x30
+  signal_turn_allocations_limit{job="signal-server",instance="a"} 2000x30
+  signal_turn_allocations_total{job="signal-server",instance="a",result="created"} 0+100x30
+  signal_turn_allocations_total{job="signal-server",instance="a",result="unauthorized"} 0+10x30
+  signal_turn_allocations_total{job="signal-server",instance="a",result="quota"} 0+5x30
+  signal_turn_allocations_total{job="signal-server",instance="a",result="no_port"} 0x30
+  signal_turn_packets_dropped_total{job="signal-server",instance="a",reason="rate"} 0+600x30
+  signal_turn_packets_dropped_total{job="signal-server",instance="a",reason="peer"} 0+60000x30
+  signal_turn_packets_dropped_total{job="signal-server",instance="a",reason="overrun"} 3x30
+  signal_ice_requests_total{job="signal-server",instance="a",result="servers"} 0+100x30
+  signal_ice_requests_total{job="signal-server",instance="a",result="refused"} 0+5x30
   signal_store_calls_total{job="signal-server",instance="a"} 0+1000x30
   signal_store_errors_total{job="signal-server",instance="a"} 0+1x30
   signal_request_seconds_bucket{job="signal-server",instance="a",route="r",le="0.003"} 0+100x30
@@ -155,21 +166,26 @@ const well = `load 1m
 
 // ill has, for each alert, the series of a server that is ill, with the values that differ from those of well.
 var ill = map[string][][2]string{
-	"SignalServerDown":             {{`up{`, "1x10 0x19"}},
-	"SignalServerRestarts":         {{`process_start_time_seconds{`, "1x17 2x3 3x3 4x4"}},
-	"SignalServerNotReady":         {{`signal_ready{`, "1x10 0x19"}},
-	"SignalServerFull":             {{`reason="memory"`, "3x20 4+1x8"}},
-	"SignalServerFilling":          {{`signal_store_bytes{`, "81x30"}},
-	"SignalServerBug":              {{`signal_panics_total{`, "3x25 4x4"}},
-	"SignalServerFewComplete":      {{`signal_sessions_completed_total{`, "0+40x30"}},
-	"SignalServerSlow":             {{`signal_request_seconds_bucket{job="signal-server",instance="a",route="r",le="0.003"`, "0+98x30"}},
-	"SignalServerStoreFails":       {{`signal_store_errors_total{`, "0+20x30"}},
-	"SignalServerStoreSlow":        {{`signal_store_call_seconds_bucket{job="signal-server",instance="a",le="0.003"`, "0+98x30"}},
-	"SignalServerOutOfDescriptors": {{`process_open_fds{`, "910x30"}},
-	"SignalServerTurnsAway":        {{`reason="full"`, "0+1x30"}},
-	"SignalServerGuessing":         {{`reason="blocked"`, "0+100x30"}},
-	"SignalServerTokensRefused":    {{`reason="authentication"`, "0+400x30"}},
-	"SignalServerLogLost":          {{`signal_log_lines_lost_total{`, "3x25 4x4"}},
+	"SignalServerDown":               {{`up{`, "1x10 0x19"}},
+	"SignalServerRestarts":           {{`process_start_time_seconds{`, "1x17 2x3 3x3 4x4"}},
+	"SignalServerNotReady":           {{`signal_ready{`, "1x10 0x19"}},
+	"SignalServerFull":               {{`reason="memory"`, "3x20 4+1x8"}},
+	"SignalServerFilling":            {{`signal_store_bytes{`, "81x30"}},
+	"SignalServerBug":                {{`signal_panics_total{`, "3x25 4x4"}},
+	"SignalServerFewComplete":        {{`signal_sessions_completed_total{`, "0+40x30"}},
+	"SignalServerSlow":               {{`signal_request_seconds_bucket{job="signal-server",instance="a",route="r",le="0.003"`, "0+98x30"}},
+	"SignalServerStoreFails":         {{`signal_store_errors_total{`, "0+20x30"}},
+	"SignalServerStoreSlow":          {{`signal_store_call_seconds_bucket{job="signal-server",instance="a",le="0.003"`, "0+98x30"}},
+	"SignalServerOutOfDescriptors":   {{`process_open_fds{`, "910x30"}},
+	"SignalServerTurnsAway":          {{`reason="full"`, "0+1x30"}},
+	"SignalServerGuessing":           {{`reason="blocked"`, "0+100x30"}},
+	"SignalServerTokensRefused":      {{`reason="authentication"`, "0+400x30"}},
+	"SignalServerRelaysFilling":      {{`signal_turn_allocations{`, "1700x30"}},
+	"SignalServerRelaysRefused":      {{`result="quota"`, "0+30x30"}},
+	"SignalServerRelaysUnauthorized": {{`result="unauthorized"`, "0+200x30"}},
+	"SignalServerRelaysDrop":         {{`signal_turn_packets_dropped_total{job="signal-server",instance="a",reason="rate"`, "0+12000x30"}},
+	"SignalServerICERefused":         {{`result="refused"`, "0+30x30"}},
+	"SignalServerLogLost":            {{`signal_log_lines_lost_total{`, "3x25 4x4"}},
 }
 
 // further has the other ways in which a server can be ill, for the alerts that know several.
@@ -177,6 +193,8 @@ var further = map[string][2]string{
 	"SignalServerBug":              {`status="500"`, "0x25 1x4"},
 	"SignalServerOutOfDescriptors": {`signal_accept_errors_total{`, "3x25 4x4"},
 	"SignalServerTurnsAway":        {`reason="waits"`, "0+1x30"},
+	"SignalServerRelaysRefused":    {`result="no_port"`, "0+30x30"},
+	"SignalServerRelaysDrop":       {`reason="overrun"`, "0+12000x30"},
 }
 
 // TestAlertsFire asks Prometheus itself. A server that is well fires no alert; each that is ill fires its own alert, and no other.

@@ -72,7 +72,7 @@ func TestPackage(t *testing.T) {
 	if env == nil || env.Type != files.TypeConfigNoReplace || env.FileInfo.Mode != 0o640 {
 		t.Errorf("the environment file: got %+v, want it kept at an upgrade, and not for all to read: --store may have a password", env)
 	}
-	for _, page := range []string{"docs/operations.md", "deploy/prometheus/alerts.yaml", "deploy/grafana/signal-server.json"} {
+	for _, page := range []string{"docs/operations.md", "deploy/prometheus/alerts.yaml", "deploy/grafana/signal-server.json", "deploy/coturn/turnserver.conf", "deploy/eturnal/eturnal.yml"} {
 		if name := "/usr/share/doc/signal-server/" + page; installed[name] == nil {
 			t.Errorf("got no %s in the package, want all that docs/operations.md needs", name)
 		}

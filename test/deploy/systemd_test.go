@@ -129,7 +129,7 @@ func TestEnvironmentFile(t *testing.T) {
 	if out, err := exec.Command(program(t), "token", "--file", tokens, "alice").CombinedOutput(); err != nil {
 		t.Fatalf("token: got %v\n%s", err, out)
 	}
-	for name, content := range map[string]string{"store": "redis://user:password@10.0.0.1:6379/0\n", "resumption": strings.Repeat("x", 32) + "\n"} {
+	for name, content := range map[string]string{"store": "redis://user:password@10.0.0.1:6379/0\n", "resumption": strings.Repeat("x", 32) + "\n", "turn": strings.Repeat("x", 64) + "\n"} {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
