@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"signal-server/test/need"
 	"signal-server/test/port"
 )
 
@@ -17,20 +18,15 @@ import (
 // with what the page shows.
 func TestOperations(t *testing.T) {
 	t.Parallel()
-	for _, program := range []string{"curl", "openssl", "prometheus", "promtool"} {
-		if _, err := exec.LookPath(program); err != nil {
-			if os.Getenv("CI") == "true" {
-				t.Fatal(err)
-			}
-			t.Skip(err)
-		}
-	}
+	need.Programs(t, "curl", "openssl", "prometheus", "promtool", "turnserver", "turnutils_uclient")
 	const mark = "-- end of a step --"
 	folder := t.TempDir()
-	api, admin, prometheus := port.Hold(t), port.Hold(t), port.Hold(t)
+	api, admin, prometheus, turn := port.Hold(t), port.Hold(t), port.Hold(t), port.Hold(t)
 	places := strings.NewReplacer("127.0.0.1:8443", api, "localhost:8443", "localhost:"+port.Of(api), "127.0.0.1:9090", admin, "127.0.0.1:9091", prometheus,
+		"127.0.0.1:8080", api, "127.0.0.1:3478", turn, "-port 3478", "-port "+port.Of(turn), "-p 3478", "-p "+port.Of(turn),
 		"scrape_interval: 15s", "scrape_interval: 1s") // a person waits longer
 	copied(t, "deploy/prometheus", folder, places)
+	copied(t, "deploy/coturn", folder, places)
 
 	var script strings.Builder
 	script.WriteString("export SIGNAL_ADMIN=" + admin + "\ntrap 'kill $(jobs -p) 2>/dev/null' EXIT\n")
@@ -41,7 +37,7 @@ func TestOperations(t *testing.T) {
 			command = fmt.Sprintf("cp '%s' signal-server", binary)
 		}
 		fmt.Fprintf(&script, "%s\necho '%s'\n", places.Replace(command), mark)
-		wants = append(wants, s)
+		wants = append(wants, step{s.command, places.Replace(s.output)})
 	}
 	shell := exec.CommandContext(t.Context(), "bash", "-c", script.String())
 	shell.Dir = folder
@@ -73,7 +69,11 @@ func TestOperationsAsRoot(t *testing.T) {
 	var script strings.Builder
 	script.WriteString(`set -e
 for called in apt systemctl docker editor; do eval "$called() { echo $called \"\$@\"; }"; done
-install() { command install "${@/#signal-server/$(id -gn)}"; }
+install() { # no such groups are here
+	local all=() a
+	for a; do [[ $a == signal-server || $a == turnserver ]] && a=$(id -gn); all+=("$a"); done
+	command install "${all[@]}"
+}
 signal-server() { "$BINARY" "$@" >/dev/null; }
 ln -s "$HERE/deploy" deploy
 touch cert.pem key.pem
@@ -110,6 +110,8 @@ mkdir -p etc/prometheus etc/grafana etc/default etc/signal-server
 	for name, want := range map[string]string{ // what each file must have in it
 		"etc/signal-server/tokens":                                "alice",
 		"etc/signal-server/key.pem":                               "",
+		"etc/turnserver.conf":                                     "\nstatic-auth-secret=",
+		"etc/signal-server/turn":                                  "",
 		"etc/prometheus/prometheus.yml":                           "rule_files: [alerts.yaml]",
 		"etc/prometheus/alerts.yaml":                              "SignalServerDown",
 		"etc/default/prometheus":                                  `ARGS="--web.listen-address=127.0.0.1:9091"`,
