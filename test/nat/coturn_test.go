@@ -9,6 +9,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/pion/stun/v4"
 
 	"signal-server/test/need"
 	"signal-server/test/port"
@@ -62,22 +65,8 @@ func TestCoturnTakesOurCredentials(t *testing.T) {
 	t.Parallel()
 	need.Programs(t, "turnserver")
 	address := port.Hold(t)
-	dir := t.TempDir()
-	coturn := launch(t, nil, exec.Command("turnserver", "-n", "--no-cli", "--listening-ip=127.0.0.1", "--relay-ip=127.0.0.1", "--listening-port="+port.Of(address),
-		"--use-auth-secret", "--static-auth-secret="+secret, "--realm=r", "--allow-loopback-peers", "--no-tls", "--no-dtls", "--log-file=stdout",
-		"--pidfile="+filepath.Join(dir, "pid"), "--userdb="+filepath.Join(dir, "db")), func(string) {})
-	until.Nil(t, patience, func() error {
-		select {
-		case err := <-coturn.ended:
-			t.Fatalf("turnserver: %v", err)
-		default:
-		}
-		conn, err := net.Dial("tcp", address)
-		if err == nil {
-			conn.Close()
-		}
-		return err
-	})
+	startCoturn(t, nil, nil, []string{address}, "-n", "--no-cli", "--listening-ip=127.0.0.1", "--relay-ip=127.0.0.1", "--listening-port="+port.Of(address),
+		"--use-auth-secret", "--static-auth-secret="+secret, "--realm=r", "--allow-loopback-peers", "--no-tls", "--no-dtls")
 	s := serve(t, nil, "--ice-servers=stun:"+address+",turn:"+address+"?transport=udp", "--ice-secret-file="+write(t, "secret", secret+"\n"))
 	at := s.relays(t)
 	if at.udp != address {
@@ -91,4 +80,48 @@ func TestCoturnTakesOurCredentials(t *testing.T) {
 	if _, err := client(t, nil, at.udp, wrong).Allocate(); err == nil || !strings.Contains(fmt.Sprint(err), "401") {
 		t.Errorf("with a wrong password: got %v, want 401", err)
 	}
+}
+
+// startCoturn starts coturn in the room, and returns when it answers at these addresses over UDP, and takes connections, for who asks from another room. Files that
+// it would share with others are its own.
+func startCoturn(t testing.TB, in, from *room, addresses []string, args ...string) {
+	t.Helper()
+	dir := t.TempDir()
+	args = append(args, "--pidfile="+filepath.Join(dir, "pid"), "--userdb="+filepath.Join(dir, "db"), "--log-file=stdout")
+	coturn := launch(t, in, exec.Command("turnserver", args...), func(string) {})
+	until.Nil(t, patience, func() error {
+		select {
+		case err := <-coturn.ended:
+			t.Fatalf("turnserver: %v", err)
+		default:
+		}
+		for _, address := range addresses {
+			if err := answers(t, from, address); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// answers reports whether a server takes connections at the address and, unless they are for TLS, answers over UDP.
+func answers(t testing.TB, from *room, address string) error {
+	conn, err := from.dialContext(t.Context(), "tcp", address)
+	if err != nil {
+		return err
+	}
+	conn.Close()
+	if port.Of(address) == "5349" {
+		return nil
+	}
+	if conn, err = from.dialContext(t.Context(), "udp", address); err != nil {
+		return err
+	}
+	defer conn.Close()
+	if _, err := conn.Write(stun.MustBuild(stun.TransactionID, stun.BindingRequest).Raw); err != nil {
+		return err
+	}
+	conn.SetReadDeadline(time.Now().Add(patience / 60))
+	_, err = conn.Read(make([]byte, 2000))
+	return err
 }

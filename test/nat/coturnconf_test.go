@@ -5,8 +5,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"testing"
 	"time"
@@ -15,7 +13,6 @@ import (
 	"github.com/pion/turn/v5"
 
 	"signal-server/test/need"
-	"signal-server/test/until"
 )
 
 // Addresses of these rooms that are nothing special: those of other tests are refused by coturn as it is configured.
@@ -48,25 +45,6 @@ func configureCoturn(t testing.TB, edits ...string) (path string) {
 	return write(t, "turnserver.conf", config+"static-auth-secret="+secret+"\n")
 }
 
-// startCoturn starts coturn in the room by that configuration alone, and returns when it listens. Files that it would share with others are its own.
-func startCoturn(t testing.TB, in *room, config, address string, from *room) {
-	t.Helper()
-	dir := t.TempDir()
-	coturn := launch(t, in, exec.Command("turnserver", "-c", config, "--pidfile="+filepath.Join(dir, "pid"), "--userdb="+filepath.Join(dir, "db"), "--log-file=stdout"), func(string) {})
-	until.Nil(t, patience, func() error {
-		select {
-		case err := <-coturn.ended:
-			t.Fatalf("turnserver: %v", err)
-		default:
-		}
-		conn, err := from.dialContext(t.Context(), "tcp", address)
-		if err == nil {
-			conn.Close()
-		}
-		return err
-	})
-}
-
 // TestCoturnAsConfigured runs coturn by the configuration in deploy/ on a machine with public addresses: it leads to public peers of both families, and to
 // no special ones.
 func TestCoturnAsConfigured(t *testing.T) {
@@ -81,7 +59,8 @@ func TestCoturnAsConfigured(t *testing.T) {
 		outside.ip(t, "address add "+address+" dev lo nodad")
 	}
 	cert := newCertificate(t, nil, net.ParseIP(coturnAt))
-	startCoturn(t, at, configureCoturn(t, `#cert=\S+`, "cert="+cert.cert, `#pkey=\S+`, "pkey="+cert.key), coturnAt+":3478", outside)
+	startCoturn(t, at, outside, []string{coturnAt + ":3478", net.JoinHostPort(coturnAt6, "3478"), coturnAt + ":5349"},
+		"-c", configureCoturn(t, `#cert=\S+`, "cert="+cert.cert, `#pkey=\S+`, "pkey="+cert.key))
 
 	var refused [3][]net.IP // by family: the first and the last of each special network
 	add := func(addr netip.Addr) {
@@ -205,7 +184,7 @@ func TestCoturnBehindNAT(t *testing.T) {
 			outside.ip(t, "route add "+coturnOutside+" via 192.0.3.1")
 			nat.translate(t, coturnOutside, private)
 			server := coturnOutside + ":3478"
-			startCoturn(t, at, configureCoturn(t, `#external-ip=\S+`, line), server, outside)
+			startCoturn(t, at, outside, []string{server}, "-c", configureCoturn(t, `#external-ip=\S+`, line))
 
 			credential := issue(t, "somebody", time.Now().Add(time.Minute))
 			c := newRaw(t, outside, server, credential)
