@@ -6,9 +6,6 @@ import (
 	"crypto/sha1" // #nosec G505 -- what TURN servers verify
 	"crypto/sha256"
 	"encoding/base64"
-	"fmt"
-	"io"
-	"os"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -45,18 +42,9 @@ func (s *Secrets) Reload() error {
 	if s.path == "" {
 		return nil
 	}
-	file, err := os.Open(s.path)
-	if err != nil {
-		return err // it names the path
-	}
-	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, secrets.MaxFile+1))
+	all, err := secrets.Read(s.path)
 	if err != nil {
 		return err
-	}
-	all, err := secrets.Parse(content)
-	if err != nil {
-		return fmt.Errorf("%s: %w", s.path, err)
 	}
 	s.all.Store(&all)
 	return nil

@@ -8,6 +8,8 @@ package secrets
 import (
 	"bytes"
 	"fmt"
+	"io"
+	"os"
 
 	"github.com/alecthomas/units"
 )
@@ -20,6 +22,23 @@ const (
 	// MaxFile bounds a file, in bytes: there is room for secrets far longer than any use.
 	MaxFile = 64 << 10
 )
+
+// Read returns the secrets of a file, as Parse does. The error names the file.
+func Read(path string) (all [][]byte, err error) {
+	file, err := os.Open(path) // #nosec G304 -- the operator names it
+	if err != nil {
+		return nil, err // it names the path
+	}
+	defer file.Close()
+	content, err := io.ReadAll(io.LimitReader(file, MaxFile+1))
+	if err != nil {
+		return nil, err
+	}
+	if all, err = Parse(content); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return all, nil
+}
 
 // Parse returns the secrets that a file holds, 1 to Max. They are parts of content. The error quotes nothing of them.
 func Parse(content []byte) (all [][]byte, err error) {
