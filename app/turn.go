@@ -33,6 +33,9 @@ func (s *settings) turnHost() string {
 	return s.Turn.Host
 }
 
+// turnFlags are what the settings are called that may not fit the machine.
+var turnFlags = map[turn.Setting]string{turn.OfListen: "--turn-listen", turn.OfTLSListen: "--turn-tls-listen", turn.OfAddresses: "--turn-address"}
+
 // openTurn opens the TURN server, if there is one.
 func (s *settings) openTurn(p parts, log *slog.Logger) (*turn.Server, error) {
 	if !s.Turn.On {
@@ -45,6 +48,9 @@ func (s *settings) openTurn(p parts, log *slog.Logger) (*turn.Server, error) {
 		shared.TLS = certificate.WithoutProtocols(p.certs.Server())
 	}
 	relay, err := turn.Open(c, shared)
+	if wrong, ok := errors.AsType[*turn.OpenError](err); ok {
+		err = fmt.Errorf("%w (%s)", err, turnFlags[wrong.Of])
+	}
 	if errors.Is(err, syscall.EADDRINUSE) {
 		err = fmt.Errorf("%w: another program listens there, or this one does for another flag; give another address", err)
 	}

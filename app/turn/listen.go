@@ -3,7 +3,6 @@ package turn
 import (
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -21,17 +20,17 @@ type listener struct {
 // the one that was asked.
 func (s *Server) open(config *tls.Config) error {
 	for _, listened := range []struct {
-		flag string
+		of   Setting
 		list []string
 		tls  *tls.Config
-	}{{"--turn-listen", s.config.Listen, nil}, {"--turn-tls-listen", s.config.TLSListen, config}} {
+	}{{OfListen, s.config.Listen, nil}, {OfTLSListen, s.config.TLSListen, config}} {
 		for _, text := range listened.list {
 			host, port, err := splitHostPort(text)
-			if err != nil {
-				return fmt.Errorf("%s %w", listened.flag, err)
+			if err == nil {
+				err = s.listenAt(host, port, listened.tls)
 			}
-			if err := s.listenAt(host, port, listened.tls); err != nil {
-				return fmt.Errorf("%w (%s)", err, listened.flag)
+			if err != nil {
+				return &OpenError{listened.of, err}
 			}
 		}
 	}

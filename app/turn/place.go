@@ -40,7 +40,7 @@ func findPlaces(c *Config) (v4, v6 *place, err error) {
 		}
 	}
 	if public == (addresses{}) {
-		return nil, nil, errors.New("this machine has no address that relays could have (--turn-address)")
+		return nil, nil, &OpenError{OfAddresses, errors.New("this machine has no address that relays could have")}
 	}
 	at := func(public netip.Addr) *place {
 		if !public.IsValid() {
@@ -56,7 +56,7 @@ func findPlaces(c *Config) (v4, v6 *place, err error) {
 		}
 		if !slices.Contains(own, p.public) {
 			if p.local = behind.of(p.public.Is6()); !p.local.IsValid() {
-				return nil, nil, fmt.Errorf("no interface has an address of the family of %v (--turn-address)", p.public)
+				return nil, nil, &OpenError{OfAddresses, fmt.Errorf("no interface has an address of the family of %v", p.public)}
 			}
 		}
 		p.ports.Ports, p.ports.at = c.Ports, p.local

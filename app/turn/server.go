@@ -62,7 +62,29 @@ type Parts struct {
 	Log     *slog.Logger
 }
 
-// Open opens the sockets of a config that Validate has passed. The caller calls Close.
+// OpenError is why Open has failed, where that is because a setting does not fit this machine.
+type OpenError struct {
+	Of  Setting
+	Err error
+}
+
+// Setting is one of those of a Config that depend on the machine.
+type Setting uint8
+
+// The settings.
+const (
+	OfListen    Setting = iota // Config.Listen
+	OfTLSListen                // Config.TLSListen
+	OfAddresses                // Config.Addresses
+)
+
+// Error implements error. It does not name the setting, which its user knows by another name.
+func (e *OpenError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the error itself.
+func (e *OpenError) Unwrap() error { return e.Err }
+
+// Open opens the sockets of a config that Validate has passed. An error of the machine is an *OpenError. The caller calls Close.
 func Open(c Config, p Parts) (*Server, error) {
 	s := &Server{
 		config: c, secrets: p.Secrets, log: p.Log, patience: usualPatience, quotas: newQuotas(&c), total: c.TotalRate.limiter(),
