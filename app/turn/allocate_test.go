@@ -17,6 +17,7 @@ import (
 	"github.com/pion/turn/v5"
 
 	"signal-server/app/iceserver"
+	"signal-server/app/turn/turntest"
 	"signal-server/test/until"
 )
 
@@ -63,8 +64,8 @@ func TestRealm(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	c := &raw{t: t, conn: conn, credential: r.secrets.Issue("u", time.Now().Add(time.Minute)), realm: "another"}
-	if code := c.ask(stun.MethodAllocate, c.udp()); code != 401 {
+	c := &turntest.Client{TB: t, Conn: conn, Credential: r.secrets.Issue("u", time.Now().Add(time.Minute)), Realm: stun.NewRealm("another")}
+	if code, _ := c.Ask(stun.MethodAllocate, turntest.OverUDP); code != 401 {
 		t.Errorf("got %d, want 401", code)
 	}
 }
@@ -198,8 +199,8 @@ func TestNothingIsLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	c := &raw{t: t, conn: conn, credential: r.secrets.Issue("u", time.Now().Add(time.Minute))}
-	if code := c.ask(stun.MethodAllocate, c.udp(), lifetime(0)); code != 508 {
+	c := &turntest.Client{TB: t, Conn: conn, Credential: r.secrets.Issue("u", time.Now().Add(time.Minute))}
+	if code, _ := c.Ask(stun.MethodAllocate, turntest.OverUDP, turntest.Lifetime(0)); code != 508 {
 		t.Errorf("a relay for no time: got %d, want 508", code)
 	}
 	if err := wantCount(r.server, 0); err != nil {
@@ -216,18 +217,18 @@ func TestEvenPort(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	c := &raw{t: t, conn: conn, credential: r.secrets.Issue("u", time.Now().Add(time.Minute))}
-	begun, made, code := time.Now(), 0, 0
+	c := &turntest.Client{TB: t, Conn: conn, Credential: r.secrets.Issue("u", time.Now().Add(time.Minute))}
+	begun, made, code := time.Now(), 0, stun.ErrorCode(0)
 	for ; made <= evenPorts; made++ {
-		reserved := []byte{byte(made) << 7} // or the next port, too
-		if code = c.ask(stun.MethodAllocate, c.udp(), attr{stun.AttrEvenPort, reserved}); code != 0 {
+		reserved := byte(made) << 7 // or the next port, too
+		var answer *stun.Message
+		if code, answer = c.Ask(stun.MethodAllocate, turntest.OverUDP, turntest.EvenPort(reserved)); code != 0 {
 			break
 		}
-		var at stun.XORMappedAddress
-		if err := at.GetFromAs(c.answer, stun.AttrXORRelayedAddress); err != nil || at.Port%2 != 0 {
-			t.Errorf("port: got %v (%v), want an even one", at, err)
+		if at := turntest.RelayedAddress(t, answer); at.Port%2 != 0 {
+			t.Errorf("port: got %v, want an even one", at)
 		}
-		if code := c.ask(stun.MethodRefresh, lifetime(0)); code != 0 {
+		if code, _ := c.Ask(stun.MethodRefresh, turntest.Lifetime(0)); code != 0 {
 			t.Fatalf("Refresh to the end: got %d, want success", code)
 		}
 	}
@@ -243,7 +244,7 @@ func TestEvenPort(t *testing.T) {
 			t.Errorf("ports from %d on: got %b, want none held", 64*i, ports)
 		}
 	}
-	if code := c.ask(stun.MethodAllocate, c.udp()); code != 0 {
+	if code, _ := c.Ask(stun.MethodAllocate, turntest.OverUDP); code != 0 {
 		t.Errorf("a relay of any port afterwards: got %d, want success", code)
 	}
 }
@@ -258,12 +259,12 @@ func TestNoTimeBehindTheSignature(t *testing.T) {
 	}
 	defer conn.Close()
 	behind := &trailing{conn, true}
-	c := &raw{t: t, conn: behind, credential: r.secrets.Issue("u", time.Now().Add(time.Minute))}
-	if code := c.ask(stun.MethodAllocate, c.udp()); code != 508 {
+	c := &turntest.Client{TB: t, Conn: behind, Credential: r.secrets.Issue("u", time.Now().Add(time.Minute))}
+	if code, _ := c.Ask(stun.MethodAllocate, turntest.OverUDP); code != 508 {
 		t.Errorf("Allocate: got %d, want 508", code)
 	}
 	behind.within = false
-	if code := c.ask(stun.MethodAllocate, c.udp()); code != 0 {
+	if code, _ := c.Ask(stun.MethodAllocate, turntest.OverUDP); code != 0 {
 		t.Errorf("Allocate, with it behind the message: got %d, want success", code)
 	}
 	if err := wantCount(r.server, 1); err != nil {
@@ -326,15 +327,15 @@ func TestTheNextRelayIsNotDeleted(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	c := &raw{t: t, conn: conn, credential: credential}
+	c := &turntest.Client{TB: t, Conn: conn, Credential: credential}
 	for range 300 {
-		if code := c.ask(stun.MethodAllocate, c.udp()); code != 0 {
+		if code, _ := c.Ask(stun.MethodAllocate, turntest.OverUDP); code != 0 {
 			t.Fatalf("Allocate: got %d, want success", code)
 		}
-		if code := c.ask(stun.MethodRefresh, lifetime(200)); code != 0 {
+		if code, _ := c.Ask(stun.MethodRefresh, turntest.Lifetime(200)); code != 0 {
 			t.Fatalf("Refresh: got %d, want success: the relay is gone", code)
 		}
-		if code := c.ask(stun.MethodRefresh, lifetime(0)); code != 0 {
+		if code, _ := c.Ask(stun.MethodRefresh, turntest.Lifetime(0)); code != 0 {
 			t.Fatalf("Refresh to the end: got %d, want success", code)
 		}
 	}

@@ -10,14 +10,16 @@ import (
 	"time"
 
 	"github.com/pion/stun/v4"
+
+	"signal-server/app/turn/turntest"
 )
 
 // withNonce is a request for a relay by a nonce of that many characters, which no server has given.
 func withNonce(t *testing.T, length int) *stun.Message {
 	t.Helper()
 	m, err := stun.Build(
-		stun.TransactionID, stun.NewType(stun.MethodAllocate, stun.ClassRequest), stun.NewSoftware("padded"), attr{stun.AttrRequestedTransport, []byte{17, 0, 0, 0}},
-		stun.NewUsername("9999999999:u"), stun.NewRealm("test"), attr{stun.AttrNonce, bytes.Repeat([]byte("z"), length)}, stun.MessageIntegrity("k"),
+		stun.TransactionID, stun.NewType(stun.MethodAllocate, stun.ClassRequest), stun.NewSoftware("padded"), turntest.OverUDP,
+		stun.NewUsername("9999999999:u"), stun.NewRealm("test"), stun.RawAttribute{Type: stun.AttrNonce, Value: bytes.Repeat([]byte("z"), length)}, stun.MessageIntegrity("k"),
 	)
 	if err != nil {
 		t.Fatal(err)
@@ -37,7 +39,7 @@ func TestLongNonces(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer conn.Close()
-				c := &raw{t: t, conn: conn}
+				c := &turntest.Client{TB: t, Conn: conn}
 				m := withNonce(t, length)
 				if _, err := conn.Write(m.Raw); err != nil {
 					t.Fatal(err)
@@ -45,7 +47,7 @@ func TestLongNonces(t *testing.T) {
 				var code stun.ErrorCodeAttribute
 				switch {
 				case want:
-					if answer := c.receive(m); answer == nil || code.GetFrom(answer) != nil || code.Code != stun.CodeStaleNonce {
+					if answer := c.Answer(m); answer == nil || code.GetFrom(answer) != nil || code.Code != stun.CodeStaleNonce {
 						t.Errorf("got %v, want %d", answer, stun.CodeStaleNonce)
 					}
 				case transport == "udp":
@@ -53,7 +55,7 @@ func TestLongNonces(t *testing.T) {
 					if _, err := conn.Write(m.Raw); err != nil {
 						t.Fatal(err)
 					}
-					wantNext(t, conn, c.send(stun.MethodBinding)) // the server handles one after the other
+					wantNext(t, conn, c.Send(stun.MethodBinding)) // the server handles one after the other
 				default:
 					conn.SetReadDeadline(time.Now().Add(soon))
 					if n, err := conn.Read(make([]byte, 2000)); n > 0 || errors.Is(err, os.ErrDeadlineExceeded) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pion/stun/v4"
 
+	"signal-server/app/turn/turntest"
 	"signal-server/test/until"
 )
 
@@ -111,7 +112,7 @@ func TestPiecesOfAMessage(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	c := &raw{t: t, conn: conn}
+	c := &turntest.Client{TB: t, Conn: conn}
 	m, err := stun.Build(stun.TransactionID, stun.BindingRequest)
 	if err != nil {
 		t.Fatal(err)
@@ -121,7 +122,7 @@ func TestPiecesOfAMessage(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if c.receive(m) == nil {
+	if c.Answer(m) == nil {
 		t.Fatal("a message in pieces: got no answer, want one")
 	}
 	other, err := stun.Build(stun.TransactionID, stun.BindingRequest)
@@ -150,8 +151,8 @@ func TestConnectionsThatAreIdle(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	c := &raw{t: t, conn: conn, credential: r.secrets.Issue("u", time.Now().Add(time.Minute))}
-	if code := c.ask(stun.MethodAllocate, c.udp()); code != 0 {
+	c := &turntest.Client{TB: t, Conn: conn, Credential: r.secrets.Issue("u", time.Now().Add(time.Minute))}
+	if code, _ := c.Ask(stun.MethodAllocate, turntest.OverUDP); code != 0 {
 		t.Fatalf("Allocate: got %d, want success", code)
 	}
 	over := time.Now().Add(3 * r.server.patience.idle)
@@ -161,7 +162,7 @@ func TestConnectionsThatAreIdle(t *testing.T) {
 		}
 		return nil
 	})
-	if code := c.ask(stun.MethodRefresh, lifetime(1)); code != 0 {
+	if code, _ := c.Ask(stun.MethodRefresh, turntest.Lifetime(1)); code != 0 {
 		t.Fatalf("Refresh of a connection with a relay: got %d, want success", code)
 	}
 	r.wantConnections(0) // its relay has ended, then it was idle
@@ -183,15 +184,15 @@ func TestWhoDoesNotReadIsCutOff(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer conn.Close()
-			c := &raw{t: t, conn: conn, credential: r.secrets.Issue("u", time.Now().Add(time.Minute))}
-			m := c.sendFirst()
-			answer := c.receive(m)
+			c := &turntest.Client{TB: t, Conn: conn, Credential: r.secrets.Issue("u", time.Now().Add(time.Minute))}
+			m := sendFirst(c)
+			answer := c.Answer(m)
 			var at stun.XORMappedAddress
 			if answer == nil || at.GetFromAs(answer, stun.AttrXORRelayedAddress) != nil {
 				t.Fatalf("Allocate: got %v, want a relay", answer)
 			}
 			peer := r.allocate(r.client("udp", "v", time.Minute))
-			if code := c.ask(stun.MethodCreatePermission, peerAddress(peer.LocalAddr())); code != 0 {
+			if code, _ := c.Ask(stun.MethodCreatePermission, turntest.PeerAt(net.UDPAddrFromAddrPort(addrPort(peer.LocalAddr())))); code != 0 {
 				t.Fatalf("CreatePermission: got %d, want success", code)
 			}
 			before := r.server.counts.plain.Load() + r.server.counts.tls.Load()
@@ -211,21 +212,11 @@ func TestWhoDoesNotReadIsCutOff(t *testing.T) {
 }
 
 // sendFirst asks for a relay, and returns the request that is signed.
-func (c *raw) sendFirst() *stun.Message {
-	c.t.Helper()
-	answer := c.receive(c.send(stun.MethodAllocate, c.udp()))
-	if answer == nil || c.nonce.GetFrom(answer) != nil {
-		c.t.Fatalf("Allocate without a credential: got %v, want a nonce", answer)
+func sendFirst(c *turntest.Client) *stun.Message {
+	c.Helper()
+	answer := c.Answer(c.Send(stun.MethodAllocate, turntest.OverUDP))
+	if answer == nil || c.Nonce.GetFrom(answer) != nil || c.Realm.GetFrom(answer) != nil {
+		c.Fatalf("Allocate without a credential: got %v, want a nonce", answer)
 	}
-	return c.send(stun.MethodAllocate, c.udp())
+	return c.Send(stun.MethodAllocate, turntest.OverUDP)
 }
-
-// peerAddress names a peer (RFC 8656, Section 18.3).
-func peerAddress(a net.Addr) stun.Setter {
-	at := addrPort(a)
-	return peerSetter{stun.XORMappedAddress{IP: at.Addr().AsSlice(), Port: int(at.Port())}}
-}
-
-type peerSetter struct{ stun.XORMappedAddress }
-
-func (p peerSetter) AddTo(m *stun.Message) error { return p.AddToAs(m, stun.AttrXORPeerAddress) }

@@ -9,6 +9,7 @@ import (
 	"github.com/pion/stun/v4"
 
 	"signal-server/app/gate/limit"
+	"signal-server/app/turn/turntest"
 )
 
 // TestNobodyIsFlooded asks more often than one network is answered that has not shown who it is, and wants a client that has to be served all the same.
@@ -23,7 +24,7 @@ func TestNobodyIsFlooded(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stranger.Close()
-	s := &raw{t: t, conn: stranger}
+	s := &turntest.Client{TB: t, Conn: stranger}
 	answered := 0
 	for i := range 20 {
 		method := []stun.Method{stun.MethodBinding, stun.MethodAllocate, stun.MethodRefresh}[i%3]
@@ -35,7 +36,7 @@ func TestNobodyIsFlooded(t *testing.T) {
 			t.Fatal(err)
 		}
 		if answered < 9 {
-			if s.receive(m) == nil {
+			if s.Answer(m) == nil {
 				t.Fatalf("question %d: got no answer, want one", i+1)
 			}
 			answered++

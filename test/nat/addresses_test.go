@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/pion/stun/v4"
+
+	"signal-server/app/turn/turntest"
 )
 
 // TestThreeAddresses asks a server that listens everywhere, on a host with three addresses on one interface: each answers as itself. From a socket
@@ -102,12 +104,12 @@ func TestClientOfOneLink(t *testing.T) {
 	outside.ip(t, "route add 2600:8::/64 dev net")
 	s := serve(t, at, "--turn", "--turn-address="+relays)
 	c := newRaw(t, outside, "["+relays+"]:3478", s.relays(t).credential)
-	c.allocate()
+	c.Allocate()
 	var last *stun.Message
 	for range n {
-		last = c.send(stun.NewType(stun.MethodCreatePermission, stun.ClassRequest), peerAt(&net.UDPAddr{IP: net.ParseIP("2600:7::1"), Port: 9}))
+		last = c.Send(stun.MethodCreatePermission, turntest.PeerAt(&net.UDPAddr{IP: net.ParseIP("2600:7::1"), Port: 9}))
 	}
-	if c.answer(last) == nil {
+	if c.Answer(last) == nil {
 		t.Fatal("got no answer to the last request, want one")
 	}
 	s.wantMetric(t, "signal_turn_permissions_refused_total", 0)

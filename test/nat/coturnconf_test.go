@@ -12,6 +12,7 @@ import (
 	"github.com/pion/stun/v4"
 	"github.com/pion/turn/v5"
 
+	"signal-server/app/turn/turntest"
 	"signal-server/test/need"
 )
 
@@ -95,24 +96,24 @@ func TestCoturnAsConfigured(t *testing.T) {
 	}{{1, coturnAt, publicPeer}, {2, coturnAt6, publicPeer6}} {
 		c := newRaw(t, outside, net.JoinHostPort(of.server, "3478"), issue(t, "somebody", time.Now().Add(time.Minute)))
 		g.client = c
-		relay := c.allocate(attr{stun.AttrRequestedAddressFamily, []byte{of.family, 0, 0, 0}})
+		relay := c.Allocate(turntest.Family(of.family))
 		if relay.IP.String() != of.server {
 			t.Errorf("got a relay at %v, want one at %s", relay, of.server)
 		}
 		peer := outside.listenPacket(t, "udp", net.JoinHostPort(of.peer, "0"))
-		c.must(stun.MethodCreatePermission, peerAt(addressOf(peer)))
-		c.exchangeWith(peer, relay)
+		c.Must(stun.MethodCreatePermission, turntest.PeerAt(addressOf(peer)))
+		exchangeWith(c, peer, relay)
 		for _, ip := range refused[of.family] {
 			to := &net.UDPAddr{IP: ip, Port: 5353}
-			if code, _ := c.ask(stun.MethodCreatePermission, peerAt(to)); code != stun.CodeForbidden {
+			if code, _ := c.Ask(stun.MethodCreatePermission, turntest.PeerAt(to)); code != stun.CodeForbidden {
 				t.Errorf("a permission for %d bytes %v: got %d, want %d", len(ip), ip, code, stun.CodeForbidden)
 			}
-			if code, _ := c.ask(stun.MethodChannelBind, peerAt(to), channel(0x4000)); code != stun.CodeForbidden {
+			if code, _ := c.Ask(stun.MethodChannelBind, turntest.PeerAt(to), turntest.Channel(0x4000)); code != stun.CodeForbidden {
 				t.Errorf("a channel to %d bytes %v: got %d, want %d", len(ip), ip, code, stun.CodeForbidden)
 			}
-			c.sendTo(to, token)
+			c.SendTo(to, token)
 		}
-		c.exchangeWith(peer, relay) // still; and what was sent before has been handled
+		exchangeWith(c, peer, relay) // still; and what was sent before has been handled
 		g.wantSilent()
 	}
 
@@ -124,7 +125,7 @@ func TestCoturnAsConfigured(t *testing.T) {
 	}
 	credential.Password = "wrong"
 	wrong := newRaw(t, outside, coturnAt+":3478", credential)
-	if code, _ := wrong.ask(stun.MethodAllocate, overUDP); code != stun.CodeUnauthorized {
+	if code, _ := wrong.Ask(stun.MethodAllocate, turntest.OverUDP); code != stun.CodeUnauthorized {
 		t.Errorf("with a wrong password: got %d, want %d", code, stun.CodeUnauthorized)
 	}
 }
@@ -139,9 +140,9 @@ func addressOf(conn *net.UDPConn) *net.UDPAddr {
 }
 
 // exchangeWith sends data to a peer that it may send to, and has it send some back.
-func (c *raw) exchangeWith(peer *net.UDPConn, relay *net.UDPAddr) {
+func exchangeWith(c *turntest.Client, peer *net.UDPConn, relay *net.UDPAddr) {
 	c.Helper()
-	c.sendTo(addressOf(peer), "there")
+	c.SendTo(addressOf(peer), "there")
 	buffer := make([]byte, 2000)
 	peer.SetReadDeadline(time.Now().Add(patience / 6))
 	if n, from, err := peer.ReadFrom(buffer); err != nil || string(buffer[:n]) != "there" || from.String() != relay.String() {
@@ -150,9 +151,9 @@ func (c *raw) exchangeWith(peer *net.UDPConn, relay *net.UDPAddr) {
 	if _, err := peer.WriteTo([]byte("back"), relay); err != nil {
 		c.Fatal(err)
 	}
-	c.conn.SetReadDeadline(time.Now().Add(patience / 6))
+	c.Conn.SetReadDeadline(time.Now().Add(patience / 6))
 	for {
-		n, err := c.conn.Read(buffer)
+		n, err := c.Conn.Read(buffer)
 		if err != nil {
 			c.Fatalf("from the peer %v: got %v, want data", peer.LocalAddr(), err)
 		}
@@ -188,13 +189,13 @@ func TestCoturnBehindNAT(t *testing.T) {
 
 			credential := issue(t, "somebody", time.Now().Add(time.Minute))
 			c := newRaw(t, outside, server, credential)
-			relay := c.allocate()
+			relay := c.Allocate()
 			if relay.IP.String() != coturnOutside {
 				t.Errorf("got a relay at %v, want one at %s", relay, coturnOutside)
 			}
 			peer := outside.listenPacket(t, "udp4", clientOfIt+":0")
-			c.must(stun.MethodCreatePermission, peerAt(addressOf(peer)))
-			c.exchangeWith(peer, relay)
+			c.Must(stun.MethodCreatePermission, turntest.PeerAt(addressOf(peer)))
+			exchangeWith(c, peer, relay)
 
 			may := map[string]bool{coturnOutside: meets, private: meets, "10.77.0.1": false, "10.77.0.6": false, "127.0.0.1": false, metadata: false}
 			for address, may := range may {
@@ -202,7 +203,7 @@ func TestCoturnBehindNAT(t *testing.T) {
 				if may {
 					want = 0
 				}
-				if code, _ := c.ask(stun.MethodCreatePermission, peerAt(&net.UDPAddr{IP: net.ParseIP(address).To4(), Port: 9})); code != want {
+				if code, _ := c.Ask(stun.MethodCreatePermission, turntest.PeerAt(&net.UDPAddr{IP: net.ParseIP(address).To4(), Port: 9})); code != want {
 					t.Errorf("a permission for %s: got %d, want %d", address, code, want)
 				}
 			}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pion/stun/v4"
 
+	"signal-server/app/turn/turntest"
 	"signal-server/test/until"
 )
 
@@ -21,7 +22,7 @@ func TestCallOutlivesItsCredential(t *testing.T) {
 			at := s.relays(t)
 			short := issue(t, "somebody", time.Now().Add(2*time.Second)) // in whole seconds: at the least one
 			c := newRaw(t, nil, at.udp, short)
-			relay := c.allocate()
+			relay := c.Allocate()
 			peer := allocate(t, client(t, nil, at.udp, at.credential))
 			to := peer.LocalAddr().(*net.UDPAddr)
 			to.IP = to.IP.To4()
@@ -31,16 +32,16 @@ func TestCallOutlivesItsCredential(t *testing.T) {
 
 			until.Nil(t, patience/6, func() error {
 				fresh := newRaw(t, nil, at.udp, short)
-				if code, _ := fresh.ask(stun.MethodAllocate, overUDP); code != stun.CodeUnauthorized {
-					fresh.ask(stun.MethodRefresh, attr{stun.AttrLifetime, []byte{0, 0, 0, 0}})
+				if code, _ := fresh.Ask(stun.MethodAllocate, turntest.OverUDP); code != stun.CodeUnauthorized {
+					fresh.Ask(stun.MethodRefresh, turntest.Lifetime(0))
 					return fmt.Errorf("another relay: got %d, want %d once the credential has ended", code, stun.CodeUnauthorized)
 				}
 				return nil
 			})
 			for method, more := range map[stun.Method][]stun.Setter{
-				stun.MethodRefresh: nil, stun.MethodCreatePermission: {peerAt(to)}, stun.MethodChannelBind: {peerAt(to), channel(0x4000)},
+				stun.MethodRefresh: nil, stun.MethodCreatePermission: {turntest.PeerAt(to)}, stun.MethodChannelBind: {turntest.PeerAt(to), turntest.Channel(0x4000)},
 			} {
-				if code, _ := c.ask(method, more...); code != after {
+				if code, _ := c.Ask(method, more...); code != after {
 					t.Errorf("%v: got %d, want %d", method, code, after)
 				}
 			}
@@ -48,7 +49,7 @@ func TestCallOutlivesItsCredential(t *testing.T) {
 				return
 			}
 			const said = "still there"
-			c.sendTo(to, said)
+			c.SendTo(to, said)
 			buffer := make([]byte, 100)
 			peer.SetReadDeadline(time.Now().Add(patience / 6))
 			if n, from, err := peer.ReadFrom(buffer); err != nil || string(buffer[:n]) != said || from.String() != relay.String() {

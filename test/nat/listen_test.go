@@ -34,7 +34,7 @@ func TestFamiliesThatAreListenedAt(t *testing.T) {
 			s := serve(t, at, "--turn", "--turn-listen="+listen, "--turn-address="+relays+","+relays6)
 			for _, address := range both {
 				want, server := slices.Contains(tt.at, address), net.JoinHostPort(address, "3478")
-				if code, _ := newRaw(t, outside, server, iceserver.Credential{}).ask(stun.MethodBinding); (code == 0) != want {
+				if code, _ := newRaw(t, outside, server, iceserver.Credential{}).Ask(stun.MethodBinding); (code == 0) != want {
 					t.Errorf("%s over UDP: got %d, want an answer: %v", address, code, want)
 				}
 				conn, err := outside.dialContext(t.Context(), "tcp", server)
@@ -60,7 +60,7 @@ func TestAnAddressOfTwoInterfaces(t *testing.T) {
 	cable(t, at, "one", both+"/24", outside, "net", "9.9.8.2/24")
 	cable(t, at, "two", both+"/32", other, "net", "9.9.7.2/24")
 	s := serve(t, at, "--turn")
-	if code, _ := newRaw(t, outside, net.JoinHostPort(both, "3478"), iceserver.Credential{}).ask(stun.MethodBinding); code != 0 {
+	if code, _ := newRaw(t, outside, net.JoinHostPort(both, "3478"), iceserver.Credential{}).Ask(stun.MethodBinding); code != 0 {
 		t.Errorf("%s: got %d, want an answer", both, code)
 	}
 	if got := s.hosts(t); !slices.Equal(got, []string{both}) {

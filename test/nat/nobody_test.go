@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/pion/stun/v4"
+
+	"signal-server/app/turn/turntest"
 )
 
 // TestPeersThatNobodyIs has a client send to addresses in a network of the server that no machine has. The system keeps such packets until it gives up
@@ -18,20 +20,20 @@ func TestPeersThatNobodyIs(t *testing.T) {
 	s := serve(t, at, "--turn", "--turn-address="+relays, "--turn-unauthenticated-rate=off")
 	credential := s.relays(t).credential
 	c, other := newRaw(t, outside, relays+":3478", credential), newRaw(t, outside, relays+":3478", credential)
-	c.allocate()
+	c.Allocate()
 	peer := func(i int) *net.UDPAddr { return &net.UDPAddr{IP: net.IPv4(9, 9, 8, byte(100+i)).To4(), Port: 9} }
 	for i := range nobodies {
-		c.must(stun.MethodCreatePermission, peerAt(peer(i)))
+		c.Must(stun.MethodCreatePermission, turntest.PeerAt(peer(i)))
 	}
-	other.must(stun.MethodBinding)
+	other.Must(stun.MethodBinding)
 	data := string(make([]byte, 1300))
 	waits := 0 // where a client waits for another's packets it does so again each time their buffer is full; a busy machine does not
 	for range 60 {
 		for i := range nobodies {
-			c.sendTo(peer(i), data)
+			c.SendTo(peer(i), data)
 		}
 		begun := time.Now()
-		other.must(stun.MethodBinding)
+		other.Must(stun.MethodBinding)
 		if time.Since(begun) > 2*time.Second {
 			waits++
 		}

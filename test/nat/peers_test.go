@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/pion/stun/v4"
+
+	"signal-server/app/turn/turntest"
 )
 
 // special are networks where a relay must lead nowhere: by the registries of special-purpose addresses of IANA (RFC 6890).
@@ -30,7 +32,7 @@ const (
 // guarded is a server with services around it that no client may reach, and a client.
 type guarded struct {
 	*server
-	client   *raw
+	client   *turntest.Client
 	services map[string]*net.UDPConn // by address
 }
 
@@ -113,7 +115,7 @@ func TestPeersThatAreRefused(t *testing.T) {
 		{1, map[stun.ErrorCode][]net.IP{stun.CodeForbidden: append(v4, mapped...), stun.CodePeerAddrFamilyMismatch: v6}},
 		{2, map[stun.ErrorCode][]net.IP{stun.CodeForbidden: v6, stun.CodePeerAddrFamilyMismatch: append(v4, mapped...)}},
 	} {
-		c.allocate(attr{stun.AttrRequestedAddressFamily, []byte{relay.family, 0, 0, 0}})
+		c.Allocate(turntest.Family(relay.family))
 		for permission, peers := range relay.codes {
 			binding := permission
 			if permission == stun.CodeForbidden {
@@ -122,17 +124,17 @@ func TestPeersThatAreRefused(t *testing.T) {
 			}
 			for _, ip := range peers {
 				peer := &net.UDPAddr{IP: ip, Port: 5353}
-				if code, _ := c.ask(stun.MethodCreatePermission, peerAt(peer)); code != permission {
+				if code, _ := c.Ask(stun.MethodCreatePermission, turntest.PeerAt(peer)); code != permission {
 					t.Errorf("a permission for %d bytes %v: got %d, want %d", len(ip), ip, code, permission)
 				}
-				if code, _ := c.ask(stun.MethodChannelBind, peerAt(peer), channel(0x4000)); code != binding {
+				if code, _ := c.Ask(stun.MethodChannelBind, turntest.PeerAt(peer), turntest.Channel(0x4000)); code != binding {
 					t.Errorf("a channel to %d bytes %v: got %d, want %d", len(ip), ip, code, binding)
 				}
-				c.sendTo(peer, token)
-				c.write(append([]byte{0x40, 0, 0, byte(len(token))}, token...)) // by the channel
+				c.SendTo(peer, token)
+				c.SendByChannel(0x4000, token) // by the channel
 			}
 		}
-		c.must(stun.MethodRefresh, attr{stun.AttrLifetime, []byte{0, 0, 0, 0}}) // what was sent before has been handled
+		c.Must(stun.MethodRefresh, turntest.Lifetime(0)) // what was sent before has been handled
 	}
 	g.wantSilent()
 	g.wantMetric(t, "signal_turn_permissions_refused_total", float64(refused))
@@ -158,12 +160,12 @@ func TestServicesBesideRelays(t *testing.T) {
 		peer := service.LocalAddr().(*net.UDPAddr)
 		before := g.metric(t, `signal_turn_packets_dropped_total{reason="port"}`)
 		c := g.client
-		relay := c.allocate(attr{stun.AttrRequestedAddressFamily, []byte{family, 0, 0, 0}})
-		c.must(stun.MethodCreatePermission, peerAt(peer))
-		c.must(stun.MethodChannelBind, peerAt(peer), channel(0x4000))
+		relay := c.Allocate(turntest.Family(family))
+		c.Must(stun.MethodCreatePermission, turntest.PeerAt(peer))
+		c.Must(stun.MethodChannelBind, turntest.PeerAt(peer), turntest.Channel(0x4000))
 		for range 5 {
-			c.sendTo(peer, token)
-			c.write(append([]byte{0x40, 0, 0, byte(len(token))}, token...))
+			c.SendTo(peer, token)
+			c.SendByChannel(0x4000, token)
 		}
 		for range 5 {
 			if _, err := service.WriteTo([]byte(token), relay); err != nil { // nor does it reach the client
@@ -171,7 +173,7 @@ func TestServicesBesideRelays(t *testing.T) {
 			}
 		}
 		g.wantMetric(t, `signal_turn_packets_dropped_total{reason="port"}`, before+15)
-		c.must(stun.MethodRefresh, attr{stun.AttrLifetime, []byte{0, 0, 0, 0}})
+		c.Must(stun.MethodRefresh, turntest.Lifetime(0))
 	}
 	g.wantSilent()
 	g.wantMetric(t, `signal_turn_bytes_total{direction="to_peer"}`, 0)
@@ -182,16 +184,16 @@ func TestServicesBesideRelays(t *testing.T) {
 func TestNoRelayOfTCP(t *testing.T) {
 	t.Parallel()
 	g := newGuarded(t)
-	if code, _ := g.client.ask(stun.MethodAllocate, overTCP); code != stun.CodeInsufficientCapacity {
+	if code, _ := g.client.Ask(stun.MethodAllocate, turntest.OverTCP); code != stun.CodeInsufficientCapacity {
 		t.Errorf("a relay of TCP: got %d, want %d", code, stun.CodeInsufficientCapacity)
 	}
 	g.wantMetric(t, `signal_turn_allocations_total{result="no_port"}`, 1)
 	g.wantMetric(t, "signal_turn_allocations", 0)
 
 	service := g.room.listen(t, public+":0")
-	g.client.allocate()
-	peer := peerAt(&net.UDPAddr{IP: net.ParseIP(public).To4(), Port: service.Addr().(*net.TCPAddr).Port})
-	if code, _ := g.client.ask(stun.MethodConnect, peer); code <= 0 {
+	g.client.Allocate()
+	peer := turntest.PeerAt(&net.UDPAddr{IP: net.ParseIP(public).To4(), Port: service.Addr().(*net.TCPAddr).Port})
+	if code, _ := g.client.Ask(stun.MethodConnect, peer); code <= 0 {
 		t.Errorf("a connection to a peer, by a relay of UDP: got %d, want it refused", code)
 	}
 	own := g.room.dial(t, "tcp", service.Addr().String())
@@ -212,11 +214,11 @@ func TestOwnAddressBehindNAT(t *testing.T) {
 			g := &guarded{server: s, client: newRaw(t, a.peers[0], outside+":3478", s.relays(t).credential), services: map[string]*net.UDPConn{
 				private: a.server.listenPacket(t, "udp", private+servant),
 			}}
-			g.client.allocate()
+			g.client.Allocate()
 			dropped := 0
 			for address, want := range map[string]stun.ErrorCode{private: own, outside: 0, "10.77.0.1": 0} {
 				peer := &net.UDPAddr{IP: net.ParseIP(address).To4(), Port: 5353}
-				if code, _ := g.client.ask(stun.MethodCreatePermission, peerAt(peer)); code != want {
+				if code, _ := g.client.Ask(stun.MethodCreatePermission, turntest.PeerAt(peer)); code != want {
 					t.Errorf("a permission for %s: got %d, want %d", address, code, want)
 				}
 				if address == "10.77.0.1" {
@@ -225,9 +227,9 @@ func TestOwnAddressBehindNAT(t *testing.T) {
 				if want == 0 {
 					dropped++
 				}
-				g.client.sendTo(peer, token)
+				g.client.SendTo(peer, token)
 			}
-			g.client.must(stun.MethodRefresh)
+			g.client.Must(stun.MethodRefresh)
 			g.wantSilent()
 			g.wantMetric(t, `signal_turn_packets_dropped_total{reason="port"}`, float64(dropped))
 		})
@@ -260,20 +262,20 @@ func TestNetworksOfThisMachine(t *testing.T) {
 		{2, "all of IPv6", map[string]stun.ErrorCode{"2600:8::": stun.CodeForbidden}},
 	} {
 		c := g.client
-		c.allocate(attr{stun.AttrRequestedAddressFamily, []byte{of.family, 0, 0, 0}})
+		c.Allocate(turntest.Family(of.family))
 		for address, want := range of.peers {
 			ip := netip.MustParseAddr(address)
 			peer := &net.UDPAddr{IP: ip.AsSlice(), Port: 5353}
-			if code, _ := c.ask(stun.MethodCreatePermission, peerAt(peer)); code != want {
+			if code, _ := c.Ask(stun.MethodCreatePermission, turntest.PeerAt(peer)); code != want {
 				t.Errorf("a permission for %s: got %d, want %d", address, code, want)
 			}
-			c.sendTo(peer, token)
+			c.SendTo(peer, token)
 			if _, err := g.services[of.service].WriteTo([]byte("the test"), peer); err != nil {
 				t.Fatal(err)
 			}
 			g.wantHeard(of.service, address)
 		}
-		c.must(stun.MethodRefresh, attr{stun.AttrLifetime, []byte{0, 0, 0, 0}}) // what was sent before has been handled
+		c.Must(stun.MethodRefresh, turntest.Lifetime(0)) // what was sent before has been handled
 	}
 	g.wantSilent()
 }

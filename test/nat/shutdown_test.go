@@ -12,6 +12,7 @@ import (
 
 	"github.com/pion/stun/v4"
 
+	"signal-server/app/turn/turntest"
 	"signal-server/test/until"
 )
 
@@ -37,10 +38,10 @@ func TestShutdown(t *testing.T) {
 		return nil
 	})
 	c := newRaw(t, nil, at.udp, at.credential)
-	c.allocate()
+	c.Allocate()
 	until.Nil(t, 2*delay, func() error {
-		c.ask(stun.MethodRefresh, attr{stun.AttrLifetime, []byte{0, 0, 0, 0}})
-		if code, _ := c.ask(stun.MethodAllocate, overUDP); code != stun.CodeInsufficientCapacity {
+		c.Ask(stun.MethodRefresh, turntest.Lifetime(0))
+		if code, _ := c.Ask(stun.MethodAllocate, turntest.OverUDP); code != stun.CodeInsufficientCapacity {
 			return fmt.Errorf("a relay after the delay: got %d, want %d", code, stun.CodeInsufficientCapacity)
 		}
 		return nil

@@ -24,6 +24,7 @@ import (
 	"github.com/pion/turn/v5"
 
 	"signal-server/app/iceserver"
+	"signal-server/app/turn/turntest"
 )
 
 // iceAnswer is what GET /ice answers.
@@ -90,6 +91,12 @@ func (s *server) relays(t testing.TB) (r relays) {
 		t.Fatalf("GET /ice: got %v, want a TURN server", answer)
 	}
 	return r
+}
+
+// newRaw returns a client in the room that sends what it is told.
+func newRaw(t testing.TB, in *room, server string, credential iceserver.Credential) *turntest.Client {
+	t.Helper()
+	return &turntest.Client{TB: t, Conn: in.dial(t, "udp", server), Credential: credential}
 }
 
 // client is a TURN client in the room over UDP, which ends with the test.
