@@ -15,6 +15,7 @@ import (
 
 	"signal-server/app/apptest/testlog"
 	"signal-server/test/need"
+	"signal-server/test/until"
 )
 
 // insideVariable tells the test binary that it runs inside a namespace that a test made.
@@ -51,8 +52,8 @@ func TestAbandoned(t *testing.T) {
 		n = 400
 	}
 	s := start(t, exec.Command(program, "--listen=192.0.2.1:8080", "--admin=", "--wait=2s", "--read-timeout=2s", "--idle-timeout=4s"))
-	eventually(t, "the server is idle", func() bool { return s.descriptors(t) < 20 })
-	before := s.descriptors(t)
+	until.True(t, patience, "the server is idle", func() bool { return s.Descriptors(t) < 20 })
+	before := s.Descriptors(t)
 
 	clients := exec.Command("ip", "netns", "exec", there, os.Args[0], "-test.run=^TestClientsThatVanish$", "-test.count=1")
 	clients.Env = append(os.Environ(), fmt.Sprintf("%s=%d", clientsVariable, n))
@@ -64,25 +65,25 @@ func TestAbandoned(t *testing.T) {
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("the server has %d files open, %d before; its log:\n%.4000s\nthe clients:\n%.4000s", s.descriptors(t), before, s.log, said.String())
+			t.Logf("the server has %d files open, %d before; its log:\n%.4000s\nthe clients:\n%.4000s", s.Descriptors(t), before, s.Log, said.String())
 		}
 	})
 	exited := make(chan error, 1)
 	go func() { exited <- clients.Wait() }()
-	eventually(t, "all clients are there", func() bool {
+	until.True(t, patience, "all clients are there", func() bool {
 		select {
 		case err := <-exited:
 			t.Fatalf("the clients: %v\n%s", err, &said)
 		default:
 		}
-		return s.descriptors(t) >= before+n
+		return s.Descriptors(t) >= before+n
 	})
 	began := time.Now()
 	if out, err := exec.Command("ip", "link", "delete", "server0").CombinedOutput(); err != nil { // the cable is cut
 		t.Fatalf("%v: %s", err, out)
 	}
 	// The address has gone with the cable; what the server sends goes nowhere.
-	eventually(t, "the server has given up on the clients that vanished", func() bool { return s.descriptors(t) <= before+2 })
+	until.True(t, patience, "the server has given up on the clients that vanished", func() bool { return s.Descriptors(t) <= before+2 })
 	t.Logf("%d clients vanished from polls and streams: all were found out after %v, resident %d MB", n, time.Since(began).Round(time.Second), s.resident(t)>>20)
 	clients.Process.Kill()
 	<-exited

@@ -53,10 +53,10 @@ func TestBombs(t *testing.T) {
 			const times = 20
 			began := s.cpu(t)
 			for range times {
-				if got := status(t, s.addr, bomb.sent); got != bomb.want && got != "" {
+				if got := status(t, s.Addr, bomb.sent); got != bomb.want && got != "" {
 					t.Errorf("got status %s, want %s, or the connection closed while it was sent", got, bomb.want)
 				}
-				status(t, s.addr, "DELETE /session HTTP/1.1\r\nHost: x\r\nkey: k\r\nConnection: close\r\n\r\n")
+				status(t, s.Addr, "DELETE /session HTTP/1.1\r\nHost: x\r\nkey: k\r\nConnection: close\r\n\r\n")
 			}
 			spent := (s.cpu(t) - began) / times
 			t.Logf("%d bytes: CPU %v each", len(bomb.sent), spent)

@@ -21,6 +21,7 @@ import (
 
 	"signal-server/cache/redis/redistest"
 	"signal-server/custerrors"
+	"signal-server/test/until"
 )
 
 // stepping builds the program with a wall clock that steps: an overlay of the build puts testdata/clock into its main package. Time
@@ -63,9 +64,9 @@ func (s *server) step(t *testing.T, hours int) {
 		signal, want = syscall.SIGUSR2, "stepped=-1h0m0s since=0s"
 	}
 	for range max(hours, -hours) {
-		told := strings.Count(s.log.String(), want)
-		s.cmd.Process.Signal(signal)
-		eventually(t, want, func() bool { return strings.Count(s.log.String(), want) > told })
+		told := strings.Count(s.Log.String(), want)
+		s.Cmd.Process.Signal(signal)
+		until.True(t, patience, want, func() bool { return strings.Count(s.Log.String(), want) > told })
 	}
 }
 
@@ -91,7 +92,7 @@ func TestClockSteps(t *testing.T) {
 			s := start(t, exec.Command(program, "--listen=127.0.0.1:0", "--admin=127.0.0.1:0", "--store="+store(t), "--ttl=4m", anyMemory,
 				"--auth-tokens-file="+tokens, "--auth-jwt-secret-file="+secret, asMany, "--rate-wrong-keys=20/h", "--block-for=1m"))
 			bearer := "Bearer " + strings.TrimSpace(string(token))
-			c := &stepped{server: s, head: "Authorization: " + bearer + "\r\n", conn: dial(t, s.addr)}
+			c := &stepped{server: s, head: "Authorization: " + bearer + "\r\n", conn: dial(t, s.Addr)}
 			p := connecting(t, s.url(), http.Header{"X-Forwarded-For": {"192.0.2.1"}, "Authorization": {bearer}})
 
 			c.do(t, "POST", "/offer/messages?key=held", "192.0.2.2", `{"sdp":"o"}`).wants(t, "opening", 200, "")
@@ -189,7 +190,7 @@ func askedOver(t *testing.T, conn *asker, method, target, head, body string) (a 
 // poll asks over a connection of its own. The channel receives the answer when it comes.
 func (c *stepped) poll(t *testing.T, target string) <-chan reply {
 	t.Helper()
-	conn, came := dial(t, c.addr), make(chan reply, 1)
+	conn, came := dial(t, c.Addr), make(chan reply, 1)
 	go func() { came <- askedOver(t, conn, "GET", target, from("192.0.2.2")+c.head, "") }()
 	return came
 }
@@ -225,7 +226,7 @@ func (c *stepped) with(t *testing.T, claims jwt.MapClaims, want int) {
 // refused returns how many requests had no good token.
 func (c *stepped) refused(t *testing.T) int {
 	t.Helper()
-	r, err := http.Get("http://" + c.admin + "/metrics")
+	r, err := http.Get("http://" + c.Admin + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,7 +254,7 @@ type events struct {
 
 func (c *stepped) stream(t *testing.T, target string) *events {
 	t.Helper()
-	e := &events{conn: dial(t, c.addr)}
+	e := &events{conn: dial(t, c.Addr)}
 	e.lines = bufio.NewScanner(e.conn.conn)
 	fmt.Fprintf(e.conn.conn, "GET %s HTTP/1.1\r\nHost: x\r\n%s%s\r\n", target, from("192.0.2.2"), c.head)
 	return e

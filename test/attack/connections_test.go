@@ -42,11 +42,11 @@ func TestOneAddressWantsAllConnections(t *testing.T) {
 	p := connecting(t, s.url(), nil)
 	var tries string
 	before, in := p.during(t, func() {
-		said, end := attack(t, "TestGreedyAttacker", s.addr)
+		said, end := attack(t, "TestGreedyAttacker", s.Addr)
 		nextLine(t, said)
 		p.take(t)
 		tries = nextLine(t, said)
-		conn, err := dialFrom(other, s.addr)
+		conn, err := dialFrom(other, s.Addr)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -123,7 +123,7 @@ func TestFloodOfHellos(t *testing.T) {
 		for range 4 {
 			all.Go(func() {
 				for range hellos / 4 {
-					conn, err := dialFrom(greedy, s.addr)
+					conn, err := dialFrom(greedy, s.Addr)
 					if err != nil {
 						t.Error(err)
 						return

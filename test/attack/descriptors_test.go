@@ -17,7 +17,7 @@ func TestOutOfDescriptors(t *testing.T) {
 	before, in := p.during(t, func() {
 		spent := s.cpu(t)
 		for range 300 {
-			conn, err := net.Dial("tcp", s.addr) // the kernel takes them, the server cannot
+			conn, err := net.Dial("tcp", s.Addr) // the kernel takes them, the server cannot
 			if err != nil {
 				t.Fatal(err)
 			}

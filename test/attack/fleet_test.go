@@ -9,6 +9,7 @@ import (
 	"signal-server/cache/redis/redistest"
 	"signal-server/test/front"
 	"signal-server/test/need"
+	"signal-server/test/until"
 )
 
 // fleet is nodes on one store, and nginx in front of them without stickiness.
@@ -23,9 +24,9 @@ func startFleet(t *testing.T, stores ...string) *fleet {
 	var nodes []string
 	for _, store := range stores {
 		node := serve(t, "--store="+store)
-		node.faulty = true // it logs that its store is away
+		node.Faulty = true // it logs that its store is away
 		f.nodes = append(f.nodes, node)
-		nodes = append(nodes, node.addr)
+		nodes = append(nodes, node.Addr)
 	}
 	f.front = front.Plain(t, nodes...)
 	return f
@@ -45,8 +46,8 @@ func TestKills(t *testing.T) {
 			f := startFleet(t, store, store, store)
 			return f, func() time.Duration {
 				node := f.nodes[0]
-				node.cmd.Process.Kill()
-				<-node.ended
+				node.Cmd.Process.Kill()
+				<-node.Ended
 				return 0
 			}
 		},
@@ -58,7 +59,7 @@ func TestKills(t *testing.T) {
 				victim := cluster.Masters()[0]
 				began := time.Now()
 				victim.Kill()
-				eventually(t, "its replica is a master", func() bool { return len(cluster.Masters()) == 3 })
+				until.True(t, patience, "its replica is a master", func() bool { return len(cluster.Masters()) == 3 })
 				return time.Since(began)
 			}
 		},
@@ -69,7 +70,7 @@ func TestKills(t *testing.T) {
 			return f, func() time.Duration {
 				began := time.Now()
 				watched.Master.Kill()
-				eventually(t, "the sentinels name its replica", func() bool {
+				until.True(t, patience, "the sentinels name its replica", func() bool {
 					named, ok := watched.Sentinels[0].Try("SENTINEL", "GET-MASTER-ADDR-BY-NAME", redistest.WatchedName)
 					return ok && strings.Contains(named, watched.Replica.Port)
 				})
@@ -95,7 +96,7 @@ func TestKills(t *testing.T) {
 			before := p.take(t)
 			away := fault()
 			n := p.completed()
-			eventually(t, "each pair has gone on", func() bool { return p.completed() >= n+many })
+			until.True(t, patience, "each pair has gone on", func() bool { return p.completed() >= n+many })
 			p.settle()
 			p.stop()
 			p.done.Wait() // each that began has completed, or failed

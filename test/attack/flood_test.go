@@ -123,7 +123,7 @@ func TestFloodOfOpens(t *testing.T) {
 	opening := openings{status: 503, msg: custerrors.CacheOverrunMaxCost}
 	var flood sync.WaitGroup
 	for i := range 4 {
-		a := dial(t, s.addr)
+		a := dial(t, s.Addr)
 		flood.Go(func() {
 			for j := range 4000 {
 				if !opening.ask(t, a, fmt.Sprintf("/offer/messages?key=flood-%d-%d", i, j), sdp) {
@@ -159,7 +159,7 @@ func from(client string) string { return "X-Forwarded-For: " + client + "\r\n" }
 func TestGuessing(t *testing.T) {
 	s := serve(t, asMany, "--rate-wrong-keys=20/m")
 	p := connecting(t, s.url(), http.Header{"X-Forwarded-For": {"192.0.2.1"}})
-	victim := dial(t, s.addr)
+	victim := dial(t, s.Addr)
 	if _, err := victim.ask("POST", "/offer/messages?key=1", from("192.0.2.2"), `{"sdp":"o"}`); err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +168,7 @@ func TestGuessing(t *testing.T) {
 		over := time.Now().Add(3 * time.Second)
 		var guessers sync.WaitGroup
 		for i := range 4 {
-			a := dial(t, s.addr)
+			a := dial(t, s.Addr)
 			guessers.Go(func() {
 				for n := i; time.Now().Before(over); n += 4 {
 					answer, err := a.ask("GET", fmt.Sprintf("/answer/messages?key=guess-%d", n), from("203.0.113.66"), "")
@@ -196,11 +196,11 @@ func TestGuessing(t *testing.T) {
 		t.Errorf("got %d guesses refused, want many", refused.Load())
 	}
 	// It is blocked for right keys too: it must not learn by them.
-	blocked := dial(t, s.addr)
+	blocked := dial(t, s.Addr)
 	if answer, _ := blocked.ask("GET", "/answer/messages?key=1", from("203.0.113.66"), ""); !strings.HasPrefix(answer, "HTTP/1.1 429") {
 		t.Errorf("the blocked client, with a right key: got %.60s, want 429", answer)
 	}
-	patient := dial(t, s.addr)
+	patient := dial(t, s.Addr)
 	for range 100 { // an answerer that comes early asks for one key, over and over
 		if answer, err := patient.ask("GET", "/answer/messages?key=later", from("198.51.100.7"), ""); err != nil || !strings.HasPrefix(answer, "HTTP/1.1 200") {
 			t.Fatalf("a client that polls one key: got %.60s %v, want 200", answer, err)
@@ -216,7 +216,7 @@ func TestFloodOfRequests(t *testing.T) {
 		began := s.cpu(t)
 		var all sync.WaitGroup
 		for range 4 {
-			a := dial(t, s.addr)
+			a := dial(t, s.Addr)
 			all.Go(func() {
 				for range n / 4 {
 					if answer, err := a.ask("POST", "/offer/candidate?key=k", from("203.0.113.66"), strings.Repeat("c", 500)); err != nil || !strings.HasPrefix(answer, want) {
@@ -230,7 +230,7 @@ func TestFloodOfRequests(t *testing.T) {
 		return s.cpu(t) - began
 	}
 	prepare := func(s *server) {
-		if answer, err := dial(t, s.addr).ask("POST", "/offer/messages?key=k", from("192.0.2.1"), `{"sdp":"o"}`); err != nil || !strings.Contains(answer, `"msg":""`) {
+		if answer, err := dial(t, s.Addr).ask("POST", "/offer/messages?key=k", from("192.0.2.1"), `{"sdp":"o"}`); err != nil || !strings.Contains(answer, `"msg":""`) {
 			t.Fatalf("opening: got %s %v", answer, err)
 		}
 	}
@@ -239,7 +239,7 @@ func TestFloodOfRequests(t *testing.T) {
 	served := cost(open, "HTTP/1.1 200")
 	limited := serve(t, asMany, "--rate-requests=1/h")
 	prepare(limited)
-	dial(t, limited.addr).ask("GET", "/offer/sdp?key=k", from("203.0.113.66"), "") // the one of this hour
+	dial(t, limited.Addr).ask("GET", "/offer/sdp?key=k", from("203.0.113.66"), "") // the one of this hour
 	refused := cost(limited, "HTTP/1.1 429")
 	if refused > served*5/4 { // it is nine tenths, most of it the system's; the clock and the machine are not that exact
 		t.Errorf("CPU of %d requests: got %v for those refused, want less than the %v of those served", n, refused, served)

@@ -6,22 +6,18 @@ import (
 	"syscall"
 	"testing"
 
-	"signal-server/app/apptest/testlog"
 	"signal-server/test/port"
+	"signal-server/test/process"
+	"signal-server/test/until"
 )
 
 // TestDiskFullForLogs sends the server's log to a full disk. The server serves, reloads and ends as with any other.
 func TestDiskFullForLogs(t *testing.T) {
 	address := port.Hold(t) // the log, which would say where it serves, is lost
 	cmd := exec.Command("sh", "-c", `exec "$0" --listen="$1" --admin= 2>/dev/full`, program, address)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	s := &server{cmd: cmd, addr: address, log: new(testlog.Log), ended: make(chan error, 1)}
-	go func() { s.ended <- cmd.Wait() }()
-	t.Cleanup(func() { s.end(t) })
-	eventually(t, "it serves", func() bool {
+	s := &server{&process.Server{Program: process.Launch(t, nil, cmd, func(string) {}), Addr: address}}
+	t.Cleanup(func() { s.End(t) })
+	until.True(t, patience, "it serves", func() bool {
 		r, err := http.Get(s.url() + "/readyz")
 		if err != nil {
 			return false

@@ -42,7 +42,7 @@ func TestGuessingByOpening(t *testing.T) {
 	} {
 		s := serve(t, asMany, "--rate-wrong-keys=20/m")
 		p := connecting(t, s.url(), http.Header{"X-Forwarded-For": {"192.0.2.1"}})
-		if _, err := dial(t, s.addr).ask("POST", "/offer/messages?key=0100", from("192.0.2.2"), `{"sdp":"o"}`); err != nil {
+		if _, err := dial(t, s.Addr).ask("POST", "/offer/messages?key=0100", from("192.0.2.2"), `{"sdp":"o"}`); err != nil {
 			t.Fatal(err)
 		}
 		var g guesses
@@ -50,7 +50,7 @@ func TestGuessingByOpening(t *testing.T) {
 			over := time.Now().Add(3 * time.Second)
 			var guessers sync.WaitGroup
 			for i := range 4 {
-				a := dial(t, s.addr)
+				a := dial(t, s.Addr)
 				guessers.Go(func() {
 					for n := i; time.Now().Before(over); n += 4 {
 						answer, err := a.ask("POST", fmt.Sprintf("%s?key=%04d", target, n), from("203.0.113.66"), body)
@@ -97,7 +97,7 @@ func TestGuessingFromMany(t *testing.T) {
 			const each = 20
 			var guessers sync.WaitGroup
 			for i := range 4 {
-				a := dial(t, s.addr)
+				a := dial(t, s.Addr)
 				guessers.Go(func() {
 					for n := i; n < tt.clients; n += 4 {
 						for j := range each {
@@ -125,7 +125,7 @@ func TestGuessingFromMany(t *testing.T) {
 // TestImagesOfOtherPages has a visitor's browser load images of the API, as any page may have it do.
 func TestImagesOfOtherPages(t *testing.T) {
 	s := serve(t, "--rate-wrong-keys=20/m", "--allow-origins=https://good.example")
-	a := dial(t, s.addr)
+	a := dial(t, s.Addr)
 	if answer, err := a.ask("POST", "/offer/sdp?key=k", "", `{"data":"o"}`); err != nil || !strings.HasPrefix(answer, "HTTP/1.1 200") {
 		t.Fatalf("opening: got %s %v", answer, err)
 	}

@@ -51,7 +51,7 @@ func TestHashFlooding(t *testing.T) {
 		for i := range keys {
 			keys[i] = kind.key(i)
 		}
-		a := dial(t, s.addr)
+		a := dial(t, s.Addr)
 		began := s.cpu(t)
 		for _, key := range keys {
 			header := "key: " + key + "\r\n"
@@ -64,7 +64,7 @@ func TestHashFlooding(t *testing.T) {
 		}
 		costs[kind.name] = (s.cpu(t) - began) / time.Duration(2*n)
 		t.Logf("%d keys, %s: CPU %v a request", n, kind.name, costs[kind.name])
-		s.end(t)
+		s.End(t)
 	}
 	for name, cost := range costs {
 		if most := 3 * costs["random"]; cost > most {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"signal-server/custerrors"
+	"signal-server/test/until"
 )
 
 // TestSIGTERMWithACrowd ends the server while thousands wait, and have streams. Each is told that the server shuts down, and the server ends within
@@ -42,7 +43,7 @@ func TestSIGTERMWithACrowd(t *testing.T) {
 			streams := 0
 			var crowd []net.Conn
 			for i := range n {
-				conn, err := net.Dial("tcp", s.addr)
+				conn, err := net.Dial("tcp", s.Addr)
 				if err == nil && test.config != nil {
 					conn = tls.Client(conn, test.config)
 				}
@@ -60,7 +61,7 @@ func TestSIGTERMWithACrowd(t *testing.T) {
 				}
 				crowd = append(crowd, conn)
 			}
-			eventually(t, "all wait", func() bool {
+			until.True(t, patience, "all wait", func() bool {
 				return s.metric(t, "signal_waits") == float64(n-streams) && s.metric(t, "signal_streams") == float64(streams)
 			})
 			said := make([]string, n)
@@ -74,7 +75,7 @@ func TestSIGTERMWithACrowd(t *testing.T) {
 				})
 			}
 			began := time.Now()
-			s.end(t)
+			s.End(t)
 			took := time.Since(began)
 			reading.Wait()
 			untold := 0
@@ -92,7 +93,7 @@ func TestSIGTERMWithACrowd(t *testing.T) {
 			if untold > 0 {
 				t.Errorf("got %d of %d that were not told, want none", untold, n)
 			}
-			if log := s.log.String(); strings.Contains(log, "at the end of the drain") {
+			if log := s.Log.String(); strings.Contains(log, "at the end of the drain") {
 				t.Errorf("the log: got\n%.4000s\nwant nobody left at the end of the drain", log)
 			}
 			t.Logf("%d waits and %d streams were told, and the server ended, within %v of the signal", n-streams, streams, took.Round(time.Millisecond))

@@ -62,7 +62,7 @@ func startStepped(t *testing.T) (store *redistest.Server, step func(by time.Dura
 func TestClockOfRedisSteps(t *testing.T) {
 	store, step := startStepped(t)
 	s := serve(t, "--store="+store.URL(""), "--ttl=4m")
-	c := &stepped{server: s, conn: dial(t, s.addr)}
+	c := &stepped{server: s, conn: dial(t, s.Addr)}
 	p := connecting(t, s.url(), http.Header{})
 	for i, by := range []time.Duration{time.Hour, -2 * time.Hour, time.Hour} {
 		p.settle()

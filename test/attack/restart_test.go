@@ -17,15 +17,16 @@ import (
 
 	"signal-server/client"
 	"signal-server/client/pionsignal"
+	"signal-server/test/until"
 )
 
 // restart kills the server and starts it again at the same address.
 func (s *server) restart(t *testing.T) *server {
 	t.Helper()
-	s.cmd.Process.Kill()
-	<-s.ended
+	s.Cmd.Process.Kill()
+	<-s.Ended
 	<-time.After(300 * time.Millisecond) // a process manager takes a moment
-	return start(t, exec.Command(program, "--listen="+s.addr, "--admin=", anyMemory))
+	return start(t, exec.Command(program, "--listen="+s.Addr, "--admin=", anyMemory))
 }
 
 // TestRestart kills the server under load, twice, and starts it again at the same address. Every handshake completes: by a repeated
@@ -44,7 +45,7 @@ func TestRestart(t *testing.T) {
 		s = s.restart(t)
 		add(p.take(t))
 	}
-	eventually(t, "a handshake completes after the restart", func() bool { return p.completed() > 0 })
+	until.True(t, patience, "a handshake completes after the restart", func() bool { return p.completed() > 0 })
 	p.stop()
 	p.done.Wait() // each that began has completed, or failed
 	add(p.take(t))
@@ -87,7 +88,7 @@ func TestRestartWithPion(t *testing.T) {
 	more := func() {
 		t.Helper()
 		enough := connected.Load() + some
-		eventually(t, "some more pairs connect", func() bool { return connected.Load() >= enough })
+		until.True(t, patience, "some more pairs connect", func() bool { return connected.Load() >= enough })
 	}
 	const kills = 2
 	for range kills {

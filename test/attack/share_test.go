@@ -23,7 +23,7 @@ func TestFloodOfOneAddress(t *testing.T) {
 		over := time.Now().Add(4 * time.Second) // twice what is set aside for
 		var all sync.WaitGroup
 		for i := range 4 {
-			a := dial(t, s.addr)
+			a := dial(t, s.Addr)
 			all.Go(func() {
 				for n := 0; time.Now().Before(over) && opening.ask(t, a, fmt.Sprintf("/offer/sdp?key=%d-%d", i, n), `{"data":"x"}`); n++ {
 				}
@@ -40,8 +40,8 @@ func TestFloodOfOneAddress(t *testing.T) {
 	if ready := s.metric(t, "signal_ready"); ready != 1 {
 		t.Error("the server takes no new sessions, want it to")
 	}
-	if n := strings.Count(s.log.String(), "level=WARN"); n != 1 || !strings.Contains(s.log.String(), "client=127.0.0.1") {
-		t.Errorf("the log: got %d warnings, want one, of 127.0.0.1:\n%.1000s", n, s.log)
+	if n := strings.Count(s.Log.String(), "level=WARN"); n != 1 || !strings.Contains(s.Log.String(), "client=127.0.0.1") {
+		t.Errorf("the log: got %d warnings, want one, of 127.0.0.1:\n%.1000s", n, s.Log)
 	}
 	if got, limit := s.resident(t), 100<<20; got > limit {
 		t.Errorf("resident: got %d MB, want %d at most", got>>20, limit>>20)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"signal-server/test/need"
+	"signal-server/test/until"
 )
 
 // crowd is how many attackers there are at once.
@@ -67,11 +68,11 @@ func TestSlow(t *testing.T) {
 			var coming figures // while the attackers connect
 			var held string
 			before, in := p.during(t, func() {
-				said, end := attack(t, "TestAttackers", fmt.Sprintf("%s %s %d", name, s.addr, crowd()))
+				said, end := attack(t, "TestAttackers", fmt.Sprintf("%s %s %d", name, s.Addr, crowd()))
 				nextLine(t, said)
 				coming = p.take(t)
 				// A reader goes on reading what its kernel has buffered long after the server has hung up.
-				eventually(t, "the server has ended the slow ones", func() bool { return s.descriptors(t) < 50+2*pairs })
+				until.True(t, patience, "the server has ended the slow ones", func() bool { return s.Descriptors(t) < 50+2*pairs })
 				if !attacker.reads {
 					held = ", the longest held " + nextLine(t, said)
 				}

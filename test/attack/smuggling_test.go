@@ -56,7 +56,7 @@ var unhidden = map[string]bool{
 // request is taken for a part of another, and the next client on that connection gets its own answer.
 func TestSmuggling(t *testing.T) {
 	s := serve(t)
-	for name, addr := range map[string]string{"directly": s.addr, "behind nginx": front.Plain(t, s.addr)} {
+	for name, addr := range map[string]string{"directly": s.Addr, "behind nginx": front.Plain(t, s.Addr)} {
 		for shape, sent := range shapes() {
 			t.Run(name+"/"+shape, func(t *testing.T) {
 				statuses := exchange(t, addr, sent)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"signal-server/test/need"
+	"signal-server/test/process"
 )
 
 // apart is a server and two peers in rooms of their own. A peer reaches the server at its public address, and nothing else.
@@ -194,13 +195,13 @@ func startPeer(t testing.TB, in *room, url string, trusted *certificate) (done c
 	}
 	t.Cleanup(func() { stdin.Close() })
 	done = make(chan string, 1)
-	p := launch(t, in, cmd, func(line string) {
+	p := process.Launch(t, in.do, cmd, func(line string) {
 		if line == doneLine {
 			done <- line
 		}
 	})
 	go func() {
-		err := <-p.ended
+		err := <-p.Ended
 		select {
 		case done <- fmt.Sprint("ended: ", err):
 		default:

@@ -28,8 +28,8 @@ func TestBadConnections(t *testing.T) {
 	for _, address := range []*string{&at.udp, &at.tcp, &at.tls} {
 		*address = "127.0.0.1:" + port.Of(*address) // of a name that nobody has
 	}
-	eventually(t, "the server is idle", func() bool { return s.descriptors(t) < 20 })
-	before := s.descriptors(t)
+	until.True(t, patience, "the server is idle", func() bool { return s.Descriptors(t) < 20 })
+	before := s.Descriptors(t)
 
 	header := stun.MustBuild(stun.TransactionID, stun.BindingRequest).Raw[:10]
 	kinds := []struct {
@@ -79,7 +79,7 @@ func TestBadConnections(t *testing.T) {
 		}()
 	}
 	silent := n / 3 // of half of them more might come
-	if got := s.descriptors(t); got < before+silent {
+	if got := s.Descriptors(t); got < before+silent {
 		t.Errorf("got %d descriptors and %d before, want %d more at the least: nothing is tested", got, before, silent)
 	}
 	good := tlsTo(t, at.tls, s.trust)
@@ -96,7 +96,7 @@ func TestBadConnections(t *testing.T) {
 	b.Close()
 	good.Close()
 	until.Nil(t, patience, func() error {
-		if got := s.descriptors(t); got > before {
+		if got := s.Descriptors(t); got > before {
 			return fmt.Errorf("got %d descriptors, want %d as before", got, before)
 		}
 		return nil
@@ -128,14 +128,4 @@ func tlsTo(t testing.TB, address string, config *tls.Config) net.Conn {
 	}
 	t.Cleanup(func() { conn.Close() })
 	return conn
-}
-
-// descriptors returns how many files and sockets the server has open.
-func (s *server) descriptors(t testing.TB) int {
-	t.Helper()
-	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.cmd.Process.Pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(entries)
 }

@@ -15,6 +15,7 @@ import (
 
 	"signal-server/client/js"
 	"signal-server/test/need"
+	"signal-server/test/process"
 )
 
 // TestTabsApart connects two pages in Chromium that reach nothing but the server.
@@ -31,8 +32,8 @@ func TestTabsApart(t *testing.T) {
 				told := a.servePage(t)
 				for i, in := range a.peers {
 					page := fmt.Sprintf("http://%s:8090/?who=%d&bytes=%d&url=%s", host(where.address), i, relayed, url.QueryEscape(at))
-					tab := launch(t, in, chromium(t, by.cert, page), func(string) {})
-					go func() { told <- fmt.Sprintf("chromium %d ended: %v", i, <-tab.ended) }()
+					tab := process.Launch(t, in.do, chromium(t, by.cert, page), func(string) {})
+					go func() { told <- fmt.Sprintf("chromium %d ended: %v", i, <-tab.Ended) }()
 				}
 				for range a.peers {
 					select {

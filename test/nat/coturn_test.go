@@ -15,6 +15,7 @@ import (
 
 	"signal-server/test/need"
 	"signal-server/test/port"
+	"signal-server/test/process"
 	"signal-server/test/until"
 )
 
@@ -88,10 +89,10 @@ func startCoturn(t testing.TB, in, from *room, addresses []string, args ...strin
 	t.Helper()
 	dir := t.TempDir()
 	args = append(args, "--pidfile="+filepath.Join(dir, "pid"), "--userdb="+filepath.Join(dir, "db"), "--log-file=stdout")
-	coturn := launch(t, in, exec.Command("turnserver", args...), func(string) {})
+	coturn := process.Launch(t, in.do, exec.Command("turnserver", args...), func(string) {})
 	until.Nil(t, patience, func() error {
 		select {
-		case err := <-coturn.ended:
+		case err := <-coturn.Ended:
 			t.Fatalf("turnserver: %v", err)
 		default:
 		}

@@ -28,7 +28,7 @@ func TestWithoutTurn(t *testing.T) {
 		if test.want {
 			continue
 		}
-		response, err := in.http().Get("http://" + s.addr + "/ice")
+		response, err := in.http().Get("http://" + s.Addr + "/ice")
 		if err != nil {
 			t.Fatal(err)
 		}

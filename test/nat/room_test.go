@@ -53,7 +53,7 @@ func (in *room) do(f func()) {
 const ownNamespace = "/proc/thread-self/ns/net"
 
 // elsewhere calls f after leave, which goes to another room, on a thread that is for them alone, and comes back. The thread goes on: programs that it
-// has started would end with it (see launch).
+// has started would end with it (see process.Launch).
 func elsewhere(leave func() error, f func()) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

@@ -24,11 +24,11 @@ func TestShutdown(t *testing.T) {
 	at := s.relays(t)
 	a, b := allocate(t, client(t, nil, at.udp, at.credential)), allocate(t, client(t, nil, at.udp, at.credential))
 	exchange(t, a, b)
-	held := s.room.dial(t, "tcp", s.addr)
+	held := s.room.dial(t, "tcp", s.Addr)
 	io.WriteString(held, "POST /offer/sdp HTTP/1.1\r\nHost: x\r\nkey: k\r\nContent-Length: 13\r\n\r\n{\"data\"")
 
 	begun := time.Now()
-	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := s.Cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	until.Nil(t, delay, func() error {
@@ -58,7 +58,7 @@ func TestShutdown(t *testing.T) {
 	} else {
 		answer.Body.Close()
 	}
-	s.ends(t, patience/6)
+	s.Ends(t, patience/6)
 }
 
 // TestRelaysAtTheEndOfTheDrain has a request outlast the drain. Relays end then, too, and nothing is said of them: they hold up nobody.
@@ -67,14 +67,14 @@ func TestRelaysAtTheEndOfTheDrain(t *testing.T) {
 	s := serve(t, nil, "--turn", "--turn-listen=127.0.0.1:0", "--drain=100ms")
 	at := s.relays(t)
 	allocate(t, client(t, nil, at.udp, at.credential))
-	held := s.room.dial(t, "tcp", s.addr)
+	held := s.room.dial(t, "tcp", s.Addr)
 	io.WriteString(held, "POST /offer/sdp HTTP/1.1\r\nHost: x\r\nkey: k\r\nContent-Length: 13\r\nExpect: 100-continue\r\n\r\n")
 	held.SetReadDeadline(time.Now().Add(patience))
 	if _, err := held.Read(make([]byte, 1)); err != nil {
 		t.Fatalf("100 Continue: got %v, want it: the request has begun", err)
 	}
-	s.end(t)
-	if said := s.log.String(); !strings.Contains(said, "requests were still running") || strings.Contains(said, "relays were still running") {
+	s.End(t)
+	if said := s.Log.String(); !strings.Contains(said, "requests were still running") || strings.Contains(said, "relays were still running") {
 		t.Errorf("the log: got\n%s\nwant a line of the request, and none of relays", said)
 	}
 }

@@ -46,7 +46,7 @@ func (s *server) ice(t testing.TB) (status int, answer iceAnswer) {
 	if s.trust != nil {
 		scheme, c.Transport.(*http.Transport).TLSClientConfig = "https", s.trust
 	}
-	response, err := c.Get(scheme + "://" + s.addr + "/ice")
+	response, err := c.Get(scheme + "://" + s.Addr + "/ice")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@
 package until
 
 import (
+	"errors"
 	"testing"
 	"time"
 )
@@ -29,4 +30,16 @@ func Nil(t testing.TB, within time.Duration, ask func() error) {
 			t.Fatalf("still after %v: %v", within, err)
 		}
 	}
+}
+
+// True calls condition until it holds. If it has not within that time, the test fails and says what never was.
+func True(t testing.TB, within time.Duration, what string, condition func() bool) {
+	t.Helper()
+	never := errors.New("never: " + what)
+	Nil(t, within, func() error {
+		if condition() {
+			return nil
+		}
+		return never
+	})
 }

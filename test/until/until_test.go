@@ -53,3 +53,17 @@ func TestNilIsBounded(t *testing.T) {
 		Nil(f, time.Minute, func() error { return errors.New("never") })
 	})
 }
+
+func TestTrue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begun := time.Now()
+		True(t, time.Minute, "a second is over", func() bool { return time.Since(begun) >= time.Second })
+		f := &failing{TB: t}
+		defer func() {
+			if recover() != f || f.why != "still after 1m0s: never: it is so" {
+				t.Errorf("got the failure %q, want one that says what never was", f.why)
+			}
+		}()
+		True(f, time.Minute, "it is so", func() bool { return false })
+	})
+}
