@@ -12,7 +12,7 @@ import (
 // server tells of (client.Client.ICEServers), before it gathers candidates. A server that tells of none, or not within 2 s, holds up nothing else.
 func WithoutICEServers() Option { return func(o *options) { o.noServers = true } }
 
-// wantsServers reports whether pc is to be given ICE servers.
+// wantsServers reports whether pc takes the ICE servers of the signaling server.
 func (o *options) wantsServers(pc *webrtc.PeerConnection) bool {
 	return !o.noServers && len(pc.GetConfiguration().ICEServers) == 0
 }

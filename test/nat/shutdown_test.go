@@ -24,6 +24,17 @@ func TestShutdown(t *testing.T) {
 	at := s.relays(t)
 	a, b := allocate(t, client(t, nil, at.udp, at.credential)), allocate(t, client(t, nil, at.udp, at.credential))
 	exchange(t, a, b)
+	ready := func() int {
+		response, err := s.room.http().Get("http://" + s.Addr + "/readyz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		return response.StatusCode
+	}
+	if got := ready(); got != http.StatusOK {
+		t.Errorf("GET /readyz: got %d, want 200", got)
+	}
 	held := s.room.dial(t, "tcp", s.Addr)
 	io.WriteString(held, "POST /offer/sdp HTTP/1.1\r\nHost: x\r\nkey: k\r\nContent-Length: 13\r\n\r\n{\"data\"")
 
@@ -37,6 +48,9 @@ func TestShutdown(t *testing.T) {
 		}
 		return nil
 	})
+	if got := ready(); got != http.StatusServiceUnavailable {
+		t.Errorf("GET /readyz, while there are new relays still: got %d, want 503", got)
+	}
 	c := newRaw(t, nil, at.udp, at.credential)
 	c.Allocate()
 	until.Nil(t, 2*delay, func() error {

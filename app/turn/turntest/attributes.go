@@ -10,7 +10,7 @@ func attribute(of stun.AttrType, value ...byte) stun.Setter {
 	return stun.RawAttribute{Type: of, Value: value}
 }
 
-// What a relay is to be for.
+// What a relay may carry.
 var (
 	OverUDP = attribute(stun.AttrRequestedTransport, 17, 0, 0, 0) // RFC 8656, Section 18.8
 	OverTCP = attribute(stun.AttrRequestedTransport, 6, 0, 0, 0)  // RFC 6062, Section 6.1
